@@ -1,0 +1,113 @@
+"""Every exception that Wellhead raises.
+
+The tree::
+
+    WellheadError
+    ├── ConfigurationError (ValueError)
+    │   ├── URLError
+    │   └── SettingsError
+    ├── NotOpenError (RuntimeError)
+    ├── ReadOnlyError
+    ├── ConnectError (ConnectionError)
+    │   ├── AuthenticationError
+    │   ├── DatabaseNotFoundError
+    │   ├── TLSError
+    │   ├── UnreachableError
+    │   ├── StartingError
+    │   └── TooManyConnectionsError
+    ├── CommandTimeoutError (TimeoutError)
+    └── EmbeddedError
+"""
+
+from typing import ClassVar
+
+
+class WellheadError(Exception):
+    """The root of every exception that Wellhead raises.
+
+    Attributes:
+        hint: What to do about it, in one sentence, or None where the message says it.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = str(self.args[0])
+        return message if self.hint is None else f"{message}\n{self.hint}"
+
+
+class ConfigurationError(WellheadError, ValueError):
+    """Something that was given to Wellhead cannot be used as it is."""
+
+
+class URLError(ConfigurationError):
+    """A database URL that cannot be used; the message never holds the password."""
+
+
+class SettingsError(ConfigurationError):
+    """A setting outside its range, or two settings that contradict each other."""
+
+
+class NotOpenError(WellheadError, RuntimeError):
+    """The database was used before it was opened or after it was closed."""
+
+
+class ReadOnlyError(WellheadError):
+    """A write was tried through a reader; nothing of it reached the server."""
+
+
+class ConnectError(WellheadError, ConnectionError):
+    """No connection to the database could be made; the driver's own error is the cause.
+
+    Attributes:
+        sqlstate: The server's five-character code, or None where no server answered.
+        can_retry: Whether the same attempt can succeed later without anybody's help.
+    """
+
+    can_retry: ClassVar[bool] = True
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, sqlstate: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.sqlstate = sqlstate
+
+
+class AuthenticationError(ConnectError):
+    """The server refused the user or the password."""
+
+    can_retry = False
+
+
+class DatabaseNotFoundError(ConnectError):
+    """The server has no database of that name."""
+
+    can_retry = False
+
+
+class TLSError(ConnectError):
+    """The encrypted connection was refused: certificate, host name or protocol."""
+
+    can_retry = False
+
+
+class UnreachableError(ConnectError):
+    """Nobody answered: name not found, connection refused, cut or timed out."""
+
+
+class StartingError(ConnectError):
+    """The server is there, and is starting, stopping or waking up."""
+
+
+class TooManyConnectionsError(ConnectError):
+    """The server or its pooler has no place for another connection."""
+
+
+class CommandTimeoutError(WellheadError, TimeoutError):
+    """A statement took longer than the command timeout and was cancelled."""
+
+
+class EmbeddedError(WellheadError):
+    """The embedded PostgreSQL could not be started or stopped."""
