@@ -1,0 +1,29 @@
+"""Database URLs: read once, checked, and turned into what the drivers understand."""
+
+from wellhead.url.hosts import Host
+from wellhead.url.parameters import Parameters, SSLMode
+from wellhead.url.postgres import PostgresURL, Provider
+from wellhead.url.split import Driver, scheme_of
+from wellhead.url.sqlite import SQLiteURL
+
+__all__ = [
+    "Driver",
+    "Host",
+    "Parameters",
+    "PostgresURL",
+    "Provider",
+    "SQLiteURL",
+    "SSLMode",
+    "parse_url",
+]
+
+
+def parse_url(text: str) -> PostgresURL | SQLiteURL:
+    """Read a database URL of either kind.
+
+    Raises:
+        URLError: One sentence that names the fault and the fix, and never the password.
+    """
+    if scheme_of(text) == "sqlite+aiosqlite":
+        return SQLiteURL.parse(text)
+    return PostgresURL.parse(text)

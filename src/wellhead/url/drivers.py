@@ -1,0 +1,205 @@
+"""What each driver is given besides the SQLAlchemy URL.
+
+Both drivers read ``PG*`` variables for whatever they are not told. Wellhead's settings are the
+only reader of the environment, so what decides about the server, the identity, the TLS policy or
+the session is always told.
+"""
+
+import getpass
+import math
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from wellhead.url.certificates import build_context, system_bundle
+from wellhead.url.faults import fault
+from wellhead.url.hosts import Host
+from wellhead.url.options import POOLER_SETTINGS, read_options, write_options
+from wellhead.url.parameters import Parameters
+from wellhead.url.tls import OPPORTUNISTIC, SYSTEM
+
+_TCP: Final = (
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_count",
+    "tcp_user_timeout",
+)
+
+
+def asyncpg_arguments(
+    parameters: Parameters,
+    *,
+    hosts: Sequence[Host],
+    settings: Mapping[str, str],
+    through_neon: bool,
+    prepared_statements: bool,
+) -> dict[str, Any]:
+    """Return keyword arguments for SQLAlchemy's asyncpg dialect.
+
+    Args:
+        parameters: The settled parameters of the URL.
+        hosts: All hosts; more than one, or a socket, is told to asyncpg as lists.
+        settings: Server settings for the start of the session.
+        through_neon: Neon's proxy drops all startup parameters but ``application_name`` and
+            ``options``, so settings travel inside the latter.
+        prepared_statements: Whether named prepared statements may be relied on.
+
+    Raises:
+        URLError: A certificate file cannot be used.
+    """
+    startup = dict(settings)
+    switches = read_options(parameters.options).other
+    inside: dict[str, str] = {}
+    if through_neon:
+        inside = {name: startup.pop(name) for name in settings if name != "application_name"}
+    if options := write_options(inside, switches):
+        startup["options"] = options
+    arguments: dict[str, Any] = {
+        "ssl": _asyncpg_ssl(parameters, hosts),
+        "direct_tls": parameters.sslnegotiation == "direct",
+        "target_session_attrs": parameters.target_session_attrs or "any",
+        "server_settings": startup,
+    }
+    if len(hosts) > 1 or hosts[0].is_socket:
+        arguments["host"] = [host.name for host in hosts]
+        arguments["port"] = [host.port for host in hosts]
+    if parameters.connect_timeout is not None:
+        arguments["timeout"] = parameters.connect_timeout or None
+    if parameters.command_timeout is not None:
+        arguments["command_timeout"] = parameters.command_timeout
+    return arguments | _asyncpg_caches(parameters, prepared_statements=prepared_statements)
+
+
+def psycopg_arguments(
+    parameters: Parameters,
+    *,
+    hosts: Sequence[Host],
+    settings: Mapping[str, str],
+    prepared_statements: bool,
+) -> dict[str, Any]:
+    """Return keyword arguments for SQLAlchemy's psycopg dialect.
+
+    Args:
+        parameters: The settled parameters of the URL.
+        hosts: All hosts.
+        settings: Server settings for the start of the session.
+        prepared_statements: Whether named prepared statements may be relied on.
+    """
+    inside = dict(settings)
+    arguments: dict[str, Any] = {
+        # An empty value means libpq's default, and keeps the environment out.
+        "hostaddr": "",
+        "sslcert": parameters.sslcert or "",
+        "sslkey": parameters.sslkey or "",
+        "sslcrl": parameters.sslcrl or "",
+        "sslmode": parameters.sslmode or "prefer",
+        "sslrootcert": parameters.sslrootcert or "",
+        "ssl_min_protocol_version": parameters.ssl_min_protocol_version or "TLSv1.2",
+        "ssl_max_protocol_version": parameters.ssl_max_protocol_version or "",
+        "channel_binding": parameters.channel_binding or "prefer",
+        # GSS encryption, where it is possible, would take the place of TLS.
+        "gssencmode": parameters.gssencmode or "disable",
+        "target_session_attrs": parameters.target_session_attrs or "any",
+        "application_name": inside.pop("application_name", ""),
+        "client_encoding": inside.pop("client_encoding", "UTF8"),
+        "options": write_options(inside, read_options(parameters.options).other),
+    }
+    if parameters.sslrootcert == SYSTEM:
+        arguments["sslrootcert"] = system_bundle()
+    if len(hosts) > 1 or hosts[0].is_socket:
+        arguments["host"] = ",".join(host.name for host in hosts)
+        arguments["port"] = ",".join(str(host.port) for host in hosts)
+    if parameters.connect_timeout is not None:
+        arguments["connect_timeout"] = math.ceil(parameters.connect_timeout)
+    for name in ("sslpassword", "sslnegotiation", "load_balance_hosts", *_TCP):
+        # Given only where asked for: an older libpq does not know all of them.
+        if (value := getattr(parameters, name)) is not None:
+            arguments[name] = value
+    if not prepared_statements:
+        arguments["prepare_threshold"] = None
+    return arguments
+
+
+def identity(user: str | None, password: str | None) -> dict[str, str]:
+    """Return what the SQLAlchemy URL leaves open, so that the driver does not look it up.
+
+    Raises:
+        URLError: No user is given and the operating system names none.
+    """
+    found: dict[str, str] = {}
+    if user is None:
+        found["user"] = _os_user()
+    if password is None:
+        found["password"] = ""
+    return found
+
+
+def asyncpg_notes(parameters: Parameters) -> tuple[str, ...]:
+    """Say which parameters asyncpg cannot honour."""
+    notes = []
+    if parameters.channel_binding == "require":
+        verified = parameters.sslmode == "verify-full"
+        notes.append(
+            "channel_binding=require is dropped, asyncpg cannot bind channels; "
+            + (
+                "full verification of the certificate protects the connection instead."
+                if verified
+                else "write sslmode=verify-full, which protects the connection instead."
+            )
+        )
+    dropped = [name for name in ("gssencmode", *_TCP) if getattr(parameters, name) is not None]
+    if parameters.load_balance_hosts == "random":
+        dropped.append("load_balance_hosts")
+    if dropped:
+        notes.append(f"{', '.join(dropped)}: dropped, asyncpg has no such parameter.")
+    return tuple(notes)
+
+
+def psycopg_notes(parameters: Parameters) -> tuple[str, ...]:
+    """Say which parameters psycopg cannot honour."""
+    names = ("command_timeout", "statement_cache_size", "prepared_statement_cache_size")
+    dropped = [name for name in names if getattr(parameters, name) is not None]
+    if not dropped:
+        return ()
+    return (f"{', '.join(dropped)}: dropped, psycopg has no such parameter.",)
+
+
+def allowed_settings(settings: Mapping[str, str], *, is_pooled: bool) -> dict[str, str]:
+    """Return the settings that may be sent, names in lower case."""
+    lowered = {name.lower(): value for name, value in settings.items()}
+    if not is_pooled:
+        return lowered
+    return {name: value for name, value in lowered.items() if name in POOLER_SETTINGS}
+
+
+def _asyncpg_ssl(parameters: Parameters, hosts: Sequence[Host]) -> ssl.SSLContext | str | bool:
+    if parameters.sslmode == "disable" or all(host.is_socket for host in hosts):
+        return False
+    if parameters.sslmode in OPPORTUNISTIC:
+        # Only asyncpg itself can fall back from one kind of connection to the other.
+        return str(parameters.sslmode)
+    return build_context(parameters)
+
+
+def _asyncpg_caches(parameters: Parameters, *, prepared_statements: bool) -> dict[str, int]:
+    sizes = {
+        name: size
+        for name in ("statement_cache_size", "prepared_statement_cache_size")
+        if (size := getattr(parameters, name)) is not None
+    }
+    if not prepared_statements or 0 in sizes.values():
+        # Both or neither: with one of them alone, statements clash behind a pooler or read
+        # wrong data after a column has changed its type.
+        return {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    return sizes
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        name = ""
+    if not name:
+        raise fault("names no user", "write postgresql://user:password@host/database")
+    return name

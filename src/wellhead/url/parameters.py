@@ -1,0 +1,220 @@
+"""The parameters after the ``?``: their names, their values, and what to write instead."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Final, Literal, TypeVar, get_args
+
+from wellhead.url.faults import fault
+
+SSLMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+SSLNegotiation = Literal["postgres", "direct"]
+TLSVersion = Literal["TLSv1.2", "TLSv1.3"]
+ChannelBinding = Literal["disable", "prefer", "require"]
+SessionAttrs = Literal["any", "read-write", "read-only", "primary", "standby", "prefer-standby"]
+LoadBalance = Literal["disable", "random"]
+GSSEncMode = Literal["disable", "prefer", "require"]
+
+_Text = TypeVar("_Text", bound=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Every parameter that Wellhead knows, by its name in the URL; None where it is not given.
+
+    ``timeout`` and ``ssl`` of asyncpg's form arrive as ``connect_timeout`` and ``sslmode``.
+    """
+
+    sslmode: SSLMode | None = None
+    sslrootcert: str | None = None
+    sslcert: str | None = None
+    sslkey: str | None = None
+    sslpassword: str | None = field(default=None, repr=False)
+    sslcrl: str | None = None
+    sslnegotiation: SSLNegotiation | None = None
+    ssl_min_protocol_version: TLSVersion | None = None
+    ssl_max_protocol_version: TLSVersion | None = None
+    channel_binding: ChannelBinding | None = None
+    gssencmode: GSSEncMode | None = None
+    connect_timeout: float | None = None
+    command_timeout: float | None = None
+    application_name: str | None = None
+    options: str | None = None
+    target_session_attrs: SessionAttrs | None = None
+    load_balance_hosts: LoadBalance | None = None
+    keepalives: int | None = None
+    keepalives_idle: int | None = None
+    keepalives_interval: int | None = None
+    keepalives_count: int | None = None
+    tcp_user_timeout: int | None = None
+    statement_cache_size: int | None = None
+    prepared_statement_cache_size: int | None = None
+    pgbouncer: bool | None = None
+
+    def given(self) -> Iterator[tuple[str, str]]:
+        """Yield name and text of each parameter that is set, ready to be written again."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None:
+                yield each.name, _text(value)
+
+
+# Read before Parameters is made: who and where.
+IDENTITY: Final = ("host", "port", "user", "password", "dbname")
+_KNOWN: Final = (*(each.name for each in fields(Parameters)), *IDENTITY, "ssl", "timeout")
+# Other names for the same thing.
+_SAME: Final = {"ssl": "sslmode", "timeout": "connect_timeout", "database": "dbname"}
+_INSTEAD: Final = {
+    "client_encoding": "leave it out, Wellhead always speaks UTF-8",
+    "connection_limit": "set DATABASE_POOL_SIZE",
+    "direct_tls": "write sslnegotiation=direct",
+    "hostaddr": "write the address in place of the host",
+    "jit": "write options=-cjit%3Doff",
+    "max_overflow": "set DATABASE_MAX_OVERFLOW",
+    "max_size": "set DATABASE_POOL_SIZE and DATABASE_MAX_OVERFLOW",
+    "min_size": "leave it out, the pool opens connections when they are needed",
+    "passfile": "put the password in the URL",
+    "pool_mode": "set DATABASE_POOL_MODE, or write pgbouncer=true behind a transaction pooler",
+    "pool_size": "set DATABASE_POOL_SIZE",
+    "pool_timeout": "set DATABASE_POOL_TIMEOUT",
+    "prepare_threshold": "leave it out, it follows from pgbouncer=true or the host",
+    "requiressl": "write sslmode=require",
+    "schema": "write options=-csearch_path%3Dname",
+    "search_path": "write options=-csearch_path%3Dname",
+    "server_settings": "write options=-cname%3Dvalue",
+    "service": "write its host, user and database into the URL",
+    "servicefile": "write the service's host, user and database into the URL",
+    "sslaccept": "write sslmode=verify-full for strict, sslmode=require otherwise",
+    "sslcompression": "leave it out, TLS compression is unsafe and gone",
+    "sslidentity": "write sslcert and sslkey, both PEM files",
+    "statement_timeout": "write options=-cstatement_timeout%3D5000",
+}
+
+
+def read_identity(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Check the names of all parameters and return those that say who and where.
+
+    Only ``host`` may come several times, which is how SQLAlchemy writes several hosts.
+
+    Raises:
+        URLError: A name that is unknown or comes twice, or one without a value.
+    """
+    names = [_SAME.get(name, name) for name, _ in pairs]
+    may_hide_password = any(name in {"password", "sslpassword"} for name in names)
+    identity: dict[str, list[str]] = {}
+    for name, (written, value) in zip(names, pairs, strict=True):
+        if name not in _KNOWN:
+            raise _unknown(written, nameless=may_hide_password)
+        if not value:
+            raise fault(f"has {written}= without a value", "give it one, or leave it out")
+        if name != "host" and names.count(name) > 1:
+            raise fault(f"has the parameter {name} twice", "keep one of them")
+        if name in IDENTITY:
+            identity.setdefault(name, []).append(value)
+    return identity
+
+
+def read_parameters(pairs: Sequence[tuple[str, str]]) -> Parameters:
+    """Read the values of all parameters whose names :func:`read_identity` has checked.
+
+    Raises:
+        URLError: A value outside what the parameter takes.
+    """
+    raw = {_SAME.get(name, name): value for name, value in pairs}
+    if raw.get("sslmode") == "true":
+        # As libpq does for the JDBC form ssl=true.
+        raw["sslmode"] = "require"
+    return Parameters(
+        sslmode=_one_of(raw, "sslmode", get_args(SSLMode)),
+        sslrootcert=raw.get("sslrootcert"),
+        sslcert=raw.get("sslcert"),
+        sslkey=raw.get("sslkey"),
+        sslpassword=raw.get("sslpassword"),
+        sslcrl=raw.get("sslcrl"),
+        sslnegotiation=_one_of(raw, "sslnegotiation", get_args(SSLNegotiation)),
+        ssl_min_protocol_version=_one_of(raw, "ssl_min_protocol_version", get_args(TLSVersion)),
+        ssl_max_protocol_version=_one_of(raw, "ssl_max_protocol_version", get_args(TLSVersion)),
+        channel_binding=_one_of(raw, "channel_binding", get_args(ChannelBinding)),
+        gssencmode=_one_of(raw, "gssencmode", get_args(GSSEncMode)),
+        connect_timeout=_connect_timeout(raw),
+        command_timeout=_seconds(raw, "command_timeout"),
+        application_name=raw.get("application_name"),
+        options=raw.get("options"),
+        target_session_attrs=_one_of(raw, "target_session_attrs", get_args(SessionAttrs)),
+        load_balance_hosts=_one_of(raw, "load_balance_hosts", get_args(LoadBalance)),
+        keepalives=_count(raw, "keepalives"),
+        keepalives_idle=_count(raw, "keepalives_idle"),
+        keepalives_interval=_count(raw, "keepalives_interval"),
+        keepalives_count=_count(raw, "keepalives_count"),
+        tcp_user_timeout=_count(raw, "tcp_user_timeout"),
+        statement_cache_size=_count(raw, "statement_cache_size"),
+        prepared_statement_cache_size=_count(raw, "prepared_statement_cache_size"),
+        pgbouncer=_truth(raw, "pgbouncer"),
+    )
+
+
+def _unknown(name: str, *, nameless: bool) -> Exception:
+    if name in _INSTEAD:
+        return fault(f"has {name}=, which Wellhead does not take there", _INSTEAD[name])
+    near = difflib.get_close_matches(name.lower(), _KNOWN, n=1)
+    fix = f"perhaps {near[0]} is meant" if near else "remove it"
+    # After an unescaped '&' in a password given as a parameter, a name is a piece of it.
+    if nameless or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,40}", name):
+        return fault("has a parameter that Wellhead does not know", "check the parameters' names")
+    return fault(f"has the unknown parameter {name}", fix)
+
+
+def _one_of(raw: dict[str, str], name: str, values: tuple[_Text, ...]) -> _Text | None:
+    text = raw.get(name)
+    if text is None:
+        return None
+    for value in values:
+        if value == text:
+            return value
+    near = difflib.get_close_matches(text.lower(), values, n=1)
+    fix = f"perhaps {near[0]} is meant" if near else f"write one of {', '.join(values)}"
+    raise fault(f"has a value for {name} that it does not take", fix)
+
+
+def _number(raw: dict[str, str], name: str, pattern: str, what: str) -> float | None:
+    text = raw.get(name)
+    if text is None:
+        return None
+    if not re.fullmatch(pattern, text):
+        raise fault(f"has a value for {name} that is not {what}", f"write {name}=10 or the like")
+    return float(text)
+
+
+def _count(raw: dict[str, str], name: str) -> int | None:
+    number = _number(raw, name, r"[0-9]{1,9}", "a whole number")
+    return None if number is None else int(number)
+
+
+def _seconds(raw: dict[str, str], name: str) -> float | None:
+    number = _number(raw, name, r"[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")
+    if number == 0:
+        raise fault(f"has {name}=0", "write more than 0 seconds, or leave it out")
+    return number
+
+
+def _connect_timeout(raw: dict[str, str]) -> float | None:
+    name = "connect_timeout"
+    number = _number(raw, name, r"-?[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")
+    if number is None:
+        return None
+    # libpq: zero and less wait for ever, and less than two seconds are two.
+    return 0.0 if number <= 0 else max(number, 2.0)
+
+
+def _truth(raw: dict[str, str], name: str) -> bool | None:
+    text = _one_of(raw, name, ("true", "false"))
+    return None if text is None else text == "true"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

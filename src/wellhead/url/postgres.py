@@ -1,0 +1,292 @@
+"""`PostgresURL`: a PostgreSQL URL that has been read once, checked and understood."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import quote
+
+from sqlalchemy import URL
+
+from wellhead.url import drivers, neon
+from wellhead.url.faults import fault
+from wellhead.url.hosts import Host, read_hosts
+from wellhead.url.options import POOLER_SETTINGS, read_options
+from wellhead.url.parameters import Parameters, SSLMode, read_identity, read_parameters
+from wellhead.url.split import Driver, split
+from wellhead.url.tls import settle
+
+Provider = Literal["neon", "pgbouncer", "postgresql"]
+_URL = TypeVar("_URL", bound="PostgresURL")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PostgresURL:
+    """Where the database is, who connects, and how; never shows its password.
+
+    Made by :meth:`parse`. Nothing is read from the environment or from files until
+    :meth:`connect_args` is called.
+
+    Attributes:
+        driver: ``asyncpg`` (also for ``postgres://`` and ``postgresql://``) or ``psycopg``.
+        hosts: At least one; tried in this order.
+        user: None stands for the operating system's user.
+        password: None where the URL has none.
+        database: Its name.
+        parameters: All else, by its name in the URL; ``sslmode`` is always set.
+    """
+
+    driver: Driver
+    hosts: tuple[Host, ...]
+    user: str | None
+    password: str | None = field(repr=False)
+    database: str
+    parameters: Parameters
+    _tls_notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a URL as providers print it.
+
+        Args:
+            text: ``postgres://``, ``postgresql://``, ``postgresql+asyncpg://`` or
+                ``postgresql+psycopg://`` with libpq's parameters, or those that people use
+                with SQLAlchemy and asyncpg.
+
+        Raises:
+            URLError: One sentence that names the fault and the fix, and never the password.
+        """
+        parts = split(text)
+        given = read_identity(parts.parameters)
+        one = {name: values[0] for name, values in given.items() if name != "host"}
+        hosts = read_hosts(parts.hosts, named=given.get("host", ()), ports=one.get("port"))
+        database = _once("database", parts.database, one.get("dbname"))
+        if database is None:
+            raise fault("names no database", "end it with '/' and the name of the database")
+        parameters, notes = settle(
+            read_parameters(parts.parameters), driver=parts.driver, hosts=hosts
+        )
+        return _checked(
+            cls(
+                driver=parts.driver,
+                hosts=hosts,
+                user=_once("user", parts.user, one.get("user")),
+                password=_once("password", parts.password, one.get("password")),
+                database=database,
+                parameters=parameters,
+                _tls_notes=notes,
+            )
+        )
+
+    @property
+    def sslmode(self) -> SSLMode:
+        """The TLS mode in force, after the missing and the too weak have been settled."""
+        return self.parameters.sslmode or "prefer"
+
+    @property
+    def application_name(self) -> str | None:
+        """The name that the URL gives the application."""
+        return self.parameters.application_name
+
+    @property
+    def connect_timeout(self) -> float | None:
+        """Seconds for one connection attempt; 0 waits for ever, None leaves it open."""
+        return self.parameters.connect_timeout
+
+    @property
+    def command_timeout(self) -> float | None:
+        """Seconds for one statement, where the URL gives them."""
+        return self.parameters.command_timeout
+
+    @property
+    def provider(self) -> Provider:
+        """Who answers there, as far as host, port and parameters tell."""
+        if self.endpoint_id is not None:
+            return "neon"
+        return "pgbouncer" if self.is_pooled else "postgresql"
+
+    @property
+    def endpoint_id(self) -> str | None:
+        """Neon's endpoint, without ``-pooler``; None elsewhere."""
+        for host in self.hosts:
+            if (endpoint := neon.endpoint_of(host)) is not None:
+                return endpoint
+        # Through a tunnel the host is another, and options=endpoint%3D... names the endpoint.
+        named = read_options(self.parameters.options).endpoint
+        return None if named is None else named.removesuffix("-pooler")
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a pooler stands there that lends a server connection per transaction."""
+        if self.parameters.pgbouncer is not None:
+            return self.parameters.pgbouncer
+        named = read_options(self.parameters.options).endpoint or ""
+        return named.endswith("-pooler") or any(
+            neon.is_neon_pooler(host) or neon.is_pooler_port(host) for host in self.hosts
+        )
+
+    @property
+    def takes_startup_settings(self) -> bool:
+        """Whether ``statement_timeout`` and the like can be given when a session starts.
+
+        Where not, use ``SET LOCAL`` in each transaction, or ``ALTER ROLE ... SET``.
+        """
+        return not self.is_pooled
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed or dropped and why, one sentence each."""
+        if self.driver == "psycopg":
+            return (*self._tls_notes, *drivers.psycopg_notes(self.parameters), *self._pool_notes())
+        return (*self._tls_notes, *drivers.asyncpg_notes(self.parameters), *self._pool_notes())
+
+    def direct(self) -> Self:
+        """Return the URL that reaches PostgreSQL itself, for migrations and advisory locks.
+
+        Raises:
+            URLError: It cannot be derived; only Neon's hosts tell.
+        """
+        if not self.is_pooled:
+            return self
+        twin = self._twin(neon.direct_twin)
+        if twin.is_pooled:
+            raise fault(
+                "reaches a pooler, and its direct twin cannot be derived",
+                "set DATABASE_URL_DIRECT to the URL of PostgreSQL itself",
+            )
+        return twin
+
+    def pooled(self) -> Self:
+        """Return the URL that goes through the transaction pooler.
+
+        Raises:
+            URLError: It cannot be derived; only Neon's hosts tell.
+        """
+        if self.is_pooled:
+            return self
+        twin = self._twin(neon.pooled_twin)
+        if not twin.is_pooled:
+            raise fault(
+                "reaches PostgreSQL itself, and no pooled twin can be derived",
+                "write the pooler's URL",
+            )
+        return _checked(twin)
+
+    def sqlalchemy_url(self) -> URL:
+        """Return the URL for ``create_async_engine``; it needs :meth:`connect_args` beside it."""
+        first = self.hosts[0]
+        return URL.create(
+            f"postgresql+{self.driver}",
+            username=self.user,
+            password=self.password,
+            host=None if first.is_socket else first.name,
+            port=None if first.is_socket else first.port,
+            database=self.database,
+        )
+
+    def connect_args(
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        prepared_statements: bool | None = None,
+        connect_timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """Return ``connect_args`` for ``create_async_engine``; reads certificate files.
+
+        Args:
+            settings: Server settings for the start of every session, such as
+                ``{"statement_timeout": "5000"}``; those of the URL win. Behind a transaction
+                pooler only what PgBouncer takes is sent, see :attr:`takes_startup_settings`.
+            prepared_statements: Whether named prepared statements may be relied on; None
+                relies on them everywhere but behind a transaction pooler.
+            connect_timeout: Seconds for one attempt where the URL says nothing; 0 waits for
+                ever.
+
+        Raises:
+            URLError: A certificate file cannot be used.
+        """
+        parameters = self.parameters
+        if parameters.connect_timeout is None and connect_timeout is not None:
+            parameters = replace(parameters, connect_timeout=connect_timeout)
+        merged = drivers.allowed_settings(settings or {}, is_pooled=self.is_pooled)
+        merged |= read_options(parameters.options).settings
+        if parameters.application_name is not None:
+            merged["application_name"] = parameters.application_name
+        relied_on = not self.is_pooled if prepared_statements is None else prepared_statements
+        if self.driver == "psycopg":
+            arguments = drivers.psycopg_arguments(
+                parameters, hosts=self.hosts, settings=merged, prepared_statements=relied_on
+            )
+        else:
+            arguments = drivers.asyncpg_arguments(
+                parameters,
+                hosts=self.hosts,
+                settings=merged,
+                through_neon=self.provider == "neon",
+                prepared_statements=relied_on,
+            )
+        return arguments | drivers.identity(self.user, self.password)
+
+    def render(self, *, hide_password: bool = True) -> str:
+        """Write the URL in one canonical form, which :meth:`parse` reads again.
+
+        Args:
+            hide_password: Write ``***`` for the passwords of the user and of the TLS key.
+        """
+        scheme = "postgresql" if self.driver == "asyncpg" else f"postgresql+{self.driver}"
+        user = quote(self.user or "", safe="")
+        if self.password is not None:
+            user += ":***" if hide_password else f":{quote(self.password, safe='')}"
+        hosts = ",".join(str(host) for host in self.hosts)
+        query = "&".join(
+            f"{name}={_parameter(name, value, hide_password=hide_password)}"
+            for name, value in self.parameters.given()
+        )
+        at = "@" if user else ""
+        return f"{scheme}://{user}{at}{hosts}/{quote(self.database, safe='')}?{query}"
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def __repr__(self) -> str:
+        return f"PostgresURL({self.render()!r})"
+
+    def _twin(self, of: Callable[[Host], Host]) -> Self:
+        parameters = replace(self.parameters, pgbouncer=None)
+        return replace(self, hosts=tuple(of(host) for host in self.hosts), parameters=parameters)
+
+    def _pool_notes(self) -> tuple[str, ...]:
+        sizes = (
+            self.parameters.statement_cache_size,
+            self.parameters.prepared_statement_cache_size,
+        )
+        if self.driver == "psycopg" or not any(size is not None for size in sizes):
+            return ()
+        if self.is_pooled and any(sizes):
+            return ("The statement caches are off: a transaction pooler stands there.",)
+        if not self.is_pooled and 0 in sizes and sizes != (0, 0):
+            return ("Both statement caches are off: one of them alone is not safe.",)
+        return ()
+
+
+def _checked(url: _URL) -> _URL:
+    """Refuse settings in ``options`` where a pooler would certainly refuse them."""
+    names = sorted(read_options(url.parameters.options).settings.keys() - POOLER_SETTINGS)
+    # Supavisor takes some of them, and answers clearly for the others.
+    if names and url.is_pooled and not any(neon.is_supavisor(host) for host in url.hosts):
+        raise fault(
+            f"sets {', '.join(names)} in options, which the transaction pooler there refuses",
+            f"use ALTER ROLE ... SET {names[0]}, or the direct URL",
+        )
+    return url
+
+
+def _once(what: str, in_place: str | None, as_parameter: str | None) -> str | None:
+    if in_place and as_parameter:
+        raise fault(f"gives its {what} twice", "keep one of them")
+    return in_place or as_parameter
+
+
+def _parameter(name: str, value: str, *, hide_password: bool) -> str:
+    if name == "sslpassword" and hide_password:
+        return "***"
+    return quote(value, safe="/:,")
