@@ -1,0 +1,62 @@
+"""What the tests of the library and of the application share: a real PostgreSQL, staged."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from tests.staging.databases import Databases
+from tests.staging.proxy import TCPProxy
+
+from wellhead.embedded import EmbeddedPostgres
+
+_PREFIXES = ("DATABASE_", "JWT_", "APP_", "CORS_", "PG")
+_NAMES = {"HOST", "PORT", "DEBUG", "RELOAD"}
+
+
+@pytest.fixture(scope="session")
+def public_directory() -> Iterator[Path]:
+    """A directory that every account can enter, as the server's account must when we are root."""
+    with tempfile.TemporaryDirectory(prefix="wellhead-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+
+
+@pytest.fixture(scope="session")
+def postgres(public_directory: Path) -> Iterator[EmbeddedPostgres]:
+    """One server for the whole run; its settings and its system databases belong to everybody."""
+    with EmbeddedPostgres(public_directory / "postgres", durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: EmbeddedPostgres) -> Iterator[Databases]:
+    """Makes databases on the server, and copies of them."""
+    with Databases(postgres.url) as databases:
+        yield databases
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """The URL of an empty database for this test alone."""
+    url = databases.create()
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+async def proxy(postgres: EmbeddedPostgres) -> AsyncIterator[TCPProxy]:
+    """A network in front of the server that counts, and that the test may break."""
+    async with TCPProxy("127.0.0.1", postgres.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture(autouse=True)
+def _clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the developer's shell and no ``.env`` of the checkout reaches a test."""
+    for name in list(os.environ):
+        if name.upper() in _NAMES or name.upper().startswith(_PREFIXES):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)

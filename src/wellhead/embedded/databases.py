@@ -1,0 +1,50 @@
+"""Makes the database that a URL names, through a connection that also proves the password."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import asyncpg
+
+from wellhead.embedded.home import State
+from wellhead.embedded.ports import ADDRESS
+from wellhead.errors import EmbeddedError
+
+_CONNECT_SECONDS = 30.0
+
+
+def ensure(port: int, state: State, database: str) -> None:
+    """Create the database where it is missing.
+
+    Raises:
+        EmbeddedError: The server refused the password or the name.
+    """
+    # A thread of its own: the caller may be inside a running event loop.
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            thread.submit(asyncio.run, _ensure(port, state, database)).result()
+        except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+            raise EmbeddedError(
+                f"The server on port {port} runs, but the database {database!r} could not be"
+                f" opened: {error}."
+            ) from error
+
+
+async def _ensure(port: int, state: State, database: str) -> None:
+    connection = await asyncpg.connect(
+        host=ADDRESS,
+        port=port,
+        user=state.user,
+        password=state.password,
+        database="postgres",
+        ssl="prefer",
+        timeout=_CONNECT_SECONDS,
+    )
+    try:
+        exists = await connection.fetchval(
+            "SELECT true FROM pg_database WHERE datname = $1", database
+        )
+        if not exists:
+            name = database.replace('"', '""')
+            await connection.execute(f'CREATE DATABASE "{name}"')
+    finally:
+        await connection.close()

