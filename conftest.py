@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.staging.databases import Databases
 from tests.staging.proxy import TCPProxy
-
 from wellhead.embedded import EmbeddedPostgres
 
 _PREFIXES = ("DATABASE_", "JWT_", "APP_", "CORS_", "PG")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+
 from tests.staging.databases import Databases
 from tests.staging.proxy import TCPProxy
-
 from wellhead.embedded import EmbeddedPostgres
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

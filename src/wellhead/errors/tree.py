@@ -1,4 +1,4 @@
-"""Every exception that Wellhead raises.
+"""The exception tree.
 
 The tree::
 
@@ -66,7 +66,7 @@ class ConnectError(WellheadError, ConnectionError):
         can_retry: Whether the same attempt can succeed later without anybody's help.
     """
 
-    can_retry: ClassVar[bool] = True
+    can_retry: ClassVar[bool] = False
 
     def __init__(
         self, message: str, *, hint: str | None = None, sqlstate: str | None = None
@@ -78,31 +78,31 @@ class ConnectError(WellheadError, ConnectionError):
 class AuthenticationError(ConnectError):
     """The server refused the user or the password."""
 
-    can_retry = False
-
 
 class DatabaseNotFoundError(ConnectError):
     """The server has no database of that name."""
-
-    can_retry = False
 
 
 class TLSError(ConnectError):
     """The encrypted connection was refused: certificate, host name or protocol."""
 
-    can_retry = False
-
 
 class UnreachableError(ConnectError):
     """Nobody answered: name not found, connection refused, cut or timed out."""
+
+    can_retry = True
 
 
 class StartingError(ConnectError):
     """The server is there, and is starting, stopping or waking up."""
 
+    can_retry = True
+
 
 class TooManyConnectionsError(ConnectError):
     """The server or its pooler has no place for another connection."""
+
+    can_retry = True
 
 
 class CommandTimeoutError(WellheadError, TimeoutError):

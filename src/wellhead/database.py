@@ -1,0 +1,240 @@
+"""The one object that an application holds: it opens, hands out sessions, and closes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from wellhead.engine import build_engine, plan_pool, probe
+from wellhead.errors import ConnectError, NotOpenError, classify
+from wellhead.health import Health, HealthReport
+from wellhead.pool import PoolPlan, PoolStats
+from wellhead.reader import Reader, refuse_writes
+from wellhead.retry import connect_with_retry
+from wellhead.settings import DatabaseSettings
+from wellhead.url import PostgresURL
+
+logger = logging.getLogger(__name__)
+
+
+class Database:
+    """A PostgreSQL database and the connections to it.
+
+    Nothing is built or reached for before :meth:`open`. It belongs to the event loop in which it
+    was opened, and can be opened again after :meth:`close`.
+
+    Args:
+        settings: How to connect; None reads them from the environment, now.
+
+    Raises:
+        SettingsError: A setting cannot be used.
+        URLError: The URL is missing or cannot be used.
+    """
+
+    def __init__(self, settings: DatabaseSettings | None = None) -> None:
+        self.settings = settings if settings is not None else DatabaseSettings()
+        self._plan = plan_pool(self.settings)
+        self._changing = asyncio.Lock()
+        self._live: _Live | None = None
+
+    def __repr__(self) -> str:
+        return f"<Database {self.settings.url} ({'open' if self.is_open else 'closed'})>"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether sessions can be had."""
+        return self._live is not None
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """SQLAlchemy's engine, for everything that Wellhead does not do.
+
+        Raises:
+            NotOpenError: The database is not open.
+        """
+        return self._require().engine
+
+    async def open(self) -> None:
+        """Connect, and wait for a server that is still starting; nothing happens when it is open.
+
+        Tries ``connect_retry_count`` times, ``connect_retry_delay`` seconds and more apart.
+
+        Raises:
+            ConnectError: The server could not be reached, or refused; see its subclasses.
+            ConfigurationError: A driver or a certificate file is missing.
+        """
+        async with self._changing:
+            if self._live is not None:
+                return
+            settings = self.settings
+            live = _Live(settings, self._plan)
+            try:
+                await connect_with_retry(
+                    live.connect_once,
+                    attempts=settings.connect_retry_count,
+                    delay=settings.connect_retry_delay,
+                )
+            except BaseException:
+                await live.engine.dispose()
+                raise
+            self._live = live
+        self._announce_open(live)
+
+    async def close(self, *, grace: float = 10.0) -> None:
+        """Refuse new sessions, wait for those in use, close every connection.
+
+        Args:
+            grace: Seconds to wait for sessions in use; theirs are closed when they come back.
+        """
+        async with self._changing:
+            live, self._live = self._live, None
+            if live is None:
+                return
+            try:
+                await asyncio.wait_for(live.unused.wait(), grace)
+            except TimeoutError:
+                logger.warning(
+                    "%d sessions were still in use %g s after closing began",
+                    live.in_use,
+                    grace,
+                    extra={"event": "database_close_timeout", "in_use": live.in_use},
+                )
+            finally:
+                await live.engine.dispose()
+        logger.info("database closed: %s", self.settings.url, extra={"event": "database_closed"})
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end of the block, rolled back on any exception.
+
+        The connection is taken at the first statement, so a block that runs none costs nothing.
+        Leaving the block waits for the COMMIT, and raises what the COMMIT raises. Afterwards the
+        session is closed for good; loaded objects stay usable. ``session.begin_nested()`` makes
+        a savepoint.
+
+        Raises:
+            NotOpenError: The database is not open.
+        """
+        live = self._require()
+        with live.counted():
+            async with live.sessions() as session:
+                yield session
+                await session.commit()
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[Reader]:
+        """Read without a transaction, one round trip a statement; see :class:`Reader`.
+
+        Raises:
+            NotOpenError: The database is not open.
+        """
+        live = self._require()
+        with live.counted():
+            async with live.readers() as session:
+                yield Reader(session)
+
+    def stats(self) -> PoolStats:
+        """A snapshot of the pool, in every pool mode, also while the database is closed."""
+        return self._plan.stats(self._live.engine.sync_engine.pool if self._live else None)
+
+    async def check(self) -> HealthReport:
+        """Say whether the database answers; asks it only where nothing else tells.
+
+        Never raises for a database that does not answer, and does not wait for the pool.
+        """
+        return await self._live.health.report() if self._live else HealthReport.not_open()
+
+    def _require(self) -> "_Live":
+        if self._live is None:
+            raise NotOpenError(
+                f"The database {self.settings.url} is not open.",
+                hint="Call await database.open() first, or use wellhead.fastapi.lifespan.",
+            )
+        return self._live
+
+    def _announce_open(self, live: "_Live") -> None:
+        url, stats = self.settings.url, self.stats()
+        version = ".".join(str(part) for part in live.engine.dialect.server_version_info or ())
+        for note in url.notes:
+            logger.info("%s", note, extra={"event": "url_note"})
+        logger.info(
+            "database opened: %s, server version %s, pool mode %s. %s",
+            url,
+            version or "unknown",
+            stats.mode,
+            stats.reason,
+            extra={
+                "event": "database_opened",
+                "server_version": version,
+                "pool_mode": stats.mode,
+                "pool_size": stats.pool_size,
+                "max_overflow": stats.max_overflow,
+            },
+        )
+
+
+class _Live:
+    """What exists while a database is open."""
+
+    def __init__(self, settings: DatabaseSettings, plan: PoolPlan) -> None:
+        self.engine = build_engine(settings, plan, on_connect_error=self._note_connect_error)
+        self.health = Health(
+            probe(settings, self.engine),
+            may_sleep=isinstance(settings.url, PostgresURL) and settings.url.provider == "neon",
+        )
+        self.health.watch(self.engine)
+        reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        refuse_writes(reading.sync_engine)
+        self.sessions = _session_maker(self.engine)
+        self.readers = _session_maker(reading)
+        self.in_use = 0
+        self.unused = asyncio.Event()
+        self.unused.set()
+
+    async def connect_once(self) -> None:
+        """Take a connection, which makes SQLAlchemy learn the server, and put it in the pool."""
+        async with self.engine.connect():
+            self.health.record_success()
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a session while it is in use."""
+        self.in_use += 1
+        self.unused.clear()
+        try:
+            yield
+        finally:
+            self.in_use -= 1
+            if not self.in_use:
+                self.unused.set()
+
+    def _note_connect_error(self, error: ConnectError) -> None:
+        self.health.record_failure(classify(error).fault)
+
+
+def _session_maker(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    return async_sessionmaker(
+        engine,
+        class_=AsyncSession,
+        # Loaded objects stay readable after the commit, without a query that nobody awaits.
+        expire_on_commit=False,
+        # A session used after its end raises; otherwise it would take a connection and leak it.
+        close_resets_only=False,
+    )

@@ -1,0 +1,275 @@
+"""From settings to an ``AsyncEngine``: which pool, which driver arguments, and why."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
+
+from wellhead.errors import CommandTimeoutError, ConfigurationError, ConnectError, connect_error
+from wellhead.pool import CountingNullPool, PoolPlan, check_before_use
+from wellhead.settings import DatabaseSettings
+from wellhead.url import PostgresURL, SQLiteURL
+
+logger = logging.getLogger(__name__)
+
+_STARTED = "wellhead_started"
+
+Connect = Callable[..., Awaitable[Any]]
+
+
+def plan_pool(settings: DatabaseSettings) -> PoolPlan:
+    """Decide which pool these settings get, and say why."""
+    url = settings.url
+    if not isinstance(url, PostgresURL):
+        return PoolPlan("static", "An in-memory SQLite database lives in its one connection.", 1, 0)
+    if settings.pool_mode == "none":
+        return PoolPlan("none", "DATABASE_POOL_MODE=none opens a connection for each use.")
+    sizes = settings.pool_size, settings.max_overflow
+    if settings.pool_mode == "pool":
+        return PoolPlan("pool", "DATABASE_POOL_MODE=pool keeps connections.", *sizes)
+    if url.is_pooled:
+        reason = (
+            "The URL leads to a pooler; a long-lived process still keeps connections to it, "
+            "because opening one costs more round trips than a request."
+        )
+        return PoolPlan("pool", reason, *sizes)
+    return PoolPlan("pool", "The URL leads straight to the server.", *sizes)
+
+
+def build_engine(
+    settings: DatabaseSettings,
+    plan: PoolPlan,
+    *,
+    on_connect_error: Callable[[ConnectError], None] | None = None,
+) -> AsyncEngine:
+    """Make the engine; no connection is opened.
+
+    Args:
+        settings: How to connect.
+        plan: Which pool; see :func:`plan_pool`.
+        on_connect_error: Told of every connection that could not be made, before it is raised.
+
+    Raises:
+        ConfigurationError: The driver that the URL names is not installed.
+        URLError: A certificate file of the URL cannot be read.
+    """
+    url = settings.url
+    arguments = _connect_args(settings)
+    if isinstance(url, PostgresURL):
+        arguments["async_creator_fn"] = connector(settings, on_error=on_connect_error)
+    try:
+        engine = create_async_engine(
+            url.sqlalchemy_url(),
+            connect_args=arguments,
+            echo=settings.echo,
+            hide_parameters=not settings.echo_parameters,
+            **_pool_arguments(settings, plan),
+        )
+    except ModuleNotFoundError as error:
+        extra = "sqlite" if error.name == "aiosqlite" else "psycopg"
+        raise ConfigurationError(
+            f"The URL needs the package {error.name}, which is not installed.",
+            hint=f'Install it with pip install "wellhead[{extra}]".',
+        ) from error
+    if isinstance(url, PostgresURL):
+        check_before_use(
+            engine.sync_engine.pool,
+            ping_after=settings.pool_ping_after if settings.pool_pre_ping else None,
+            ping_timeout=settings.effective_connect_timeout,
+        )
+        if not url.takes_startup_settings:
+            _set_limits_in_transactions(engine, server_side_limits(settings))
+    _name_command_timeouts(engine, settings)
+    if settings.slow_query_threshold is not None:
+        _log_slow_queries(engine, threshold=settings.slow_query_threshold)
+    return engine
+
+
+def connector(
+    settings: DatabaseSettings, *, on_error: Callable[[ConnectError], None] | None = None
+) -> Connect:
+    """A function that opens one connection of the driver, within the connect timeout.
+
+    It takes the driver's keyword arguments and raises a :class:`wellhead.ConnectError`.
+    """
+    target, limit = _target(settings.url), settings.effective_connect_timeout
+    connect_driver = _driver_connect(settings.url)
+
+    async def connect(*args: Any, **kwargs: Any) -> Any:
+        try:
+            async with asyncio.timeout(limit):
+                return await connect_driver(*args, **kwargs)
+        except Exception as error:
+            failure = connect_error(error, target=target, timeout=limit)
+            if on_error is not None:
+                on_error(failure)
+            raise failure from error
+
+    return connect
+
+
+def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Awaitable[None]]:
+    """A function that opens a connection past the pool, runs ``SELECT 1`` and closes it.
+
+    It raises a :class:`wellhead.ConnectError` when there is no answer in the connect timeout.
+    """
+    limit = settings.effective_connect_timeout
+    connect = connector(settings)
+
+    async def ask() -> None:
+        arguments, keywords = engine.dialect.create_connect_args(engine.url)
+        keywords = {**keywords, **_connect_args(settings)}
+        for name in _SQLALCHEMY_ONLY:
+            keywords.pop(name, None)
+        connection = await connect(*arguments, **keywords)
+        try:
+            async with asyncio.timeout(limit):
+                await connection.execute("SELECT 1")
+        except Exception as error:
+            raise connect_error(error, target=_target(settings.url), timeout=limit) from error
+        finally:
+            await connection.close()
+
+    return ask
+
+
+# Connect arguments that SQLAlchemy's dialect keeps to itself.
+_SQLALCHEMY_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
+
+
+def _target(url: PostgresURL | SQLiteURL) -> str:
+    hosts = url.hosts if isinstance(url, PostgresURL) else ()
+    return ", ".join(str(host) for host in hosts) or "SQLite"
+
+
+def _driver_connect(url: PostgresURL | SQLiteURL) -> Connect:
+    if isinstance(url, SQLiteURL):
+        import aiosqlite  # noqa: PLC0415 - an optional driver
+
+        return aiosqlite.connect
+    if url.driver == "psycopg":
+        import psycopg  # noqa: PLC0415 - an optional driver
+
+        return psycopg.AsyncConnection.connect
+    return asyncpg.connect
+
+
+def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
+    url = settings.url
+    if not isinstance(url, PostgresURL):
+        return url.connect_args()
+    choices = {"auto": None, "on": True, "off": False}
+    arguments = url.connect_args(
+        server_side_limits(settings) if url.takes_startup_settings else None,
+        prepared_statements=choices[settings.prepared_statements],
+    )
+    limit = settings.effective_connect_timeout
+    if url.driver == "asyncpg":
+        arguments["timeout"] = limit
+        arguments.setdefault("command_timeout", settings.command_timeout)
+    if settings.application_name is not None:
+        _name_application(arguments, settings.application_name, driver=url.driver)
+    return arguments
+
+
+def _name_application(arguments: dict[str, Any], name: str, *, driver: str) -> None:
+    if driver == "psycopg":
+        arguments["application_name"] = name
+    else:
+        known = arguments.get("server_settings", {})
+        arguments["server_settings"] = {**known, "application_name": name}
+
+
+def server_side_limits(settings: DatabaseSettings) -> dict[str, str]:
+    """The limits that the server keeps, as PostgreSQL settings in milliseconds.
+
+    psycopg cannot cancel a statement by itself, so there the server keeps the command timeout.
+    """
+    statement = settings.statement_timeout
+    if statement is None and getattr(settings.url, "driver", None) == "psycopg":
+        statement = settings.command_timeout
+    limits = {"statement_timeout": statement, "lock_timeout": settings.lock_timeout}
+    return {
+        name: str(round(seconds * 1000)) for name, seconds in limits.items() if seconds is not None
+    }
+
+
+def _pool_arguments(settings: DatabaseSettings, plan: PoolPlan) -> dict[str, Any]:
+    if plan.mode == "static":
+        return {"poolclass": StaticPool}
+    if plan.mode == "none":
+        return {"poolclass": CountingNullPool}
+    return {
+        "poolclass": AsyncAdaptedQueuePool,
+        "pool_size": plan.pool_size,
+        "max_overflow": plan.max_overflow,
+        "pool_timeout": settings.pool_timeout,
+        "pool_recycle": settings.pool_recycle,
+        # Few connections stay warm, with their prepared statements; the others may age out.
+        "pool_use_lifo": True,
+    }
+
+
+def _set_limits_in_transactions(engine: AsyncEngine, limits: dict[str, str]) -> None:
+    # A pooler refuses settings at the start of a connection, and would share them afterwards.
+    if not limits:
+        return
+    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in limits.items())
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def set_them(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql(f"SELECT {calls}")
+
+
+def _name_command_timeouts(engine: AsyncEngine, settings: DatabaseSettings) -> None:
+    # asyncpg raises a bare TimeoutError, which an application cannot tell from its own.
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def name_it(context: ExceptionContext) -> BaseException | None:
+        if type(context.original_exception) is not TimeoutError:
+            return None
+        return CommandTimeoutError(
+            f"A statement took longer than {settings.command_timeout:g} s and was cancelled.",
+            hint="Make it faster, or raise DATABASE_COMMAND_TIMEOUT.",
+        )
+
+
+def _log_slow_queries(engine: AsyncEngine, *, threshold: float) -> None:
+    def start(*arguments: Any) -> None:
+        connection: Connection = arguments[0]
+        connection.info[_STARTED] = time.perf_counter()
+
+    def finish(*arguments: Any) -> None:
+        connection: Connection = arguments[0]
+        statement: str = arguments[2]
+        seconds = time.perf_counter() - connection.info[_STARTED]
+        if seconds < threshold:
+            return
+        kind = statement.split(None, 1)[0].upper() if statement.strip() else "?"
+        digest = hashlib.sha256(statement.encode()).hexdigest()[:12]
+        logger.warning(
+            "slow query: %s took %.3f s (limit %g s), statement %s; "
+            "DATABASE_ECHO=true shows the statements",
+            kind,
+            seconds,
+            threshold,
+            digest,
+            extra={
+                "event": "slow_query",
+                "seconds": round(seconds, 6),
+                "threshold": threshold,
+                "statement_kind": kind,
+                "statement_digest": digest,
+            },
+        )
+
+    event.listen(engine.sync_engine, "before_cursor_execute", start)
+    event.listen(engine.sync_engine, "after_cursor_execute", finish)

@@ -1,0 +1,44 @@
+"""The exceptions that Wellhead raises, and the one table that says what a failure means."""
+
+from wellhead.errors.classification import Classification, Fault, classify, fault_of
+from wellhead.errors.connecting import connect_error
+from wellhead.errors.tree import (
+    AuthenticationError,
+    CommandTimeoutError,
+    ConfigurationError,
+    ConnectError,
+    DatabaseNotFoundError,
+    EmbeddedError,
+    NotOpenError,
+    ReadOnlyError,
+    SettingsError,
+    StartingError,
+    TLSError,
+    TooManyConnectionsError,
+    UnreachableError,
+    URLError,
+    WellheadError,
+)
+
+__all__ = [
+    "AuthenticationError",
+    "Classification",
+    "CommandTimeoutError",
+    "ConfigurationError",
+    "ConnectError",
+    "DatabaseNotFoundError",
+    "EmbeddedError",
+    "Fault",
+    "NotOpenError",
+    "ReadOnlyError",
+    "SettingsError",
+    "StartingError",
+    "TLSError",
+    "TooManyConnectionsError",
+    "URLError",
+    "UnreachableError",
+    "WellheadError",
+    "classify",
+    "connect_error",
+    "fault_of",
+]

@@ -1,0 +1,32 @@
+"""Wellhead in a FastAPI application.
+
+Three lines connect the two::
+
+    database = Database()
+    app = FastAPI(lifespan=lifespan(database))
+    install(app, database)
+
+after which a route takes a ``SessionDep`` or a ``ReaderDep``.
+"""
+
+from wellhead.fastapi.dependencies import ReaderDep, SessionDep, lifespan
+from wellhead.fastapi.handlers import install
+from wellhead.fastapi.problems import (
+    PROBLEM_JSON,
+    Problem,
+    ValidationFault,
+    problem_response,
+    problem_responses,
+)
+
+__all__ = [
+    "PROBLEM_JSON",
+    "Problem",
+    "ReaderDep",
+    "SessionDep",
+    "ValidationFault",
+    "install",
+    "lifespan",
+    "problem_response",
+    "problem_responses",
+]

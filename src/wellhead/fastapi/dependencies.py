@@ -1,0 +1,66 @@
+"""The database in a route: opened with the application, one session or reader a request."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from fastapi.requests import HTTPConnection
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from wellhead.database import Database
+from wellhead.errors import NotOpenError
+from wellhead.reader import Reader
+
+
+def lifespan(database: Database) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """A lifespan that opens the database before the first request and closes it after the last.
+
+    An application with a lifespan of its own uses ``async with database:`` in it instead.
+    """
+
+    @asynccontextmanager
+    async def open_and_close(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        async with database:
+            yield
+
+    return open_and_close
+
+
+def database_of(connection: HTTPConnection) -> Database:
+    """The database that :func:`wellhead.fastapi.install` gave to the application.
+
+    Raises:
+        NotOpenError: The application has none.
+    """
+    database = getattr(connection.app.state, "database", None)
+    if not isinstance(database, Database):
+        raise NotOpenError(
+            "The application has no database.",
+            hint="Call wellhead.fastapi.install(app, database) where the application is made.",
+        )
+    return database
+
+
+async def _session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    async with database_of(connection).session() as session:
+        yield session
+
+
+async def _reader(connection: HTTPConnection) -> AsyncIterator[Reader]:
+    async with database_of(connection).reader() as reader:
+        yield reader
+
+
+# With the default scope FastAPI would commit after the answer was sent, and a COMMIT that fails
+# would hide behind a 201.
+SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
+"""One transaction a request, committed before the answer is sent; a failed commit is an error.
+
+It ends when the route returns, so a stream, a WebSocket or a background task opens its own with
+``database.session()``. A dependency with ``yield`` that takes it needs ``scope="function"``, too.
+"""
+
+ReaderDep = Annotated[Reader, Depends(_reader, scope="function")]
+"""A reader for the request: no transaction, one round trip a statement, nothing to write with."""

@@ -1,0 +1,91 @@
+"""Problem details, the body of every error: https://www.rfc-editor.org/rfc/rfc9457."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class ValidationFault(BaseModel):
+    """One value of a request that cannot be taken."""
+
+    field: str = Field(description="Where it stands, such as `body.title` or `query.limit`.")
+    message: str = Field(description="What is wrong with it.")
+    code: str = Field(description="The same, for programs.")
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 describes it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field("about:blank", description="The kind of problem, for programs.")
+    title: str = Field(description="The kind of problem, for people; the same each time.")
+    status: int = Field(description="The HTTP status.")
+    detail: str | None = Field(None, description="What happened this time.")
+    errors: list[ValidationFault] | None = Field(None, description="What is wrong, by field.")
+
+
+def problem_response(
+    status: int,
+    *,
+    title: str | None = None,
+    detail: str | None = None,
+    type: str = "about:blank",  # noqa: A002 - RFC 9457's name
+    errors: Sequence[ValidationFault] | None = None,
+    headers: Mapping[str, str] | None = None,
+    **extensions: Any,
+) -> JSONResponse:
+    """Answer with a problem.
+
+    Args:
+        status: The HTTP status.
+        title: For people; by default the status's own phrase.
+        detail: What happened this time.
+        type: A URI reference that names the kind of problem.
+        errors: What is wrong, by field.
+        headers: More headers, such as ``Retry-After``.
+        extensions: More members of the body; anything that JSON can hold.
+    """
+    problem = Problem(
+        type=type,
+        title=title if title is not None else phrase_of(status),
+        status=status,
+        detail=detail,
+        errors=list(errors) if errors is not None else None,
+        **extensions,
+    )
+    return JSONResponse(
+        problem.model_dump(mode="json", exclude_none=True),
+        status_code=status,
+        headers=dict(headers) if headers is not None else None,
+        media_type=PROBLEM_JSON,
+    )
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Say in the OpenAPI document that these statuses are answered with a problem.
+
+    For ``responses=`` of a route, a router or the application.
+    """
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "model": Problem,
+            "description": phrase_of(status),
+            "content": {PROBLEM_JSON: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+def phrase_of(status: int) -> str:
+    """The phrase of a status, such as ``Not Found``; a general word for one without."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

@@ -1,0 +1,72 @@
+"""What is tried again, how often, and how long apart."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from wellhead.errors import ConnectError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MAX_DELAY = 30.0
+"""Seconds between two attempts at the most."""
+
+
+async def connect_with_retry(
+    attempt: Callable[[], Awaitable[T]], *, attempts: int, delay: float
+) -> T:
+    """Try to connect until it succeeds, cannot succeed, or the attempts are used up.
+
+    Only what can succeed later without anybody's help is tried again: a wrong password, an
+    unknown database or a bad certificate are raised at once.
+
+    Args:
+        attempt: Makes one attempt and raises a :class:`wellhead.ConnectError` when it fails.
+        attempts: How many at the most, the first one included.
+        delay: Seconds before the second; doubled each time, up to a second of jitter, 30 at most.
+
+    Raises:
+        ConnectError: The last attempt's error.
+    """
+
+    def announce(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        seconds = state.next_action.sleep if state.next_action else 0.0
+        logger.warning(
+            "waiting for the database: attempt %d of %d failed, next in %.1f s: %s",
+            state.attempt_number,
+            attempts,
+            seconds,
+            error.args[0] if error else "",
+            extra={
+                "event": "database_waiting",
+                "attempt": state.attempt_number,
+                "attempts": attempts,
+                "seconds": round(seconds, 3),
+            },
+        )
+
+    retrying = AsyncRetrying(
+        stop=stop_after_attempt(attempts),
+        wait=wait_exponential(multiplier=delay, max=MAX_DELAY) + wait_random(0, min(1.0, delay)),
+        retry=retry_if_exception(can_retry_connect),
+        before_sleep=announce,
+        reraise=True,
+    )
+    return await retrying(attempt)
+
+
+def can_retry_connect(error: BaseException) -> bool:
+    """Whether the same attempt to connect can succeed later."""
+    return isinstance(error, ConnectError) and error.can_retry

