@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.staging.databases import Databases
+from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
 
@@ -51,6 +52,28 @@ async def proxy(postgres: EmbeddedPostgres) -> AsyncIterator[TCPProxy]:
     """A network in front of the server that counts, and that the test may break."""
     async with TCPProxy("127.0.0.1", postgres.port) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def pki(public_directory: Path) -> PKI:
+    """A certificate authority that no machine trusts."""
+    directory = public_directory / "pki"
+    directory.mkdir()
+    return PKI(directory)
+
+
+@pytest.fixture(scope="session")
+def tls_postgres(pki: PKI) -> Iterator[TLSPostgres]:
+    """A server that insists on TLS, and whose certificate is right for where it listens."""
+    with pki.postgres("right-host", "localhost", "127.0.0.1") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def wrong_host_postgres(pki: PKI) -> Iterator[TLSPostgres]:
+    """A server that insists on TLS, and whose certificate names another host."""
+    with pki.postgres("wrong-host", "other.example") as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

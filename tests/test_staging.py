@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ import asyncpg
 import pytest
 
 from tests.staging.databases import Databases
+from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
 
@@ -255,6 +257,53 @@ async def test_a_database_can_be_copied_from_a_template(databases: Databases) ->
         await connection.close()
         databases.drop(copy)
         databases.drop(template)
+
+
+async def test_the_tls_server_proves_its_host_by_the_private_authority(
+    tls_postgres: TLSPostgres, pki: PKI
+) -> None:
+    context = ssl.create_default_context(cafile=pki.ca_file)
+    connection = await asyncpg.connect(tls_postgres.url, ssl=context)
+    try:
+        query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        assert await connection.fetchval(query) is True
+    finally:
+        await connection.close()
+
+
+async def test_the_tls_server_refuses_a_connection_without_tls(tls_postgres: TLSPostgres) -> None:
+    with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError, match="no encryption"):
+        await asyncpg.connect(tls_postgres.url, ssl=False)
+
+
+async def test_a_client_that_trusts_a_strange_authority_refuses_the_server(
+    tls_postgres: TLSPostgres, pki: PKI
+) -> None:
+    context = ssl.create_default_context(cafile=pki.stranger_ca_file)
+    with pytest.raises(
+        ssl.SSLCertVerificationError, match="self-signed certificate in certificate chain"
+    ):
+        await asyncpg.connect(tls_postgres.url, ssl=context)
+
+
+async def test_the_certificate_of_the_wrong_host_names_another(
+    wrong_host_postgres: TLSPostgres, pki: PKI
+) -> None:
+    context = ssl.create_default_context(cafile=pki.ca_file)
+    with pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"):
+        await asyncpg.connect(wrong_host_postgres.url, ssl=context)
+
+
+async def test_the_certified_database_asks_for_a_client_certificate(
+    tls_postgres: TLSPostgres, pki: PKI
+) -> None:
+    context = ssl.create_default_context(cafile=pki.ca_file)
+    with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
+        await asyncpg.connect(tls_postgres.certified_url, ssl=context)
+
+    context.load_cert_chain(pki.client.cert_file, pki.client.key_file)
+    connection = await asyncpg.connect(tls_postgres.certified_url, ssl=context)
+    await connection.close()
 
 
 def test_no_setting_of_the_shell_reaches_a_test() -> None:

@@ -1,0 +1,92 @@
+"""A private certificate authority, and servers and clients with its certificates."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trustme
+from tests.staging.databases import Databases
+
+from wellhead.embedded import EmbeddedPostgres
+from wellhead.embedded.account import server_account
+
+_CERTIFIED = "certified"
+_ACCESS = f"""\
+hostssl {_CERTIFIED} all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca
+hostssl all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate and its private key, as files in PEM form."""
+
+    cert_file: Path
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TLSPostgres:
+    """A server that takes encrypted connections only.
+
+    Attributes:
+        server: The server itself.
+        url: Its database, without any TLS parameter; the host is 127.0.0.1.
+        certified_url: A database that also asks for a client's certificate.
+    """
+
+    server: EmbeddedPostgres
+    url: str = field(repr=False)
+    certified_url: str = field(repr=False)
+
+
+class PKI:
+    """Everything that has to do with one certificate authority.
+
+    Attributes:
+        ca_file: The authority's certificate: what a client must trust.
+        stranger_ca_file: That of an authority which signed nothing here.
+        client: A certificate that the servers accept of a client.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._ca = trustme.CA()
+        self.ca_file = directory / "ca.pem"
+        self.stranger_ca_file = directory / "stranger-ca.pem"
+        self._ca.cert_pem.write_to_path(self.ca_file)
+        trustme.CA().cert_pem.write_to_path(self.stranger_ca_file)
+        self.client = self.issue("client", "client.example")
+
+    def issue(self, name: str, *hosts: str) -> Certificate:
+        """Issue a certificate for some host names and addresses, in files of the name given."""
+        certificate = self._ca.issue_cert(*hosts)
+        files = Certificate(self._directory / f"{name}.pem", self._directory / f"{name}.key")
+        certificate.cert_chain_pems[0].write_to_path(files.cert_file)
+        certificate.private_key_pem.write_to_path(files.key_file)
+        files.key_file.chmod(0o600)
+        return files
+
+    @contextmanager
+    def postgres(self, name: str, *hosts: str) -> Iterator[TLSPostgres]:
+        """A server whose certificate names these hosts and nothing else."""
+        certificate = self.issue(name, *hosts)
+        # PostgreSQL refuses a key that another account owns or may read.
+        server_account().give(certificate.key_file, mode=0o600)
+        access = self._directory / f"{name}.hba"
+        access.write_text(_ACCESS)
+        options = {
+            "ssl": "on",
+            "ssl_cert_file": str(certificate.cert_file),
+            "ssl_key_file": str(certificate.key_file),
+            "ssl_ca_file": str(self.ca_file),
+            "hba_file": str(access),
+        }
+        home = self._directory / f"postgres-{name}"
+        with (
+            EmbeddedPostgres(home, durable=False, options=options) as server,
+            Databases(server.url) as databases,
+        ):
+            databases.execute(f"CREATE DATABASE {_CERTIFIED}")
+            yield TLSPostgres(server, server.url, databases.url(_CERTIFIED))
