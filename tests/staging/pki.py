@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import trustme
-from tests.staging.databases import Databases
 
+from tests.staging.databases import Databases
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.embedded.account import server_account
 

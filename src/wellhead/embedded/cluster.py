@@ -154,19 +154,18 @@ class Cluster:
         file = self.home.data / "postmaster.pid"
         if not file.exists():
             return
-        _, _, rest = file.read_text().partition("\n")
+        _, _, rest = file.read_text(errors="replace").partition("\n")
+        file.unlink()
         if rest:
-            file.write_text(f"{_NOBODY}\n{rest}")
-        else:
-            file.unlink()
+            self._write(file, f"{_NOBODY}\n{rest}")
 
     def _prepare_log(self) -> int:
         """See that the account can write the log; the number of bytes that it holds."""
         file = self.home.log_file
         if file.exists() and file.stat().st_size > _LOG_BYTES:
             file.replace(file.with_suffix(".log.1"))
-        file.touch()
-        self.home.account.give(file, mode=0o600)
+        if not file.exists():
+            self._write(file, "")
         return file.stat().st_size
 
     def _write(self, file: Path, text: str) -> Path:

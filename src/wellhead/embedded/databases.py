@@ -12,8 +12,8 @@ from wellhead.errors import EmbeddedError
 _CONNECT_SECONDS = 30.0
 
 
-def ensure(port: int, state: State, database: str) -> None:
-    """Create the database where it is missing.
+def ensure(port: int, state: State, database: str) -> str:
+    """Create the database where it is missing; return the server's version.
 
     Raises:
         EmbeddedError: The server refused the password or the name.
@@ -21,15 +21,15 @@ def ensure(port: int, state: State, database: str) -> None:
     # A thread of its own: the caller may be inside a running event loop.
     with ThreadPoolExecutor(1) as thread:
         try:
-            thread.submit(asyncio.run, _ensure(port, state, database)).result()
-        except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+            return thread.submit(asyncio.run, _ensure(port, state, database)).result()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise EmbeddedError(
                 f"The server on port {port} runs, but the database {database!r} could not be"
                 f" opened: {error}."
             ) from error
 
 
-async def _ensure(port: int, state: State, database: str) -> None:
+async def _ensure(port: int, state: State, database: str) -> str:
     connection = await asyncpg.connect(
         host=ADDRESS,
         port=port,
@@ -46,5 +46,8 @@ async def _ensure(port: int, state: State, database: str) -> None:
         if not exists:
             name = database.replace('"', '""')
             await connection.execute(f'CREATE DATABASE "{name}"')
+        # Distributions append their own version after a space.
+        version: str = connection.get_settings().server_version
+        return version.split(maxsplit=1)[0]
     finally:
         await connection.close()

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from wellhead.embedded import watch
-from wellhead.embedded.account import Account, server_account
-from wellhead.embedded.binaries import SHARED_ROOT
+from wellhead.embedded.account import Account, server_account, shared_directory
 from wellhead.errors import EmbeddedError
 
 _STATE = "server.json"
 _MOVED = "moved-to"
+_SHOWN = 3
 _LOCKS = {watch.START_LOCK, watch.OWNERS_LOCK, watch.WATCH_LOCK}
 
 
@@ -131,10 +131,12 @@ def _refuse_strangers(path: Path) -> None:
             f"{path} belongs to another account (uid {path.stat().st_uid}).",
             hint="Run as that account, or name another directory.",
         ) from error
-    if names - _LOCKS and not names & {_STATE, _MOVED}:
+    # The two files are written under longer names first; another process may be at it now.
+    strange = {name for name in names - _LOCKS if not name.startswith((_STATE, _MOVED))}
+    if strange and not names & {_STATE, _MOVED}:
         raise EmbeddedError(
             f"{path} is not empty and holds no server of ours; it was left as it is"
-            f" ({', '.join(sorted(names)[:3])}, ...).",
+            f" ({', '.join(sorted(strange)[:_SHOWN])}{', ...' * (len(strange) > _SHOWN)}).",
             hint="Name an empty or a new directory.",
         )
 
@@ -145,7 +147,7 @@ def _moved(wished: Path) -> Path:
     if not pointer.exists():
         name = f"{wished.name}-{secrets.token_hex(6)}"
         partial = wished / f"{_MOVED}.{secrets.token_hex(4)}.partial"
-        partial.write_text(str(SHARED_ROOT / "data" / name))
+        partial.write_text(name)
         try:
             # A hard link never replaces: of two processes that start together one wins.
             pointer.hardlink_to(partial)
@@ -153,6 +155,6 @@ def _moved(wished: Path) -> Path:
             pass
         finally:
             partial.unlink()
-    target = Path(pointer.read_text())
-    target.mkdir(parents=True, exist_ok=True)
+    target = shared_directory("data") / Path(pointer.read_text()).name
+    target.mkdir(exist_ok=True)
     return target

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wellhead.embedded import watch
-from wellhead.embedded.account import Account
+from wellhead.embedded.account import Account, plain_environment
 from wellhead.errors import EmbeddedError
 
 _LOCK_SECONDS = 150.0
@@ -102,15 +102,21 @@ class Ownership:
     def _start_watcher(self, lock: int) -> None:
         # The watcher inherits the descriptor and with it the lock: there is no moment in which
         # neither process holds it. Its own session keeps the terminal's Ctrl-C away from it.
-        subprocess.run(  # noqa: S603 - our own interpreter and our own file
+        watcher = subprocess.run(  # noqa: S603 - our own interpreter and our own file
             [sys.executable, "-I", "-S", watch.__file__, self._home, str(lock)],
+            env=plain_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=[lock],
             start_new_session=True,
-            check=True,
+            check=False,
         )
+        if watcher.returncode != 0:
+            raise EmbeddedError(
+                f"The process that would stop the server in {self._home} after us did not start:"
+                f" {sys.executable} ended with {watcher.returncode}."
+            )
 
 
 _all: weakref.WeakSet[Ownership] = weakref.WeakSet()

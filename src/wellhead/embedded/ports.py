@@ -3,12 +3,14 @@
 import shutil
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 ADDRESS = "127.0.0.1"
 """The only address that the embedded server listens on."""
 
 _LISTEN = "0A"
+_SHOWN = 120
 
 
 def free_port() -> int:
@@ -42,15 +44,12 @@ def holder(port: int) -> str | None:
 
 def _holder_from_proc(port: int) -> str | None:
     sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(link.readlink()) not in sockets:
-                continue
-            process = link.parent.parent
-            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        return f"pid {process.name} ({' '.join(words).strip()[:120]})"
+    for process in Path("/proc").glob("[0-9]*"):
+        # A process may be a stranger's, or gone by now.
+        with suppress(OSError):
+            if any(str(link.readlink()) in sockets for link in (process / "fd").iterdir()):
+                command = (process / "cmdline").read_bytes().decode(errors="replace")
+                return f"pid {process.name} ({command.replace(chr(0), ' ').strip()[:_SHOWN]})"
     return None
 
 

@@ -25,7 +25,8 @@ class _Running:
     """What is known of a server once it runs."""
 
     home: Home
-    binaries: Binaries
+    bin_dir: Path
+    version: str
     port: int
     password: str = field(repr=False)
 
@@ -69,7 +70,7 @@ class EmbeddedPostgres:
         self._options = dict(options or {})
         if refused := sorted(_OURS & self._options.keys()):
             raise ConfigurationError(f"options may not set {', '.join(refused)}.")
-        self._wished = data_dir
+        self._wished = data_dir.absolute()
         self._wished_port = port
         self._user = user
         self._database = database
@@ -140,13 +141,13 @@ class EmbeddedPostgres:
 
     @property
     def bin_dir(self) -> Path:
-        """The directory of the programs in use: ``psql``, ``pg_dump`` and so on."""
-        return self._started.binaries.bin_dir
+        """The directory of PostgreSQL's programs: ``psql``, ``pg_dump`` and so on."""
+        return self._started.bin_dir
 
     @property
     def version(self) -> str:
-        """The version of the programs in use, such as ``17.10``."""
-        return self._started.binaries.version
+        """The version of the server, such as ``17.10``."""
+        return self._started.version
 
     @property
     def port(self) -> int:
@@ -177,9 +178,9 @@ class EmbeddedPostgres:
             cluster = Cluster(home, binaries, self._durable, self._options)
             cluster.refuse_other_version()
             port = self._launch(cluster, state)
-        databases.ensure(port, state, self._database)
+        version = databases.ensure(port, state, self._database)
         home.save_port(state, port)
-        return _Running(home, binaries, port, state.password)
+        return _Running(home, binaries.bin_dir, version, port, state.password)
 
     def _join(self, home: Home) -> int | None:
         """The port of the server that runs already, once it is ready; None when none runs."""

@@ -1,0 +1,45 @@
+"""Directories and servers that belong to one test."""
+
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wellhead.embedded import EmbeddedPostgres, account
+
+
+@pytest.fixture
+def directory(public_directory: Path, request: pytest.FixtureRequest) -> Path:
+    """A place for a server's data that does not exist yet."""
+    name: str = re.sub(r"\W+", "-", request.node.name)
+    return public_directory / name
+
+
+@pytest.fixture
+def server(directory: Path) -> Iterator[EmbeddedPostgres]:
+    """A started server of the test's own."""
+    with EmbeddedPostgres(directory, durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def other_server(directory: Path) -> EmbeddedPostgres:
+    """A second object for the same directory, not started."""
+    return EmbeddedPostgres(directory, durable=False)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port on which this process listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def shared_root(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where root keeps what the server's account must reach; the machine's own stays clean."""
+    root = directory.with_name(f"{directory.name}-shared")
+    monkeypatch.setattr(account, "SHARED_ROOT", root)
+    return root

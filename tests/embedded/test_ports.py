@@ -1,0 +1,46 @@
+"""Which port the server takes, and what is said when it cannot have it."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.staging.servers import ask
+from wellhead.embedded import EmbeddedPostgres, ports, watch
+from wellhead.errors import EmbeddedError
+
+
+def test_a_port_that_was_asked_for_is_used(directory: Path) -> None:
+    port = ports.free_port()
+    with EmbeddedPostgres(directory, durable=False, port=port) as server:
+        assert server.port == port
+
+
+def test_a_taken_port_is_named_with_the_process_that_holds_it(
+    directory: Path, taken_port: int
+) -> None:
+    with pytest.raises(EmbeddedError, match=f"Port {taken_port} is taken by pid {os.getpid()} "):
+        EmbeddedPostgres(directory, port=taken_port).start()
+    assert not (directory / watch.DATA).exists()
+
+
+def test_a_port_that_was_taken_since_the_last_run_is_replaced(server: EmbeddedPostgres) -> None:
+    old = server.port
+    server.stop()
+    with socket.create_server(("127.0.0.1", old)):
+        server.start()
+        assert server.port != old
+        assert ask(server.url, "SELECT 1") == 1
+
+
+def test_a_server_that_runs_on_another_port_is_not_joined(
+    server: EmbeddedPostgres, directory: Path, taken_port: int
+) -> None:
+    with pytest.raises(EmbeddedError, match=f"already runs on port {server.port}, not on"):
+        EmbeddedPostgres(directory, port=taken_port).start()
+    assert ask(server.url, "SELECT 1") == 1
+
+
+def test_a_port_that_nobody_holds_has_no_holder() -> None:
+    assert ports.holder(ports.free_port()) is None
