@@ -7,6 +7,8 @@ SQLAlchemy's own ``pre_ping`` sends three at every checkout under asyncpg.
 """
 
 import asyncio
+import os
+import socket
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -148,18 +150,36 @@ def _is_closed(driver_connection: Any) -> bool:
 
 async def _ping(driver_connection: Any, *, timeout: float) -> None:
     try:
-        async with asyncio.timeout(timeout):
-            if isinstance(driver_connection, asyncpg.Connection):
-                await driver_connection.execute("SELECT 1")
-            else:
-                await _ping_psycopg(driver_connection)
+        if isinstance(driver_connection, asyncpg.Connection):
+            await _ping_asyncpg(driver_connection, timeout=timeout)
+        else:
+            await _ping_psycopg(driver_connection, timeout=timeout)
     except Exception as error:
         raise InvalidatePoolError("the connection gave no sign of life") from error
 
 
-async def _ping_psycopg(connection: Any) -> None:
-    # Without autocommit the statement would open a transaction, and the ping cost two more trips.
-    autocommit = connection.autocommit
-    await connection.set_autocommit(True)
-    await connection.execute("SELECT 1")
-    await connection.set_autocommit(autocommit)
+async def _ping_asyncpg(connection: "asyncpg.Connection[Any]", *, timeout: float) -> None:
+    try:
+        await connection.execute("SELECT 1", timeout=timeout)
+    except BaseException:
+        # A close in order would wait for the silent server once more.
+        connection.terminate()
+        raise
+
+
+async def _ping_psycopg(connection: Any, *, timeout: float) -> None:
+    # Cancelling would make psycopg ask the silent server to cancel, and wait 5 s for that, too.
+    deadline = asyncio.get_running_loop().call_later(timeout, _hang_up, connection)
+    try:
+        # Without autocommit the statement would open a transaction, and cost two more trips.
+        autocommit = connection.autocommit
+        await connection.set_autocommit(True)
+        await connection.execute("SELECT 1")
+        await connection.set_autocommit(autocommit)
+    finally:
+        deadline.cancel()
+
+
+def _hang_up(connection: Any) -> None:
+    with socket.socket(fileno=os.dup(connection.fileno())) as twin:
+        twin.shutdown(socket.SHUT_RDWR)

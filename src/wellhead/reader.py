@@ -3,7 +3,7 @@
 import re
 from typing import Any, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import TextClause, event
+from sqlalchemy import Result, TextClause, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.engine.result import ScalarResult, TupleResult
@@ -39,13 +39,13 @@ class Reader:
         self, statement: Select[*Ts], *, params: dict[str, Any] | None = None
     ) -> TupleResult[tuple[*Ts]]: ...
 
+    @overload
     async def exec(
-        self,
-        statement: Select[*Ts] | SelectOfScalar[T],
-        *,
-        params: dict[str, Any] | None = None,
-    ) -> TupleResult[tuple[*Ts]] | ScalarResult[T]:
-        """Run a SELECT, as SQLModel's ``AsyncSession.exec`` does.
+        self, statement: TextClause, *, params: dict[str, Any] | None = None
+    ) -> Result[*tuple[Any, ...]]: ...
+
+    async def exec(self, statement: Any, *, params: dict[str, Any] | None = None) -> Any:
+        """Run a SELECT, as SQLModel's ``AsyncSession.exec`` does; ``text("SELECT ...")``, too.
 
         Raises:
             ReadOnlyError: The statement is not a plain SELECT, or it locks rows.

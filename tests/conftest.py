@@ -1,0 +1,12 @@
+"""What the library's tests share on top of the server: the way to it, through the proxy."""
+
+import pytest
+
+from tests.staging.proxy import TCPProxy
+from wellhead.embedded import EmbeddedPostgres
+
+
+@pytest.fixture
+def proxied_url(database_url: str, postgres: EmbeddedPostgres, proxy: TCPProxy) -> str:
+    """The URL of this test's own database, reached through the proxy that counts and breaks."""
+    return database_url.replace(f":{postgres.port}/", f":{proxy.port}/")
