@@ -21,7 +21,7 @@ _VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion
 
 
 def build_context(parameters: Parameters) -> ssl.SSLContext:
-    """Build the context for ``sslmode`` require, verify-ca or verify-full.
+    """Build the context for any ``sslmode`` but disable.
 
     Reads the files that the parameters name, and ``~/.postgresql`` as libpq does for those
     that they do not name.
@@ -52,7 +52,7 @@ def system_bundle() -> str:
 
 def _load_roots(context: ssl.SSLContext, parameters: Parameters) -> None:
     if parameters.sslrootcert == SYSTEM:
-        context.load_default_certs()
+        _load_system_roots(context)
         revoked = _named(parameters.sslcrl, "sslcrl")
     else:
         roots = _named(parameters.sslrootcert, "sslrootcert") or _at_home("root.crt")
@@ -67,13 +67,27 @@ def _load_roots(context: ssl.SSLContext, parameters: Parameters) -> None:
 
 
 def _go_without_roots(context: ssl.SSLContext, parameters: Parameters) -> None:
-    if parameters.sslmode != "require":
+    if parameters.sslmode in {"verify-ca", "verify-full"}:
         raise fault(
             f"has sslmode={parameters.sslmode} and no root certificate in ~/.postgresql/root.crt",
             "name one with sslrootcert=, or write sslmode=verify-full&sslrootcert=system for a "
             "public authority",
         )
     context.verify_mode = ssl.CERT_NONE
+
+
+def _load_system_roots(context: ssl.SSLContext) -> None:
+    context.load_default_certs()
+    if context.cert_store_stats()["x509_ca"] or ssl.get_default_verify_paths().capath:
+        return
+    # A Python that was built elsewhere looks where this system keeps nothing.
+    bundle = system_bundle()
+    if bundle == SYSTEM:
+        raise fault(
+            "asks for the system's root certificates, and this system has none",
+            "install ca-certificates, or name a file with sslrootcert=",
+        )
+    context.load_verify_locations(cafile=bundle)
 
 
 def _load_authorities(context: ssl.SSLContext, path: Path, name: str) -> None:

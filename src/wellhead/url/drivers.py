@@ -85,7 +85,13 @@ def psycopg_arguments(
         hosts: All hosts.
         settings: Server settings for the start of the session.
         prepared_statements: Whether named prepared statements may be relied on.
+
+    Raises:
+        URLError: A certificate file cannot be used.
     """
+    if parameters.sslmode != "disable" and not all(host.is_socket for host in hosts):
+        # libpq reads the same files by itself, but tells of a bad one only when it connects.
+        build_context(parameters)
     inside = dict(settings)
     arguments: dict[str, Any] = {
         # An empty value means libpq's default, and keeps the environment out.

@@ -147,13 +147,13 @@ class PostgresURL:
         """
         if not self.is_pooled:
             return self
-        twin = self._twin(neon.direct_twin)
-        if twin.is_pooled:
+        if not all(neon.is_neon(host) for host in self.hosts):
             raise fault(
                 "reaches a pooler, and its direct twin cannot be derived",
-                "set DATABASE_URL_DIRECT to the URL of PostgreSQL itself",
+                "set DATABASE_URL_DIRECT to the URL of PostgreSQL itself (on Supabase, the same "
+                "host with port 5432)",
             )
-        return twin
+        return self._twin(neon.direct_twin)
 
     def pooled(self) -> Self:
         """Return the URL that goes through the transaction pooler.
@@ -163,13 +163,12 @@ class PostgresURL:
         """
         if self.is_pooled:
             return self
-        twin = self._twin(neon.pooled_twin)
-        if not twin.is_pooled:
+        if not all(neon.is_neon(host) for host in self.hosts):
             raise fault(
                 "reaches PostgreSQL itself, and no pooled twin can be derived",
                 "write the pooler's URL",
             )
-        return _checked(twin)
+        return _checked(self._twin(neon.pooled_twin))
 
     def sqlalchemy_url(self) -> URL:
         """Return the URL for ``create_async_engine``; it needs :meth:`connect_args` beside it."""

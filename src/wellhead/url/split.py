@@ -31,6 +31,8 @@ _FOREIGN: Final = frozenset(
         "postgres+psycopg", "prisma", "prisma+postgres", "redis", "sqlite",
     }
 )  # fmt: skip
+# Control and format characters, and half a surrogate pair.
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs"})
 _QUOTES: Final = "\"'`<>\u2018\u2019\u201c\u201d"
 _EXAMPLE: Final = "postgresql://user:password@host/database"
 _ENCODE: Final = (
@@ -126,8 +128,8 @@ def _refuse_pasted_extras(text: str) -> None:
         raise fault("has quotes around it", "remove them")
     if any(character.isspace() for character in text):
         raise fault("has white space in it", "remove it, or write a space as %20")
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
-        raise fault("has a control character in it", "remove it, it was pasted along")
+    if any(unicodedata.category(character) in _INVISIBLE for character in text):
+        raise fault("has an invisible character in it", "remove it, it was pasted along")
 
 
 def _driver_of(scheme: str) -> Driver:

@@ -35,15 +35,16 @@ def settle(
         settled, notes = _for_neon(given)
     else:
         settled, notes = _for_any(given), []
+    _refuse_contradictions(settled)
     if all(host.is_socket for host in hosts):
         if settled.sslmode in _ENCRYPTED:
             notes.append(f"sslmode={settled.sslmode} has no effect on a Unix socket.")
-    elif settled.sslnegotiation == "direct" and settled.sslmode not in _ENCRYPTED:
+        return settled, tuple(notes)
+    if settled.sslnegotiation == "direct" and settled.sslmode not in _ENCRYPTED:
         raise fault(
             f"has sslnegotiation=direct with sslmode={settled.sslmode}",
             "write sslmode=require, verify-ca or verify-full with it",
         )
-    _refuse_contradictions(settled)
     if driver == "asyncpg" and settled.sslmode in OPPORTUNISTIC:
         notes += _not_sent_by_asyncpg(settled)
     return settled, tuple(notes)
@@ -60,6 +61,8 @@ def _for_neon(given: Parameters) -> tuple[Parameters, list[str]]:
     settled = replace(given, sslmode="verify-full", sslrootcert=SYSTEM)
     if settled == given:
         return given, []
+    if given.sslmode == "verify-full":
+        return settled, ["sslmode=verify-full uses the system's roots: the host is Neon's."]
     return settled, [
         f"{_shown(given)} is raised to verify-full with the system's roots: the host is Neon's."
     ]

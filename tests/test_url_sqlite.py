@@ -1,0 +1,56 @@
+"""SQLite in memory, as far as Wellhead takes it."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from wellhead.errors import URLError
+from wellhead.url import SQLiteURL, parse_url
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["sqlite+aiosqlite://", "sqlite+aiosqlite:///", "sqlite+aiosqlite:///:memory:"],
+)
+def test_every_form_of_a_database_in_memory_is_taken(written: str) -> None:
+    url = parse_url(written)
+
+    assert isinstance(url, SQLiteURL)
+    assert url.driver == "aiosqlite"
+    assert str(url) == url.render(hide_password=False) == "sqlite+aiosqlite:///:memory:"
+
+
+def test_it_says_what_it_cannot_do() -> None:
+    notes = " ".join(SQLiteURL.parse("sqlite+aiosqlite://").notes)
+
+    assert "one connection" in notes
+    assert "foreign keys" in notes
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["sqlite+aiosqlite:///app.db", "sqlite+aiosqlite:////srv/app.db", "sqlite+aiosqlite://host/x"],
+)
+def test_a_database_in_a_file_is_refused(written: str) -> None:
+    with pytest.raises(URLError, match="only in memory: write sqlite"):
+        parse_url(written)
+
+
+def test_another_scheme_is_refused() -> None:
+    with pytest.raises(URLError, match="not SQLite's"):
+        SQLiteURL.parse("postgresql://user:word@host/db")
+
+
+async def test_sqlalchemy_opens_it() -> None:
+    url = SQLiteURL.parse("sqlite+aiosqlite:///:memory:")
+    engine = create_async_engine(
+        url.sqlalchemy_url(), connect_args=url.connect_args(), poolclass=StaticPool
+    )
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE kept (number INTEGER)"))
+    async with engine.connect() as connection:
+        count = await connection.scalar(text("SELECT count(*) FROM kept"))
+    await engine.dispose()
+
+    assert count == 0
