@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from wellhead.engine import build_engine, plan_pool, probe
 from wellhead.errors import ConnectError, NotOpenError, classify
 from wellhead.health import Health, HealthReport
-from wellhead.pool import PoolPlan, PoolStats
+from wellhead.pool import PoolPlan, PoolStats, close_on_return
 from wellhead.reader import Reader, refuse_writes
 from wellhead.retry import connect_with_retry
 from wellhead.settings import DatabaseSettings
@@ -105,6 +105,7 @@ class Database:
                     extra={"event": "database_close_timeout", "in_use": live.in_use},
                 )
             finally:
+                close_on_return(live.engine.sync_engine.pool)
                 await live.engine.dispose()
         logger.info("database closed: %s", self.settings.url, extra={"event": "database_closed"})
 

@@ -63,9 +63,9 @@ def build_engine(
     """
     url = settings.url
     arguments = _connect_args(settings)
-    if isinstance(url, PostgresURL):
-        arguments["async_creator_fn"] = connector(settings, on_error=on_connect_error)
     try:
+        if isinstance(url, PostgresURL):
+            arguments["async_creator_fn"] = connector(settings, on_error=on_connect_error)
         engine = create_async_engine(
             url.sqlalchemy_url(),
             connect_args=arguments,

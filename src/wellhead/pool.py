@@ -142,6 +142,16 @@ def check_before_use(pool: Pool, *, ping_after: float | None, ping_timeout: floa
     event.listen(pool, "checkout", check)
 
 
+def close_on_return(pool: Pool) -> None:
+    """From now on close every connection that comes back, as its pool has been given up."""
+
+    def close(connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        if connection is not None:
+            entry.invalidate()
+
+    event.listen(pool, "checkin", close)
+
+
 def _is_closed(driver_connection: Any) -> bool:
     if isinstance(driver_connection, asyncpg.Connection):
         return driver_connection.is_closed()
