@@ -1,7 +1,7 @@
 """The options parameter, read and written."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellhead.errors import URLError
@@ -58,9 +58,10 @@ def test_a_plus_sign_for_a_space_is_refused(text: str) -> None:
         read_options(text)
 
 
-@given(settings=st.dictionaries(NAMES, VALUES, max_size=4))
-def test_what_is_written_is_read_again(settings: dict[str, str]) -> None:
+@settings(deadline=None)
+@given(wanted=st.dictionaries(NAMES, VALUES, max_size=4))
+def test_what_is_written_is_read_again(wanted: dict[str, str]) -> None:
     # "+-c" and its like are refused on purpose.
-    settings = {name: value.replace("+", "") for name, value in settings.items()}
+    wanted = {name: value.replace("+", "") for name, value in wanted.items()}
 
-    assert read_options(write_options(settings)).settings == settings
+    assert read_options(write_options(wanted)).settings == wanted

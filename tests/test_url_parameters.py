@@ -1,11 +1,13 @@
 """Parameters: their values, their other forms, and what to write instead."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from wellhead.errors import URLError
 from wellhead.url import Parameters, PostgresURL
+from wellhead.url.parameters import IDENTITY
 
 BASE = "postgresql://user:word@host/db?"
 ALL = {
@@ -145,3 +147,11 @@ def test_a_password_given_as_a_parameter_is_never_shown(name: str) -> None:
 
     assert "S3cr3tMarker" not in f"{url} {url!r} {url.parameters!r} {url.notes}"
     assert "S3cr3tMarker" in url.render(hide_password=False)
+
+
+def test_every_parameter_stands_in_the_reference() -> None:
+    reference = Path(__file__).parents[1] / "docs" / "reference" / "url.md"
+    text = reference.read_text(encoding="utf-8")
+
+    names = (*ALL, *IDENTITY, "ssl", "timeout")
+    assert [name for name in names if f"`{name}`" not in text and f"{name}=" not in text] == []

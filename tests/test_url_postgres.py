@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellhead.errors import URLError
@@ -109,6 +109,7 @@ def test_the_redacted_text_is_refused_as_a_url() -> None:
         PostgresURL.parse(str(PostgresURL.parse(NEON)))
 
 
+@settings(deadline=None)
 @given(user=TEXT, password=TEXT, database=TEXT, name=TEXT)
 def test_any_text_survives_being_written_and_read(
     user: str, password: str, database: str, name: str
@@ -122,6 +123,7 @@ def test_any_text_survives_being_written_and_read(
     assert (made.username, made.password, made.database) == (user, password, database)
 
 
+@settings(deadline=None)
 @given(before=TEXT, after=TEXT)
 def test_the_password_never_shows(before: str, after: str) -> None:
     password = f"{before}{SECRET}{after}"

@@ -1,7 +1,7 @@
 """How the text of a URL is taken apart, and what is refused without showing it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellhead.errors import URLError
@@ -111,6 +111,7 @@ def test_what_is_not_one_clear_url_is_refused_without_showing_it(text: str, word
     assert refused.value.__context__ is None
 
 
+@settings(deadline=None)
 @given(before=st.text(PRINTABLE, max_size=8), after=st.text(PRINTABLE, max_size=8))
 def test_a_password_pasted_without_encoding_never_shows(before: str, after: str) -> None:
     try:
@@ -123,7 +124,11 @@ def test_a_password_pasted_without_encoding_never_shows(before: str, after: str)
     assert SECRET not in shown
 
 
-@given(text=st.text(st.characters(), max_size=40))
+@settings(deadline=None)
+@given(
+    text=st.text(st.characters(), max_size=40)
+    | st.text(":/?#[]@!$&'()*+,;=%0aZ-._~ é", max_size=40).map("postgresql://".__add__)
+)
 def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     try:
         shown = str(parse_url(text))
