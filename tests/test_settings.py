@@ -87,6 +87,13 @@ def test_the_urls_connect_timeout_counts_where_no_setting_says_otherwise() -> No
     assert DatabaseSettings(url=url, connect_timeout=4).effective_connect_timeout == 4
 
 
+def test_the_urls_command_timeout_counts_where_no_setting_says_otherwise() -> None:
+    url = f"{URL}?command_timeout=15"
+
+    assert DatabaseSettings(url=url).effective_command_timeout == 15
+    assert DatabaseSettings(url=url, command_timeout=None).effective_command_timeout is None
+
+
 def test_an_unknown_variable_is_warned_of_with_the_nearest_name(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

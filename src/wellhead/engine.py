@@ -174,7 +174,7 @@ def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
     limit = settings.effective_connect_timeout
     if url.driver == "asyncpg":
         arguments["timeout"] = limit
-        arguments.setdefault("command_timeout", settings.command_timeout)
+        arguments["command_timeout"] = settings.effective_command_timeout
     if settings.application_name is not None:
         _name_application(arguments, settings.application_name, driver=url.driver)
     return arguments
@@ -195,7 +195,7 @@ def server_side_limits(settings: DatabaseSettings) -> dict[str, str]:
     """
     statement = settings.statement_timeout
     if statement is None and getattr(settings.url, "driver", None) == "psycopg":
-        statement = settings.command_timeout
+        statement = settings.effective_command_timeout
     limits = {"statement_timeout": statement, "lock_timeout": settings.lock_timeout}
     return {
         name: str(round(seconds * 1000)) for name, seconds in limits.items() if seconds is not None
@@ -231,13 +231,15 @@ def _set_limits_in_transactions(engine: AsyncEngine, limits: dict[str, str]) -> 
 
 
 def _name_command_timeouts(engine: AsyncEngine, settings: DatabaseSettings) -> None:
+    limit = settings.effective_command_timeout
+
     # asyncpg raises a bare TimeoutError, which an application cannot tell from its own.
     @event.listens_for(engine.sync_engine, "handle_error")
     def name_it(context: ExceptionContext) -> BaseException | None:
-        if type(context.original_exception) is not TimeoutError:
+        if limit is None or type(context.original_exception) is not TimeoutError:
             return None
         return CommandTimeoutError(
-            f"A statement took longer than {settings.command_timeout:g} s and was cancelled.",
+            f"A statement took longer than {limit:g} s and was cancelled.",
             hint="Make it faster, or raise DATABASE_COMMAND_TIMEOUT.",
         )
 

@@ -182,11 +182,18 @@ class DatabaseSettings(BaseSettings):
     @property
     def effective_connect_timeout(self) -> float:
         """Seconds for one connection: the setting, else the URL's ``connect_timeout``, else 10."""
-        if "connect_timeout" not in self.model_fields_set:
-            from_url = getattr(self.url, "connect_timeout", None)
-            if from_url:
-                return float(from_url)
+        from_url = getattr(self.url, "connect_timeout", None)
+        if from_url and "connect_timeout" not in self.model_fields_set:
+            return float(from_url)
         return self.connect_timeout
+
+    @property
+    def effective_command_timeout(self) -> float | None:
+        """Seconds for one statement: the setting, else the URL's ``command_timeout``, else 60."""
+        from_url = getattr(self.url, "command_timeout", None)
+        if from_url and "command_timeout" not in self.model_fields_set:
+            return float(from_url)
+        return self.command_timeout
 
     def direct_url(self) -> PostgresURL | SQLiteURL:
         """Where migrations and session locks go: ``url_direct``, else the twin of ``url``.
