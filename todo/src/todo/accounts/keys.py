@@ -1,0 +1,46 @@
+"""The secret that signs tokens: the one given, or in development one made for this data."""
+
+import logging
+import os
+import secrets
+from pathlib import Path
+
+from todo.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+FILE_NAME = "jwt-secret-key"
+
+
+def signing_key(settings: Settings) -> str:
+    """`JWT_SECRET_KEY`, or else the secret that lies beside the data, made at the first start.
+
+    Only development reaches the file: without a key, production's settings are refused.
+    """
+    if settings.jwt_secret_key is not None:
+        return settings.jwt_secret_key.get_secret_value()
+    path = settings.data_dir / FILE_NAME
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return _make(path)
+
+
+def _make(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    # Written aside and then linked: of several processes that start together one wins, and
+    # nobody reads half a secret.
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(64), encoding="utf-8")
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    else:
+        logger.warning(
+            "JWT_SECRET_KEY is not set: made a secret for development and stored it in %s", path
+        )
+    finally:
+        draft.unlink()
+    return path.read_text(encoding="utf-8")

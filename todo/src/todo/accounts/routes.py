@@ -1,0 +1,127 @@
+"""`/api/auth`: registration, logins and the account itself."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from wellhead.fastapi import problem_responses
+
+from todo.accounts import schemas
+from todo.accounts.dependencies import AccessTokenDep, CurrentUserId
+from todo.accounts.models import User
+from todo.accounts.service import Accounts
+
+router = APIRouter(prefix="/api/auth", tags=["Authentication"])
+
+
+def accounts(request: Request) -> Accounts:
+    """The application's accounts, put on its state by `create_app`."""
+    found: Accounts = request.app.state.accounts
+    return found
+
+
+def client_address(request: Request) -> str | None:
+    """Where the request came from, as the server sees it.
+
+    `X-Forwarded-For` counts only where uvicorn was told which proxies to believe
+    (`--forwarded-allow-ips`): anybody can write that header.
+    """
+    return request.client.host if request.client else None
+
+
+AccountsDep = Annotated[Accounts, Depends(accounts)]
+AddressDep = Annotated[str | None, Depends(client_address)]
+
+
+@router.post(
+    "/register",
+    status_code=201,
+    response_model=schemas.Account,
+    responses={
+        201: {
+            "headers": {"Location": {"description": "The account.", "schema": {"type": "string"}}}
+        },
+        **problem_responses(409, 413, 422, 429, 503),
+    },
+)
+async def register(
+    new: schemas.Registration, accounts: AccountsDep, address: AddressDep, response: Response
+) -> User:
+    """Make an account.
+
+    Says openly when the address has one already (409), and limits how often one client may ask.
+    """
+    user = await accounts.register(
+        email=new.email,
+        password=new.password.get_secret_value(),
+        name=new.name,
+        address=address,
+    )
+    response.headers["Location"] = f"{router.prefix}/me"
+    return user
+
+
+@router.post("/login", responses=problem_responses(401, 413, 422, 429, 503))
+async def login(
+    form: Annotated[schemas.LoginForm, Form()], accounts: AccountsDep, address: AddressDep
+) -> schemas.TokenPair:
+    """Log in with e-mail address and password.
+
+    After too many tries for one account, or from one client, further ones are refused for a
+    while (429, `Retry-After`), even with the right password.
+    """
+    return await accounts.log_in(
+        email=form.username, password=form.password.get_secret_value(), address=address
+    )
+
+
+@router.post("/refresh", responses=problem_responses(401, 413, 422, 503))
+async def refresh(given: schemas.Refresh, accounts: AccountsDep) -> schemas.TokenPair:
+    """Exchange a refresh token for the next pair of tokens.
+
+    Each refresh token works once. When one comes a second time, its login ends (401), for
+    whoever holds a copy.
+    """
+    return await accounts.refresh(given.refresh_token)
+
+
+@router.post("/logout", status_code=204, responses=problem_responses(401, 413, 503))
+async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
+    """End this login: its refresh token stops working; the access token expires by itself."""
+    await accounts.log_out(token)
+
+
+@router.get("/me", response_model=schemas.Account, responses=problem_responses(401, 413, 503))
+async def me(user_id: CurrentUserId, accounts: AccountsDep) -> User:
+    """Your account, with the id that stands in the paths of your tasks and tags."""
+    return await accounts.get(user_id)
+
+
+@router.post("/change-password", responses=problem_responses(401, 403, 413, 422, 429, 503))
+async def change_password(
+    change: schemas.PasswordChange,
+    token: AccessTokenDep,
+    accounts: AccountsDep,
+    address: AddressDep,
+) -> schemas.TokenPair:
+    """Change the password, end every login of the account, and start a new one."""
+    return await accounts.change_password(
+        token,
+        current=change.current_password.get_secret_value(),
+        new=change.new_password.get_secret_value(),
+        address=address,
+    )
+
+
+@router.post(
+    "/delete-account",
+    status_code=204,
+    responses=problem_responses(401, 403, 413, 422, 429, 503),
+)
+async def delete_account(
+    given: schemas.AccountDeletion,
+    token: AccessTokenDep,
+    accounts: AccountsDep,
+    address: AddressDep,
+) -> None:
+    """Delete your account with all your logins, tasks and tags; there is no way back."""
+    await accounts.delete(token, password=given.password.get_secret_value(), address=address)

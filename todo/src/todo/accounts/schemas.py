@@ -1,0 +1,104 @@
+"""What clients send about accounts and what they are told; no answer ever holds a hash."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr
+
+BEARER: Literal["bearer"] = "bearer"
+
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL's text cannot hold NUL; said as a pattern so that clients can read it."""
+
+
+def blank_is_none(value: str | None) -> str | None:
+    """The text without the space around it, or None when nothing is left."""
+    return (value or "").strip() or None
+
+
+Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
+
+Password = Annotated[
+    SecretStr,
+    Field(min_length=8, max_length=128, examples=["correct horse battery staple"]),
+]
+"""A password that somebody chooses; 8 to 128 characters of any script, and not the e-mail."""
+
+GivenPassword = Annotated[
+    SecretStr, Field(max_length=128, examples=["correct horse battery staple"])
+]
+"""A password that somebody proves: whatever it is, it is right or wrong."""
+
+Name = Annotated[
+    str | None,
+    AfterValidator(blank_is_none),
+    Field(max_length=100, pattern=NO_NUL, examples=["Ada"]),
+]
+
+
+class Request(BaseModel):
+    """What all request bodies share: a member that nobody knows is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Registration(Request):
+    """A new account."""
+
+    email: Email
+    password: Password
+    name: Name = None
+
+
+class LoginForm(BaseModel):
+    """The password form of OAuth 2 (RFC 6749, section 4.3.2); the user name is the e-mail.
+
+    Clients may send `scope`, `client_id` and `client_secret`; they mean nothing here.
+    """
+
+    grant_type: Literal["password"] = "password"
+    username: Annotated[str, Field(max_length=254, pattern=NO_NUL, examples=["ada@example.com"])]
+    password: GivenPassword
+
+
+class Refresh(Request):
+    """The refresh token that came with the last pair; it works once."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class PasswordChange(Request):
+    """The password of now, as a proof, and the one to come."""
+
+    current_password: GivenPassword
+    new_password: Password
+
+
+class AccountDeletion(Request):
+    """The password, as a proof."""
+
+    password: GivenPassword
+
+
+class Account(BaseModel):
+    """An account as its owner sees it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: Annotated[UUID, Field(description="Stands in the path of your tasks and tags.")]
+    email: Annotated[str, Field(examples=["ada@example.com"])]
+    name: Annotated[str | None, Field(examples=["Ada"])]
+    created_at: datetime
+
+
+class TokenPair(BaseModel):
+    """An access token for the next minutes, and a refresh token for the next pair."""
+
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"] = BEARER
+    expires_in: Annotated[int, Field(description="Seconds until the access token expires.")]
+    refresh_expires_in: Annotated[
+        int, Field(description="Seconds until the refresh token expires, unless it is used.")
+    ]

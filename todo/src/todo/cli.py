@@ -1,0 +1,125 @@
+"""The command `todo`: serve, migrate, clean up, and make something to look at."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wellhead import Database
+from wellhead.errors import WellheadError
+from wellhead.migrations import upgrade
+
+from todo.cleanup import clean_up
+from todo.durations import parse_duration
+from todo.server import AddressError, Serving, banner, listen, provided_database
+from todo.server import serve as serve_until_stopped
+from todo.settings import Settings, load_settings
+from todo.web.logs import configure_logging
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+app = typer.Typer(
+    help="The Todo API on PostgreSQL. Settings come from the environment and from .env.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What can be told in a sentence ends the command with that sentence and exit code 1."""
+    try:
+        yield
+    except (WellheadError, AddressError) as error:
+        typer.echo(f"todo: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; HOST, or else 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port to listen on; PORT, or else 8000. 0: any."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 1,
+    reload: Annotated[
+        bool | None,
+        typer.Option(help="Start anew when the code changes; RELOAD. One worker."),
+    ] = None,
+    migrate: Annotated[bool, typer.Option("--migrate", help="Migrate the database first.")] = False,
+) -> None:
+    """Serve the API until Ctrl-C; without DATABASE_URL on a PostgreSQL of its own."""
+    with plain_errors():
+        settings = _settings()
+        serving = Serving(
+            host=settings.host if host is None else host,
+            port=settings.port if port is None else port,
+            workers=workers,
+            reload=settings.reload if reload is None else reload,
+        )
+        with listen(serving.host, serving.port) as listener, provided_database(settings) as data:
+            if migrate:
+                upgrade(MIGRATIONS)
+            typer.echo(banner(settings, serving, listener, data))
+            sys.stdout.flush()
+            is_asked_for = serve_until_stopped(serving, listener)
+    if not is_asked_for:
+        raise typer.Exit(1)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    with plain_errors():
+        settings = _settings()
+        with provided_database(settings) as data:
+            upgrade(MIGRATIONS)
+    typer.echo(f"The schema is up to date: {data}")
+
+
+@app.command()
+def cleanup(
+    completed_before: Annotated[
+        timedelta,
+        typer.Option(
+            parser=_duration,
+            metavar="DURATION",
+            help="Delete tasks completed longer ago than this, such as 30d, 12h or 2w.",
+        ),
+    ],
+) -> None:
+    """Delete old completed tasks, ended logins and expired counters of login attempts."""
+
+    async def run() -> None:
+        async with Database() as database:
+            cleaned = await clean_up(database, completed_before=completed_before)
+        typer.echo(
+            f"Deleted {cleaned.tasks} completed tasks, {cleaned.logins} ended logins and "
+            f"{cleaned.attempts} expired counters."
+        )
+
+    with plain_errors():
+        settings = _settings()
+        with provided_database(settings):
+            asyncio.run(run())
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    configure_logging(settings)
+    return settings

@@ -1,0 +1,93 @@
+"""Entity tags: how a client says which state of an object it has seen (RFC 9110, section 13).
+
+The services only know revisions (`todo.revisions`); here they become `ETag`, `If-Match` and
+`If-None-Match`. The tags are strong: a revision changes with everything that a client can see.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, HTTPException, Request
+
+from todo.revisions import Revisions
+
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_LIST = re.compile(rf"[\s,]*{_TAG}(?:\s*,[\s,]*{_TAG})*[\s,]*")
+_PATTERN = r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
+
+ETAG_HEADER: dict[str, Any] = {
+    "ETag": {
+        "description": "Identifies this state of the object; send it back as `If-Match`.",
+        "schema": {"type": "string", "examples": ['"9f1c0f3a5f0e4b1c8d2a7e66"']},
+    }
+}
+"""The OpenAPI description of an answer's `ETag`."""
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The client has this state already.", "headers": ETAG_HEADER}
+}
+"""The OpenAPI description of the answer to an `If-None-Match` that holds."""
+
+
+def etag(revision: str) -> str:
+    """The value of the `ETag` header for a revision."""
+    return f'"{revision}"'
+
+
+def parse_entity_tags(lines: Sequence[str], *, header: str, weak: bool) -> Revisions | None:
+    """The revisions that the lines of an `If-Match` or `If-None-Match` header name.
+
+    Args:
+        lines: The header's values, one a line; none means that no condition was set.
+        header: Its name, for the message.
+        weak: Whether a weak tag stands for its revision (`If-None-Match`) or for nothing.
+
+    Raises:
+        HTTPException: 400, the value is neither `*` nor a list of quoted tags.
+    """
+    if not lines:
+        return None
+    value = ", ".join(lines).strip()
+    if value == "*":
+        return Revisions(accepted=None)
+    if not _LIST.fullmatch(value):
+        message = f'{header} must be * or a list of quoted tags, such as "9f1c0f3a5f0e4b1c".'
+        raise HTTPException(status_code=400, detail=message)
+    members = (member for member in re.findall(_TAG, value) if weak or not member.startswith("W/"))
+    return Revisions(accepted=frozenset(member.removeprefix("W/")[1:-1] for member in members))
+
+
+def _if_match(
+    request: Request,
+    if_match: Annotated[
+        str | None,
+        Header(
+            description="Change the object only while its `ETag` is one of these; else 412.",
+            json_schema_extra={"pattern": _PATTERN},
+        ),
+    ] = None,
+) -> Revisions | None:
+    lines = [] if if_match is None else request.headers.getlist("if-match")
+    return parse_entity_tags(lines, header="If-Match", weak=False)
+
+
+def _if_none_match(
+    request: Request,
+    if_none_match: Annotated[
+        str | None,
+        Header(
+            description="Answer 304 without a body while the `ETag` is one of these.",
+            json_schema_extra={"pattern": _PATTERN},
+        ),
+    ] = None,
+) -> Revisions | None:
+    lines = [] if if_none_match is None else request.headers.getlist("if-none-match")
+    return parse_entity_tags(lines, header="If-None-Match", weak=True)
+
+
+IfMatch = Annotated[Revisions | None, Depends(_if_match)]
+"""The revisions that the client allows to be changed; None where it set no condition."""
+
+IfNoneMatch = Annotated[Revisions | None, Depends(_if_none_match)]
+"""The revisions that the client has already; None where it set no condition."""

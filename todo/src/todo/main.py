@@ -1,0 +1,131 @@
+"""The composition root: settings and a database become an application."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+from wellhead.fastapi import install, lifespan, problem_response
+
+from todo.accounts.attempts import Attempts, DatabaseStorage
+from todo.accounts.keys import signing_key
+from todo.accounts.passwords import Passwords
+from todo.accounts.routes import router as accounts_router
+from todo.accounts.service import Accounts
+from todo.accounts.tokens import Tokens
+from todo.errors import NotAuthenticatedError, TodoError
+from todo.settings import Settings, load_settings
+from todo.web.body_limit import BodyLimit
+from todo.web.boundary import ErrorBoundary
+from todo.web.cors import EXPOSED, CrossOrigin
+from todo.web.headers import SecurityHeaders
+from todo.web.pages import install_pages
+from todo.web.request_id import RequestId
+from wellhead import Database
+
+ROUTERS: Sequence[APIRouter] = (accounts_router,)
+
+DESCRIPTION = """\
+Accounts, tasks and tags. Register, log in, and use your own id in the paths below `/api`.
+
+Every error is a [problem document](https://www.rfc-editor.org/rfc/rfc9457).
+"""
+
+
+def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
+    """The application; nothing is opened before its lifespan begins.
+
+    Args:
+        settings: The application's settings; None reads the environment and `.env`.
+        database: The database, still closed; None reads `DATABASE_*`.
+
+    Raises:
+        SettingsError: A setting cannot be used.
+        URLError: `DATABASE_URL` is missing or cannot be used.
+    """
+    settings = settings or load_settings()
+    database = database or Database()
+    app = FastAPI(
+        title=settings.app_name,
+        version=settings.app_version,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan(database),
+        middleware=_middleware(settings),
+        generate_unique_id_function=operation_id,
+    )
+    install(app, database)
+    app.add_exception_handler(TodoError, answer_todo_error)
+    for router in ROUTERS:
+        app.include_router(router)
+    install_pages(app)
+    _install_accounts(app, settings, database)
+    return app
+
+
+def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> None:
+    key = signing_key(settings)
+    tokens = Tokens(
+        key=key,
+        algorithm=settings.jwt_algorithm,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        access_lifetime=settings.access_lifetime,
+        refresh_lifetime=settings.refresh_lifetime,
+    )
+    app.state.tokens = tokens
+    app.state.accounts = Accounts(
+        database=database,
+        passwords=Passwords(
+            time_cost=settings.argon2_time_cost,
+            memory_kib=settings.argon2_memory_kib,
+            parallelism=settings.argon2_parallelism,
+            concurrency=settings.argon2_concurrency,
+        ),
+        tokens=tokens,
+        attempts=Attempts(
+            DatabaseStorage(database, secret=key.encode()),
+            per_account=settings.login_attempts_per_account,
+            per_address=settings.login_attempts_per_address,
+            registrations=settings.registrations_per_address,
+        ),
+    )
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    # From the outside in: each answer passes all that stand before the place it came from.
+    return [
+        Middleware(RequestId),
+        Middleware(SecurityHeaders),
+        Middleware(
+            CrossOrigin,
+            allow_origins=settings.cors_origins,
+            allow_credentials=settings.cors_allow_credentials,
+            allow_methods=settings.cors_allow_methods,
+            allow_headers=settings.cors_allow_headers,
+            expose_headers=EXPOSED,
+        ),
+        Middleware(BodyLimit, limit=settings.body_limit),
+        Middleware(ErrorBoundary),
+    ]
+
+
+async def answer_todo_error(request: Request, error: Exception) -> Response:
+    """Answer what a service refused, by the status of its class."""
+    assert isinstance(error, TodoError)  # noqa: S101 - what it is registered for
+    headers: dict[str, str] = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, NotAuthenticatedError):
+        has_token = "authorization" in request.headers
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if has_token else "Bearer"
+    return problem_response(
+        error.status, detail=str(error), type=f"urn:todo:{error.code}", headers=headers
+    )
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of an operation in `/openapi.json`, such as `tasks_create`: stable and readable."""
+    tag = str(route.tags[0]).lower() if route.tags else "root"
+    return f"{tag}_{route.name}"

@@ -1,0 +1,201 @@
+"""`todo serve`: one address, any number of workers, and a database when there is none."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from types import FrameType
+from typing import Never
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import ChangeReload, Multiprocess
+from wellhead import DatabaseSettings
+from wellhead.embedded import EmbeddedPostgres
+from wellhead.errors import ConfigurationError
+
+from todo.main import create_app
+from todo.settings import Settings, load_settings
+from todo.web.logs import configure_logging
+
+GRACE_SECONDS = 10
+"""How long requests in flight may take to finish after Ctrl-C."""
+
+FIRST_CURL = """\
+curl -s {address}/api/auth/register -H 'Content-Type: application/json' \\
+     -d '{{"email": "you@example.com", "password": "correct horse battery staple"}}'"""
+
+
+class AddressError(Exception):
+    """The address to listen on cannot be had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How to serve: what the command line said, or else the settings."""
+
+    host: str
+    port: int
+    workers: int
+    reload: bool
+
+
+def served_app() -> FastAPI:
+    """The application in a worker process, with its log set up; uvicorn calls this."""
+    settings = load_settings()
+    configure_logging(settings)
+    return create_app(settings)
+
+
+@contextmanager
+def provided_database(settings: Settings) -> Iterator[str]:
+    """See to it that `DATABASE_URL` leads somewhere, and say where the data lies.
+
+    Without one, a PostgreSQL is started (or joined) whose data lies in `DATA_DIR`, and its URL
+    put into the environment, from where worker processes inherit it.
+
+    Raises:
+        ConfigurationError: There is no `DATABASE_URL`, and this is production.
+        EmbeddedError: The server cannot start.
+    """
+    if settings.database_url is not None:
+        yield str(DatabaseSettings().url)
+        return
+    if settings.is_production:
+        raise ConfigurationError(
+            "DATABASE_URL is missing, and APP_ENV is production.",
+            hint="Set it to the URL that your provider shows.",
+        )
+    with EmbeddedPostgres(settings.data_dir / "postgres") as postgres:
+        os.environ["DATABASE_URL"] = postgres.url
+        try:
+            yield f"{postgres.data_dir} (PostgreSQL {postgres.version}, port {postgres.port})"
+        finally:
+            del os.environ["DATABASE_URL"]
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the address before anything else is started; port 0 takes any free one.
+
+    Raises:
+        AddressError: It is taken, or not this machine's, or may not be used.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise AddressError(f"Cannot listen on {host}: {error.strerror}.") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # From here on clients are kept waiting instead of refused, until the workers are up.
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise AddressError(
+            f"Cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}. "
+            "Stop what uses it, or choose another one with --port (or PORT)."
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def serve(serving: Serving, listener: socket.socket) -> bool:
+    """Serve until Ctrl-C or SIGTERM, then let requests in flight finish.
+
+    Returns:
+        Whether it ended because it was asked to, rather than because the application failed to
+        start.
+    """
+    config = uvicorn.Config(
+        "todo.server:served_app",
+        factory=True,
+        host=serving.host,
+        port=serving.port,
+        workers=serving.workers,
+        reload=serving.reload,
+        reload_dirs=[str(Path(__file__).parent)] if serving.reload else None,
+        log_config=None,
+        server_header=False,
+        # Only who says which proxies to believe has their X-Forwarded-For believed.
+        proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    with _signals_end_it():
+        if serving.reload:
+            ChangeReload(config, target=server.run, sockets=[listener]).run()
+            return True
+        if serving.workers > 1:
+            supervisor = Multiprocess(config, sockets=[listener])
+            supervisor.run()
+            return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            return True
+        return server.started
+    return True
+
+
+@contextmanager
+def _signals_end_it() -> Iterator[None]:
+    # After its graceful end uvicorn raises the signal again; SIGTERM's default would then kill
+    # this process before it has stopped the database.
+    def interrupt(number: int, frame: FrameType | None) -> Never:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def banner(settings: Settings, serving: Serving, listener: socket.socket, data: str) -> str:
+    """What `todo serve` says first: the address, where the data lies, and a first request."""
+    port = listener.getsockname()[1]
+    host = f"[{serving.host}]" if ":" in serving.host else serving.host
+    if _is_every_address(serving.host):
+        host = "127.0.0.1"
+    address = f"http://{host}:{port}"
+    lines = [
+        f"{settings.app_name} {settings.app_version}",
+        f"  Address  {address}  (try it: {address}/docs)",
+        f"  Data     {data}",
+        "  Stop     Ctrl-C",
+        "",
+        "Make an account:",
+        "",
+        *(f"  {line}" for line in FIRST_CURL.format(address=address).splitlines()),
+        "",
+    ]
+    if not settings.is_production and not _is_loopback(serving.host):
+        lines.append(
+            f"Anybody who can reach this machine can reach {serving.host} port {port}; this is a "
+            "development set-up. Set APP_ENV=production, DATABASE_URL and JWT_SECRET_KEY.\n"
+        )
+    return "\n".join(lines)
+
+
+def _is_every_address(host: str) -> bool:
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,235 @@
+"""Every setting of the application, read once from the environment and `.env`.
+
+The database's settings are Wellhead's own (`DATABASE_*`); here are those of the seeds under their
+names and the few that the application adds. A setting that cannot be used stops the start with
+one sentence that names it, its value and what is allowed.
+"""
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from annotated_types import Ge, Le
+from limits import parse
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from todo import __version__
+from wellhead.errors import SettingsError
+
+KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""The shortest allowed secret for each algorithm: its digest's length (RFC 7518, section 3.2)."""
+
+PLACEHOLDERS = ("changethis", "changeme", "change-", "change_", "secret", "password", "example")
+"""Words that stand in copied configuration, and practically never in a random secret."""
+
+DISTINCT_CHARACTERS = 10
+"""Fewer distinct characters than this are no accident of a random secret, not even in hex."""
+
+LONGEST_VALUE = 60
+"""How much of a refused value its message repeats."""
+
+NEW_KEY = "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+
+ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE)
+
+
+def split(value: object) -> object:
+    """A list from `a, b` or from JSON's `["a", "b"]`, whichever the environment holds."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ValueError("it starts with '[' but is not a JSON list") from error
+    return [part for part in (part.strip() for part in text.split(",")) if part]
+
+
+def rate(value: str) -> str:
+    """A rate such as `10 per 15 minutes`, checked."""
+    try:
+        parse(value)
+    except ValueError as error:
+        raise ValueError("it must read like '10 per 15 minutes' or '100/hour'") from error
+    return value
+
+
+Listed = Annotated[list[str], NoDecode, BeforeValidator(split)]
+Rate = Annotated[str, AfterValidator(rate)]
+
+
+class Settings(BaseSettings):
+    """The application's settings; the variable of each is its name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        str_strip_whitespace=True,
+    )
+
+    app_env: Literal["development", "production"] = "development"
+    app_name: str = Field(default="Todo API", min_length=1, max_length=100)
+    app_version: str = Field(default=__version__, min_length=1, max_length=50)
+    debug: bool = False
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8000, ge=0, le=65535)
+    reload: bool = False
+    data_dir: Path = Path(".wellhead")
+    body_limit: ByteSize = Field(default=ByteSize(1024 * 1024), ge=1024, le=100 * 1024 * 1024)
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+
+    database_url: SecretStr | None = None
+    """Whether there is one; Wellhead reads it (`wellhead.DatabaseSettings`) and what belongs to it."""
+
+    cors_origins: Listed = ["http://localhost:3000", "http://localhost:3001"]
+    cors_allow_credentials: bool = True
+    cors_allow_methods: Listed = ["*"]
+    cors_allow_headers: Listed = ["*"]
+
+    jwt_secret_key: SecretStr | None = None
+    jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+    jwt_access_token_expire_minutes: int = Field(default=15, ge=1, le=24 * 60)
+    jwt_refresh_token_expire_minutes: int = Field(default=7 * 24 * 60, ge=5, le=365 * 24 * 60)
+    jwt_issuer: str = Field(default="todo-api", min_length=1, max_length=200)
+    jwt_audience: str = Field(default="todo-api", min_length=1, max_length=200)
+
+    login_attempts_per_account: Rate = "10 per 15 minutes"
+    login_attempts_per_address: Rate = "100 per 15 minutes"
+    registrations_per_address: Rate = "60 per hour"
+
+    argon2_time_cost: int = Field(default=3, ge=1, le=10)
+    argon2_memory_kib: int = Field(default=64 * 1024, ge=7 * 1024, le=1024 * 1024)
+    argon2_parallelism: int = Field(default=4, ge=1, le=16)
+    argon2_concurrency: int = Field(default=2, ge=1, le=64)
+
+    @field_validator("database_url", "jwt_secret_key", mode="before")
+    @classmethod
+    def _empty_is_missing(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _capitals(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is not an origin; write scheme, host and port without a path, "
+                    "such as https://app.example.com"
+                )
+        return origins
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if "*" in self.cors_origins and self.cors_allow_credentials:
+            raise ValueError(
+                "CORS_ORIGINS allows every origin ('*') while CORS_ALLOW_CREDENTIALS is true; name "
+                "the origins, or set CORS_ALLOW_CREDENTIALS=false."
+            )
+        if self.jwt_refresh_token_expire_minutes <= self.jwt_access_token_expire_minutes:
+            raise ValueError(
+                f"JWT_REFRESH_TOKEN_EXPIRE_MINUTES is {self.jwt_refresh_token_expire_minutes}; it "
+                "must be more than JWT_ACCESS_TOKEN_EXPIRE_MINUTES, which is "
+                f"{self.jwt_access_token_expire_minutes}."
+            )
+        self._check_key()
+        return self
+
+    def _check_key(self) -> None:
+        if self.jwt_secret_key is None:
+            if self.is_production:
+                raise ValueError(f"JWT_SECRET_KEY is missing, and APP_ENV is production; {NEW_KEY}")
+            return
+        key = self.jwt_secret_key.get_secret_value()
+        size, least = len(key.encode()), KEY_BYTES[self.jwt_algorithm]
+        if size < least:
+            raise ValueError(
+                f"JWT_SECRET_KEY has {size} bytes; {self.jwt_algorithm} needs at least {least}; "
+                f"{NEW_KEY}"
+            )
+        distinct = len(set(key))
+        if distinct < DISTINCT_CHARACTERS:
+            raise ValueError(
+                f"JWT_SECRET_KEY has only {distinct} distinct characters and can be guessed; "
+                f"{NEW_KEY}"
+            )
+        if any(word in key.casefold() for word in PLACEHOLDERS):
+            raise ValueError(f"JWT_SECRET_KEY is a placeholder from an example; {NEW_KEY}")
+
+    @property
+    def is_production(self) -> bool:
+        """Whether `APP_ENV` is `production`: then nothing is generated or made up."""
+        return self.app_env == "production"
+
+    @property
+    def access_lifetime(self) -> timedelta:
+        """How long an access token is believed."""
+        return timedelta(minutes=self.jwt_access_token_expire_minutes)
+
+    @property
+    def refresh_lifetime(self) -> timedelta:
+        """How long a refresh token waits to be used."""
+        return timedelta(minutes=self.jwt_refresh_token_expire_minutes)
+
+
+def load_settings() -> Settings:
+    """The settings of this process: the environment's, then those of `.env`.
+
+    Raises:
+        SettingsError: One sentence for each setting that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [_sentence(fault) for fault in error.errors(include_url=False)]
+        raise SettingsError("\n".join(faults)) from None
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    if not fault["loc"]:
+        return _reason(fault)
+    field = str(fault["loc"][0])
+    value = "(hidden)" if "secret" in field else _shorten(repr(fault["input"]))
+    return f"{field.upper()} is {value}; {_reason(fault)}."
+
+
+def _reason(fault: ErrorDetails) -> str:
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    if fault["type"] == "literal_error":
+        return f"it must be one of {fault['ctx']['expected']}"
+    if fault["type"].startswith("bool_"):
+        return "it must be true or false"
+    limits = Settings.model_fields[str(fault["loc"][0])].metadata
+    low = next((rule.ge for rule in limits if isinstance(rule, Ge)), None)
+    high = next((rule.le for rule in limits if isinstance(rule, Le)), None)
+    if low is not None and high is not None:
+        return f"it must be a whole number from {low} to {high}"
+    return fault["msg"][0].lower() + fault["msg"][1:]
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."

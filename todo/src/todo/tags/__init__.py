@@ -1,0 +1,1 @@
+"""Tags: a user's own names and colours for tasks."""

@@ -1,0 +1,72 @@
+"""The tables of tags, and of which task carries which tag."""
+
+import unicodedata
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Column, Index, Integer, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from todo.models import TIMESTAMP, new_id, utc_now
+from todo.revisions import revision_of
+
+DEFAULT_COLOR = "#6b7280"
+"""A neutral grey, for tags that were made by naming them in a task."""
+
+MAX_TAGS_PER_TASK = 20
+
+NAME_CONSTRAINT = "uq_tags_user_id_name_folded"
+"""The constraint that tells a taken tag name apart from every other conflict."""
+
+OWNER_CONSTRAINT = "fk_tags_user_id_users"
+"""The constraint that fails when the account behind a living token is gone."""
+
+
+def fold(name: str) -> str:
+    """The form of a tag name that is unique per user: without case, one Unicode spelling.
+
+    Folding is done here and not by the database's `lower()`, which follows the locale that the
+    database was made with: under the C locale it leaves every letter beyond ASCII as it is.
+    """
+    folded = unicodedata.normalize("NFC", name).casefold()
+    return unicodedata.normalize("NFC", folded)
+
+
+_version = Column("version", Integer, nullable=False)
+
+
+class Tag(SQLModel, table=True):
+    """A name with a colour that one user puts on tasks."""
+
+    __tablename__ = "tags"
+    __table_args__ = (
+        UniqueConstraint("user_id", "name_folded", name=NAME_CONSTRAINT),
+        CheckConstraint("char_length(name) BETWEEN 1 AND 50", name="name_length"),
+        CheckConstraint("color ~ '^#[0-9a-f]{6}$'", name="color_form"),
+    )
+    __mapper_args__: ClassVar = {"version_id_col": _version}
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    name: str = Field(sa_type=Text)
+    name_folded: str = Field(sa_type=Text(collation="C"))
+    color: str = Field(default=DEFAULT_COLOR, sa_type=Text)
+    version: int = Field(default=1, sa_column=_version)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
+    updated_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
+
+    @property
+    def revision(self) -> str:
+        """What identifies this state of the tag; changes with everything a client can see."""
+        return revision_of(self.id, self.version)
+
+
+class TaskTag(SQLModel, table=True):
+    """One tag on one task."""
+
+    __tablename__ = "task_tags"
+    __table_args__ = (Index("ix_task_tags_tag_id_task_id", "tag_id", "task_id"),)
+
+    task_id: UUID = Field(foreign_key="tasks.id", ondelete="CASCADE", primary_key=True)
+    tag_id: UUID = Field(foreign_key="tags.id", ondelete="CASCADE", primary_key=True)

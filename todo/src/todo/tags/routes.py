@@ -1,0 +1,158 @@
+"""`/api/{user_id}/tags`."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from todo.accounts.dependencies import OwnerId
+from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag
+from todo.paging import LINK_HEADER, LOCATION_HEADER, Page, next_page
+from todo.tags import service
+from todo.tags.models import Tag
+from todo.tags.schemas import CountedTag, TagCreate, TagPatch, TagQuery, TagRead, tag_cursor
+from todo.tasks import service as tasks_service
+from todo.tasks.schemas import TaskRead
+from wellhead.fastapi import ReaderDep, SessionDep, problem_responses
+
+TagId = Annotated[UUID, Path(description="The tag's id.")]
+TaskId = Annotated[UUID, Path(description="The task's id.")]
+
+_TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": ETAG_HEADER}}
+
+router = APIRouter(prefix="/api/{user_id}/tags", tags=["Tags"])
+
+
+@router.get(
+    "",
+    operation_id="list_tags",
+    responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 422, 503)},
+)
+async def list_tags(
+    owner_id: OwnerId,
+    query: Annotated[TagQuery, Query()],
+    reader: ReaderDep,
+    request: Request,
+    response: Response,
+) -> Page[CountedTag]:
+    """List your tags in the order of their names, each with how many tasks carry it."""
+    tags, end = await service.page(reader, owner_id=owner_id, after=query.after, limit=query.limit)
+    items = [CountedTag.counted(tag, count) for tag, count in tags]
+    return next_page(request, response, items, tag_cursor(end))
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="create_tag",
+    responses={
+        201: {"headers": {**ETAG_HEADER, **LOCATION_HEADER}},
+        **problem_responses(400, 401, 403, 409, 413, 422, 503),
+    },
+)
+async def create_tag(
+    owner_id: OwnerId, body: TagCreate, session: SessionDep, request: Request, response: Response
+) -> TagRead:
+    """Create a tag. A name that differs from another one only by case is taken."""
+    tag = await service.create(session, owner_id=owner_id, name=body.name, color=body.color)
+    response.headers["Location"] = f"{request.url.path.rstrip('/')}/{tag.id}"
+    return _answer(response, tag)
+
+
+@router.get(
+    "/{tag_id}",
+    operation_id="read_tag",
+    response_model=TagRead,
+    responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 422, 503)},
+)
+async def read_tag(
+    owner_id: OwnerId, tag_id: TagId, reader: ReaderDep, response: Response, known: IfNoneMatch
+) -> TagRead | Response:
+    """Read a tag."""
+    tag = await service.get(reader, owner_id=owner_id, tag_id=tag_id)
+    if known is not None and tag.revision in known:
+        return Response(status_code=304, headers={"ETag": etag(tag.revision)})
+    return _answer(response, tag)
+
+
+@router.patch(
+    "/{tag_id}",
+    operation_id="change_tag",
+    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 503)},
+)
+async def change_tag(
+    *,
+    owner_id: OwnerId,
+    tag_id: TagId,
+    body: TagPatch,
+    session: SessionDep,
+    response: Response,
+    expected: IfMatch,
+) -> TagRead:
+    """Rename or recolour a tag: what is absent stays as it is."""
+    tag = await service.update(
+        session, owner_id=owner_id, tag_id=tag_id, changes=body.changes(), expected=expected
+    )
+    return _answer(response, tag)
+
+
+@router.delete(
+    "/{tag_id}",
+    status_code=204,
+    operation_id="delete_tag",
+    responses=problem_responses(400, 401, 403, 404, 412, 422, 503),
+)
+async def delete_tag(
+    owner_id: OwnerId, tag_id: TagId, session: SessionDep, expected: IfMatch
+) -> None:
+    """Delete a tag and take it off every task; the tasks stay."""
+    await service.remove(session, owner_id=owner_id, tag_id=tag_id, expected=expected)
+
+
+@router.put(
+    "/{tag_id}/tasks/{task_id}",
+    operation_id="attach_tag",
+    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 422, 503)},
+)
+async def attach_tag(
+    *,
+    owner_id: OwnerId,
+    tag_id: TagId,
+    task_id: TaskId,
+    session: SessionDep,
+    response: Response,
+    expected: IfMatch,
+) -> TaskRead:
+    """Put a tag on a task; `If-Match` and `ETag` are the task's."""
+    task = await tasks_service.attach(
+        session, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
+    )
+    response.headers["ETag"] = etag(task.revision)
+    return TaskRead.of(task)
+
+
+@router.delete(
+    "/{tag_id}/tasks/{task_id}",
+    operation_id="detach_tag",
+    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 422, 503)},
+)
+async def detach_tag(
+    *,
+    owner_id: OwnerId,
+    tag_id: TagId,
+    task_id: TaskId,
+    session: SessionDep,
+    response: Response,
+    expected: IfMatch,
+) -> TaskRead:
+    """Take a tag off a task; `If-Match` and `ETag` are the task's."""
+    task = await tasks_service.detach(
+        session, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
+    )
+    response.headers["ETag"] = etag(task.revision)
+    return TaskRead.of(task)
+
+
+def _answer(response: Response, tag: Tag) -> TagRead:
+    response.headers["ETag"] = etag(tag.revision)
+    return TagRead.of(tag)

@@ -1,0 +1,136 @@
+"""What clients send and get about tags."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self, cast
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+
+from todo.etag import etag
+from todo.paging import Cursor, Position, decode_cursor, encode_cursor
+from todo.tags.models import DEFAULT_COLOR, MAX_TAGS_PER_TASK, Tag, fold
+from todo.tags.service import TagChanges
+from todo.text import FILLED_LINE_PATTERN, filled_line, line
+
+_SCOPE = "tags by name"
+_NAME: TypeAdapter[str] = TypeAdapter(Annotated[str, AfterValidator(line)])
+
+TagName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=50,
+        examples=["work"],
+        json_schema_extra={"pattern": FILLED_LINE_PATTERN},
+    ),
+    AfterValidator(filled_line),
+]
+"""The name of a tag: one line of at most 50 characters, unique per user without regard to case."""
+
+Color = Annotated[
+    str, Field(pattern="^#[0-9a-fA-F]{6}$", examples=["#2563eb"]), AfterValidator(str.lower)
+]
+"""A colour as the web writes it."""
+
+
+def _each_once(names: list[str]) -> list[str]:
+    return list({fold(name): name for name in reversed(names)}.values())[::-1]
+
+
+TagNames = Annotated[list[TagName], Field(max_length=MAX_TAGS_PER_TASK), AfterValidator(_each_once)]
+"""Names of tags for one task; one that is named twice counts once."""
+
+
+class TagCreate(BaseModel):
+    """A new tag."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: TagName
+    color: Color = DEFAULT_COLOR
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class TagPatch(TagCreate):
+    """Changes to a tag: what is absent stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults)
+
+    name: TagName = ""
+
+    def changes(self) -> TagChanges:
+        """The fields that were sent."""
+        return cast("TagChanges", self.model_dump(exclude_unset=True))
+
+
+class TagRef(BaseModel):
+    """A tag as a task shows it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    color: str
+
+
+class TagRead(TagRef):
+    """A tag."""
+
+    created_at: datetime
+    updated_at: datetime
+    etag: Annotated[str, Field(description="The tag's `ETag`, ready for `If-Match`.")]
+
+    @classmethod
+    def of(cls, tag: Tag) -> Self:
+        """The tag as clients see it."""
+        return cls(
+            id=tag.id,
+            name=tag.name,
+            color=tag.color,
+            created_at=tag.created_at,
+            updated_at=tag.updated_at,
+            etag=etag(tag.revision),
+        )
+
+
+class CountedTag(TagRead):
+    """A tag, and how many tasks carry it; its `etag` says nothing about the count."""
+
+    task_count: Annotated[int, Field(ge=0)]
+
+    @classmethod
+    def counted(cls, tag: Tag, task_count: int) -> Self:
+        """The tag as lists show it."""
+        return cls(**TagRead.of(tag).model_dump(), task_count=task_count)
+
+
+class TagQuery(BaseModel):
+    """Which page of the tags to list; they come in the order of their names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=200, description="Tags on a page.")] = 100
+    cursor: Cursor | None = None
+
+    @field_validator("cursor")
+    @classmethod
+    def _is_of_this_list(cls, cursor: str | None) -> str | None:
+        if cursor is not None:
+            decode_cursor(cursor, scope=_SCOPE, kind=_NAME)
+        return cursor
+
+    @property
+    def after(self) -> Position | None:
+        """Where the page starts."""
+        if self.cursor is None:
+            return None
+        return decode_cursor(self.cursor, scope=_SCOPE, kind=_NAME)
+
+
+def tag_cursor(position: Position | None) -> str | None:
+    """The cursor for a position in the list of tags; None stays None."""
+    return None if position is None else encode_cursor(position, scope=_SCOPE, kind=_NAME)

@@ -1,0 +1,66 @@
+"""Which tasks a list shows: each filter as a condition that the database can answer by an index."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from sqlalchemy import ColumnElement, exists, func, literal_column
+from sqlmodel import col
+
+from todo.tags.models import Tag, TaskTag, fold
+from todo.tags.schemas import TagName
+from todo.tasks.fields import SearchText, Timestamp
+from todo.tasks.models import SEARCH_VECTOR, Priority, Task
+from todo.tasks.sorting import no_due_date_last
+
+
+class TaskFilters(BaseModel):
+    """What to show; every filter that is given must hold."""
+
+    completed: Annotated[bool | None, Field(description="Only done, or only open tasks.")] = None
+    priority: Annotated[
+        list[Priority], Field(max_length=10, description="One of these priorities.")
+    ] = []
+    tag: Annotated[
+        list[TagName], Field(max_length=10, description="Every one of these tags, by name.")
+    ] = []
+    due_from: Annotated[Timestamp | None, Field(description="Due at this time or later.")] = None
+    due_before: Annotated[Timestamp | None, Field(description="Due before this time.")] = None
+    q: SearchText | None = None
+
+    @field_validator("due_before")
+    @classmethod
+    def _is_after_due_from(cls, value: Timestamp | None, info: ValidationInfo) -> Timestamp | None:
+        start = info.data.get("due_from")
+        if value is not None and start is not None and value <= start:
+            raise PydanticCustomError("due_range", "Must be later than due_from")
+        return value
+
+    def conditions(self, owner_id: UUID) -> list[ColumnElement[bool]]:
+        """The filters as conditions on the table of tasks, for one user's tasks."""
+        found: list[ColumnElement[bool]] = [col(Task.user_id) == owner_id]
+        if self.completed is not None:
+            done = col(Task.completed_at)
+            found.append(done.is_not(None) if self.completed else done.is_(None))
+        if self.priority:
+            found.append(col(Task.priority).in_(sorted(set(self.priority))))
+        due = no_due_date_last(col(Task.due_date))
+        if self.due_from is not None:
+            found.extend([due >= self.due_from, col(Task.due_date).is_not(None)])
+        if self.due_before is not None:
+            found.append(due < self.due_before)
+        if self.q:
+            words = func.websearch_to_tsquery(literal_column("'simple'::regconfig"), self.q)
+            found.append(SEARCH_VECTOR.bool_op("@@")(words))
+        found.extend(_carries(name, owner_id) for name in sorted({fold(name) for name in self.tag}))
+        return found
+
+
+def _carries(name_folded: str, owner_id: UUID) -> ColumnElement[bool]:
+    return exists().where(
+        col(TaskTag.task_id) == col(Task.id),
+        col(TaskTag.tag_id) == col(Tag.id),
+        col(Tag.user_id) == owner_id,
+        col(Tag.name_folded) == name_folded,
+    )

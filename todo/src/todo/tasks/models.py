@@ -1,0 +1,138 @@
+"""The table of tasks, with an index for each way the API reads it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Computed,
+    Dialect,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlmodel import Field, Relationship, SQLModel
+
+from todo.models import TIMESTAMP, new_id, utc_now
+from todo.revisions import revision_of
+from todo.tags.models import Tag, TaskTag
+
+OWNER_CONSTRAINT = "fk_tasks_user_id_users"
+"""The constraint that fails when the account behind a living token is gone."""
+
+SEARCH_VECTOR = Column(
+    "search_vector",
+    TSVECTOR,
+    Computed(
+        "to_tsvector('simple'::regconfig, title || ' '::text || coalesce(description, ''::text))",
+        persisted=True,
+    ),
+    nullable=False,
+)
+"""The words of a task. The configuration `simple` neither stems nor drops stop words: nobody knows
+in which language a user writes, and "it" or "who" may be the very word that is looked for."""
+
+DUE_DATE_OR_LAST = text("coalesce(due_date, 'infinity'::timestamptz)")
+DUE_DATE_OR_FIRST = text("coalesce(due_date, '-infinity'::timestamptz)")
+
+
+class Priority(StrEnum):
+    """How much a task matters."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class PriorityRank(TypeDecorator[Priority]):
+    """A priority as the database keeps it: 1 for low to 4 for urgent, so that it sorts."""
+
+    impl = SmallInteger
+    cache_ok = True
+
+    _ranks: ClassVar = {priority: rank for rank, priority in enumerate(Priority, start=1)}
+    _priorities: ClassVar = dict(enumerate(Priority, start=1))
+
+    def process_bind_param(self, value: Priority | None, dialect: Dialect) -> int | None:  # noqa: ARG002, D102
+        return None if value is None else self._ranks[value]
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Priority | None:  # noqa: ARG002, D102
+        return None if value is None else self._priorities[value]
+
+
+_version = Column("version", Integer, nullable=False)
+
+
+class Task(SQLModel, table=True):
+    """Something a user has to do; completed as soon as `completed_at` is known.
+
+    `search_vector` belongs to the table but not to the class: the database makes it, and only
+    the full-text search reads it.
+    """
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        SEARCH_VECTOR,
+        CheckConstraint("char_length(title) BETWEEN 1 AND 200", name="title_length"),
+        CheckConstraint("char_length(description) <= 10000", name="description_length"),
+        CheckConstraint("priority BETWEEN 1 AND 4", name="priority_rank"),
+        Index("ix_tasks_user_id_created_at", "user_id", "created_at", "id"),
+        Index("ix_tasks_user_id_updated_at", "user_id", "updated_at", "id"),
+        Index("ix_tasks_user_id_priority", "user_id", "priority", "id"),
+        Index("ix_tasks_user_id_title", "user_id", text("lower(title)"), "id"),
+        Index("ix_tasks_user_id_due_date", "user_id", DUE_DATE_OR_LAST, "id"),
+        Index("ix_tasks_user_id_due_date_desc", "user_id", DUE_DATE_OR_FIRST, "id"),
+        Index(
+            "ix_tasks_open_user_id_due_date",
+            "user_id",
+            DUE_DATE_OR_LAST,
+            "id",
+            postgresql_where=text("completed_at IS NULL"),
+        ),
+        Index(
+            "ix_tasks_completed_at",
+            "completed_at",
+            postgresql_where=text("completed_at IS NOT NULL"),
+        ),
+        Index("ix_tasks_search_vector", "search_vector", postgresql_using="gin"),
+    )
+    __mapper_args__: ClassVar = {
+        "version_id_col": _version,
+        "exclude_properties": ["search_vector"],
+    }
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    title: str = Field(sa_type=Text)
+    description: str | None = Field(default=None, sa_type=Text)
+    priority: Priority = Field(default=Priority.MEDIUM, sa_type=PriorityRank)
+    due_date: datetime | None = Field(default=None, sa_type=TIMESTAMP)
+    completed_at: datetime | None = Field(default=None, sa_type=TIMESTAMP)
+    version: int = Field(default=1, sa_column=_version)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
+    updated_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
+
+    tags: list[Tag] = Relationship(
+        link_model=TaskTag,
+        passive_deletes=True,
+        sa_relationship_kwargs={"lazy": "raise", "order_by": Tag.name_folded},
+    )
+
+    @property
+    def completed(self) -> bool:
+        """Whether it is done."""
+        return self.completed_at is not None
+
+    @property
+    def revision(self) -> str:
+        """What identifies this state of the task; changes with everything a client can see."""
+        tags = sorted(tag.revision for tag in self.tags)
+        return revision_of(self.id, self.version, *tags)

@@ -1,0 +1,156 @@
+"""`/api/{user_id}/tasks`."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from todo.accounts.dependencies import OwnerId
+from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag
+from todo.paging import LINK_HEADER, LOCATION_HEADER, Page, next_page
+from todo.tasks import listing, service
+from todo.tasks.models import Task
+from todo.tasks.schemas import Completion, TaskPatch, TaskQuery, TaskRead, TaskWrite
+from wellhead.fastapi import ReaderDep, SessionDep, problem_responses
+
+TaskId = Annotated[UUID, Path(description="The task's id.")]
+
+DONE = Completion()
+
+_TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": ETAG_HEADER}}
+_CHANGED = {**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 413, 422, 503)}
+
+router = APIRouter(prefix="/api/{user_id}/tasks", tags=["Tasks"])
+
+
+@router.get(
+    "",
+    operation_id="list_tasks",
+    responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 422, 503)},
+)
+async def list_tasks(
+    owner_id: OwnerId,
+    query: Annotated[TaskQuery, Query()],
+    reader: ReaderDep,
+    request: Request,
+    response: Response,
+) -> Page[TaskRead]:
+    """List your tasks: filtered, searched and in order, a page at a time."""
+    tasks, end = await listing.page(
+        reader,
+        owner_id=owner_id,
+        filters=query,
+        sort=query.sort,
+        after=query.after,
+        limit=query.limit,
+    )
+    items = [TaskRead.of(task) for task in tasks]
+    return next_page(request, response, items, query.cursor_at(end))
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="create_task",
+    responses={
+        201: {"headers": {**ETAG_HEADER, **LOCATION_HEADER}},
+        **problem_responses(400, 401, 403, 413, 422, 503),
+    },
+)
+async def create_task(
+    owner_id: OwnerId, body: TaskWrite, session: SessionDep, request: Request, response: Response
+) -> TaskRead:
+    """Create a task, and the tags it names that you do not have yet."""
+    task = await service.create(session, owner_id=owner_id, **body.changes())
+    response.headers["Location"] = f"{request.url.path.rstrip('/')}/{task.id}"
+    return _answer(response, task)
+
+
+@router.get(
+    "/{task_id}",
+    operation_id="read_task",
+    response_model=TaskRead,
+    responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 422, 503)},
+)
+async def read_task(
+    owner_id: OwnerId,
+    task_id: TaskId,
+    reader: ReaderDep,
+    response: Response,
+    known: IfNoneMatch,
+) -> TaskRead | Response:
+    """Read a task."""
+    task = await service.get(reader, owner_id=owner_id, task_id=task_id)
+    if known is not None and task.revision in known:
+        return Response(status_code=304, headers={"ETag": etag(task.revision)})
+    return _answer(response, task)
+
+
+@router.put("/{task_id}", operation_id="replace_task", responses=_CHANGED)
+async def replace_task(
+    *,
+    owner_id: OwnerId,
+    task_id: TaskId,
+    body: TaskWrite,
+    session: SessionDep,
+    response: Response,
+    expected: IfMatch,
+) -> TaskRead:
+    """Replace a task: what is left out goes back to its default."""
+    task = await service.update(
+        session, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
+    )
+    return _answer(response, task)
+
+
+@router.patch("/{task_id}", operation_id="change_task", responses=_CHANGED)
+async def change_task(
+    *,
+    owner_id: OwnerId,
+    task_id: TaskId,
+    body: TaskPatch,
+    session: SessionDep,
+    response: Response,
+    expected: IfMatch,
+) -> TaskRead:
+    """Change a task: what is absent stays as it is, null clears."""
+    task = await service.update(
+        session, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
+    )
+    return _answer(response, task)
+
+
+@router.patch("/{task_id}/complete", operation_id="complete_task", responses=_CHANGED)
+async def complete_task(
+    *,
+    owner_id: OwnerId,
+    task_id: TaskId,
+    session: SessionDep,
+    response: Response,
+    expected: IfMatch,
+    body: Completion = DONE,
+) -> TaskRead:
+    """Mark a task as done, or as open again; done twice, it keeps the first time."""
+    changes = service.TaskChanges(completed=body.completed)
+    task = await service.update(
+        session, owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
+    )
+    return _answer(response, task)
+
+
+@router.delete(
+    "/{task_id}",
+    status_code=204,
+    operation_id="delete_task",
+    responses=problem_responses(400, 401, 403, 404, 412, 422, 503),
+)
+async def delete_task(
+    owner_id: OwnerId, task_id: TaskId, session: SessionDep, expected: IfMatch
+) -> None:
+    """Delete a task."""
+    await service.remove(session, owner_id=owner_id, task_id=task_id, expected=expected)
+
+
+def _answer(response: Response, task: Task) -> TaskRead:
+    response.headers["ETag"] = etag(task.revision)
+    return TaskRead.of(task)

@@ -1,0 +1,133 @@
+"""What clients send and get about tasks."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Self, cast
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
+
+from todo.etag import etag
+from todo.paging import Cursor, Position, decode_cursor, encode_cursor
+from todo.tags.schemas import TagNames, TagRef
+from todo.tasks.fields import Description, Timestamp, Title
+from todo.tasks.filters import TaskFilters
+from todo.tasks.models import Priority, Task
+from todo.tasks.service import TaskChanges
+from todo.tasks.sorting import SortName, order_of
+
+
+class TaskWrite(BaseModel):
+    """A whole task: what is left out gets its default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title
+    description: Description | None = None
+    priority: Priority = Priority.MEDIUM
+    due_date: Timestamp | None = None
+    completed: StrictBool = False
+    tags: Annotated[
+        TagNames, Field(description="Tags by name; those that do not exist yet are made.")
+    ] = []
+
+    def changes(self) -> TaskChanges:
+        """Every field, as a change."""
+        return cast("TaskChanges", self.model_dump())
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class TaskPatch(TaskWrite):
+    """Changes to a task: what is absent stays as it is, null clears (RFC 7396)."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults)
+
+    title: Title = ""
+
+    def changes(self) -> TaskChanges:
+        """The fields that were sent."""
+        return cast("TaskChanges", self.model_dump(exclude_unset=True))
+
+
+class Completion(BaseModel):
+    """Whether a task is done."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    completed: StrictBool = True
+
+
+class TaskRead(BaseModel):
+    """A task."""
+
+    id: UUID
+    title: str
+    description: str | None
+    priority: Priority
+    due_date: datetime | None
+    completed: bool
+    completed_at: datetime | None
+    tags: Annotated[list[TagRef], Field(description="In the order of their names.")]
+    created_at: datetime
+    updated_at: datetime
+    etag: Annotated[str, Field(description="The task's `ETag`, ready for `If-Match`.")]
+
+    @classmethod
+    def of(cls, task: Task) -> Self:
+        """The task as clients see it."""
+        return cls(
+            id=task.id,
+            title=task.title,
+            description=task.description,
+            priority=task.priority,
+            due_date=task.due_date,
+            completed=task.completed,
+            completed_at=task.completed_at,
+            tags=[TagRef.model_validate(tag) for tag in task.tags],
+            created_at=task.created_at,
+            updated_at=task.updated_at,
+            etag=etag(task.revision),
+        )
+
+
+class TaskQuery(TaskFilters):
+    """Which page of which tasks to list, in which order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sort: Annotated[SortName, Field(description="The order; `-` puts the greatest first.")] = (
+        "-created_at"
+    )
+    limit: Annotated[int, Field(ge=1, le=100, description="Tasks on a page.")] = 20
+    cursor: Cursor | None = None  # Stays the last field: its validation reads those before it.
+
+    @field_validator("cursor")
+    @classmethod
+    def _is_of_this_list(cls, cursor: str | None, info: ValidationInfo) -> str | None:
+        if cursor is not None and set(TaskFilters.model_fields) | {"sort"} <= set(info.data):
+            _position(cursor, info.data)
+        return cursor
+
+    @property
+    def after(self) -> Position | None:
+        """Where the page starts."""
+        return None if self.cursor is None else _position(self.cursor, dict(self))
+
+    def cursor_at(self, position: Position | None) -> str | None:
+        """The cursor for a position in this list; None stays None."""
+        if position is None:
+            return None
+        return encode_cursor(position, scope=_scope(dict(self)), kind=order_of(self.sort).kind)
+
+
+def _position(cursor: str, query: dict[str, Any]) -> Position:
+    return decode_cursor(cursor, scope=_scope(query), kind=order_of(query["sort"]).kind)
+
+
+def _scope(query: dict[str, Any]) -> str:
+    fields = [*TaskFilters.model_fields, "sort"]
+    return json.dumps([query[field] for field in fields], default=str)

@@ -1,0 +1,108 @@
+"""The orders of a list of tasks, and where in an order a page starts.
+
+Every order ends with the id, so that no two tasks tie, and compares one row value,
+`(key, id) > (:key, :id)`, which PostgreSQL turns into one range of an index. A task without a due
+date comes last in both directions: its key is infinity ascending and minus infinity descending.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    Uuid,
+    func,
+    literal,
+    literal_column,
+    tuple_,
+)
+from sqlmodel import col
+
+from todo.paging import Position
+from todo.tasks.fields import Timestamp, Title
+from todo.tasks.models import Priority, Task
+
+SortName = Literal[
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "due_date",
+    "-due_date",
+    "priority",
+    "-priority",
+    "title",
+    "-title",
+]
+"""The name of an order; `-` puts the greatest first."""
+
+
+def _as_it_is(value: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
+    return value
+
+
+def no_due_date_last(value: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
+    """The due date, or infinity where there is none: what the index on due dates holds."""
+    return func.coalesce(value, literal_column("'infinity'::timestamptz"))
+
+
+def no_due_date_first(value: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
+    """The due date, or minus infinity: what the index for descending due dates holds."""
+    return func.coalesce(value, literal_column("'-infinity'::timestamptz"))
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One way to order tasks.
+
+    Attributes:
+        field: The attribute of a task that decides.
+        kind: Its type.
+        key: Makes the compared expression of a column or of a bound value.
+        descending: Whether the greatest comes first.
+    """
+
+    field: str
+    kind: TypeAdapter[Any]
+    key: Callable[[SQLColumnExpression[Any]], SQLColumnExpression[Any]]
+    descending: bool
+
+    def clauses(self) -> list[ColumnElement[Any]]:
+        """What to `ORDER BY`."""
+        parts = [self.key(self._column()), col(Task.id)]
+        return [part.desc() if self.descending else part.asc() for part in parts]
+
+    def starts_after(self, position: Position) -> ColumnElement[bool]:
+        """The condition that a task comes later than the position."""
+        column = self._column()
+        here = tuple_(self.key(column), col(Task.id))
+        there = tuple_(self.key(literal(position.value, column.type)), literal(position.id, Uuid()))
+        return here < there if self.descending else here > there
+
+    def position_of(self, task: Task) -> Position:
+        """Where a task stands in this order."""
+        return Position(getattr(task, self.field), task.id)
+
+    def _column(self) -> ColumnElement[Any]:
+        column: ColumnElement[Any] = getattr(Task, self.field)
+        return column
+
+
+def order_of(name: SortName) -> Order:
+    """The order of that name."""
+    descending = name.startswith("-")
+    field = name.removeprefix("-")
+    kind, ascending_key, descending_key = _FIELDS[field]
+    return Order(field, kind, descending_key if descending else ascending_key, descending)
+
+
+_FIELDS: dict[str, Any] = {
+    "created_at": (TypeAdapter(Timestamp), _as_it_is, _as_it_is),
+    "updated_at": (TypeAdapter(Timestamp), _as_it_is, _as_it_is),
+    "due_date": (TypeAdapter(Timestamp | None), no_due_date_last, no_due_date_first),
+    "priority": (TypeAdapter(Priority), _as_it_is, _as_it_is),
+    "title": (TypeAdapter(Title), func.lower, func.lower),
+}

@@ -1,0 +1,64 @@
+"""Text from clients: what PostgreSQL, logs and terminals can all carry.
+
+PostgreSQL's `text` has no place for NUL, and a control character in a title serves nobody. Lone
+surrogates are refused by pydantic before anything here runs.
+"""
+
+import re
+
+from pydantic_core import PydanticCustomError
+
+LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+"""One line of text, as a JSON Schema pattern."""
+
+FILLED_LINE_PATTERN = (
+    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*"
+    r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029][^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+)
+"""One line of text with something on it, as a JSON Schema pattern."""
+
+PROSE_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+"""Text of many lines, as a JSON Schema pattern."""
+
+_LINE = re.compile(LINE_PATTERN)
+_PROSE = re.compile(PROSE_PATTERN)
+
+
+def line(value: str) -> str:
+    """One line of text without the blanks around it; may become empty.
+
+    Raises:
+        PydanticCustomError: It holds a control character or a line break.
+    """
+    if not _LINE.fullmatch(value):
+        raise PydanticCustomError(
+            "text_control_characters",
+            "Must be one line of text, without line breaks and control characters",
+        )
+    return value.strip()
+
+
+def filled_line(value: str) -> str:
+    """As `line`, with something left of it.
+
+    Raises:
+        PydanticCustomError: It is blank, or not one line.
+    """
+    text = line(value)
+    if not text:
+        raise PydanticCustomError("text_blank", "Must not be blank")
+    return text
+
+
+def prose(value: str) -> str:
+    """Text of many lines, as it was sent.
+
+    Raises:
+        PydanticCustomError: It holds a control character other than tab and line break.
+    """
+    if not _PROSE.fullmatch(value):
+        raise PydanticCustomError(
+            "text_control_characters",
+            "Must be text without control characters other than tab and line break",
+        )
+    return value

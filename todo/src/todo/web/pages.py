@@ -1,0 +1,120 @@
+"""The pages for people: the welcome at `/`, and the documentation without any other server.
+
+FastAPI's documentation pages load their scripts from a CDN. Here they come with the application,
+so that they work offline and their content security policy can forbid everything foreign.
+"""
+
+import base64
+import hashlib
+import html
+import re
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi.responses import HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
+
+ASSETS_PATH = "/docs-assets"
+ASSETS_PACKAGE = "fastapi_standalone_docs"
+OPENAPI_PATH = "openapi.json"
+"""Relative, as all links of the pages are: they also work below a proxy's prefix."""
+
+INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+class Welcome(BaseModel):
+    """Where to go from here."""
+
+    message: str
+    version: str
+    docs: str
+    redoc: str
+
+
+def install_pages(app: FastAPI) -> None:
+    """Add `/`, `/docs`, `/redoc` and what they need."""
+    assets = StaticFiles(packages=[(ASSETS_PACKAGE, "static")])
+    app.mount(ASSETS_PATH, assets, name="docs-assets")
+    app.include_router(_pages(app))
+
+
+def _pages(app: FastAPI) -> APIRouter:
+    router = APIRouter(tags=["Root"])
+    relative_assets = ASSETS_PATH.removeprefix("/")
+    welcome_page = _welcome_page(app.title)
+    docs_page = _with_policy(
+        get_swagger_ui_html(
+            openapi_url=OPENAPI_PATH,
+            title=app.title,
+            swagger_js_url=f"{relative_assets}/swagger/swagger-ui-bundle.js",
+            swagger_css_url=f"{relative_assets}/swagger/swagger-ui.css",
+            swagger_favicon_url=f"{relative_assets}/fastapi/favicon.png",
+            swagger_ui_parameters={"persistAuthorization": True},
+        )
+    )
+    redoc_page = _with_policy(
+        get_redoc_html(
+            openapi_url=OPENAPI_PATH,
+            title=app.title,
+            redoc_js_url=f"{relative_assets}/redoc/redoc.standalone.js",
+            redoc_favicon_url=f"{relative_assets}/fastapi/favicon.png",
+            with_google_fonts=False,
+        )
+    )
+
+    @router.get(
+        "/",
+        response_model=Welcome,
+        responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
+    )
+    async def welcome(request: Request) -> Response | Welcome:
+        """Say hello, and where the documentation is; in HTML to whoever asks for HTML."""
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(welcome_page, headers={"Vary": "Accept"})
+        return Welcome(
+            message=f"Welcome to {app.title}", version=app.version, docs="/docs", redoc="/redoc"
+        )
+
+    @router.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return docs_page
+
+    @router.get("/redoc", include_in_schema=False)
+    async def redoc() -> HTMLResponse:
+        return redoc_page
+
+    return router
+
+
+def _welcome_page(title: str) -> str:
+    name = html.escape(title)
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
+        f"<h1>Welcome to {name}</h1>"
+        '<p><a href="docs">Try it</a>, <a href="redoc">read about it</a>, '
+        '<a href="openapi.json">generate a client</a>.</p></html>'
+    )
+
+
+def _with_policy(page: HTMLResponse) -> HTMLResponse:
+    # Both pages style themselves by script, which needs 'unsafe-inline' for styles; their scripts
+    # are known by hash, and ReDoc's search runs in a worker made from a blob.
+    hashes = [
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in INLINE_SCRIPT.findall(bytes(page.body).decode())
+    ]
+    page.headers["Content-Security-Policy"] = "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src 'self' {' '.join(hashes)}".rstrip(),
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data:",
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            "worker-src blob:",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ]
+    )
+    return page
