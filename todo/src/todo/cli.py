@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from wellhead import Database
-from wellhead.errors import WellheadError
-from wellhead.migrations import upgrade
 
 from todo.cleanup import clean_up
+from todo.demo import EMAIL, PASSWORD
+from todo.demo import seed_demo as make_demo
 from todo.durations import parse_duration
+from todo.main import passwords_of
 from todo.server import AddressError, Serving, banner, listen, provided_database
 from todo.server import serve as serve_until_stopped
 from todo.settings import Settings, load_settings
 from todo.web.logs import configure_logging
+from wellhead import Database
+from wellhead.errors import ConfigurationError, WellheadError
+from wellhead.migrations import upgrade
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -117,6 +120,28 @@ def cleanup(
         settings = _settings()
         with provided_database(settings):
             asyncio.run(run())
+
+
+@app.command()
+def seed_demo() -> None:
+    """Make a demo account with some tasks and tags, once; not in production."""
+
+    async def run(settings: Settings) -> None:
+        async with Database() as database:
+            seeded = await make_demo(database, passwords_of(settings))
+        found = f"made, with {seeded.tasks} tasks" if seeded.account else "there already"
+        typer.echo(f"The demo account is {found}.")
+        typer.echo(f"  E-mail    {EMAIL}")
+        typer.echo(f"  Password  {PASSWORD}")
+
+    with plain_errors():
+        settings = _settings()
+        if settings.is_production:
+            raise ConfigurationError(
+                "The demo account has a password that everybody knows; APP_ENV is production."
+            )
+        with provided_database(settings):
+            asyncio.run(run(settings))
 
 
 def _settings() -> Settings:

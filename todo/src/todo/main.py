@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
-from wellhead.fastapi import install, lifespan, problem_response
 
 from todo.accounts.attempts import Attempts, DatabaseStorage
 from todo.accounts.keys import signing_key
@@ -15,6 +14,8 @@ from todo.accounts.service import Accounts
 from todo.accounts.tokens import Tokens
 from todo.errors import NotAuthenticatedError, TodoError
 from todo.settings import Settings, load_settings
+from todo.tags.routes import router as tags_router
+from todo.tasks.routes import router as tasks_router
 from todo.web.body_limit import BodyLimit
 from todo.web.boundary import ErrorBoundary
 from todo.web.cors import EXPOSED, CrossOrigin
@@ -22,8 +23,9 @@ from todo.web.headers import SecurityHeaders
 from todo.web.pages import install_pages
 from todo.web.request_id import RequestId
 from wellhead import Database
+from wellhead.fastapi import install, lifespan, problem_response
 
-ROUTERS: Sequence[APIRouter] = (accounts_router,)
+ROUTERS: Sequence[APIRouter] = (accounts_router, tasks_router, tags_router)
 
 DESCRIPTION = """\
 Accounts, tasks and tags. Register, log in, and use your own id in the paths below `/api`.
@@ -77,12 +79,7 @@ def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> N
     app.state.tokens = tokens
     app.state.accounts = Accounts(
         database=database,
-        passwords=Passwords(
-            time_cost=settings.argon2_time_cost,
-            memory_kib=settings.argon2_memory_kib,
-            parallelism=settings.argon2_parallelism,
-            concurrency=settings.argon2_concurrency,
-        ),
+        passwords=passwords_of(settings),
         tokens=tokens,
         attempts=Attempts(
             DatabaseStorage(database, secret=key.encode()),
@@ -90,6 +87,16 @@ def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> N
             per_address=settings.login_attempts_per_address,
             registrations=settings.registrations_per_address,
         ),
+    )
+
+
+def passwords_of(settings: Settings) -> Passwords:
+    """The password hasher that the settings ask for."""
+    return Passwords(
+        time_cost=settings.argon2_time_cost,
+        memory_kib=settings.argon2_memory_kib,
+        parallelism=settings.argon2_parallelism,
+        concurrency=settings.argon2_concurrency,
     )
 
 
@@ -126,6 +133,5 @@ async def answer_todo_error(request: Request, error: Exception) -> Response:
 
 
 def operation_id(route: APIRoute) -> str:
-    """The name of an operation in `/openapi.json`, such as `tasks_create`: stable and readable."""
-    tag = str(route.tags[0]).lower() if route.tags else "root"
-    return f"{tag}_{route.name}"
+    """What an operation is called in `/openapi.json`: the route's own name, such as `login`."""
+    return route.name

@@ -8,20 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from types import FrameType
 from typing import Never
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import ChangeReload, Multiprocess
-from wellhead import DatabaseSettings
-from wellhead.embedded import EmbeddedPostgres
-from wellhead.errors import ConfigurationError
 
 from todo.main import create_app
 from todo.settings import Settings, load_settings
 from todo.web.logs import configure_logging
+from wellhead import DatabaseSettings
+from wellhead.embedded import EmbeddedPostgres
+from wellhead.errors import ConfigurationError
 
 GRACE_SECONDS = 10
 """How long requests in flight may take to finish after Ctrl-C."""
@@ -128,35 +127,39 @@ def serve(serving: Serving, listener: socket.socket) -> bool:
         proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = uvicorn.Server(config)
-    with _signals_end_it():
+    with _terminated_like_ctrl_c():
         if serving.reload:
-            ChangeReload(config, target=server.run, sockets=[listener]).run()
+            target = uvicorn.Server(config).run
+            ChangeReload(config, target=target, sockets=[listener]).run()
             return True
         if serving.workers > 1:
             supervisor = Multiprocess(config, sockets=[listener])
             supervisor.run()
             return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
-        try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            return True
-        return server.started
-    return True
+        return _serve_here(uvicorn.Server(config), listener)
+
+
+def _serve_here(server: uvicorn.Server, listener: socket.socket) -> bool:
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        return True
+    except SystemExit:
+        # The application did not start; the reason stands in the log.
+        return False
+    return server.started
 
 
 @contextmanager
-def _signals_end_it() -> Iterator[None]:
+def _terminated_like_ctrl_c() -> Iterator[None]:
     # After its graceful end uvicorn raises the signal again; SIGTERM's default would then kill
     # this process before it has stopped the database.
-    def interrupt(number: int, frame: FrameType | None) -> Never:
+    def interrupt(*_: object) -> Never:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
-    except KeyboardInterrupt:
-        pass
     finally:
         signal.signal(signal.SIGTERM, before)
 

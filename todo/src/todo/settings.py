@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
     database_url: SecretStr | None = None
-    """Whether there is one; Wellhead reads it (`wellhead.DatabaseSettings`) and what belongs to it."""
+    """Only whether there is one: Wellhead reads it, with all other `DATABASE_*` settings."""
 
     cors_origins: Listed = ["http://localhost:3000", "http://localhost:3001"]
     cors_allow_credentials: bool = True

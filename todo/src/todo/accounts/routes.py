@@ -3,12 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
-from wellhead.fastapi import problem_responses
 
 from todo.accounts import schemas
 from todo.accounts.dependencies import AccessTokenDep, CurrentUserId
 from todo.accounts.models import User
 from todo.accounts.service import Accounts
+from wellhead.fastapi import problem_responses
 
 router = APIRouter(prefix="/api/auth", tags=["Authentication"])
 
@@ -40,7 +40,7 @@ AddressDep = Annotated[str | None, Depends(client_address)]
         201: {
             "headers": {"Location": {"description": "The account.", "schema": {"type": "string"}}}
         },
-        **problem_responses(409, 413, 422, 429, 503),
+        **problem_responses(400, 409, 413, 422, 429, 503),
     },
 )
 async def register(
@@ -60,7 +60,7 @@ async def register(
     return user
 
 
-@router.post("/login", responses=problem_responses(401, 413, 422, 429, 503))
+@router.post("/login", responses=problem_responses(400, 401, 413, 422, 429, 503))
 async def login(
     form: Annotated[schemas.LoginForm, Form()], accounts: AccountsDep, address: AddressDep
 ) -> schemas.TokenPair:
@@ -74,7 +74,7 @@ async def login(
     )
 
 
-@router.post("/refresh", responses=problem_responses(401, 413, 422, 503))
+@router.post("/refresh", responses=problem_responses(400, 401, 413, 422, 503))
 async def refresh(given: schemas.Refresh, accounts: AccountsDep) -> schemas.TokenPair:
     """Exchange a refresh token for the next pair of tokens.
 
@@ -91,12 +91,12 @@ async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
 
 
 @router.get("/me", response_model=schemas.Account, responses=problem_responses(401, 413, 503))
-async def me(user_id: CurrentUserId, accounts: AccountsDep) -> User:
+async def read_account(user_id: CurrentUserId, accounts: AccountsDep) -> User:
     """Your account, with the id that stands in the paths of your tasks and tags."""
     return await accounts.get(user_id)
 
 
-@router.post("/change-password", responses=problem_responses(401, 403, 413, 422, 429, 503))
+@router.post("/change-password", responses=problem_responses(400, 401, 403, 413, 422, 429, 503))
 async def change_password(
     change: schemas.PasswordChange,
     token: AccessTokenDep,
@@ -115,7 +115,7 @@ async def change_password(
 @router.post(
     "/delete-account",
     status_code=204,
-    responses=problem_responses(401, 403, 413, 422, 429, 503),
+    responses=problem_responses(400, 401, 403, 413, 422, 429, 503),
 )
 async def delete_account(
     given: schemas.AccountDeletion,

@@ -6,10 +6,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr
 
-BEARER: Literal["bearer"] = "bearer"
+from todo.text import LINE_PATTERN
 
-NO_NUL = r"^[^\x00]*$"
-"""PostgreSQL's text cannot hold NUL; said as a pattern so that clients can read it."""
+BEARER: Literal["bearer"] = "bearer"
 
 
 def blank_is_none(value: str | None) -> str | None:
@@ -26,14 +25,13 @@ Password = Annotated[
 """A password that somebody chooses; 8 to 128 characters of any script, and not the e-mail."""
 
 GivenPassword = Annotated[
-    SecretStr, Field(max_length=128, examples=["correct horse battery staple"])
+    SecretStr, Field(min_length=1, max_length=128, examples=["correct horse battery staple"])
 ]
 """A password that somebody proves: whatever it is, it is right or wrong."""
 
 Name = Annotated[
-    str | None,
+    Annotated[str, Field(max_length=100, pattern=LINE_PATTERN, examples=["Ada"])] | None,
     AfterValidator(blank_is_none),
-    Field(max_length=100, pattern=NO_NUL, examples=["Ada"]),
 ]
 
 
@@ -58,7 +56,9 @@ class LoginForm(BaseModel):
     """
 
     grant_type: Literal["password"] = "password"
-    username: Annotated[str, Field(max_length=254, pattern=NO_NUL, examples=["ada@example.com"])]
+    username: Annotated[
+        str, Field(max_length=254, min_length=1, pattern=LINE_PATTERN, examples=["ada@example.com"])
+    ]
     password: GivenPassword
 
 

@@ -3,6 +3,7 @@
 from fastapi import HTTPException
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from wellhead.fastapi import problem_response
 
 

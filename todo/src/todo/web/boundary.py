@@ -7,6 +7,7 @@ security headers and the cross-origin headers are missing. This answers them ins
 import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from wellhead.fastapi import problem_response
 
 logger = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
+
 from wellhead.fastapi import problem_response
 
 EXPOSED = ("ETag", "Link", "Location", "Retry-After", "X-Request-ID")

@@ -2,10 +2,9 @@
 
 import logging
 
-from wellhead.logging import RedactingTextFormatter, configure
-
 from todo.settings import Settings
 from todo.web.request_id import request_id
+from wellhead.logging import RedactingTextFormatter, configure
 
 
 class RequestIdFilter(logging.Filter):

@@ -1,0 +1,35 @@
+"""What remains of logins and limits once their time is over; the background job deletes it."""
+
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from todo.accounts.models import Login, LoginAttempt
+
+
+async def delete_expired_logins(session: AsyncSession, *, now: datetime, batch: int) -> int:
+    """Delete up to `batch` logins whose refresh token has expired, and say how many.
+
+    A login that is being used at this moment is left for the next run.
+    """
+    expired = (
+        select(Login.id)
+        .where(col(Login.expires_at) <= now)
+        .limit(batch)
+        .with_for_update(skip_locked=True)
+    )
+    return (await session.exec(delete(Login).where(col(Login.id).in_(expired)))).rowcount
+
+
+async def delete_expired_attempts(session: AsyncSession, *, now: datetime, batch: int) -> int:
+    """Delete up to `batch` counters whose window is over, and say how many."""
+    expired = (
+        select(LoginAttempt.key)
+        .where(col(LoginAttempt.expires_at) <= now)
+        .limit(batch)
+        .with_for_update(skip_locked=True)
+    )
+    statement = delete(LoginAttempt).where(col(LoginAttempt.key).in_(expired))
+    return (await session.exec(statement)).rowcount

@@ -1,0 +1,80 @@
+"""What the application's tests share: migrated databases, an application, clients and accounts."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import AsyncClient
+from staged import KEY, StagedAccount, client_of, make_account
+
+import todo
+from tests.staging.databases import Databases
+from todo.main import create_app
+from todo.settings import Settings
+from wellhead import Database, DatabaseSettings
+from wellhead.migrations import upgrade
+
+MIGRATIONS = Path(todo.__file__).parent / "migrations"
+
+
+@pytest.fixture(scope="session")
+def template_database(databases: Databases) -> str:
+    """The name of a database that the migrations have made, for others to be copied from."""
+    url = databases.create()
+    upgrade(MIGRATIONS, settings=DatabaseSettings(url=url))
+    return urlsplit(url).path[1:]
+
+
+@pytest.fixture
+def migrated_url(databases: Databases, template_database: str) -> Iterator[str]:
+    """The URL of a migrated, empty database for this test alone."""
+    url = databases.create(template=template_database)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Settings of a development set-up, with cheap hashes and limits that nobody meets."""
+    return Settings(
+        jwt_secret_key=KEY,
+        argon2_time_cost=1,
+        argon2_memory_kib=7 * 1024,
+        argon2_parallelism=1,
+        login_attempts_per_account="1000 per minute",
+        login_attempts_per_address="1000 per minute",
+        registrations_per_address="1000 per minute",
+    )
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Database:
+    """The application's database, opened and closed with the application."""
+    return Database(DatabaseSettings(url=migrated_url, pool_size=5, max_overflow=5))
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> FastAPI:
+    """The application; a test that overrides `settings` gets its own."""
+    return create_app(settings, database)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """A client of the running application, without a network between them."""
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+async def account(client: AsyncClient) -> StagedAccount:
+    """Somebody who is logged in."""
+    return await make_account(client)
+
+
+@pytest.fixture
+async def other_account(client: AsyncClient) -> StagedAccount:
+    """Somebody else who is logged in."""
+    return await make_account(client)

@@ -1,0 +1,65 @@
+"""People and clients for the application's tests."""
+
+from dataclasses import dataclass
+from itertools import count
+from uuid import UUID
+
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+
+KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-tests"
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True, slots=True)
+class StagedAccount:
+    """An account that is registered and logged in.
+
+    Attributes:
+        id: The user's id, for the paths.
+        headers: What a request of theirs carries.
+    """
+
+    id: UUID
+    email: str
+    password: str
+    access_token: str
+    refresh_token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+
+def client_of(app: FastAPI, *, address: str = "192.0.2.1") -> AsyncClient:
+    """A client that comes from an address of its own; the application must be running."""
+    transport = ASGITransport(app=app, client=(address, 50000))
+    return AsyncClient(transport=transport, base_url="http://todo.test")
+
+
+_numbers = count(1)
+
+
+async def make_account(client: AsyncClient, *, password: str = PASSWORD) -> StagedAccount:
+    """Register somebody new and log them in."""
+    email = f"person{next(_numbers)}@example.com"
+    registered = await client.post(
+        "/api/auth/register", json={"email": email, "password": password}
+    )
+    assert registered.status_code == 201, registered.text
+    tokens = await log_in(client, email, password)
+    return StagedAccount(
+        id=UUID(registered.json()["id"]),
+        email=email,
+        password=password,
+        access_token=tokens["access_token"],
+        refresh_token=tokens["refresh_token"],
+    )
+
+
+async def log_in(client: AsyncClient, email: str, password: str) -> dict[str, str]:
+    """The tokens of a new login."""
+    answer = await client.post("/api/auth/login", data={"username": email, "password": password})
+    assert answer.status_code == 200, answer.text
+    tokens: dict[str, str] = answer.json()
+    return tokens
