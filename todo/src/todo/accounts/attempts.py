@@ -171,4 +171,5 @@ def network(address: str | None) -> str:
         return str(found)
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
-    return f"{ip_address(int(found) >> (128 - IPV6_NETWORK) << (128 - IPV6_NETWORK))}"
+    host_bits = found.max_prefixlen - IPV6_NETWORK
+    return str(IPv6Address(int(found) >> host_bits << host_bits))

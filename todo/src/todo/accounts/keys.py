@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from todo.settings import Settings
@@ -28,12 +29,13 @@ def signing_key(settings: Settings) -> str:
 
 def _make(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    # Written aside and then linked: of several processes that start together one wins, and
-    # nobody reads half a secret.
-    draft.touch(mode=0o600)
-    draft.write_text(secrets.token_urlsafe(64), encoding="utf-8")
+    # Written aside (readable for its owner only) and then linked: of several processes that start
+    # together one wins, and nobody reads half a secret.
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    draft = Path(name)
     try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(64))
         path.hardlink_to(draft)
     except FileExistsError:
         pass

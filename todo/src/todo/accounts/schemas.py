@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr
+from pydantic_core import PydanticCustomError
 
 from todo.text import LINE_PATTERN
 
@@ -16,16 +17,34 @@ def blank_is_none(value: str | None) -> str | None:
     return (value or "").strip() or None
 
 
+def whole_text(value: SecretStr) -> SecretStr:
+    """A secret that can be written as UTF-8; pydantic itself looks into other texts only.
+
+    Raises:
+        PydanticCustomError: It holds a lone surrogate.
+    """
+    try:
+        value.get_secret_value().encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError(
+            "string_unicode", "Input should be a valid string, without lone surrogates"
+        ) from None
+    return value
+
+
 Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
 
 Password = Annotated[
     SecretStr,
+    AfterValidator(whole_text),
     Field(min_length=8, max_length=128, examples=["correct horse battery staple"]),
 ]
 """A password that somebody chooses; 8 to 128 characters of any script, and not the e-mail."""
 
 GivenPassword = Annotated[
-    SecretStr, Field(min_length=1, max_length=128, examples=["correct horse battery staple"])
+    SecretStr,
+    AfterValidator(whole_text),
+    Field(min_length=1, max_length=128, examples=["correct horse battery staple"]),
 ]
 """A password that somebody proves: whatever it is, it is right or wrong."""
 

@@ -1,0 +1,140 @@
+"""Passwords: hashed, compared and bounded."""
+
+import asyncio
+import threading
+
+import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from todo.accounts.passwords import QUEUE_FACTOR, Passwords
+from todo.errors import BusyError
+
+
+def make_passwords(*, memory_kib: int = 7 * 1024, concurrency: int = 2) -> Passwords:
+    return Passwords(time_cost=1, memory_kib=memory_kib, parallelism=1, concurrency=concurrency)
+
+
+class Gate:
+    """Holds every hash back until it is opened, and counts how many run at one time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._open = threading.Event()
+        self._lock = threading.Lock()
+        self.running = 0
+        self.most = 0
+        self.total = 0
+        self.arrived = threading.Event()
+        original = Argon2Hasher.hash
+
+        def held(hasher: Argon2Hasher, password: str, *, salt: bytes | None = None) -> str:
+            with self._lock:
+                self.running += 1
+                self.total += 1
+                self.most = max(self.most, self.running)
+            self.arrived.set()
+            self._open.wait(30)
+            hashed = original(hasher, password, salt=salt)
+            with self._lock:
+                self.running -= 1
+            return hashed
+
+        monkeypatch.setattr(Argon2Hasher, "hash", held)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+async def test_the_right_password_is_right_and_a_wrong_one_wrong() -> None:
+    passwords = make_passwords()
+    stored = await passwords.hash("correct horse")
+
+    assert (await passwords.verify("correct horse", stored)).is_right
+    assert not (await passwords.verify("correct horsf", stored)).is_right
+
+
+async def test_the_hash_is_argon2id_with_the_settings() -> None:
+    stored = await make_passwords().hash("correct horse")
+
+    assert stored.startswith("$argon2id$v=19$m=7168,t=1,p=1$")
+
+
+async def test_the_same_password_has_two_hashes() -> None:
+    passwords = make_passwords()
+
+    assert await passwords.hash("correct horse") != await passwords.hash("correct horse")
+
+
+async def test_a_password_is_the_same_however_it_was_composed() -> None:
+    passwords = make_passwords()
+    stored = await passwords.hash("caf\u00e9 de flore")
+
+    assert (await passwords.verify("cafe\u0301 de flore", stored)).is_right
+
+
+async def test_nobody_has_a_password() -> None:
+    assert not (await make_passwords().verify("correct horse", None)).is_right
+
+
+async def test_nobody_s_password_is_compared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords = make_passwords()
+    stored = await passwords.hash("correct horse")
+    compared: list[str] = []
+    original = Argon2Hasher.verify
+
+    def noted(hasher: Argon2Hasher, password: str, hash: str) -> bool:  # noqa: A002 - pwdlib's
+        compared.append(hash.rpartition("$")[0].rpartition("$")[0])
+        return original(hasher, password, hash)
+
+    monkeypatch.setattr(Argon2Hasher, "verify", noted)
+    await passwords.verify("wrong", stored)
+    await passwords.verify("wrong", None)
+
+    known, unknown = compared
+    assert known == unknown
+
+
+async def test_a_hash_with_other_parameters_is_renewed() -> None:
+    stored = await make_passwords(memory_kib=7 * 1024).hash("correct horse")
+    passwords = make_passwords(memory_kib=8 * 1024)
+
+    verdict = await passwords.verify("correct horse", stored)
+
+    assert verdict.new_hash is not None
+    assert "m=8192" in verdict.new_hash
+    assert (await passwords.verify("correct horse", verdict.new_hash)).new_hash is None
+
+
+async def test_a_hash_of_another_kind_fits_no_password() -> None:
+    assert not (await make_passwords().verify("x", "$2b$12$unknown")).is_right
+
+
+async def test_only_as_many_are_hashed_at_once_as_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords = make_passwords(concurrency=2)
+    gate = Gate(monkeypatch)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(8):
+            group.create_task(passwords.hash(f"password {number}"))
+        await asyncio.to_thread(gate.arrived.wait, 30)
+        gate.open()
+
+    assert gate.total == 8
+    assert gate.most <= 2
+
+
+async def test_a_storm_is_refused_at_once_and_told_when_to_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords = make_passwords(concurrency=1)
+    gate = Gate(monkeypatch)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(1 + QUEUE_FACTOR):
+            group.create_task(passwords.hash(f"password {number}"))
+        await asyncio.to_thread(gate.arrived.wait, 30)
+        with pytest.raises(BusyError) as caught:
+            await passwords.hash("one too many")
+        gate.open()
+
+    assert caught.value.retry_after == 1
+    assert gate.total == 1 + QUEUE_FACTOR

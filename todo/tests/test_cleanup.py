@@ -1,0 +1,71 @@
+"""The background job."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+
+from todo.accounts.models import Login, LoginAttempt, User
+from todo.cleanup import Cleaned, clean_up
+from todo.models import utc_now
+from todo.tasks.models import Task
+from wellhead import Database
+
+MONTH = timedelta(days=30)
+
+
+@pytest.fixture
+async def opened(database: Database) -> AsyncIterator[Database]:
+    async with database:
+        yield database
+
+
+async def stage(database: Database, *, old: int) -> None:
+    now = utc_now()
+    user = User(email="ada@example.com", password_hash="x")
+    async with database.session() as session:
+        session.add(user)
+        await session.flush()
+        session.add_all(
+            [
+                *(
+                    Task(user_id=user.id, title=f"old {n}", completed_at=now - MONTH - MONTH)
+                    for n in range(old)
+                ),
+                Task(user_id=user.id, title="done lately", completed_at=now - MONTH / 2),
+                Task(user_id=user.id, title="open", created_at=now - MONTH - MONTH),
+                Login(user_id=user.id, token_hash=b"x", expires_at=now - MONTH),
+                LoginAttempt(key="x", hits=1, expires_at=now - MONTH),
+            ]
+        )
+
+
+async def test_old_completed_tasks_go_and_all_others_stay(opened: Database) -> None:
+    await stage(opened, old=3)
+
+    cleaned = await clean_up(opened, completed_before=MONTH)
+
+    assert cleaned == Cleaned(tasks=3, logins=1, attempts=1)
+    async with opened.reader() as reader:
+        titles = (await reader.exec(select(Task.title))).all()
+    assert sorted(titles) == ["done lately", "open"]
+
+
+async def test_many_batches_delete_all(opened: Database) -> None:
+    await stage(opened, old=7)
+
+    assert (await clean_up(opened, completed_before=MONTH, batch=3)).tasks == 7
+
+
+async def test_a_full_last_batch_is_no_end(opened: Database) -> None:
+    await stage(opened, old=6)
+
+    assert (await clean_up(opened, completed_before=MONTH, batch=3)).tasks == 6
+
+
+async def test_a_second_run_finds_nothing(opened: Database) -> None:
+    await stage(opened, old=1)
+    await clean_up(opened, completed_before=MONTH)
+
+    assert await clean_up(opened, completed_before=MONTH) == Cleaned(0, 0, 0)

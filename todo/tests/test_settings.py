@@ -1,0 +1,217 @@
+"""The application's settings: what is read, what is refused, and how that is said."""
+
+import json
+from pathlib import Path
+
+import pytest
+from staged import KEY
+
+from todo.settings import Settings, load_settings
+from wellhead.errors import SettingsError
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+def test_nothing_needs_to_be_set_for_development() -> None:
+    settings = load_settings()
+
+    assert (settings.app_env, settings.host, settings.port) == ("development", "127.0.0.1", 8000)
+    assert settings.jwt_secret_key is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "field", "expected"),
+    [
+        ("APP_NAME", "Errands", "app_name", "Errands"),
+        ("APP_VERSION", "2.1", "app_version", "2.1"),
+        ("DEBUG", "true", "debug", True),
+        ("JWT_ALGORITHM", "HS512", "jwt_algorithm", "HS512"),
+        ("JWT_ACCESS_TOKEN_EXPIRE_MINUTES", "30", "jwt_access_token_expire_minutes", 30),
+        ("JWT_REFRESH_TOKEN_EXPIRE_MINUTES", "60", "jwt_refresh_token_expire_minutes", 60),
+        ("JWT_ISSUER", "me", "jwt_issuer", "me"),
+        ("JWT_AUDIENCE", "you", "jwt_audience", "you"),
+        ("CORS_ORIGINS", "https://a.example", "cors_origins", ["https://a.example"]),
+        ("CORS_ALLOW_CREDENTIALS", "false", "cors_allow_credentials", False),
+        ("CORS_ALLOW_METHODS", "GET, POST", "cors_allow_methods", ["GET", "POST"]),
+        ("CORS_ALLOW_HEADERS", '["X-One"]', "cors_allow_headers", ["X-One"]),
+        ("HOST", "0.0.0.0", "host", "0.0.0.0"),  # noqa: S104 - read, not bound
+        ("PORT", "8080", "port", 8080),
+        ("RELOAD", "1", "reload", True),
+        ("DATA_DIR", "elsewhere", "data_dir", Path("elsewhere")),
+        ("BODY_LIMIT", "2MiB", "body_limit", 2 * 1024 * 1024),
+        ("LOG_FORMAT", "json", "log_format", "json"),
+        ("LOG_LEVEL", "warning", "log_level", "WARNING"),
+    ],
+)
+def test_each_setting_is_read_from_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, field: str, expected: object
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    assert getattr(load_settings(), field) == expected
+
+
+def test_settings_are_read_from_a_dotenv_file() -> None:
+    Path(".env").write_text("APP_NAME=From a file\nDATABASE_POOL_SIZE=3\n", encoding="utf-8")
+
+    assert load_settings().app_name == "From a file"
+
+
+def test_the_environment_wins_over_the_dotenv_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("PORT=1111\n", encoding="utf-8")
+    monkeypatch.setenv("PORT", "2222")
+
+    assert load_settings().port == 2222
+
+
+def test_the_seeds_allow_two_local_origins_with_credentials() -> None:
+    settings = load_settings()
+
+    assert settings.cors_origins == ["http://localhost:3000", "http://localhost:3001"]
+    assert settings.cors_allow_credentials
+    assert settings.cors_allow_methods == settings.cors_allow_headers == ["*"]
+
+
+def test_a_session_of_seven_days_comes_from_the_refresh_token() -> None:
+    settings = load_settings()
+
+    assert settings.access_lifetime.total_seconds() == 15 * 60
+    assert settings.refresh_lifetime.days == 7
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("PORT", "99999", "PORT is '99999'; it must be a whole number from 0 to 65535."),
+        ("PORT", "web", "PORT is 'web'; it must be a whole number from 0 to 65535."),
+        (
+            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES",
+            "10080",
+            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '10080'; it must be a whole number from 1 to 1440.",
+        ),
+        (
+            "JWT_ALGORITHM",
+            "none",
+            "JWT_ALGORITHM is 'none'; it must be one of 'HS256', 'HS384' or 'HS512'.",
+        ),
+        (
+            "APP_ENV",
+            "prod",
+            "APP_ENV is 'prod'; it must be one of 'development' or 'production'.",
+        ),
+        ("DEBUG", "perhaps", "DEBUG is 'perhaps'; it must be true or false."),
+        (
+            "CORS_ORIGINS",
+            "https://a.example/",
+            (
+                "CORS_ORIGINS is 'https://a.example/'; 'https://a.example/' is not an origin; "
+                "write scheme, host and port without a path, such as https://app.example.com."
+            ),
+        ),
+        (
+            "CORS_ORIGINS",
+            '["https://a.example"',
+            "CORS_ORIGINS is '[\"https://a.example\"'; it starts with '[' but is not a JSON list.",
+        ),
+        (
+            "LOGIN_ATTEMPTS_PER_ACCOUNT",
+            "ten",
+            (
+                "LOGIN_ATTEMPTS_PER_ACCOUNT is 'ten'; "
+                "it must read like '10 per 15 minutes' or '100/hour'."
+            ),
+        ),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_with_name_value_and_range(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    assert refusal(monkeypatch, **{variable: value}) == message
+
+
+def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, PORT="-1", DEBUG="maybe")
+
+    assert sorted(line.split()[0] for line in message.splitlines()) == ["DEBUG", "PORT"]
+
+
+def test_all_origins_with_credentials_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, CORS_ORIGINS="*")
+
+    assert message.startswith("CORS_ORIGINS allows every origin ('*') while CORS_ALLOW_CREDENTIALS")
+
+
+def test_all_origins_without_credentials_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", "*")
+    monkeypatch.setenv("CORS_ALLOW_CREDENTIALS", "false")
+
+    assert load_settings().cors_origins == ["*"]
+
+
+def test_a_refresh_token_must_outlive_an_access_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(
+        monkeypatch,
+        JWT_ACCESS_TOKEN_EXPIRE_MINUTES="60",
+        JWT_REFRESH_TOKEN_EXPIRE_MINUTES="60",
+    )
+
+    assert message.startswith("JWT_REFRESH_TOKEN_EXPIRE_MINUTES is 60; it must be more than")
+
+
+def test_production_refuses_to_start_without_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, APP_ENV="production")
+
+    assert message.startswith("JWT_SECRET_KEY is missing, and APP_ENV is production")
+
+
+def test_an_empty_secret_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, APP_ENV="production", JWT_SECRET_KEY="")
+
+    assert message.startswith("JWT_SECRET_KEY is missing")
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("0123456789abcdefghijklmnopqrstu", "JWT_SECRET_KEY has 31 bytes; HS256 needs at least 32"),
+        ("ab" * 32, "JWT_SECRET_KEY has only 2 distinct characters"),
+        ("changethis-0123456789abcdefghijklmnop", "JWT_SECRET_KEY is a placeholder"),
+        ("Your-Super-Secret-Key-0123456789abcdef", "JWT_SECRET_KEY is a placeholder"),
+    ],
+)
+def test_a_weak_secret_is_refused_everywhere(
+    monkeypatch: pytest.MonkeyPatch, environment: str, key: str, fault: str
+) -> None:
+    message = refusal(monkeypatch, APP_ENV=environment, JWT_SECRET_KEY=key)
+
+    assert message.startswith(fault)
+    assert key not in message
+
+
+def test_a_longer_digest_needs_a_longer_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, JWT_ALGORITHM="HS512", JWT_SECRET_KEY=KEY)
+
+    assert message.startswith(f"JWT_SECRET_KEY has {len(KEY)} bytes; HS512 needs at least 64")
+
+
+def test_a_hexadecimal_secret_of_32_digits_is_strong_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JWT_SECRET_KEY", "9f86d081884c7d659a2feaa0c55ad015")
+
+    assert load_settings().jwt_secret_key is not None
+
+
+def test_no_secret_shows_in_the_representation() -> None:
+    settings = Settings(jwt_secret_key=KEY, database_url="postgresql://u:hidden@localhost/d")
+
+    assert KEY not in repr(settings)
+    assert "hidden" not in repr(settings)
+    assert KEY not in json.dumps(settings.model_dump(mode="json"))
