@@ -90,7 +90,9 @@ def test_asyncpg_is_given_a_context_when_tls_is_required() -> None:
 def test_a_missing_certificate_is_told_before_connecting(scheme: str) -> None:
     url = PostgresURL.parse(f"{scheme}://u:p@host/db?sslmode=verify-full&sslrootcert=/no/root.crt")
 
-    with pytest.raises(URLError, match=r"names a sslrootcert that does not exist, /no/root\.crt"):
+    with pytest.raises(
+        URLError, match=r"names as sslrootcert a file that does not exist, /no/root\.crt"
+    ):
         url.connect_args()
 
 

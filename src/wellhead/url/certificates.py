@@ -98,7 +98,9 @@ def _load_authorities(context: ssl.SSLContext, path: Path, name: str) -> None:
     else:
         readable = True
     if not readable:
-        raise fault(f"names a {name} that cannot be read, {path}", "give a readable PEM file")
+        raise fault(
+            f"names as {name} a file that cannot be read, {path}", "give a readable PEM file"
+        )
 
 
 def _load_client_certificate(context: ssl.SSLContext, parameters: Parameters) -> None:
@@ -127,7 +129,7 @@ def _named(text: str | None, name: str) -> Path | None:
         return None
     path = Path(text)
     if not path.is_file():
-        raise fault(f"names a {name} that does not exist, {path}", "correct the path")
+        raise fault(f"names as {name} a file that does not exist, {path}", "correct the path")
     return path
 
 

@@ -156,7 +156,7 @@ def read_parameters(pairs: Sequence[tuple[str, str]]) -> Parameters:
 
 def _unknown(name: str, *, nameless: bool) -> Exception:
     if name in _INSTEAD:
-        return fault(f"has {name}=, which Wellhead does not take there", _INSTEAD[name])
+        return fault(f"has {name}=, which Wellhead does not take in the URL", _INSTEAD[name])
     near = difflib.get_close_matches(name.lower(), _KNOWN, n=1)
     fix = f"perhaps {near[0]} is meant" if near else "remove it"
     # After an unescaped '&' in a password given as a parameter, a name is a piece of it.
