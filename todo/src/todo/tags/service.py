@@ -16,7 +16,7 @@ from todo.models import new_id, utc_now
 from todo.paging import Position
 from todo.revisions import Revisions, refuse_if_changed
 from todo.tags.models import DEFAULT_COLOR, NAME_CONSTRAINT, OWNER_CONSTRAINT, Tag, TaskTag, fold
-from wellhead.database import Reader
+from wellhead import Reader
 
 
 class TagChanges(TypedDict, total=False):

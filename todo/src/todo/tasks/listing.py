@@ -10,7 +10,7 @@ from todo.tasks.filters import TaskFilters
 from todo.tasks.models import Task
 from todo.tasks.service import TAGS
 from todo.tasks.sorting import SortName, order_of
-from wellhead.database import Reader
+from wellhead import Reader
 
 
 async def page(

@@ -22,7 +22,7 @@ from todo.revisions import Revisions, refuse_if_changed
 from todo.tags import service as tags_service
 from todo.tags.models import MAX_TAGS_PER_TASK, Tag
 from todo.tasks.models import OWNER_CONSTRAINT, Priority, Task
-from wellhead.database import Reader
+from wellhead import Reader
 
 TAGS = cast("QueryableAttribute[list[Tag]]", Task.tags)
 """The relationship as SQLAlchemy's loader options want it."""
