@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/{user_id}/tags", tags=["Tags"])
 
 @router.get(
     "",
-    operation_id="list_tags",
+    name="list",
     responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 422, 503)},
 )
 async def list_tags(
@@ -44,13 +44,12 @@ async def list_tags(
 @router.post(
     "",
     status_code=201,
-    operation_id="create_tag",
     responses={
         201: {"headers": {**ETAG_HEADER, **LOCATION_HEADER}},
         **problem_responses(400, 401, 403, 409, 413, 422, 503),
     },
 )
-async def create_tag(
+async def create(
     owner_id: OwnerId, body: TagCreate, session: SessionDep, request: Request, response: Response
 ) -> TagRead:
     """Create a tag. A name that differs from another one only by case is taken."""
@@ -61,11 +60,10 @@ async def create_tag(
 
 @router.get(
     "/{tag_id}",
-    operation_id="read_tag",
     response_model=TagRead,
     responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 422, 503)},
 )
-async def read_tag(
+async def read(
     owner_id: OwnerId, tag_id: TagId, reader: ReaderDep, response: Response, known: IfNoneMatch
 ) -> TagRead | Response:
     """Read a tag."""
@@ -77,10 +75,9 @@ async def read_tag(
 
 @router.patch(
     "/{tag_id}",
-    operation_id="change_tag",
     responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 503)},
 )
-async def change_tag(
+async def change(
     *,
     owner_id: OwnerId,
     tag_id: TagId,
@@ -99,22 +96,18 @@ async def change_tag(
 @router.delete(
     "/{tag_id}",
     status_code=204,
-    operation_id="delete_tag",
     responses=problem_responses(400, 401, 403, 404, 412, 422, 503),
 )
-async def delete_tag(
-    owner_id: OwnerId, tag_id: TagId, session: SessionDep, expected: IfMatch
-) -> None:
+async def delete(owner_id: OwnerId, tag_id: TagId, session: SessionDep, expected: IfMatch) -> None:
     """Delete a tag and take it off every task; the tasks stay."""
     await service.remove(session, owner_id=owner_id, tag_id=tag_id, expected=expected)
 
 
 @router.put(
     "/{tag_id}/tasks/{task_id}",
-    operation_id="attach_tag",
     responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 422, 503)},
 )
-async def attach_tag(
+async def attach(
     *,
     owner_id: OwnerId,
     tag_id: TagId,
@@ -133,10 +126,9 @@ async def attach_tag(
 
 @router.delete(
     "/{tag_id}/tasks/{task_id}",
-    operation_id="detach_tag",
     responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 422, 503)},
 )
-async def detach_tag(
+async def detach(
     *,
     owner_id: OwnerId,
     tag_id: TagId,

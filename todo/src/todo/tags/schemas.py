@@ -1,44 +1,21 @@
 """What clients send and get about tags."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Self, cast
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from todo.etag import etag
 from todo.paging import Cursor, Position, decode_cursor, encode_cursor
-from todo.tags.models import DEFAULT_COLOR, MAX_TAGS_PER_TASK, Tag, fold
+from todo.patch import PATCH_CONFIG
+from todo.tags.fields import Color, TagName
+from todo.tags.models import DEFAULT_COLOR, Tag
 from todo.tags.service import TagChanges
-from todo.text import FILLED_LINE_PATTERN, filled_line, line
+from todo.text import line
 
 _SCOPE = "tags by name"
 _NAME: TypeAdapter[str] = TypeAdapter(Annotated[str, AfterValidator(line)])
-
-TagName = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=50,
-        examples=["work"],
-        json_schema_extra={"pattern": FILLED_LINE_PATTERN},
-    ),
-    AfterValidator(filled_line),
-]
-"""The name of a tag: one line of at most 50 characters, unique per user without regard to case."""
-
-Color = Annotated[
-    str, Field(pattern="^#[0-9a-fA-F]{6}$", examples=["#2563eb"]), AfterValidator(str.lower)
-]
-"""A colour as the web writes it."""
-
-
-def _each_once(names: list[str]) -> list[str]:
-    return list({fold(name): name for name in reversed(names)}.values())[::-1]
-
-
-TagNames = Annotated[list[TagName], Field(max_length=MAX_TAGS_PER_TASK), AfterValidator(_each_once)]
-"""Names of tags for one task; one that is named twice counts once."""
 
 
 class TagCreate(BaseModel):
@@ -50,15 +27,10 @@ class TagCreate(BaseModel):
     color: Color = DEFAULT_COLOR
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
 class TagPatch(TagCreate):
     """Changes to a tag: what is absent stays as it is."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults)
+    model_config = PATCH_CONFIG
 
     name: TagName = ""
 

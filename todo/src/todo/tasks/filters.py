@@ -8,8 +8,8 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import ColumnElement, exists, func, literal_column
 from sqlmodel import col
 
+from todo.tags.fields import TagName
 from todo.tags.models import Tag, TaskTag, fold
-from todo.tags.schemas import TagName
 from todo.tasks.fields import SearchText, Timestamp
 from todo.tasks.models import SEARCH_VECTOR, Priority, Task
 from todo.tasks.sorting import no_due_date_last

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/{user_id}/tasks", tags=["Tasks"])
 
 @router.get(
     "",
-    operation_id="list_tasks",
+    name="list",
     responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 422, 503)},
 )
 async def list_tasks(
@@ -51,13 +51,12 @@ async def list_tasks(
 @router.post(
     "",
     status_code=201,
-    operation_id="create_task",
     responses={
         201: {"headers": {**ETAG_HEADER, **LOCATION_HEADER}},
         **problem_responses(400, 401, 403, 413, 422, 503),
     },
 )
-async def create_task(
+async def create(
     owner_id: OwnerId, body: TaskWrite, session: SessionDep, request: Request, response: Response
 ) -> TaskRead:
     """Create a task, and the tags it names that you do not have yet."""
@@ -68,11 +67,10 @@ async def create_task(
 
 @router.get(
     "/{task_id}",
-    operation_id="read_task",
     response_model=TaskRead,
     responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 422, 503)},
 )
-async def read_task(
+async def read(
     owner_id: OwnerId,
     task_id: TaskId,
     reader: ReaderDep,
@@ -86,8 +84,8 @@ async def read_task(
     return _answer(response, task)
 
 
-@router.put("/{task_id}", operation_id="replace_task", responses=_CHANGED)
-async def replace_task(
+@router.put("/{task_id}", responses=_CHANGED)
+async def replace(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
@@ -103,8 +101,8 @@ async def replace_task(
     return _answer(response, task)
 
 
-@router.patch("/{task_id}", operation_id="change_task", responses=_CHANGED)
-async def change_task(
+@router.patch("/{task_id}", responses=_CHANGED)
+async def change(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
@@ -120,8 +118,8 @@ async def change_task(
     return _answer(response, task)
 
 
-@router.patch("/{task_id}/complete", operation_id="complete_task", responses=_CHANGED)
-async def complete_task(
+@router.patch("/{task_id}/complete", responses=_CHANGED)
+async def complete(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
@@ -141,10 +139,9 @@ async def complete_task(
 @router.delete(
     "/{task_id}",
     status_code=204,
-    operation_id="delete_task",
     responses=problem_responses(400, 401, 403, 404, 412, 422, 503),
 )
-async def delete_task(
+async def delete(
     owner_id: OwnerId, task_id: TaskId, session: SessionDep, expected: IfMatch
 ) -> None:
     """Delete a task."""

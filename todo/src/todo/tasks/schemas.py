@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, f
 
 from todo.etag import etag
 from todo.paging import Cursor, Position, decode_cursor, encode_cursor
-from todo.tags.schemas import TagNames, TagRef
+from todo.patch import PATCH_CONFIG
+from todo.tags.fields import TagNames
+from todo.tags.schemas import TagRef
 from todo.tasks.fields import Description, Timestamp, Title
 from todo.tasks.filters import TaskFilters
 from todo.tasks.models import Priority, Task
@@ -36,15 +38,10 @@ class TaskWrite(BaseModel):
         return cast("TaskChanges", self.model_dump())
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
 class TaskPatch(TaskWrite):
     """Changes to a task: what is absent stays as it is, null clears (RFC 7396)."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults)
+    model_config = PATCH_CONFIG
 
     title: Title = ""
 
