@@ -1,5 +1,6 @@
 """What the application's tests share: migrated databases, an application, clients and accounts."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -78,3 +79,12 @@ async def account(client: AsyncClient) -> StagedAccount:
 async def other_account(client: AsyncClient) -> StagedAccount:
     """Somebody else who is logged in."""
     return await make_account(client)
+
+
+@pytest.fixture
+def _root_logger_is_put_back() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)

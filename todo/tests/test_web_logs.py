@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,14 +9,7 @@ from todo.settings import Settings
 from todo.web.logs import configure_logging
 from todo.web.request_id import request_id
 
-
-@pytest.fixture(autouse=True)
-def _root_logger_is_put_back() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("_root_logger_is_put_back")
 
 
 def log_within(identifier: str, message: str) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Never
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import ChangeReload, Multiprocess
+from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
 from todo.main import create_app
 from todo.settings import Settings, load_settings
@@ -130,10 +132,10 @@ def serve(serving: Serving, listener: socket.socket) -> bool:
     with _terminated_like_ctrl_c():
         if serving.reload:
             target = uvicorn.Server(config).run
-            ChangeReload(config, target=target, sockets=[listener]).run()
+            _Reloader(config, target=target, sockets=[listener]).run()
             return True
         if serving.workers > 1:
-            supervisor = Multiprocess(config, sockets=[listener])
+            supervisor = _Workers(config, sockets=[listener])
             supervisor.run()
             return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
         return _serve_here(uvicorn.Server(config), listener)
@@ -148,6 +150,44 @@ def _serve_here(server: uvicorn.Server, listener: socket.socket) -> bool:
         # The application did not start; the reason stands in the log.
         return False
     return server.started
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    # A terminal sends Ctrl-C to every process. One that is still importing would die of it with a
+    # traceback, so workers inherit it blocked: this process stops them, by SIGTERM. Here it is
+    # only held back until the worker has been started. The first start of a process also starts
+    # multiprocessing's resource tracker, which would end the blocking; so that comes before.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Workers(Multiprocess):
+    """Worker processes that leave Ctrl-C to this one."""
+
+    def init_processes(self) -> None:
+        with _without_ctrl_c():
+            super().init_processes()
+
+    def keep_subprocess_alive(self) -> None:
+        with _without_ctrl_c():
+            super().keep_subprocess_alive()
+
+
+class _Reloader(WatchFilesReload):
+    """A process that is started anew when the code changes, and leaves Ctrl-C to this one."""
+
+    def startup(self) -> None:
+        with _without_ctrl_c():
+            super().startup()
+
+    def restart(self) -> None:
+        with _without_ctrl_c():
+            super().restart()
 
 
 @contextmanager

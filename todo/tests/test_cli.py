@@ -1,0 +1,298 @@
+"""The command `todo`, in real processes, on a real socket and a real database."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+from staged import KEY
+
+TODO = Path(sys.executable).with_name("todo")
+CHEAP = {
+    "ARGON2_TIME_COST": "1",
+    "ARGON2_MEMORY_KIB": "7168",
+    "ARGON2_PARALLELISM": "1",
+    "JWT_SECRET_KEY": KEY,
+}
+SECONDS = 60
+
+
+def environment(**changes: str) -> dict[str, str]:
+    return {**os.environ, **CHEAP, "PYTHONUNBUFFERED": "1", **changes}
+
+
+def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TODO, *arguments],
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+@dataclass
+class Served:
+    """A running `todo serve`."""
+
+    process: subprocess.Popen[str]
+    address: str
+    banner: str
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+        """End it as Ctrl-C does, and return its exit code and what it wrote to the log."""
+        if how is signal.SIGINT:
+            os.killpg(self.process.pid, how)  # A terminal sends it to every process at once.
+        else:
+            self.process.send_signal(how)
+        _, log = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, log
+
+
+@contextmanager
+def serving(*arguments: str, **changes: str) -> Iterator[Served]:
+    process = subprocess.Popen(
+        [TODO, "serve", "--port", "0", *arguments],
+        env=environment(**changes),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        lines = []
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if "-d '" in line:  # The last line of the banner.
+                break
+        banner = "".join(lines)
+        found = re.search(r"Address  (http://\S+)", banner)
+        assert found, (banner, process.stderr.read() if process.stderr else "")
+        yield Served(process, found[1], banner)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+def register(address: str) -> httpx2.Response:
+    return httpx2.post(
+        f"{address}/api/auth/register",
+        json={"email": "you@example.com", "password": "correct horse battery staple"},
+        timeout=SECONDS,
+    )
+
+
+class TestServe:
+    def test_what_was_stored_is_there_after_a_restart(self, public_directory: Path) -> None:
+        data = {"DATA_DIR": str(public_directory / "restarted")}
+        with serving("--migrate", **data) as first:
+            assert str(public_directory / "restarted" / "postgres") in first.banner
+            assert register(first.address).status_code == 201
+            assert first.stop()[0] == 0
+
+        with serving("--migrate", **data) as second:
+            assert register(second.address).status_code == 409
+            assert second.stop()[0] == 0
+
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("kind", ["--workers=1", "--workers=2", "--reload"])
+    def test_it_ends_gracefully_when_it_is_asked_to(
+        self, migrated_url: str, how: signal.Signals, kind: str
+    ) -> None:
+        with serving(kind, DATABASE_URL=migrated_url) as served:
+            assert httpx2.get(f"{served.address}/health/db", timeout=SECONDS).status_code == 200
+
+            code, log = served.stop(how)
+
+        assert code == 0
+        assert "Traceback" not in log
+        assert log.count("database closed") == log.count("database opened") > 0
+
+    def test_ctrl_c_before_the_workers_are_up_leaves_no_traceback(self, migrated_url: str) -> None:
+        with serving("--workers", "2", DATABASE_URL=migrated_url) as served:
+            code, log = served.stop()
+
+        assert code == 0
+        assert "Traceback" not in log
+
+    def test_the_embedded_server_ends_with_it(self, public_directory: Path) -> None:
+        data_dir = public_directory / "ended"
+        with serving("--migrate", DATA_DIR=str(data_dir)) as served:
+            found = re.search(r"port (\d+)\)", served.banner)
+            assert found
+            served.stop()
+
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", int(found[1]))) != 0
+
+    def test_the_banner_hides_the_password(self, migrated_url: str) -> None:
+        password = re.search(r":([^:@]+)@", migrated_url)
+        assert password
+        with serving(DATABASE_URL=migrated_url) as served:
+            httpx2.get(f"{served.address}/health", timeout=SECONDS)
+            _, log = served.stop()
+
+        assert password[1] not in served.banner
+        assert password[1] not in log
+
+    def test_the_first_curl_of_the_banner_works(self, migrated_url: str) -> None:
+        with serving(DATABASE_URL=migrated_url) as served:
+            command = served.banner[served.banner.index("curl") :]
+
+            answer = subprocess.run(
+                ["sh", "-c", command],  # noqa: S607 - what a newcomer's shell does
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=True,
+            )
+
+        assert json.loads(answer.stdout)["email"] == "you@example.com"
+
+    def test_requests_and_workers_log_in_one_format(self, migrated_url: str) -> None:
+        with serving("--workers", "2", DATABASE_URL=migrated_url, LOG_FORMAT="json") as served:
+            httpx2.get(
+                f"{served.address}/health", headers={"X-Request-ID": "mine"}, timeout=SECONDS
+            )
+            _, log = served.stop()
+
+        lines = [json.loads(line) for line in log.splitlines()]
+        (access,) = (line for line in lines if line["logger"] == "uvicorn.access")
+        assert access["request_id"] == "mine"
+        assert '"GET /health HTTP/1.1" 200' in access["message"]
+
+    def test_a_taken_port_is_told_in_one_sentence(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+
+            answer = run("serve", "--port", str(port))
+
+        assert answer.returncode == 1
+        assert answer.stderr == (
+            f"todo: Cannot listen on 127.0.0.1 port {port}: Address already in use. "
+            "Stop what uses it, or choose another one with --port (or PORT).\n"
+        )
+
+    def test_a_bad_setting_is_told_in_one_sentence(self) -> None:
+        answer = run("serve", PORT="70000")
+
+        assert answer.returncode == 1
+        assert answer.stderr == (
+            "todo: PORT is '70000'; it must be a whole number from 0 to 65535.\n"
+        )
+
+    def test_production_needs_a_database_of_its_own(self) -> None:
+        answer = run("serve", "--port", "0", APP_ENV="production")
+
+        assert answer.returncode == 1
+        assert answer.stderr.startswith("todo: DATABASE_URL is missing, and APP_ENV is production.")
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_a_database_that_refuses_ends_it_with_a_reason(
+        self, migrated_url: str, workers: str
+    ) -> None:
+        url = migrated_url.replace("wellhead:", "stranger:")
+
+        answer = run("serve", "--port", "0", "--workers", workers, DATABASE_URL=url)
+
+        assert answer.returncode == 1
+        assert "AuthenticationError" in answer.stderr
+
+    def test_a_forwarded_address_is_believed_only_when_the_proxy_is_named(
+        self, migrated_url: str
+    ) -> None:
+        def statuses(**changes: str) -> list[int]:
+            limits = {"LOGIN_ATTEMPTS_PER_ADDRESS": "1 per hour", **changes}
+            with serving(DATABASE_URL=migrated_url, **limits) as served:
+                return [
+                    httpx2.post(
+                        f"{served.address}/api/auth/login",
+                        data={"username": "x@example.com", "password": "wrong"},
+                        headers={"X-Forwarded-For": f"198.51.100.{number}"},
+                        timeout=SECONDS,
+                    ).status_code
+                    for number in range(2)
+                ]
+
+        assert statuses() == [401, 429]
+        assert statuses(FORWARDED_ALLOW_IPS="127.0.0.1") == [401, 401]
+
+
+class TestMigrate:
+    def test_an_empty_database_gets_its_tables_once(self, database_url: str) -> None:
+        first = run("migrate", DATABASE_URL=database_url)
+        second = run("migrate", DATABASE_URL=database_url)
+
+        assert (first.returncode, second.returncode) == (0, 0)
+        assert first.stdout.startswith("The schema is up to date: postgresql://wellhead:***@")
+        assert "Running upgrade" in first.stderr
+        assert "Running upgrade" not in second.stderr
+
+    def test_a_database_that_refuses_is_told_without_a_traceback(self, database_url: str) -> None:
+        answer = run("migrate", DATABASE_URL=database_url.replace("wellhead:", "stranger:"))
+
+        assert answer.returncode == 1
+        assert "\ntodo: Could not connect" in f"\n{answer.stderr}"
+        assert "Traceback" not in answer.stderr
+
+
+class TestCleanup:
+    def test_it_says_what_it_deleted(self, migrated_url: str) -> None:
+        run("seed-demo", DATABASE_URL=migrated_url)
+
+        answer = run("cleanup", "--completed-before", "0m", DATABASE_URL=migrated_url)
+
+        assert answer.returncode == 0
+        assert answer.stdout == (
+            "Deleted 1 completed tasks, 0 ended logins and 0 expired counters.\n"
+        )
+
+    def test_a_duration_that_is_none_is_refused(self, migrated_url: str) -> None:
+        answer = run("cleanup", "--completed-before", "soon", DATABASE_URL=migrated_url)
+
+        assert answer.returncode == 2
+        assert "'soon' is not a duration" in answer.stderr
+
+    def test_how_old_must_be_said(self) -> None:
+        assert run("cleanup").returncode == 2
+
+
+class TestSeedDemo:
+    def test_it_prints_how_to_log_in_every_time(self, migrated_url: str) -> None:
+        first = run("seed-demo", DATABASE_URL=migrated_url)
+        second = run("seed-demo", DATABASE_URL=migrated_url)
+
+        assert first.stdout.splitlines() == [
+            "The demo account is made, with 5 tasks.",
+            "  E-mail    demo@example.com",
+            "  Password  try-me-out-first",
+        ]
+        assert second.stdout.splitlines()[0] == "The demo account is there already."
+
+    def test_production_has_no_demo_account(self, migrated_url: str) -> None:
+        answer = run("seed-demo", APP_ENV="production", DATABASE_URL=migrated_url)
+
+        assert answer.returncode == 1
+        assert "APP_ENV is production" in answer.stderr
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    answer = run("--help")
+
+    assert answer.returncode == 0
+    for command in ("serve", "migrate", "cleanup", "seed-demo"):
+        assert command in answer.stdout
