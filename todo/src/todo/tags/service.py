@@ -1,7 +1,7 @@
 """What can be done with tags. Every function works in the caller's transaction."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, any_, func, literal
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from todo.errors import ConflictError, NotAuthenticatedError, NotFoundError
 from todo.models import new_id, utc_now
@@ -39,6 +39,18 @@ async def create(session: AsyncSession, *, owner_id: UUID, name: str, color: str
     return tag
 
 
+def list_statement(*, owner_id: UUID, after: Position | None, limit: int) -> Select[Tag, Any]:
+    """The query for at most `limit` of a user's tags, each with its number of tasks."""
+    # Counted per row, and not by a join and GROUP BY, so that only the tags of the page count.
+    tasks = (
+        select(func.count()).where(col(TaskTag.tag_id) == col(Tag.id)).correlate(Tag)
+    ).scalar_subquery()
+    statement = select(Tag, tasks).where(col(Tag.user_id) == owner_id)
+    if after is not None:
+        statement = statement.where(col(Tag.name_folded) > after.value)
+    return statement.order_by(col(Tag.name_folded)).limit(limit)
+
+
 async def page(
     reader: Reader, *, owner_id: UUID, after: Position | None, limit: int
 ) -> tuple[list[tuple[Tag, int]], Position | None]:
@@ -47,18 +59,8 @@ async def page(
     Returns:
         The tags with their counts, and where the next page starts, or None after the last.
     """
-    count = (
-        select(func.count()).where(col(TaskTag.tag_id) == col(Tag.id)).correlate(Tag)
-    ).scalar_subquery()
-    statement = (
-        select(Tag, count)
-        .where(col(Tag.user_id) == owner_id)
-        .order_by(col(Tag.name_folded))
-        .limit(limit + 1)
-    )
-    if after is not None:
-        statement = statement.where(col(Tag.name_folded) > after.value)
-    rows = [(tag, number) for tag, number in (await reader.exec(statement)).all()]
+    statement = list_statement(owner_id=owner_id, after=after, limit=limit + 1)
+    rows = [(tag, tasks) for tag, tasks in (await reader.exec(statement)).all()]
     last = rows[limit - 1][0] if len(rows) > limit else None
     return rows[:limit], None if last is None else Position(last.name_folded, last.id)
 
@@ -168,10 +170,10 @@ async def _upsert(session: AsyncSession, owner_id: UUID, names: Mapping[str, str
         constraint=NAME_CONSTRAINT, set_={"name_folded": statement.excluded.name_folded}
     )
     try:
-        result = await session.scalars(statement.returning(Tag))
+        result = await session.exec(statement.returning(Tag))
     except IntegrityError as error:
         raise _explained(error, "") from error
-    return list(result.all())
+    return list(result.scalars())
 
 
 async def _locked(

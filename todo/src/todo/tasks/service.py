@@ -193,14 +193,18 @@ async def delete_completed(session: AsyncSession, *, before: datetime, batch: in
     Returns:
         How many were deleted; less than `batch` means that none is left.
     """
-    oldest = (
+    oldest = oldest_completed(before=before, limit=batch).with_for_update(skip_locked=True)
+    return (await session.exec(delete(Task).where(col(Task.id).in_(oldest)))).rowcount
+
+
+def oldest_completed(*, before: datetime, limit: int) -> SelectOfScalar[UUID]:
+    """The query for the ids of the tasks that were completed longest ago."""
+    return (
         select(Task.id)
         .where(col(Task.completed_at) < before)
         .order_by(col(Task.completed_at))
-        .limit(batch)
-        .with_for_update(skip_locked=True)
+        .limit(limit)
     )
-    return (await session.exec(delete(Task).where(col(Task.id).in_(oldest)))).rowcount
 
 
 async def _locked(

@@ -1,0 +1,153 @@
+"""The migrations make what the models say, and can be taken back."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+import todo
+from tests.staging.databases import Databases
+from todo.tables import metadata
+from wellhead import Database, DatabaseSettings
+from wellhead.migrations import downgrade, upgrade
+
+MIGRATIONS = Path(todo.__file__).parent / "migrations"
+PROJECT = Path(__file__).parents[1]
+
+CATALOG = {
+    "columns": """
+        SELECT table_name, column_name, data_type, is_nullable, collation_name, column_default,
+               is_generated, generation_expression
+        FROM information_schema.columns WHERE table_schema = 'public'
+    """,
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
+    """,
+    "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+}
+
+
+@pytest.fixture
+def settings(database_url: str) -> DatabaseSettings:
+    return DatabaseSettings(url=database_url)
+
+
+@pytest.fixture
+def other_settings(databases: Databases) -> Iterator[DatabaseSettings]:
+    url = databases.create()
+    yield DatabaseSettings(url=url)
+    databases.drop(url)
+
+
+async def catalog_of(settings: DatabaseSettings) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that the schema holds, but for Alembic's own table."""
+    found = {}
+    async with Database(settings) as database, database.engine.connect() as connection:
+        for kind, query in CATALOG.items():
+            rows = (await connection.execute(text(query))).all()
+            found[kind] = sorted(
+                (tuple(row) for row in rows if row[0] != "alembic_version"), key=str
+            )
+    return found
+
+
+def up(settings: DatabaseSettings) -> None:
+    upgrade(MIGRATIONS, settings=settings)
+
+
+def test_up_down_and_up_again_ends_where_it_began(settings: DatabaseSettings) -> None:
+    up(settings)
+    first = asyncio.run(catalog_of(settings))
+    downgrade(MIGRATIONS, "base", settings=settings)
+    nothing = asyncio.run(catalog_of(settings))
+    up(settings)
+
+    assert first["columns"]
+    assert nothing == {"columns": [], "constraints": [], "indexes": []}
+    assert asyncio.run(catalog_of(settings)) == first
+
+
+def test_the_migrations_make_exactly_what_the_models_say(
+    settings: DatabaseSettings, other_settings: DatabaseSettings
+) -> None:
+    async def make_from_models() -> None:
+        async with Database(other_settings) as database, database.engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+
+    up(settings)
+    asyncio.run(make_from_models())
+
+    assert asyncio.run(catalog_of(settings)) == asyncio.run(catalog_of(other_settings))
+
+
+def test_alembic_finds_nothing_to_generate(settings: DatabaseSettings) -> None:
+    def differences(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        return list(compare_metadata(context, metadata))
+
+    async def compare() -> list[Any]:
+        async with Database(settings) as database, database.engine.connect() as connection:
+            return await connection.run_sync(differences)
+
+    up(settings)
+
+    assert asyncio.run(compare()) == []
+
+
+async def test_every_time_has_a_zone(migrated_url: str) -> None:
+    catalog = await catalog_of(DatabaseSettings(url=migrated_url))
+    kinds = {column[2] for column in catalog["columns"]}
+
+    assert "timestamp with time zone" in kinds
+    assert not kinds & {"timestamp without time zone", "date", "time without time zone"}
+
+
+async def test_every_constraint_is_named_by_its_kind_and_table(migrated_url: str) -> None:
+    catalog = await catalog_of(DatabaseSettings(url=migrated_url))
+    prefixes = {"p": "pk", "f": "fk", "u": "uq", "c": "ck"}
+
+    for table, name, kind, _ in catalog["constraints"]:
+        prefix = f"{prefixes[kind]}_{table}"
+        assert name.startswith(prefix)
+        assert not name.startswith(f"{prefix}_{prefix}")
+
+
+async def test_what_belongs_to_an_account_goes_with_it(migrated_url: str) -> None:
+    catalog = await catalog_of(DatabaseSettings(url=migrated_url))
+    references = {name: rule for _, name, kind, rule in catalog["constraints"] if kind == "f"}
+
+    assert len(references) == 5
+    assert {name for name, rule in references.items() if "ON DELETE CASCADE" not in rule} == set()
+
+
+def test_alembic_itself_works_in_the_folder_of_the_application(database_url: str) -> None:
+    environment = {**os.environ, "DATABASE_URL": database_url}
+
+    def alembic(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", *command],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    alembic("upgrade", "head")
+
+    assert "(head)" in alembic("current")
+    assert "No new upgrade operations detected" in alembic("check")
+    assert "CREATE TABLE tasks" in alembic("upgrade", "head", "--sql")
