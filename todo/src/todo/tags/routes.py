@@ -25,7 +25,6 @@ router = APIRouter(prefix="/api/{user_id}/tags", tags=["Tags"])
 
 @router.get(
     "",
-    name="list",
     responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 422, 503)},
 )
 async def list_tags(
@@ -49,7 +48,7 @@ async def list_tags(
         **problem_responses(400, 401, 403, 409, 413, 422, 503),
     },
 )
-async def create(
+async def create_tag(
     owner_id: OwnerId, body: TagCreate, session: SessionDep, request: Request, response: Response
 ) -> TagRead:
     """Create a tag. A name that differs from another one only by case is taken."""
@@ -63,7 +62,7 @@ async def create(
     response_model=TagRead,
     responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 422, 503)},
 )
-async def read(
+async def read_tag(
     owner_id: OwnerId, tag_id: TagId, reader: ReaderDep, response: Response, known: IfNoneMatch
 ) -> TagRead | Response:
     """Read a tag."""
@@ -77,7 +76,7 @@ async def read(
     "/{tag_id}",
     responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 503)},
 )
-async def change(
+async def change_tag(
     *,
     owner_id: OwnerId,
     tag_id: TagId,
@@ -98,7 +97,9 @@ async def change(
     status_code=204,
     responses=problem_responses(400, 401, 403, 404, 412, 422, 503),
 )
-async def delete(owner_id: OwnerId, tag_id: TagId, session: SessionDep, expected: IfMatch) -> None:
+async def delete_tag(
+    owner_id: OwnerId, tag_id: TagId, session: SessionDep, expected: IfMatch
+) -> None:
     """Delete a tag and take it off every task; the tasks stay."""
     await service.remove(session, owner_id=owner_id, tag_id=tag_id, expected=expected)
 
@@ -107,7 +108,7 @@ async def delete(owner_id: OwnerId, tag_id: TagId, session: SessionDep, expected
     "/{tag_id}/tasks/{task_id}",
     responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 422, 503)},
 )
-async def attach(
+async def attach_tag(
     *,
     owner_id: OwnerId,
     tag_id: TagId,
@@ -128,7 +129,7 @@ async def attach(
     "/{tag_id}/tasks/{task_id}",
     responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 422, 503)},
 )
-async def detach(
+async def detach_tag(
     *,
     owner_id: OwnerId,
     tag_id: TagId,

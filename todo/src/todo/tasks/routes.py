@@ -25,7 +25,6 @@ router = APIRouter(prefix="/api/{user_id}/tasks", tags=["Tasks"])
 
 @router.get(
     "",
-    name="list",
     responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 422, 503)},
 )
 async def list_tasks(
@@ -56,7 +55,7 @@ async def list_tasks(
         **problem_responses(400, 401, 403, 413, 422, 503),
     },
 )
-async def create(
+async def create_task(
     owner_id: OwnerId, body: TaskWrite, session: SessionDep, request: Request, response: Response
 ) -> TaskRead:
     """Create a task, and the tags it names that you do not have yet."""
@@ -70,7 +69,7 @@ async def create(
     response_model=TaskRead,
     responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 422, 503)},
 )
-async def read(
+async def read_task(
     owner_id: OwnerId,
     task_id: TaskId,
     reader: ReaderDep,
@@ -85,7 +84,7 @@ async def read(
 
 
 @router.put("/{task_id}", responses=_CHANGED)
-async def replace(
+async def replace_task(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
@@ -102,7 +101,7 @@ async def replace(
 
 
 @router.patch("/{task_id}", responses=_CHANGED)
-async def change(
+async def change_task(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
@@ -119,7 +118,7 @@ async def change(
 
 
 @router.patch("/{task_id}/complete", responses=_CHANGED)
-async def complete(
+async def complete_task(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
@@ -141,7 +140,7 @@ async def complete(
     status_code=204,
     responses=problem_responses(400, 401, 403, 404, 412, 422, 503),
 )
-async def delete(
+async def delete_task(
     owner_id: OwnerId, task_id: TaskId, session: SessionDep, expected: IfMatch
 ) -> None:
     """Delete a task."""
