@@ -1,0 +1,65 @@
+"""Runs the Python of a page: all blocks without a title are one program, in their order.
+
+Each page gets an interpreter of its own, because pages define tables, and SQLModel keeps every
+table of a process in one place. A module in ``drivers``, named like the page, goes on with what
+the page has made: its ``use`` is given the page's names.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.docs.pages import Page
+
+DRIVERS = Path(__file__).parent / "drivers"
+
+_RUN = """\
+import asyncio, runpy, sys
+path, program, driver = sys.argv[1:]
+names = {"__name__": "__main__"}
+exec(compile(program, path, "exec"), names)
+if driver:
+    asyncio.run(runpy.run_path(driver)["use"](names))
+"""
+
+
+def source_of(page: Page) -> str:
+    """The page's program, each line where it stands on the page, so that tracebacks tell it."""
+    lines: list[str] = []
+    for block in page.blocks:
+        if block.language == "python" and block.title is None:
+            lines += [""] * (block.line - 1 - len(lines))
+            lines += block.text.splitlines()
+    return "\n".join(lines)
+
+
+def driver_of(page: Page) -> Path:
+    """Where a driver of this page would stand."""
+    return DRIVERS / f"{page.path.stem.lower().replace('-', '_')}.py"
+
+
+def run(page: Page, directory: Path, environment: Mapping[str, str]) -> str:
+    """Run the page's program and its driver.
+
+    Returns:
+        What it printed.
+
+    Raises:
+        AssertionError: It ended with an error.
+    """
+    driver = driver_of(page)
+    arguments = [str(page.path), source_of(page), str(driver) if driver.exists() else ""]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _RUN, *arguments],
+        cwd=directory,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
