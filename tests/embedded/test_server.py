@@ -13,28 +13,28 @@ from wellhead.embedded import EmbeddedPostgres
 from wellhead.errors import ConfigurationError, EmbeddedError
 
 
-def test_the_url_opens_a_database_over_tcp(server: EmbeddedPostgres) -> None:
-    assert ask(server.url, "SELECT current_database()::text") == "wellhead"
-    assert ask(server.url, "SELECT host(inet_server_addr())") == "127.0.0.1"
-    assert ask(server.url, "SELECT inet_server_port()") == server.port
+def test_the_url_opens_a_database_over_tcp(postgres: EmbeddedPostgres) -> None:
+    assert ask(postgres.url, "SELECT current_database()::text") == "wellhead"
+    assert ask(postgres.url, "SELECT host(inet_server_addr())") == "127.0.0.1"
+    assert ask(postgres.url, "SELECT inet_server_port()") == postgres.port
 
 
-def test_a_wrong_password_is_refused(server: EmbeddedPostgres) -> None:
+def test_a_wrong_password_is_refused(postgres: EmbeddedPostgres) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
-        ask(server.url.replace(server.password, "wrong"), "SELECT 1")
-    assert ask(server.url, "SHOW password_encryption") == "scram-sha-256"
+        ask(postgres.url.replace(postgres.password, "wrong"), "SELECT 1")
+    assert ask(postgres.url, "SHOW password_encryption") == "scram-sha-256"
 
 
-def test_nothing_listens_but_the_one_address(server: EmbeddedPostgres) -> None:
-    assert ask(server.url, "SHOW listen_addresses") == "127.0.0.1"
-    assert ask(server.url, "SHOW unix_socket_directories") == ""
+def test_nothing_listens_but_the_one_address(postgres: EmbeddedPostgres) -> None:
+    assert ask(postgres.url, "SHOW listen_addresses") == "127.0.0.1"
+    assert ask(postgres.url, "SHOW unix_socket_directories") == ""
 
 
-def test_text_is_utf8_and_sorts_by_code_point(server: EmbeddedPostgres) -> None:
-    assert ask(server.url, "SHOW server_encoding") == "UTF8"
+def test_text_is_utf8_and_sorts_by_code_point(postgres: EmbeddedPostgres) -> None:
+    assert ask(postgres.url, "SHOW server_encoding") == "UTF8"
     letters = "SELECT string_agg(x, '' ORDER BY x) FROM unnest('{é,b,Z}'::text[]) AS x"
-    assert ask(server.url, letters) == "Zbé"
-    assert ask(server.url, "SELECT upper('é')") == "É"
+    assert ask(postgres.url, letters) == "Zbé"
+    assert ask(postgres.url, "SELECT upper('é')") == "É"
 
 
 def test_it_says_what_runs_and_where(server: EmbeddedPostgres, directory: Path) -> None:
@@ -44,13 +44,13 @@ def test_it_says_what_runs_and_where(server: EmbeddedPostgres, directory: Path) 
     assert "ready to accept connections" in server.log_file.read_text()
 
 
-def test_neither_the_object_nor_the_log_shows_the_password(server: EmbeddedPostgres) -> None:
-    assert server.password not in repr(server) + server.log_file.read_text()
+def test_neither_the_object_nor_the_log_shows_the_password(postgres: EmbeddedPostgres) -> None:
+    assert postgres.password not in repr(postgres) + postgres.log_file.read_text()
 
 
-def test_only_its_owner_can_read_the_directory(server: EmbeddedPostgres) -> None:
-    modes = {path.name: path.stat().st_mode & 0o777 for path in server.data_dir.iterdir()}
-    assert server.data_dir.stat().st_mode & 0o777 == 0o700
+def test_only_its_owner_can_read_the_directory(postgres: EmbeddedPostgres) -> None:
+    modes = {path.name: path.stat().st_mode & 0o777 for path in postgres.data_dir.iterdir()}
+    assert postgres.data_dir.stat().st_mode & 0o777 == 0o700
     assert modes.pop("pgdata") == 0o700
     assert set(modes.values()) == {0o600}
 

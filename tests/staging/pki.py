@@ -12,7 +12,9 @@ from wellhead.embedded import EmbeddedPostgres
 from wellhead.embedded.account import server_account
 
 _CERTIFIED = "certified"
+# The first line is for the embedded server itself, which makes its database without TLS.
 _ACCESS = f"""\
+hostnossl postgres all 127.0.0.1/32 scram-sha-256
 hostssl {_CERTIFIED} all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca
 hostssl all all 127.0.0.1/32 scram-sha-256
 """

@@ -158,7 +158,7 @@ class _Link:
                     chunks: asyncio.Queue[_Chunk] = asyncio.Queue()
                     group.create_task(self._receive(source, chunks, counted))
                     group.create_task(self._send(chunks, sink))
-        except (OSError, ExceptionGroup):
+        except* OSError:
             # One side was reset or is down: the other side learns it in the same way.
             self.ends_by_reset = True
         finally:

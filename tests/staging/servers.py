@@ -85,12 +85,21 @@ class Owner:
         directory: The directory of the server.
         after_start: Further lines of Python for the process, with the object ``server`` at hand.
         uid: The account to run as, for root.
+        python: The interpreter, where the account cannot run ours; it gets our import path.
     """
 
-    def __init__(self, directory: Path, *, after_start: str = "", uid: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        after_start: str = "",
+        uid: int | None = None,
+        python: str = sys.executable,
+    ) -> None:
         program = _PROGRAM.format(after_start=after_start)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", program, directory],
+            [python, "-c", program, directory],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -125,6 +134,10 @@ class Owner:
         line = self._process.stdout.readline().strip()
         assert line, self._process.communicate()[1]
         return line
+
+    def read_errors(self) -> str:
+        """Wait for its end and return what it complained about."""
+        return self._process.communicate()[1]
 
     def finish(self) -> None:
         """Let it stop the server in order, and wait for its end."""

@@ -98,16 +98,16 @@ def shared_directory(*names: str) -> Path:
 def server_account(home: Path | None = None) -> Account:
     """The account that runs a server: ours, or an unprivileged one for root.
 
-    For root it is the owner of `home` where a normal user made that, else ``postgres`` where the
+    For root it is the owner of `home`, where a server lives already, else ``postgres`` where the
     machine has it, else ``nobody``.
 
     Raises:
-        EmbeddedError: The process runs as root and the machine has neither account.
+        EmbeddedError: The account has no name, or root finds neither of the two.
     """
     if os.geteuid() != 0:
-        return _by_uid(os.geteuid(), os.getegid())
-    if home is not None and home.exists() and (owner := home.stat()).st_uid != 0:
-        return _by_uid(owner.st_uid, owner.st_gid)
+        return _by_uid(os.geteuid())
+    if home is not None and (owner := home.stat().st_uid) != 0:
+        return _by_uid(owner)
     for name in _UNPRIVILEGED:
         try:
             entry = pwd.getpwnam(name)
@@ -120,9 +120,12 @@ def server_account(home: Path | None = None) -> Account:
     )
 
 
-def _by_uid(uid: int, gid: int) -> Account:
+def _by_uid(uid: int) -> Account:
     try:
         entry = pwd.getpwuid(uid)
-    except KeyError:
-        return Account(f"uid {uid}", uid, gid)
+    except KeyError as error:
+        raise EmbeddedError(
+            f"PostgreSQL refuses to run as uid {uid}, which has no name on this machine.",
+            hint="Add an account of that number, or set DATABASE_URL to a server of your own.",
+        ) from error
     return Account(entry.pw_name, uid, entry.pw_gid)

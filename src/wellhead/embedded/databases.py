@@ -36,7 +36,9 @@ async def _ensure(port: int, state: State, database: str) -> str:
         user=state.user,
         password=state.password,
         database="postgres",
-        ssl="prefer",
+        # With any other mode asyncpg looks for certificates in the home directory, and fails where
+        # that belongs to another account.
+        ssl=False,
         timeout=_CONNECT_SECONDS,
     )
     try:

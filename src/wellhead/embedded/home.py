@@ -107,30 +107,24 @@ def prepare_home(wished: Path) -> Home:
     if wished.exists() and not wished.is_dir():
         raise EmbeddedError(f"{wished} is a file, not a directory.", hint="Name another directory.")
     wished.mkdir(parents=True, exist_ok=True)
-    account = server_account(wished)
+    is_ours = _recognise(wished)
+    account = server_account(wished if is_ours else None)
     path = wished
     if not account.can_enter(wished.parent) or (wished / _MOVED).exists():
-        _refuse_strangers(wished)
         path = _moved(wished)
-        account = server_account(path)
-    _refuse_strangers(path)
+        account = server_account(path if _recognise(path) else None)
     if path.stat().st_uid != account.uid and os.geteuid() != 0:
-        raise EmbeddedError(
-            f"{path} belongs to another account (uid {path.stat().st_uid}).",
-            hint="Run as that account, or name another directory.",
-        )
+        raise _not_ours(path)
     account.give(path, mode=0o700)
     return Home(path, account)
 
 
-def _refuse_strangers(path: Path) -> None:
+def _recognise(path: Path) -> bool:
+    """Whether the directory holds a server of ours; a new and empty one may become one."""
     try:
         names = {entry.name for entry in path.iterdir()}
     except PermissionError as error:
-        raise EmbeddedError(
-            f"{path} belongs to another account (uid {path.stat().st_uid}).",
-            hint="Run as that account, or name another directory.",
-        ) from error
+        raise _not_ours(path) from error
     # The two files are written under longer names first; another process may be at it now.
     strange = {name for name in names - _LOCKS if not name.startswith((_STATE, _MOVED))}
     if strange and not names & {_STATE, _MOVED}:
@@ -139,6 +133,14 @@ def _refuse_strangers(path: Path) -> None:
             f" ({', '.join(sorted(strange)[:_SHOWN])}{', ...' * (len(strange) > _SHOWN)}).",
             hint="Name an empty or a new directory.",
         )
+    return _STATE in names
+
+
+def _not_ours(path: Path) -> EmbeddedError:
+    return EmbeddedError(
+        f"{path} belongs to another account (uid {path.stat().st_uid}).",
+        hint="Run as that account, or name another directory.",
+    )
 
 
 def _moved(wished: Path) -> Path:
