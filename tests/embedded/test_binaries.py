@@ -9,7 +9,7 @@ import pytest
 
 from tests.staging.servers import ask
 from wellhead.embedded import EmbeddedPostgres, binaries
-from wellhead.embedded.account import server_account
+from wellhead.embedded.account import Account, server_account
 from wellhead.embedded.binaries import find_binaries
 from wellhead.errors import EmbeddedError
 
@@ -33,8 +33,10 @@ def system(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory / "system"
 
 
-def test_the_wheel_comes_first(postgres: EmbeddedPostgres) -> None:
-    assert "site-packages" in postgres.bin_dir.parts
+def test_the_wheel_comes_first() -> None:
+    ourselves = Account("ourselves", os.geteuid(), os.getegid())
+
+    assert "site-packages" in find_binaries(None, ourselves).bin_dir.parts
 
 
 def test_the_newest_postgresql_of_the_system_comes_next(system: Path) -> None:
