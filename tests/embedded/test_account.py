@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.staging.servers import Owner, ask, postmaster
+from tests.staging.embedded import Owner, ask, postmaster
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.embedded.account import server_account
 

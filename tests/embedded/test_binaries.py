@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.staging.servers import ask
+from tests.staging.embedded import ask
 from wellhead.embedded import EmbeddedPostgres, binaries
 from wellhead.embedded.account import Account, server_account
 from wellhead.embedded.binaries import find_binaries

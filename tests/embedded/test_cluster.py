@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.staging.servers import ask, crash, postmaster
+from tests.staging.embedded import ask, crash, postmaster
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.errors import EmbeddedError
 

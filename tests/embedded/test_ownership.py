@@ -5,7 +5,7 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.staging.servers import Owner, ask, postmaster, starts, wait_until_gone, watcher
+from tests.staging.embedded import Owner, ask, postmaster, starts, wait_until_gone, watcher
 from wellhead.embedded import EmbeddedPostgres
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.staging.servers import ask
+from tests.staging.embedded import ask
 from wellhead.embedded import EmbeddedPostgres, ports, watch
 from wellhead.errors import EmbeddedError
 

@@ -1,5 +1,8 @@
 """What `EmbeddedPostgres` promises to the program that starts it."""
 
+import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -8,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.staging.servers import ask, postmaster, starts
+from tests.staging.embedded import ask, postmaster, starts
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.errors import ConfigurationError, EmbeddedError
 
@@ -89,6 +92,21 @@ def test_stop_waits_until_the_server_has_gone(server: EmbeddedPostgres, director
     assert postmaster(directory) is None
     with pytest.raises(ConnectionRefusedError):
         ask(url, "SELECT 1")
+
+
+def test_a_directory_that_was_removed_under_the_server_is_an_error_in_words(
+    directory: Path,
+) -> None:
+    server = EmbeddedPostgres(directory, durable=False)
+    server.start()
+    pid = postmaster(directory)
+    assert pid is not None
+    shutil.rmtree(directory)
+    try:
+        with pytest.raises(EmbeddedError, match="could not be stopped in order"):
+            server.stop()
+    finally:
+        os.kill(pid, signal.SIGQUIT)
 
 
 def test_start_and_stop_may_be_called_again(server: EmbeddedPostgres, directory: Path) -> None:

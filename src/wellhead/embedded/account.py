@@ -35,7 +35,10 @@ class Account:
         return self.uid == os.geteuid()
 
     def run(
-        self, program: Path | str, *arguments: Path | str, environment: Mapping[str, str] = {}
+        self,
+        program: Path | str,
+        *arguments: Path | str,
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end under the account, in a session of its own.
 
@@ -48,7 +51,7 @@ class Account:
         )
         return subprocess.run(  # noqa: S603 - programs of PostgreSQL's own directory
             command,
-            env={**plain_environment(), **environment},
+            env={**plain_environment(), **(environment or {})},
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -16,6 +16,7 @@ from wellhead.embedded.ports import ADDRESS
 from wellhead.errors import EmbeddedError
 
 _START_SECONDS = 120
+_PAUSE_SECONDS = 0.1
 _LOG_LINES = 15
 _LOG_BYTES = 4_000_000
 _SETTINGS = "wellhead.conf"
@@ -103,8 +104,11 @@ class Cluster:
                 " into a new directory, or remove the directory when the data is not needed.",
             )
 
-    def launch(self, port: int) -> None:
+    def launch(self, port: int) -> bool:
         """Start the server and wait until it takes connections.
+
+        Returns:
+            False when another process has taken the port meanwhile.
 
         Raises:
             EmbeddedError: It did not start; the message ends with the last lines of its log.
@@ -112,24 +116,32 @@ class Cluster:
         self._write_settings(port)
         self._disown_stale_pid()
         deadline = time.monotonic() + _START_SECONDS
-        while True:
-            written = self._prepare_log()
-            answer = self.home.account.run(
-                self.binaries.bin_dir / "pg_ctl",
-                "start",
-                *("--pgdata", self.home.data),
-                *("--log", self.home.log_file),
-                *("--wait", "--timeout", str(_START_SECONDS)),
-                environment=self.binaries.environment,
-            )
-            if answer.returncode == 0:
-                return
-            log = self.home.log_file.read_bytes()[written:].decode(errors="replace")
+        while (log := self._try_to_start()) is not None:
+            if "could not bind" in log:
+                return False
             # After a crash the last processes of the old server need a moment to notice.
-            if "is still in use" in log and time.monotonic() < deadline:
-                time.sleep(0.1)
-                continue
-            raise LaunchError(self.home.log_file, log or answer.stdout)
+            if "is still in use" not in log or time.monotonic() > deadline:
+                raise EmbeddedError(
+                    f"PostgreSQL did not start. The last lines of {self.home.log_file}:"
+                    f"\n{_last_lines(log)}"
+                )
+            time.sleep(_PAUSE_SECONDS)
+        return True
+
+    def _try_to_start(self) -> str | None:
+        """None when the server runs now, else what it said."""
+        written = self._prepare_log()
+        answer = self.home.account.run(
+            self.binaries.bin_dir / "pg_ctl",
+            "start",
+            *("--pgdata", self.home.data),
+            *("--log", self.home.log_file),
+            *("--wait", "--timeout", str(_START_SECONDS)),
+            environment=self.binaries.environment,
+        )
+        if answer.returncode == 0:
+            return None
+        return self.home.log_file.read_bytes()[written:].decode(errors="replace") or answer.stdout
 
     def _locale(self) -> list[str]:
         """The same order and letters on every machine: by code point, Unicode letters."""
@@ -175,20 +187,6 @@ class Cluster:
             stream.write(text)
         self.home.account.give(file, mode=0o600)
         return file
-
-
-class LaunchError(EmbeddedError):
-    """The server ended while it was starting.
-
-    Attributes:
-        port_was_taken: Whether another process had the port.
-    """
-
-    def __init__(self, log_file: Path, log: str) -> None:
-        super().__init__(
-            f"PostgreSQL did not start. The last lines of {log_file}:\n{_last_lines(log)}"
-        )
-        self.port_was_taken = "could not bind" in log
 
 
 def _last_lines(text: str) -> str:

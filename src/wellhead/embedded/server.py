@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from wellhead.embedded import databases, ports, watch
 from wellhead.embedded.binaries import Binaries, find_binaries
-from wellhead.embedded.cluster import Cluster, LaunchError
+from wellhead.embedded.cluster import Cluster
 from wellhead.embedded.home import Home, State, prepare_home
 from wellhead.embedded.ownership import Ownership
 from wellhead.errors import ConfigurationError, EmbeddedError
@@ -88,13 +88,14 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedError: The server cannot start; the message says why.
         """
+        self._running = None
         try:
             home = prepare_home(self._wished)
             binaries = find_binaries(self._wished_bin_dir, home.account)
             ownership = self._ownership or Ownership(home.path, home.account)
             with ownership.exclusive():
-                ownership.take()
                 try:
+                    ownership.take()
                     self._running = self._run(home, binaries)
                 except BaseException:
                     if ownership.give_up():
@@ -105,14 +106,24 @@ class EmbeddedPostgres:
         self._ownership = ownership
 
     def stop(self) -> None:
-        """Stop the server when nobody else uses it, and wait until it has gone."""
+        """Stop the server when nobody else uses it, and wait until it has gone.
+
+        Raises:
+            EmbeddedError: The directory cannot be used any more; somebody may have removed it.
+        """
         ownership, self._ownership = self._ownership, None
         running, self._running = self._running, None
         if ownership is None or running is None or not ownership.is_held:
             return
-        with ownership.exclusive():
-            if ownership.give_up():
-                watch.stop_postmaster(running.home.data)
+        try:
+            with ownership.exclusive():
+                if ownership.give_up():
+                    watch.stop_postmaster(running.home.data)
+        except OSError as error:
+            ownership.give_up()
+            raise EmbeddedError(
+                f"The server in {running.home.path} could not be stopped in order: {error}."
+            ) from error
 
     def __enter__(self) -> Self:
         self.start()
@@ -204,29 +215,26 @@ class EmbeddedPostgres:
         return None
 
     def _launch(self, cluster: Cluster, state: State) -> int:
-        if self._wished_port is not None:
-            self._refuse_taken(self._wished_port)
+        wished = self._wished_port
+        if wished is not None and not ports.is_free(wished):
+            raise _taken(wished)
         cluster.create(state)
-        if self._wished_port is not None:
-            cluster.launch(self._wished_port)
-            return self._wished_port
-        port = state.port if state.port and ports.is_free(state.port) else ports.free_port()
+        if wished is not None:
+            if not cluster.launch(wished):
+                raise _taken(wished)
+            return wished
+        if state.port is not None and ports.is_free(state.port) and cluster.launch(state.port):
+            return state.port
+        # Between the choice and the start another program may take the port.
         for _ in range(_PORT_ATTEMPTS):
-            try:
-                cluster.launch(port)
-            except LaunchError as error:
-                # Between the choice and the start another program may have taken the port.
-                if not error.port_was_taken:
-                    raise
-                port = ports.free_port()
-            else:
+            if cluster.launch(port := ports.free_port()):
                 return port
         raise EmbeddedError(f"{_PORT_ATTEMPTS} free ports were taken while the server started.")
 
-    def _refuse_taken(self, port: int) -> None:
-        if not ports.is_free(port):
-            holder = ports.holder(port)
-            raise EmbeddedError(
-                f"Port {port} is taken" + (f" by {holder}." if holder else "."),
-                hint="Stop that process, name another port, or name none.",
-            )
+
+def _taken(port: int) -> EmbeddedError:
+    holder = ports.holder(port)
+    return EmbeddedError(
+        f"Port {port} is taken" + (f" by {holder}." if holder else "."),
+        hint="Stop that process, name another port, or name none.",
+    )
