@@ -18,16 +18,34 @@ def directory(public_directory: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def server(directory: Path) -> Iterator[EmbeddedPostgres]:
-    """A started server of the test's own."""
+def new_server(directory: Path) -> Iterator[EmbeddedPostgres]:
+    """A started server with data that the test may spoil."""
     with EmbeddedPostgres(directory, durable=False) as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def used_directory(public_directory: Path) -> Path:
+    """A directory with a server's data: a start there takes a tenth of a first start.
+
+    No server runs there before and after a test, and its data is whole.
+    """
+    directory = public_directory / "used"
+    with EmbeddedPostgres(directory, durable=False):
+        return directory
+
+
 @pytest.fixture
-def other_server(directory: Path) -> EmbeddedPostgres:
-    """A second object for the same directory, not started."""
-    return EmbeddedPostgres(directory, durable=False)
+def server(used_directory: Path) -> Iterator[EmbeddedPostgres]:
+    """A started server that nobody else uses."""
+    with EmbeddedPostgres(used_directory, durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def other_server(used_directory: Path) -> EmbeddedPostgres:
+    """A second object for the directory of `server`, not started."""
+    return EmbeddedPostgres(used_directory, durable=False)
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from wellhead.errors import EmbeddedError
 PID_FILE = "pgdata/postmaster.pid"
 
 
-def test_a_crashed_server_starts_again_with_what_was_committed(directory: Path) -> None:
-    with EmbeddedPostgres(directory) as server:
-        ask(server.url, "CREATE TABLE kept ()", "SELECT 1")
+def test_a_crashed_server_starts_again_with_what_was_committed(used_directory: Path) -> None:
+    with EmbeddedPostgres(used_directory) as server:
+        ask(server.url, "CREATE TABLE survived ()", "SELECT 1")
         crash(server)
         server.start()
-        assert ask(server.url, "SELECT to_regclass('kept')::text") == "kept"
+        assert ask(server.url, "SELECT to_regclass('survived')::text") == "survived"
         assert "was not properly shut down" in server.log_file.read_text()
 
 
@@ -41,37 +41,37 @@ def test_a_damaged_process_file_does_not_stop_the_start(
     assert ask(server.url, "SELECT 1") == 1
 
 
-def test_an_interrupted_initdb_is_begun_again(server: EmbeddedPostgres) -> None:
-    server.stop()
-    (server.data_dir / "pgdata").rename(server.data_dir / "pgdata.0123abcd.partial")
-    server.start()
-    assert ask(server.url, "SELECT 1") == 1
-    assert not list(server.data_dir.glob("*.partial"))
+def test_an_interrupted_initdb_is_begun_again(new_server: EmbeddedPostgres) -> None:
+    new_server.stop()
+    (new_server.data_dir / "pgdata").rename(new_server.data_dir / "pgdata.0123abcd.partial")
+    new_server.start()
+    assert ask(new_server.url, "SELECT 1") == 1
+    assert not list(new_server.data_dir.glob("*.partial"))
 
 
 def test_data_of_another_major_version_is_refused_and_not_touched(
-    server: EmbeddedPostgres, directory: Path
+    new_server: EmbeddedPostgres, directory: Path
 ) -> None:
-    server.stop()
+    new_server.stop()
     (directory / "pgdata" / "PG_VERSION").write_text("9\n")
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("pgdata/**/*")}
     with pytest.raises(EmbeddedError, match="holds data of PostgreSQL 9, and the programs") as info:
-        server.start()
+        new_server.start()
     assert "bin_dir=" in str(info.value)
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("pgdata/**/*")} == before
 
 
-def test_a_failed_start_shows_the_end_of_the_log(directory: Path) -> None:
-    server = EmbeddedPostgres(directory, options={"shared_buffers": "plenty"})
+def test_a_failed_start_shows_the_end_of_the_log(used_directory: Path) -> None:
+    server = EmbeddedPostgres(used_directory, options={"shared_buffers": "plenty"})
     with pytest.raises(EmbeddedError, match='invalid value for parameter "shared_buffers"'):
         server.start()
-    assert postmaster(directory) is None
+    assert postmaster(used_directory) is None
 
 
-def test_a_failed_start_can_be_mended(directory: Path) -> None:
+def test_a_failed_start_can_be_mended(used_directory: Path) -> None:
     with pytest.raises(EmbeddedError):
-        EmbeddedPostgres(directory, durable=False, options={"work_mem": "none"}).start()
-    with EmbeddedPostgres(directory, durable=False) as server:
+        EmbeddedPostgres(used_directory, durable=False, options={"work_mem": "none"}).start()
+    with EmbeddedPostgres(used_directory, durable=False) as server:
         assert ask(server.url, "SELECT 1") == 1
 
 

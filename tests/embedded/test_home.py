@@ -33,28 +33,28 @@ def test_a_directory_that_cannot_be_made_is_an_error_in_words(tmp_path: Path) ->
         EmbeddedPostgres(tmp_path / "file" / "below").start()
 
 
-def test_a_damaged_state_is_named(server: EmbeddedPostgres) -> None:
-    server.stop()
-    (server.data_dir / "server.json").write_text("{")
+def test_a_damaged_state_is_named(new_server: EmbeddedPostgres) -> None:
+    new_server.stop()
+    (new_server.data_dir / "server.json").write_text("{")
     with pytest.raises(EmbeddedError, match=r"server\.json is damaged"):
-        server.start()
+        new_server.start()
 
 
 def test_a_password_that_was_changed_behind_our_back_is_an_error_without_it(
-    server: EmbeddedPostgres,
+    new_server: EmbeddedPostgres,
 ) -> None:
-    server.stop()
-    file = server.data_dir / "server.json"
+    new_server.stop()
+    file = new_server.data_dir / "server.json"
     state = json.loads(file.read_text()) | {"password": "changed"}
     file.write_text(json.dumps(state))
     with pytest.raises(EmbeddedError, match="password authentication failed") as info:
-        server.start()
+        new_server.start()
     assert "changed" not in str(info.value)
 
 
-def test_no_half_written_file_stays(server: EmbeddedPostgres) -> None:
-    assert not list(server.data_dir.glob("*.partial"))
-    assert not (server.data_dir / "initdb-password").exists()
+def test_no_half_written_file_stays(new_server: EmbeddedPostgres) -> None:
+    assert not list(new_server.data_dir.glob("*.partial"))
+    assert not (new_server.data_dir / "initdb-password").exists()
 
 
 if os.geteuid() == 0:

@@ -11,9 +11,9 @@ from wellhead.embedded import EmbeddedPostgres, ports, watch
 from wellhead.errors import EmbeddedError
 
 
-def test_a_port_that_was_asked_for_is_used(directory: Path) -> None:
+def test_a_port_that_was_asked_for_is_used(used_directory: Path) -> None:
     port = ports.free_port()
-    with EmbeddedPostgres(directory, durable=False, port=port) as server:
+    with EmbeddedPostgres(used_directory, durable=False, port=port) as server:
         assert server.port == port
 
 
@@ -35,10 +35,10 @@ def test_a_port_that_was_taken_since_the_last_run_is_replaced(server: EmbeddedPo
 
 
 def test_a_server_that_runs_on_another_port_is_not_joined(
-    server: EmbeddedPostgres, directory: Path, taken_port: int
+    server: EmbeddedPostgres, used_directory: Path, taken_port: int
 ) -> None:
     with pytest.raises(EmbeddedError, match=f"already runs on port {server.port}, not on"):
-        EmbeddedPostgres(directory, port=taken_port).start()
+        EmbeddedPostgres(used_directory, port=taken_port).start()
     assert ask(server.url, "SELECT 1") == 1
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.staging.embedded import ask, postmaster, starts
+from tests.staging.embedded import ask, postmaster
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.errors import ConfigurationError, EmbeddedError
 
@@ -40,10 +40,10 @@ def test_text_is_utf8_and_sorts_by_code_point(postgres: EmbeddedPostgres) -> Non
     assert ask(postgres.url, "SELECT upper('é')") == "É"
 
 
-def test_it_says_what_runs_and_where(server: EmbeddedPostgres, directory: Path) -> None:
+def test_it_says_what_runs_and_where(server: EmbeddedPostgres, used_directory: Path) -> None:
     assert server.version == ask(server.url, "SHOW server_version")
     assert (server.bin_dir / "pg_dump").exists()
-    assert server.data_dir == directory
+    assert server.data_dir == used_directory
     assert "ready to accept connections" in server.log_file.read_text()
 
 
@@ -59,12 +59,12 @@ def test_only_its_owner_can_read_the_directory(postgres: EmbeddedPostgres) -> No
 
 
 def test_the_environment_of_the_owner_does_not_reach_the_server(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
+    used_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGDATA", "/nowhere")
     monkeypatch.setenv("PGPORT", "1")
     monkeypatch.setenv("JWT_SECRET_KEY", "not for the server")
-    with EmbeddedPostgres(directory, durable=False) as server:
+    with EmbeddedPostgres(used_directory, durable=False) as server:
         seen = ask(
             server.url,
             "CREATE TEMP TABLE variables (line text)",
@@ -86,10 +86,12 @@ def test_data_password_and_port_stay_between_runs(
         assert ask(url, "SELECT to_regclass('kept')::text") == "kept"
 
 
-def test_stop_waits_until_the_server_has_gone(server: EmbeddedPostgres, directory: Path) -> None:
+def test_stop_waits_until_the_server_has_gone(
+    server: EmbeddedPostgres, used_directory: Path
+) -> None:
     url = server.url
     server.stop()
-    assert postmaster(directory) is None
+    assert postmaster(used_directory) is None
     with pytest.raises(ConnectionRefusedError):
         ask(url, "SELECT 1")
 
@@ -109,9 +111,10 @@ def test_a_directory_that_was_removed_under_the_server_is_an_error_in_words(
         os.kill(pid, signal.SIGQUIT)
 
 
-def test_start_and_stop_may_be_called_again(server: EmbeddedPostgres, directory: Path) -> None:
+def test_start_and_stop_may_be_called_again(server: EmbeddedPostgres, used_directory: Path) -> None:
+    before = postmaster(used_directory)
     server.start()
-    assert starts(directory) == 1
+    assert postmaster(used_directory) == before
     server.stop()
     server.stop()
     server.start()
@@ -151,20 +154,20 @@ def test_a_name_that_a_shell_would_read_is_refused(public_directory: Path) -> No
 
 
 @pytest.mark.usefixtures("server")
-def test_another_database_is_made_where_it_is_missing(directory: Path) -> None:
-    with EmbeddedPostgres(directory, database='odd "name"/?') as other:
+def test_another_database_is_made_where_it_is_missing(used_directory: Path) -> None:
+    with EmbeddedPostgres(used_directory, database='odd "name"/?') as other:
         assert ask(other.url, "SELECT current_database()::text") == 'odd "name"/?'
 
 
 @pytest.mark.usefixtures("server")
-def test_another_user_than_the_directory_s_own_is_refused(directory: Path) -> None:
+def test_another_user_than_the_directory_s_own_is_refused(used_directory: Path) -> None:
     with pytest.raises(EmbeddedError, match="belongs to the user 'wellhead', not to 'me'"):
-        EmbeddedPostgres(directory, user="me").start()
+        EmbeddedPostgres(used_directory, user="me").start()
 
 
-def test_options_become_settings_of_the_server(directory: Path) -> None:
+def test_options_become_settings_of_the_server(used_directory: Path) -> None:
     options: Mapping[str, str] = {"cluster_name": r"it's \n here", "work_mem": "5MB"}
-    with EmbeddedPostgres(directory, durable=False, options=options) as server:
+    with EmbeddedPostgres(used_directory, durable=False, options=options) as server:
         assert ask(server.url, "SHOW cluster_name") == r"it's \n here"
         assert ask(server.url, "SHOW work_mem") == "5MB"
 
@@ -175,11 +178,11 @@ def test_options_that_have_an_argument_of_their_own_are_refused(directory: Path)
 
 
 def test_commits_are_durable_unless_told_otherwise(
-    server: EmbeddedPostgres, directory: Path
+    server: EmbeddedPostgres, used_directory: Path
 ) -> None:
     assert ask(server.url, "SHOW fsync") == "off"
     server.stop()
-    with EmbeddedPostgres(directory) as durable:
+    with EmbeddedPostgres(used_directory) as durable:
         assert ask(durable.url, "SHOW fsync") == "on"
 
 
