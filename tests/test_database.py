@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from sqlalchemy import insert, literal, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, select
 
 from tests.staging.proxy import TCPProxy
@@ -23,7 +24,11 @@ from wellhead import (
 )
 
 
-class Note(SQLModel, table=True):
+class Table(SQLModel, registry=registry()):
+    """The tables of this file, apart from every other's."""
+
+
+class Note(Table, table=True):
     """A row to write."""
 
     id: int = Field(primary_key=True)
@@ -34,7 +39,7 @@ class Note(SQLModel, table=True):
 async def database(database_url: str) -> Database:
     database = Database(DatabaseSettings(url=database_url))
     async with database, database.engine.begin() as connection:
-        await connection.run_sync(SQLModel.metadata.create_all)
+        await connection.run_sync(Table.metadata.create_all)
     return database
 
 
@@ -115,7 +120,7 @@ async def test_a_warm_write_is_begin_statement_and_commit(
 ) -> None:
     async with Database(DatabaseSettings(url=proxied_url)) as database:
         async with database.engine.begin() as connection:
-            await connection.run_sync(SQLModel.metadata.create_all)
+            await connection.run_sync(Table.metadata.create_all)
         for number in range(3):
             proxy.reset()
             async with database.session() as session:
@@ -307,7 +312,7 @@ async def test_the_seeds_in_memory_sqlite_works_and_says_what_it_cannot_do(
     with caplog.at_level(logging.INFO, logger="wellhead"):
         async with Database(DatabaseSettings(url="sqlite+aiosqlite:///:memory:")) as database:
             async with database.engine.begin() as connection:
-                await connection.run_sync(SQLModel.metadata.create_all)
+                await connection.run_sync(Table.metadata.create_all)
             async with database.session() as session:
                 session.add(Note(id=1))
             found = await notes(database)

@@ -4,13 +4,18 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, insert, text
+from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
 
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, ReadOnlyError
 
 
-class Hero(SQLModel, table=True):
+class Table(SQLModel, registry=registry()):
+    """The tables of this file, apart from every other's."""
+
+
+class Hero(Table, table=True):
     """A row to read."""
 
     id: int = Field(primary_key=True)
@@ -21,7 +26,7 @@ class Hero(SQLModel, table=True):
 async def database(proxied_url: str) -> Database:
     database = Database(DatabaseSettings(url=proxied_url))
     async with database, database.engine.begin() as connection:
-        await connection.run_sync(SQLModel.metadata.create_all)
+        await connection.run_sync(Table.metadata.create_all)
         await connection.execute(insert(Hero).values(id=1, name="Ada"))
     return database
 

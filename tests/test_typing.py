@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_type, get_type_hints
 
+from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -10,7 +11,11 @@ from wellhead import Database, HealthReport, PoolStats, PostgresURL, Reader, SQL
 from wellhead.fastapi import ReaderDep, SessionDep
 
 
-class Thing(SQLModel, table=True):
+class Table(SQLModel, registry=registry()):
+    """The tables of this file, apart from every other's."""
+
+
+class Thing(Table, table=True):
     """A row to ask for."""
 
     id: int = Field(primary_key=True)

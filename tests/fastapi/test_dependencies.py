@@ -6,6 +6,7 @@ import httpx2
 import pytest
 from fastapi import Depends, FastAPI
 from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -14,13 +15,17 @@ from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import ReaderDep, SessionDep, install, lifespan
 
 
-class Parent(SQLModel, table=True):
+class Table(SQLModel, registry=registry()):
+    """The tables of this file, apart from every other's."""
+
+
+class Parent(Table, table=True):
     """What a child refers to."""
 
     id: int = Field(primary_key=True)
 
 
-class Child(SQLModel, table=True):
+class Child(Table, table=True):
     """A row whose constraint is checked at COMMIT, which is where a lost write hides."""
 
     __table_args__ = (
@@ -39,7 +44,7 @@ USUAL = Depends(SHIPPED.dependency)
 async def database(database_url: str) -> Database:
     database = Database(DatabaseSettings(url=database_url))
     async with database, database.engine.begin() as connection:
-        await connection.run_sync(SQLModel.metadata.create_all)
+        await connection.run_sync(Table.metadata.create_all)
     return database
 
 
