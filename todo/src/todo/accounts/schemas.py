@@ -1,9 +1,11 @@
 """What clients send about accounts and what they are told; no answer ever holds a hash."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+from email_validator import SPECIAL_USE_DOMAIN_NAMES
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
@@ -32,7 +34,22 @@ def whole_text(value: SecretStr) -> SecretStr:
     return value
 
 
-Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
+def in_any_case(name: str) -> str:
+    """A pattern for a name whatever its case; JSON Schema's patterns have no flag for it."""
+    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in name)
+
+
+RESERVED_DOMAINS = rf"[.@]({'|'.join(map(in_any_case, SPECIAL_USE_DOMAIN_NAMES))})$"
+"""Domains that no mail can reach, as a pattern; `email-validator` refuses addresses there."""
+
+Email = Annotated[
+    EmailStr,
+    Field(
+        max_length=254,
+        examples=["ada@example.com"],
+        json_schema_extra={"not": {"pattern": RESERVED_DOMAINS}},
+    ),
+]
 
 Password = Annotated[
     SecretStr,
