@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, HTTPException, Request
+from pydantic import Field
 
+from todo.given import Given
 from todo.revisions import Revisions
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _LIST = re.compile(rf"[\s,]*{_TAG}(?:\s*,[\s,]*{_TAG})*[\s,]*")
 _PATTERN = r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
+_Conditions = Annotated[str, Field(json_schema_extra={"pattern": _PATTERN})]
 
 ETAG_HEADER: dict[str, Any] = {
     "ETag": {
@@ -61,10 +64,9 @@ def parse_entity_tags(lines: Sequence[str], *, header: str, weak: bool) -> Revis
 def _if_match(
     request: Request,
     if_match: Annotated[
-        str | None,
+        Given[_Conditions],
         Header(
             description="Change the object only while its `ETag` is one of these; else 412.",
-            json_schema_extra={"pattern": _PATTERN},
         ),
     ] = None,
 ) -> Revisions | None:
@@ -75,10 +77,9 @@ def _if_match(
 def _if_none_match(
     request: Request,
     if_none_match: Annotated[
-        str | None,
+        Given[_Conditions],
         Header(
             description="Answer 304 without a body while the `ETag` is one of these.",
-            json_schema_extra={"pattern": _PATTERN},
         ),
     ] = None,
 ) -> Revisions | None:

@@ -11,14 +11,14 @@ import hashlib
 import json
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Request, Response
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
-Item = TypeVar("Item")
+from todo.given import Given
 
 _CHECKSUM_SIZE = 9
 
@@ -26,15 +26,18 @@ LONGEST_CURSOR = 4096
 CURSOR_PATTERN = "^[A-Za-z0-9_-]+$"
 
 Cursor = Annotated[
-    str,
+    Given[Annotated[str, Field(max_length=LONGEST_CURSOR, pattern=CURSOR_PATTERN)]],
     Field(
-        max_length=LONGEST_CURSOR,
-        pattern=CURSOR_PATTERN,
-        description="Where to read on: the `next_cursor` of the page before, with the same "
-        "filters and order.",
+        description="Where to read on: the `next_cursor` of the page before; filters and order "
+        "stay the same."
     ),
 ]
 """A cursor as it stands in a query; `decode_cursor` says whether it is one."""
+
+NextCursor = Annotated[
+    str | None, Field(description="Send it as `cursor` to read on; null on the last page.")
+]
+"""The cursor of the next page, as it stands in an answer."""
 
 LINK_HEADER: dict[str, Any] = {
     "Link": {
@@ -58,26 +61,14 @@ class Position:
     id: UUID
 
 
-class Page(BaseModel, Generic[Item]):
-    """A page of a list."""
-
-    items: list[Item]
-    next_cursor: Annotated[
-        str | None, Field(description="Send it as `cursor` to read on; null on the last page.")
-    ] = None
-
-
-def next_page(
-    request: Request, response: Response, items: list[Item], cursor: str | None
-) -> Page[Item]:
-    """The page as it is answered, with a `Link` to the next one where there is one.
+def link_next(request: Request, response: Response, cursor: str | None) -> None:
+    """Add a `Link` to the next page, where there is one.
 
     The link is relative to the request (`<?limit=...>`): it holds behind every proxy.
     """
     if cursor is not None:
         query = request.url.include_query_params(cursor=cursor).query
         response.headers["Link"] = f'<?{query}>; rel="next"'
-    return Page(items=items, next_cursor=cursor)
 
 
 def encode_cursor(position: Position, *, scope: str, kind: TypeAdapter[Any]) -> str:

@@ -7,10 +7,18 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from todo.accounts.dependencies import OwnerId
 from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag
-from todo.paging import LINK_HEADER, LOCATION_HEADER, Page, next_page
+from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
 from todo.tags import service
 from todo.tags.models import Tag
-from todo.tags.schemas import CountedTag, TagCreate, TagPatch, TagQuery, TagRead, tag_cursor
+from todo.tags.schemas import (
+    CountedTag,
+    TagCreate,
+    TagPage,
+    TagPatch,
+    TagQuery,
+    TagRead,
+    tag_cursor,
+)
 from todo.tasks import service as tasks_service
 from todo.tasks.schemas import TaskRead
 from wellhead.fastapi import ReaderDep, SessionDep, problem_responses
@@ -25,7 +33,7 @@ router = APIRouter(prefix="/api/{user_id}/tags", tags=["Tags"])
 
 @router.get(
     "",
-    responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 422, 503)},
+    responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 413, 422, 503)},
 )
 async def list_tags(
     owner_id: OwnerId,
@@ -33,11 +41,13 @@ async def list_tags(
     reader: ReaderDep,
     request: Request,
     response: Response,
-) -> Page[CountedTag]:
+) -> TagPage:
     """List your tags in the order of their names, each with how many tasks carry it."""
     tags, end = await service.page(reader, owner_id=owner_id, after=query.after, limit=query.limit)
+    cursor = tag_cursor(end)
     items = [CountedTag.counted(tag, count) for tag, count in tags]
-    return next_page(request, response, items, tag_cursor(end))
+    link_next(request, response, cursor)
+    return TagPage(items=items, next_cursor=cursor)
 
 
 @router.post(
@@ -60,7 +70,7 @@ async def create_tag(
 @router.get(
     "/{tag_id}",
     response_model=TagRead,
-    responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 422, 503)},
+    responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 413, 422, 503)},
 )
 async def read_tag(
     owner_id: OwnerId, tag_id: TagId, reader: ReaderDep, response: Response, known: IfNoneMatch
@@ -95,7 +105,7 @@ async def change_tag(
 @router.delete(
     "/{tag_id}",
     status_code=204,
-    responses=problem_responses(400, 401, 403, 404, 412, 422, 503),
+    responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503),
 )
 async def delete_tag(
     owner_id: OwnerId, tag_id: TagId, session: SessionDep, expected: IfMatch
@@ -106,7 +116,7 @@ async def delete_tag(
 
 @router.put(
     "/{tag_id}/tasks/{task_id}",
-    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 422, 503)},
+    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 503)},
 )
 async def attach_tag(
     *,
@@ -127,7 +137,7 @@ async def attach_tag(
 
 @router.delete(
     "/{tag_id}/tasks/{task_id}",
-    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 422, 503)},
+    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 413, 422, 503)},
 )
 async def detach_tag(
     *,

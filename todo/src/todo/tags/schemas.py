@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from todo.etag import etag
-from todo.paging import Cursor, Position, decode_cursor, encode_cursor
+from todo.paging import Cursor, NextCursor, Position, decode_cursor, encode_cursor
 from todo.patch import PATCH_CONFIG
 from todo.tags.fields import Color, TagName
 from todo.tags.models import DEFAULT_COLOR, Tag
@@ -80,13 +80,20 @@ class CountedTag(TagRead):
         return cls(**TagRead.of(tag).model_dump(), task_count=task_count)
 
 
+class TagPage(BaseModel):
+    """A page of the list of tags."""
+
+    items: list[CountedTag]
+    next_cursor: NextCursor
+
+
 class TagQuery(BaseModel):
     """Which page of the tags to list; they come in the order of their names."""
 
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, Field(ge=1, le=200, description="Tags on a page.")] = 100
-    cursor: Cursor | None = None
+    cursor: Cursor = None
 
     @field_validator("cursor")
     @classmethod

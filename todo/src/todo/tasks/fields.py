@@ -60,14 +60,7 @@ Description = Annotated[
 
 SearchText = Annotated[
     str,
-    Field(
-        max_length=200,
-        description='Words to find in title and description; "quoted phrases", `or` and `-not` '
-        "work as in web searches. Words are matched whole, without regard to case. Without any "
-        "word, such as `!?`, nothing is found; blank, it does not filter.",
-        examples=["milk -oat"],
-        json_schema_extra={"pattern": LINE_PATTERN},
-    ),
+    Field(max_length=200, examples=["milk -oat"], json_schema_extra={"pattern": LINE_PATTERN}),
     AfterValidator(line),
 ]
-"""What the full-text search looks for."""
+"""What the full-text search looks for; may be blank."""

@@ -1,5 +1,6 @@
 """Which tasks a list shows: each filter as a condition that the database can answer by an index."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import ColumnElement, exists, func, literal_column
 from sqlmodel import col
 
+from todo.given import Given
 from todo.tags.fields import TagName
 from todo.tags.models import Tag, TaskTag, fold
 from todo.tasks.fields import SearchText, Timestamp
@@ -18,20 +20,27 @@ from todo.tasks.sorting import no_due_date_last
 class TaskFilters(BaseModel):
     """What to show; every filter that is given must hold."""
 
-    completed: Annotated[bool | None, Field(description="Only done, or only open tasks.")] = None
+    completed: Annotated[Given[bool], Field(description="Only done, or only open tasks.")] = None
     priority: Annotated[
         list[Priority], Field(max_length=10, description="One of these priorities.")
     ] = []
     tag: Annotated[
         list[TagName], Field(max_length=10, description="Every one of these tags, by name.")
     ] = []
-    due_from: Annotated[Timestamp | None, Field(description="Due at this time or later.")] = None
-    due_before: Annotated[Timestamp | None, Field(description="Due before this time.")] = None
-    q: SearchText | None = None
+    due_from: Annotated[Given[Timestamp], Field(description="Due at this time or later.")] = None
+    due_before: Annotated[Given[Timestamp], Field(description="Due before this time.")] = None
+    q: Annotated[
+        Given[SearchText],
+        Field(
+            description='Words to find in title and description. "Quoted phrases", `or` and `-not` '
+            "work as in web searches; words are matched whole, without regard to case. A text "
+            "without any word, such as `!?`, finds nothing; a blank one does not filter."
+        ),
+    ] = None
 
     @field_validator("due_before")
     @classmethod
-    def _is_after_due_from(cls, value: Timestamp | None, info: ValidationInfo) -> Timestamp | None:
+    def _is_after_due_from(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
         start = info.data.get("due_from")
         if value is not None and start is not None and value <= start:
             raise PydanticCustomError("due_range", "Must be later than due_from")

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from todo.accounts.dependencies import OwnerId
 from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag
-from todo.paging import LINK_HEADER, LOCATION_HEADER, Page, next_page
+from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
 from todo.tasks import listing, service
 from todo.tasks.models import Task
-from todo.tasks.schemas import Completion, TaskPatch, TaskQuery, TaskRead, TaskWrite
+from todo.tasks.schemas import Completion, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
 from wellhead.fastapi import ReaderDep, SessionDep, problem_responses
 
 TaskId = Annotated[UUID, Path(description="The task's id.")]
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/{user_id}/tasks", tags=["Tasks"])
 
 @router.get(
     "",
-    responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 422, 503)},
+    responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 413, 422, 503)},
 )
 async def list_tasks(
     owner_id: OwnerId,
@@ -33,7 +33,7 @@ async def list_tasks(
     reader: ReaderDep,
     request: Request,
     response: Response,
-) -> Page[TaskRead]:
+) -> TaskPage:
     """List your tasks: filtered, searched and in order, a page at a time."""
     tasks, end = await listing.page(
         reader,
@@ -43,8 +43,10 @@ async def list_tasks(
         after=query.after,
         limit=query.limit,
     )
+    cursor = query.cursor_at(end)
     items = [TaskRead.of(task) for task in tasks]
-    return next_page(request, response, items, query.cursor_at(end))
+    link_next(request, response, cursor)
+    return TaskPage(items=items, next_cursor=cursor)
 
 
 @router.post(
@@ -67,7 +69,7 @@ async def create_task(
 @router.get(
     "/{task_id}",
     response_model=TaskRead,
-    responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 422, 503)},
+    responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 413, 422, 503)},
 )
 async def read_task(
     owner_id: OwnerId,
@@ -138,7 +140,7 @@ async def complete_task(
 @router.delete(
     "/{task_id}",
     status_code=204,
-    responses=problem_responses(400, 401, 403, 404, 412, 422, 503),
+    responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503),
 )
 async def delete_task(
     owner_id: OwnerId, task_id: TaskId, session: SessionDep, expected: IfMatch

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 from todo.etag import etag
-from todo.paging import Cursor, Position, decode_cursor, encode_cursor
+from todo.paging import Cursor, NextCursor, Position, decode_cursor, encode_cursor
 from todo.patch import PATCH_CONFIG
 from todo.tags.fields import TagNames
 from todo.tags.schemas import TagRef
@@ -91,6 +91,13 @@ class TaskRead(BaseModel):
         )
 
 
+class TaskPage(BaseModel):
+    """A page of a list of tasks."""
+
+    items: list[TaskRead]
+    next_cursor: NextCursor
+
+
 class TaskQuery(TaskFilters):
     """Which page of which tasks to list, in which order."""
 
@@ -100,7 +107,7 @@ class TaskQuery(TaskFilters):
         "-created_at"
     )
     limit: Annotated[int, Field(ge=1, le=100, description="Tasks on a page.")] = 20
-    cursor: Cursor | None = None  # Stays the last field: its validation reads those before it.
+    cursor: Cursor = None  # Stays the last field: its validation reads those before it.
 
     @field_validator("cursor")
     @classmethod
