@@ -201,7 +201,9 @@ class _Link:
         for writer in self._writers:
             if self.ends_by_reset:
                 connection: socket.socket = writer.get_extra_info("socket")
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                # It may have ended by itself in the meantime.
+                with suppress(OSError):
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             writer.transport.abort()
         for writer in self._writers:
             with suppress(OSError):
