@@ -13,7 +13,13 @@ from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
 
-from wellhead.errors import CommandTimeoutError, ConfigurationError, ConnectError, connect_error
+from wellhead.errors import (
+    CommandTimeoutError,
+    ConfigurationError,
+    ConnectError,
+    connect_error,
+    keep_discreet,
+)
 from wellhead.pool import CountingNullPool, PoolPlan, check_before_use
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL
@@ -88,6 +94,11 @@ def build_engine(
         if not url.takes_startup_settings:
             _set_limits_in_transactions(engine, server_side_limits(settings))
     _name_command_timeouts(engine, settings)
+    keep_discreet(
+        engine.sync_engine,
+        show_statements=settings.echo,
+        show_values=settings.echo_parameters,
+    )
     if settings.slow_query_threshold is not None:
         _log_slow_queries(engine, threshold=settings.slow_query_threshold)
     return engine

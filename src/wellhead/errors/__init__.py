@@ -1,7 +1,10 @@
 """The exceptions that Wellhead raises, and the one table that says what a failure means."""
 
-from wellhead.errors.classification import Classification, Fault, classify, fault_of
+from wellhead.errors.classification import Classification, classify
 from wellhead.errors.connecting import connect_error
+from wellhead.errors.discretion import keep_discreet
+from wellhead.errors.faults import Fault
+from wellhead.errors.recognition import fault_of
 from wellhead.errors.tree import (
     AuthenticationError,
     CommandTimeoutError,
@@ -41,4 +44,5 @@ __all__ = [
     "classify",
     "connect_error",
     "fault_of",
+    "keep_discreet",
 ]

@@ -1,0 +1,68 @@
+"""What exceptions say: no statements and no values, so that no log of one shows them.
+
+SQLAlchemy puts the statement into the text of an exception, and the server puts values there: the
+row that breaks a constraint, the input that is not a number. Whoever logs an exception, or one
+that was raised from it, would write them down.
+"""
+
+import re
+
+from sqlalchemy import event
+from sqlalchemy import exc as sa
+from sqlalchemy.engine import Engine, ExceptionContext
+
+from wellhead.errors.recognition import sqlstate_of
+
+_QUOTED = re.compile(r'"[\s\S]*"')
+_ARGUMENT = re.compile(r"(invalid input for query argument \$\d+)[\s\S]*")
+
+
+def keep_discreet(engine: Engine, *, show_statements: bool, show_values: bool) -> None:
+    """Leave statements and values out of the exceptions of an engine's connections.
+
+    SQLSTATE, constraint, table and column stay where the driver's exception has them.
+
+    Args:
+        engine: Whose exceptions.
+        show_statements: Keep the statement, in the text and as ``statement``.
+        show_values: Keep what the server says in detail, where it repeats values.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def tidy(context: ExceptionContext) -> BaseException | None:
+        error = context.sqlalchemy_exception
+        if error is None:
+            return _unsendable(context.original_exception)
+        if not show_statements:
+            error.statement = None
+        if not show_values and isinstance(error, sa.DBAPIError):
+            _leave_out_values(error)
+        return None
+
+
+def _unsendable(error: BaseException) -> BaseException | None:
+    # psycopg raises it as it is for text that is no UTF-8; asyncpg makes a DataError of it.
+    return sa.DataError(None, None, error) if isinstance(error, UnicodeEncodeError) else None
+
+
+def _leave_out_values(error: sa.DBAPIError) -> None:
+    sqlstate = sqlstate_of(error) or ""
+    repeats_input = sqlstate.startswith("22") or sqlstate == "42601"
+    # asyncpg's own exception is the cause of the one that SQLAlchemy's dialect made of it.
+    driver = error.orig.__cause__ if error.orig is not None else None
+    for part in (error, error.orig, driver):
+        if part is not None and part.args:
+            text = _discreet(str(part.args[0]), repeats_input=repeats_input)
+            part.args = (text, *part.args[1:])
+    if driver is not None:
+        # It adds this to its text; the dialect's exception keeps it as `orig.detail`.
+        vars(driver).pop("detail", None)
+        if repeats_input:
+            driver.__cause__ = None
+
+
+def _discreet(text: str, *, repeats_input: bool) -> str:
+    if repeats_input:
+        text = _ARGUMENT.sub(r"\1", _QUOTED.sub('"***"', text))
+    # The lines below are psycopg's excerpt of the statement, DETAIL, HINT and CONTEXT.
+    return text.partition("\n")[0]

@@ -1,0 +1,101 @@
+"""The faults there are, and what each means to a client and to whoever would try again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What went wrong, as one word for logs, metrics and problem types."""
+
+    UNIQUE = "unique"
+    FOREIGN_KEY = "foreign_key"
+    EXCLUSION = "exclusion"
+    CHECK = "check"
+    NOT_NULL = "not_null"
+    INVALID_DATA = "invalid_data"
+    SERIALIZATION = "serialization"
+    DEADLOCK = "deadlock"
+    LOCK_TIMEOUT = "lock_timeout"
+    STATEMENT_TIMEOUT = "statement_timeout"
+    STALE_PLAN = "stale_plan"
+    READ_ONLY_SERVER = "read_only_server"
+    DISK_FULL = "disk_full"
+    OUT_OF_RESOURCES = "out_of_resources"
+    SATURATED = "saturated"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    CONNECTION_LOST = "connection_lost"
+    UNREACHABLE = "unreachable"
+    STARTING = "starting"
+    AUTHENTICATION = "authentication"
+    DATABASE_NOT_FOUND = "database_not_found"
+    TLS = "tls"
+    REFUSED = "refused"
+    NOT_OPEN = "not_open"
+    PROGRAMMING = "programming"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a fault is to a client.
+
+    Attributes:
+        http_status: The status that a web application answers.
+        title: A sentence for the client; never holds SQL, names or addresses.
+        retry_after: Seconds after which trying again makes sense, or None.
+    """
+
+    http_status: int
+    title: str
+    retry_after: int | None = None
+
+
+_UNAVAILABLE = "The database is not available at the moment."
+_OUR_MISTAKE = "The server made a mistake with its database."
+
+MEANINGS: Mapping[Fault, Meaning] = {
+    Fault.UNIQUE: Meaning(409, "Something with the same value exists already."),
+    Fault.FOREIGN_KEY: Meaning(409, "Something that this refers to, or that needs it, conflicts."),
+    Fault.EXCLUSION: Meaning(409, "It conflicts with something that exists already."),
+    Fault.CHECK: Meaning(422, "A value breaks a rule of the data."),
+    Fault.NOT_NULL: Meaning(422, "A value that is needed is missing."),
+    Fault.INVALID_DATA: Meaning(422, "A value cannot be stored."),
+    Fault.SERIALIZATION: Meaning(503, "Another request changed the same data; try again.", 1),
+    Fault.DEADLOCK: Meaning(503, "Another request changed the same data; try again.", 1),
+    Fault.LOCK_TIMEOUT: Meaning(503, "The data is in use by another request; try again.", 1),
+    Fault.STATEMENT_TIMEOUT: Meaning(504, "The database took too long to answer."),
+    Fault.STALE_PLAN: Meaning(503, "The data's layout changed just now; try again.", 1),
+    Fault.READ_ONLY_SERVER: Meaning(503, "The database accepts no changes at the moment.", 5),
+    Fault.DISK_FULL: Meaning(503, "The database has no space left.", 30),
+    Fault.OUT_OF_RESOURCES: Meaning(503, "The database is short of resources.", 5),
+    Fault.SATURATED: Meaning(503, "Too many requests are waiting for the database.", 1),
+    Fault.TOO_MANY_CONNECTIONS: Meaning(503, "The database has no free connection.", 2),
+    Fault.CONNECTION_LOST: Meaning(503, "The connection to the database was lost.", 1),
+    Fault.UNREACHABLE: Meaning(503, _UNAVAILABLE, 2),
+    Fault.STARTING: Meaning(503, "The database is starting.", 1),
+    Fault.AUTHENTICATION: Meaning(503, _UNAVAILABLE, 30),
+    Fault.DATABASE_NOT_FOUND: Meaning(503, _UNAVAILABLE, 30),
+    Fault.TLS: Meaning(503, _UNAVAILABLE, 30),
+    Fault.REFUSED: Meaning(503, _UNAVAILABLE, 30),
+    Fault.NOT_OPEN: Meaning(503, "The server is starting or shutting down.", 1),
+    Fault.PROGRAMMING: Meaning(500, _OUR_MISTAKE),
+    Fault.UNKNOWN: Meaning(500, _OUR_MISTAKE),
+}
+
+TRANSIENT = frozenset(
+    {
+        Fault.SERIALIZATION,
+        Fault.DEADLOCK,
+        Fault.LOCK_TIMEOUT,
+        Fault.STALE_PLAN,
+        Fault.READ_ONLY_SERVER,
+        Fault.OUT_OF_RESOURCES,
+        Fault.SATURATED,
+        Fault.TOO_MANY_CONNECTIONS,
+        Fault.CONNECTION_LOST,
+        Fault.UNREACHABLE,
+        Fault.STARTING,
+    }
+)
+"""The faults after which the same work can succeed later without anybody's help."""
