@@ -1,6 +1,8 @@
 """The documentation tells the truth: programs run, links lead somewhere, tables hold."""
 
+import hashlib
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,6 +22,9 @@ from wellhead.settings import PROFILES, accepted_values
 PAGES = all_pages()
 README = next(page for page in PAGES if page.name == "README.md")
 
+TODO_TUTORIAL = "docs/tutorial/todo-api.md"
+CLONED = ("Makefile", "README.md", "pyproject.toml", "requirements", "src", "todo")
+
 
 def by_name(page: Page) -> str:
     return page.name
@@ -31,6 +36,14 @@ def environment(database_url: str) -> Mapping[str, str]:
     return {"DATABASE_URL": database_url}
 
 
+@pytest.fixture
+def desk(public_directory: Path, request: pytest.FixtureRequest) -> Path:
+    """Where a reader works; a PostgreSQL that they start can keep its data there."""
+    path = public_directory / hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
+    path.mkdir()
+    return path
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if programs.source_of(page)], ids=by_name)
 def test_the_program_of_a_page_runs(
     page: Page, tmp_path: Path, environment: Mapping[str, str]
@@ -40,13 +53,28 @@ def test_the_program_of_a_page_runs(
 
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if any(block.language == "console" for block in page.blocks)],
+    [page for page in PAGES if page.has_commands and page.name != TODO_TUTORIAL],
     ids=by_name,
 )
 def test_the_commands_of_a_page_give_what_it_says(
-    page: Page, tmp_path: Path, environment: Mapping[str, str]
+    page: Page, desk: Path, environment: Mapping[str, str]
 ) -> None:
-    with Terminal(tmp_path, environment) as terminal:
+    play(page, desk, environment)
+
+
+def test_a_fresh_clone_does_what_the_todo_tutorial_says(desk: Path) -> None:
+    for name in CLONED:
+        (desk / name).symlink_to(ROOT / name)
+    # An environment in which everything is installed, so that `make run` installs nothing.
+    (desk / "venv").mkdir()
+    (desk / "venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (desk / "venv" / ".runtime").touch()
+
+    play(next(page for page in PAGES if page.name == TODO_TUTORIAL), desk, {"VENV": "venv"})
+
+
+def play(page: Page, directory: Path, environment: Mapping[str, str]) -> None:
+    with Terminal(directory, environment) as terminal:
         for block in page.blocks:
             terminal.play(block)
 

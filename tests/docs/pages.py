@@ -58,6 +58,11 @@ class Page:
         return [_block(token) for token in self._tokens if token.type == "fence"]
 
     @property
+    def has_commands(self) -> bool:
+        """Whether the page shows commands with what they answer."""
+        return any(block.language == "console" for block in self.blocks)
+
+    @property
     def headings(self) -> list[str]:
         """The text of each heading, without its marks."""
         return [

@@ -15,6 +15,6 @@ async def use(page: dict[str, Any]) -> None:
             written = await client.post("/notes", json={"text": "Buy bread"})
             assert written.status_code == 201, written.text
             assert (await client.get("/notes")).json() == [written.json()]
-            again = await client.post("/notes", json=written.json())
-            assert again.status_code == 409, again.text
-            assert again.json()["type"] == "urn:wellhead:unique"
+            refused = await client.post("/notes", json={})
+            assert refused.status_code == 422
+            assert [fault["field"] for fault in refused.json()["errors"]] == ["body.text"]
