@@ -7,6 +7,7 @@ SQLAlchemy's own ``pre_ping`` sends three at every checkout under asyncpg.
 """
 
 import asyncio
+import logging
 import os
 import socket
 import time
@@ -27,6 +28,9 @@ from sqlalchemy.pool import (
 from sqlalchemy.util.concurrency import await_
 
 _IDLE_SINCE = "wellhead_idle_since"
+
+# SQLAlchemy keeps its pools' loggers at WARNING; ours do not lie below them.
+logging.getLogger(__name__).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
