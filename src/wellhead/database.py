@@ -96,6 +96,7 @@ class Database:
             if live is None:
                 return
             try:
+                await live.health.close()
                 await asyncio.wait_for(live.unused.wait(), grace)
             except TimeoutError:
                 logger.warning(

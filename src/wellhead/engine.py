@@ -130,24 +130,30 @@ def connector(
 def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Awaitable[None]]:
     """A function that opens a connection past the pool, runs ``SELECT 1`` and closes it.
 
-    It raises a :class:`wellhead.ConnectError` when there is no answer in the connect timeout.
+    It raises a :class:`wellhead.ConnectError` when all that takes longer than the connect timeout.
     """
     limit = settings.effective_connect_timeout
     connect = connector(settings)
 
     async def ask() -> None:
+        deadline = asyncio.get_running_loop().time() + limit
         arguments, keywords = engine.dialect.create_connect_args(engine.url)
         keywords = {**keywords, **_connect_args(settings)}
         for name in _SQLALCHEMY_ONLY:
             keywords.pop(name, None)
         connection = await connect(*arguments, **keywords)
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout_at(deadline):
                 await connection.execute("SELECT 1")
+                await connection.close()
         except Exception as error:
             raise connect_error(error, target=_target(settings.url), timeout=limit) from error
         finally:
-            await connection.close()
+            # On a silent network asyncpg would wait for ever for the server to hang up.
+            if isinstance(connection, asyncpg.Connection):
+                connection.terminate()
+            else:
+                await connection.close()
 
     return ask
 
