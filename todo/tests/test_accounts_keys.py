@@ -10,6 +10,7 @@ from staged import KEY
 
 from todo.accounts.keys import FILE_NAME, signing_key
 from todo.settings import Settings
+from wellhead import SettingsError
 
 
 def test_a_given_key_is_used_and_nothing_is_written(tmp_path: Path) -> None:
@@ -52,3 +53,10 @@ def test_making_a_key_is_said_in_the_log_without_the_key(
 
     assert "JWT_SECRET_KEY is not set" in caplog.text
     assert key not in caplog.text
+
+
+def test_a_file_that_was_cut_off_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text("", encoding="utf-8")
+
+    with pytest.raises(SettingsError, match="holds 0 characters, which is no secret"):
+        signing_key(Settings(data_dir=tmp_path))

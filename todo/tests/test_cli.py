@@ -201,16 +201,28 @@ class TestServe:
         assert answer.returncode == 1
         assert answer.stderr.startswith("todo: DATABASE_URL is missing, and APP_ENV is production.")
 
-    @pytest.mark.parametrize("workers", ["1", "2"])
-    def test_a_database_that_refuses_ends_it_with_a_reason(
-        self, migrated_url: str, workers: str
-    ) -> None:
+    def test_a_database_that_refuses_is_told_without_a_traceback(self, migrated_url: str) -> None:
         url = migrated_url.replace("wellhead:", "stranger:")
 
-        answer = run("serve", "--port", "0", "--workers", workers, DATABASE_URL=url)
+        answer = run("serve", "--port", "0", DATABASE_URL=url)
 
         assert answer.returncode == 1
-        assert "AuthenticationError" in answer.stderr
+        assert "todo: Could not connect to 127.0.0.1" in answer.stderr
+        assert "Traceback" not in answer.stderr
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_an_application_that_does_not_start_ends_it(
+        self, migrated_url: str, workers: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "jwt-secret-key").touch()
+        changes = {"DATA_DIR": str(tmp_path), "JWT_SECRET_KEY": "", "DATABASE_URL": migrated_url}
+
+        answer = run("serve", "--port", "0", "--workers", workers, **changes)
+
+        assert answer.returncode == 1
+        assert "The application cannot be made: " in answer.stderr
+        assert "which is no secret" in answer.stderr
+        assert "Traceback" not in answer.stderr
 
     def test_a_forwarded_address_is_believed_only_when_the_proxy_is_named(
         self, migrated_url: str

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 from staged import KEY
 
-from todo.main import create_app
+from todo.errors import TodoError
+from todo.main import STATUSES, create_app
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings, SettingsError, URLError
 
@@ -54,6 +55,12 @@ def test_development_keeps_its_secret_beside_the_data(tmp_path: Path) -> None:
     create_app(Settings(data_dir=tmp_path / "data"), database)
 
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["jwt-secret-key"]
+
+
+def test_every_error_of_the_services_has_a_status() -> None:
+    leaves = [kind for kind in TodoError.__subclasses__() if not kind.__subclasses__()]
+
+    assert set(STATUSES) == set(leaves)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,10 @@ async def test_the_documentation_s_policy_lets_its_own_scripts_run_and_no_others
         assert f"'sha256-{digest}'" in scripts
 
 
+async def test_redoc_finds_its_logo(client: AsyncClient) -> None:
+    assert (await client.get("/redoc/logo-mini.svg")).headers["content-type"] == "image/svg+xml"
+
+
 async def test_swagger_ui_starts_from_an_inline_script(client: AsyncClient) -> None:
     assert len(INLINE_SCRIPT.findall((await client.get("/docs")).text)) == 1
 

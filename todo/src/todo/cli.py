@@ -15,7 +15,7 @@ from todo.demo import EMAIL, PASSWORD
 from todo.demo import seed_demo as make_demo
 from todo.durations import parse_duration
 from todo.main import passwords_of
-from todo.server import AddressError, Serving, banner, listen, provided_database
+from todo.server import AddressError, Serving, banner, listen, provided_database, wait_for_database
 from todo.server import serve as serve_until_stopped
 from todo.settings import Settings, load_settings
 from todo.web.logs import configure_logging
@@ -78,6 +78,8 @@ def serve(
         with listen(serving.host, serving.port) as listener, provided_database(settings) as data:
             if migrate:
                 upgrade(MIGRATIONS)
+            else:
+                asyncio.run(wait_for_database())
             typer.echo(banner(settings, serving, listener, data))
             sys.stdout.flush()
             is_asked_for = serve_until_stopped(serving, listener)

@@ -1,6 +1,6 @@
 """The composition root: settings and a database become an application."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -12,7 +12,17 @@ from todo.accounts.passwords import Passwords
 from todo.accounts.routes import router as accounts_router
 from todo.accounts.service import Accounts
 from todo.accounts.tokens import Tokens
-from todo.errors import NotAuthenticatedError, TodoError
+from todo.errors import (
+    BusyError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotAuthenticatedError,
+    NotFoundError,
+    PreconditionFailedError,
+    TodoError,
+    TooManyAttemptsError,
+)
 from todo.settings import Settings, load_settings
 from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
@@ -26,6 +36,18 @@ from wellhead import Database
 from wellhead.fastapi import install, lifespan, problem_response
 
 ROUTERS: Sequence[APIRouter] = (accounts_router, tasks_router, tags_router)
+
+STATUSES: Mapping[type[TodoError], int] = {
+    NotAuthenticatedError: 401,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+    PreconditionFailedError: 412,
+    InvalidError: 422,
+    TooManyAttemptsError: 429,
+    BusyError: 503,
+}
+"""What each error of the services means over HTTP."""
 
 DESCRIPTION = """\
 Accounts, tasks and tags. Register, log in, and use your own id in the paths below `/api`.
@@ -128,7 +150,7 @@ async def answer_todo_error(request: Request, error: Exception) -> Response:
         has_token = "authorization" in request.headers
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if has_token else "Bearer"
     return problem_response(
-        error.status, detail=str(error), type=f"urn:todo:{error.code}", headers=headers
+        STATUSES[type(error)], detail=str(error), type=f"urn:todo:{error.code}", headers=headers
     )
 
 

@@ -1,8 +1,10 @@
 """`todo serve`: one address, any number of workers, and a database when there is none."""
 
+import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +22,11 @@ from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 from todo.main import create_app
 from todo.settings import Settings, load_settings
 from todo.web.logs import configure_logging
-from wellhead import DatabaseSettings
+from wellhead import Database, DatabaseSettings
 from wellhead.embedded import EmbeddedPostgres
-from wellhead.errors import ConfigurationError
+from wellhead.errors import ConfigurationError, WellheadError
+
+logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10
 """How long requests in flight may take to finish after Ctrl-C."""
@@ -47,10 +51,20 @@ class Serving:
 
 
 def served_app() -> FastAPI:
-    """The application in a worker process, with its log set up; uvicorn calls this."""
-    settings = load_settings()
-    configure_logging(settings)
-    return create_app(settings)
+    """The application in a worker process, with its log set up; uvicorn calls this.
+
+    Raises:
+        SystemExit: It cannot be made. Its code tells uvicorn not to try again for ever.
+    """
+    try:
+        settings = load_settings()
+        configure_logging(settings)
+        return create_app(settings)
+    except WellheadError as error:
+        logger.error("The application cannot be made: %s", error)  # noqa: TRY400 - it says it all
+    except Exception:
+        logger.exception("The application cannot be made")
+    sys.exit(STARTUP_FAILURE)
 
 
 @contextmanager
@@ -78,6 +92,16 @@ def provided_database(settings: Settings) -> Iterator[str]:
             yield f"{postgres.data_dir} (PostgreSQL {postgres.version}, port {postgres.port})"
         finally:
             del os.environ["DATABASE_URL"]
+
+
+async def wait_for_database() -> None:
+    """Connect once, before anything is served: what is wrong is then told in a sentence.
+
+    Raises:
+        ConnectError: The database cannot be reached, or refuses.
+    """
+    async with Database():
+        pass
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -85,41 +85,91 @@ class Settings(BaseSettings):
     )
 
     app_env: Literal["development", "production"] = "development"
+    """`production` makes nothing up: no secret, no database, no demo account."""
+
     app_name: str = Field(default="Todo API", min_length=1, max_length=100)
+    """The name in the documentation and in the welcome."""
+
     app_version: str = Field(default=__version__, min_length=1, max_length=50)
+    """The version in the documentation and in the welcome."""
+
     debug: bool = False
+    """Log everything (`LOG_LEVEL` is `DEBUG` then); answers stay the same."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
+    """The address that `todo serve` listens on; `0.0.0.0` for every address of the machine."""
+
     port: int = Field(default=8000, ge=0, le=65535)
+    """The port that `todo serve` listens on; 0 takes any free one."""
+
     reload: bool = False
+    """Start anew when the code changes; for work on the application itself."""
+
     data_dir: Path = Path(".wellhead")
+    """Where development keeps what it makes: the embedded database and the secret."""
+
     body_limit: ByteSize = Field(default=ByteSize(1024 * 1024), ge=1024, le=100 * 1024 * 1024)
+    """The largest request body: bytes, or with a unit, such as `2MiB`."""
+
     log_format: Literal["text", "json"] = "text"
+    """Lines for people, or for machines."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    """The least severe lines that are written."""
 
     database_url: SecretStr | None = None
     """Only whether there is one: Wellhead reads it, with all other `DATABASE_*` settings."""
 
     cors_origins: Listed = ["http://localhost:3000", "http://localhost:3001"]
+    """Whose pages may call the API from a browser; `*` for all, without credentials."""
+
     cors_allow_credentials: bool = True
+    """Whether those pages may send cookies and HTTP authentication along."""
+
     cors_allow_methods: Listed = ["*"]
+    """Which methods those pages may use."""
+
     cors_allow_headers: Listed = ["*"]
+    """Which headers those pages may send."""
 
     jwt_secret_key: SecretStr | None = None
+    """What signs tokens: random, at least as long as the digest. Changed, it ends every login."""
+
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+    """How tokens are signed; a token with any other algorithm is refused."""
+
     jwt_access_token_expire_minutes: int = Field(default=15, ge=1, le=24 * 60)
+    """How long an access token is believed, also after its login or account has ended."""
+
     jwt_refresh_token_expire_minutes: int = Field(default=7 * 24 * 60, ge=5, le=365 * 24 * 60)
+    """How long a login lasts without being used; each refresh starts it anew."""
+
     jwt_issuer: str = Field(default="todo-api", min_length=1, max_length=200)
+    """The `iss` of tokens; others are refused."""
+
     jwt_audience: str = Field(default="todo-api", min_length=1, max_length=200)
+    """The `aud` of tokens; others are refused."""
 
     login_attempts_per_account: Rate = "10 per 15 minutes"
+    """Tries at one account's password; the right one starts the count anew."""
+
     login_attempts_per_address: Rate = "100 per 15 minutes"
+    """Tries at any password from one client, right or wrong."""
+
     registrations_per_address: Rate = "60 per hour"
+    """New accounts from one client."""
 
     argon2_time_cost: int = Field(default=3, ge=1, le=10)
+    """Passes of a password hash. Old hashes are renewed at the next login, as for the next two."""
+
     argon2_memory_kib: int = Field(default=64 * 1024, ge=7 * 1024, le=1024 * 1024)
+    """Memory of a password hash in KiB."""
+
     argon2_parallelism: int = Field(default=4, ge=1, le=16)
+    """Threads of a password hash."""
+
     argon2_concurrency: int = Field(default=2, ge=1, le=64)
+    """Password hashes at one time in each worker; 16 times as many may wait for their turn."""
 
     @field_validator("database_url", "jwt_secret_key", mode="before")
     @classmethod

@@ -37,6 +37,8 @@ def install_pages(app: FastAPI) -> None:
     assets = StaticFiles(packages=[(ASSETS_PACKAGE, "static")])
     app.mount(ASSETS_PATH, assets, name="docs-assets")
     app.include_router(_pages(app))
+    # ReDoc looks for its logo below the page's own path.
+    app.mount("/redoc", StaticFiles(packages=[(ASSETS_PACKAGE, "static/redoc")]), name="redoc-logo")
 
 
 def _pages(app: FastAPI) -> APIRouter:
