@@ -1,0 +1,36 @@
+"""405: which methods a path takes."""
+
+import pytest
+from httpx2 import AsyncClient
+
+from todo.models import new_id
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/", "GET"),
+        ("/health", "GET"),
+        ("/docs", "GET"),
+        ("/docs-assets/swagger/swagger-ui.css", "GET, HEAD"),
+        ("/api/auth/login", "POST"),
+        (f"/api/{new_id()}/tasks", "GET, POST"),
+        (f"/api/{new_id()}/tasks/{new_id()}", "GET, PUT, PATCH, DELETE"),
+        (f"/api/{new_id()}/tags/{new_id()}/tasks/{new_id()}", "PUT, DELETE"),
+    ],
+)
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "BREW"])
+async def test_every_method_of_a_path_is_named(
+    client: AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    answer = await client.request(method, path)
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == allowed
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_detail_says_what_to_use(client: AsyncClient) -> None:
+    answer = await client.get("/api/auth/login")
+
+    assert answer.json()["detail"] == "/api/auth/login takes POST."
