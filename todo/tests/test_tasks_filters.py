@@ -70,6 +70,7 @@ async def test_a_due_range_begins_with_its_first_moment_and_ends_before_its_last
     assert await api.titles(due_from=second, sort="due_date") == ["day 2", "day 3"]
     assert await api.titles(due_before=third, sort="due_date") == ["day 1", "day 2"]
     assert await api.titles(due_from=second, due_before=third) == ["day 2"]
+    assert await api.titles(due_from=second, due_before=second) == []
 
 
 async def test_all_filters_must_hold_at_once(api: TaskAPI) -> None:

@@ -86,6 +86,7 @@ async def walk(
                 limit=limit,
             )
         assert len(tasks) == limit or after is None
+        assert not {task.id for task in tasks} & {task.id for task in seen}
         seen.extend(tasks)
         if after is None:
             return seen
