@@ -3,11 +3,14 @@
 import traceback
 from collections.abc import AsyncIterator, Callable
 
+import asyncpg
+import psycopg
 import pytest
 from sqlalchemy import exc as sa
 from sqlalchemy import text
 
-from wellhead import Database, DatabaseSettings
+from wellhead import Database, DatabaseSettings, WellheadError
+from wellhead.errors import words_of
 
 Locate = Callable[..., str]
 
@@ -97,3 +100,28 @@ async def test_a_mistake_before_the_statement_is_sent_tells_no_statement(
 
     assert "SELECT" not in str(caught.value)
     assert "missing" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (psycopg.errors.UniqueViolation("taken\nDETAIL:  Key (name)=(s3cret)"), "taken"),
+        (
+            psycopg.errors.InvalidTextRepresentation('not a number: "s3cret\n"\nLINE 1: SELECT'),
+            'not a number: "***"',
+        ),
+        (
+            asyncpg.DataError("invalid input for query argument $1: 's3cret' (expected int)"),
+            "invalid input for query argument $1",
+        ),
+    ],
+    ids=["a constraint", "a number", "an argument"],
+)
+def test_the_words_of_any_engines_exception_can_be_told(error: Exception, words: str) -> None:
+    assert words_of(sa.DBAPIError("SELECT 1", {"name": "s3cret"}, error)) == words
+
+
+def test_the_words_of_wellheads_own_exceptions_are_told_without_the_hint() -> None:
+    assert words_of(WellheadError("It broke.", hint="Mend it.")) == "It broke."
+    assert words_of(sa.TimeoutError("No connection was free.")) == "No connection was free."
+    assert words_of(ValueError("s3cret")) == ""

@@ -2,7 +2,7 @@
 
 from wellhead.errors.classification import Classification, classify
 from wellhead.errors.connecting import connect_error
-from wellhead.errors.discretion import keep_discreet
+from wellhead.errors.discretion import keep_discreet, words_of
 from wellhead.errors.faults import Fault
 from wellhead.errors.recognition import fault_of
 from wellhead.errors.tree import (
@@ -45,4 +45,5 @@ __all__ = [
     "connect_error",
     "fault_of",
     "keep_discreet",
+    "words_of",
 ]

@@ -12,6 +12,7 @@ from sqlalchemy import exc as sa
 from sqlalchemy.engine import Engine, ExceptionContext
 
 from wellhead.errors.recognition import sqlstate_of
+from wellhead.errors.tree import WellheadError
 
 _QUOTED = re.compile(r'"[\s\S]*"')
 _ARGUMENT = re.compile(r"(invalid input for query argument \$\d+)[\s\S]*")
@@ -40,14 +41,25 @@ def keep_discreet(engine: Engine, *, show_statements: bool, show_values: bool) -
         return None
 
 
+def words_of(error: BaseException) -> str:
+    """What an exception says, in one line without statement and values, whichever engine's it is.
+
+    Nothing for an exception that is neither Wellhead's nor SQLAlchemy's.
+    """
+    if isinstance(error, sa.DBAPIError):
+        return _discreet(str(error.orig), repeats_input=_repeats_input(error))
+    if isinstance(error, WellheadError | sa.SQLAlchemyError) and error.args:
+        return _discreet(str(error.args[0]), repeats_input=False)
+    return ""
+
+
 def _unsendable(error: BaseException) -> BaseException | None:
     # psycopg raises it as it is for text that is no UTF-8; asyncpg makes a DataError of it.
     return sa.DataError(None, None, error) if isinstance(error, UnicodeEncodeError) else None
 
 
 def _leave_out_values(error: sa.DBAPIError) -> None:
-    sqlstate = sqlstate_of(error) or ""
-    repeats_input = sqlstate.startswith("22") or sqlstate == "42601"
+    repeats_input = _repeats_input(error)
     # asyncpg's own exception is the cause of the one that SQLAlchemy's dialect made of it.
     driver = error.orig.__cause__ if error.orig is not None else None
     for part in (error, error.orig, driver):
@@ -59,6 +71,11 @@ def _leave_out_values(error: sa.DBAPIError) -> None:
         vars(driver).pop("detail", None)
         if repeats_input:
             driver.__cause__ = None
+
+
+def _repeats_input(error: sa.DBAPIError) -> bool:
+    sqlstate = sqlstate_of(error) or ""
+    return sqlstate.startswith("22") or sqlstate == "42601"
 
 
 def _discreet(text: str, *, repeats_input: bool) -> str:

@@ -2,18 +2,29 @@
 
 import logging
 import traceback
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.requests import HTTPConnection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from wellhead.database import Database
-from wellhead.errors import WellheadError, classify
-from wellhead.fastapi.problems import ValidationFault, problem_response
+from wellhead.errors import Classification, WellheadError, classify, words_of
+from wellhead.fastapi.problems import ValidationFault, phrase_of, problem_response
 from wellhead.fastapi.routers import router
+from wellhead.fastapi.sockets import fit
+from wellhead.fastapi.targets import allowed_methods
 
 logger = logging.getLogger("wellhead.fastapi")
+
+MOST_FAULTS = 100
+"""So many values of one request are named at the most; a large body may hold more bad ones."""
+
+_MOST_NAMES = 5
 
 
 def install(app: FastAPI, database: Database) -> None:
@@ -31,75 +42,100 @@ def install(app: FastAPI, database: Database) -> None:
     app.include_router(router)
 
 
-async def answer_http_exception(request: Request, error: Exception) -> Response:
-    """Answer what a route or the router itself refused."""
-    del request
+async def answer_http_exception(connection: HTTPConnection, error: Exception) -> Response:
+    """Answer what a route or the router itself refused.
+
+    A detail that is not text, which a problem has no place for, becomes its member ``details``.
+    """
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-    return problem_response(
-        error.status_code,
-        detail=error.detail,
-        headers=error.headers,
+    status, headers = error.status_code, dict(error.headers or {})
+    if status < 400:  # noqa: PLR2004 - no error: a redirection, or a status without a body
+        return fit(connection, Response(status_code=status, headers=headers))
+    if "Allow" in headers and (allowed := allowed_methods(connection)):
+        headers["Allow"] = ", ".join(allowed)
+    return fit(
+        connection,
+        problem_response(status, headers=headers, **_members_of(error.detail, status=status)),
     )
 
 
-async def answer_validation_error(request: Request, error: Exception) -> Response:
+def _members_of(detail: object, *, status: int) -> Mapping[str, Any]:
+    if not isinstance(detail, str):
+        return {} if detail is None else {"details": detail}
+    return {} if detail in {"", phrase_of(status)} else {"detail": detail}
+
+
+async def answer_validation_error(connection: HTTPConnection, error: Exception) -> Response:
     """Answer 422 and name each field; the values themselves are not repeated."""
-    del request
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
-    faults = [
-        ValidationFault(
-            field=".".join(str(part) for part in item["loc"]),
-            message=item["msg"],
-            code=item["type"],
-        )
-        for item in error.errors()
-    ]
-    named = ", ".join(dict.fromkeys(fault.field for fault in faults))
-    return problem_response(
-        422, title="The request is not valid.", detail=f"Look at: {named}.", errors=faults
+    faults = [_fault_of(item) for item in error.errors()[:MOST_FAULTS]]
+    names = list(dict.fromkeys(fault.field for fault in faults))
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return fit(
+        connection,
+        problem_response(
+            422,
+            title="The request is not valid.",
+            detail=f"Look at: {', '.join(names[:_MOST_NAMES])}{more}.",
+            errors=faults,
+        ),
     )
 
 
-async def answer_database_error(request: Request, error: Exception) -> Response:
+def _fault_of(item: Mapping[str, Any]) -> ValidationFault:
+    place, message = item["loc"], item["msg"]
+    if item["type"] == "json_invalid":
+        # What follows is not the name of a field but where in the text the parser gave up.
+        place, message = place[:1], f"{message} at character {place[-1]}"
+    return ValidationFault(
+        field=".".join(str(part) for part in place), message=message, code=item["type"]
+    )
+
+
+async def answer_database_error(connection: HTTPConnection, error: Exception) -> Response:
     """Answer a failure of the database by what it means; see :func:`wellhead.classify`."""
     meaning = classify(error)
-    _log(request, error, level=logging.WARNING if meaning.is_expected else logging.ERROR)
+    _log(connection, error, meaning)
     after = meaning.retry_after
-    return problem_response(
-        meaning.http_status,
-        title=meaning.title,
-        type=f"urn:wellhead:{meaning.fault}",
-        headers={"Retry-After": str(after)} if after is not None else None,
+    return fit(
+        connection,
+        problem_response(
+            meaning.http_status,
+            title=meaning.title,
+            type=f"urn:wellhead:{meaning.fault}",
+            headers={"Retry-After": str(after)} if after is not None else None,
+        ),
     )
 
 
-async def answer_unexpected_error(request: Request, error: Exception) -> Response:
+async def answer_unexpected_error(connection: HTTPConnection, error: Exception) -> Response:
     """Answer 500 and say nothing of the cause; the server logs it with its traceback."""
-    del request, error
-    return problem_response(500, detail="The error was logged.")
+    del error
+    return fit(connection, problem_response(500, detail="The error was logged."))
 
 
-def _log(request: Request, error: Exception, *, level: int) -> None:
-    meaning = classify(error)
-    # SQLAlchemy's own text holds the statement, and the server's may hold values; the frames
-    # say where it happened, and the code says what.
-    own_text = f": {error.args[0]}" if isinstance(error, WellheadError) else ""
-    frames = "".join(traceback.format_tb(error.__traceback__)) if level == logging.ERROR else ""
+def _log(connection: HTTPConnection, error: Exception, meaning: Classification) -> None:
+    level = logging.WARNING if meaning.is_expected else logging.ERROR
+    # Of a mistake the frames tell the place. A formatted exception would tell the statement, too,
+    # where the engine is not Wellhead's.
+    frames = "" if meaning.is_expected else "".join(traceback.format_tb(error.__traceback__))
+    # The path comes from outside, and could hold what a terminal takes for commands.
+    path = quote(connection.scope["path"])
     logger.log(
         level,
-        "%s %s failed: %s (%s, SQLSTATE %s)%s%s",
-        request.method,
-        request.url.path,
+        "%s %s failed: %s (%s, SQLSTATE %s): %s%s",
+        connection.scope.get("method", "WebSocket"),
+        path,
         meaning.fault,
         type(error).__name__,
         meaning.sqlstate or "none",
-        own_text,
+        words_of(error),
         f"\n{frames}" if frames else "",
         extra={
             "event": "database_error",
             "fault": str(meaning.fault),
             "sqlstate": meaning.sqlstate,
             "status": meaning.http_status,
-            "path": request.url.path,
+            "path": path,
         },
     )
