@@ -1,5 +1,6 @@
 """Problem details, the body of every error: https://www.rfc-editor.org/rfc/rfc9457."""
 
+import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -28,6 +29,17 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.")
     detail: str | None = Field(None, description="What happened this time.")
     errors: list[ValidationFault] | None = Field(None, description="What is wrong, by field.")
+
+
+class ProblemResponse(JSONResponse):
+    """A problem on its way to the client."""
+
+    media_type = PROBLEM_JSON
+
+    def render(self, content: Any) -> bytes:
+        """Write JSON; half a surrogate pair, which UTF-8 cannot hold, becomes a question mark."""
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
 
 
 def problem_response(
@@ -59,11 +71,10 @@ def problem_response(
         errors=list(errors) if errors is not None else None,
         **extensions,
     )
-    return JSONResponse(
+    return ProblemResponse(
         problem.model_dump(mode="json", exclude_none=True),
         status_code=status,
         headers=dict(headers) if headers is not None else None,
-        media_type=PROBLEM_JSON,
     )
 
 
