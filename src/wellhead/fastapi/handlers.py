@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -49,9 +50,10 @@ async def answer_http_exception(connection: HTTPConnection, error: Exception) ->
     """
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     status, headers = error.status_code, dict(error.headers or {})
-    if status < 400:  # noqa: PLR2004 - no error: a redirection, or a status without a body
+    if status < HTTPStatus.BAD_REQUEST:
+        # No error: a redirection, or a status without a body.
         return fit(connection, Response(status_code=status, headers=headers))
-    if "Allow" in headers and (allowed := allowed_methods(connection)):
+    if status == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := allowed_methods(connection)):
         headers["Allow"] = ", ".join(allowed)
     return fit(
         connection,

@@ -1,22 +1,34 @@
 """Which methods the target of a request knows."""
 
 from fastapi.requests import HTTPConnection
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_OF_FILES = ("GET", "HEAD")
 
 
 def allowed_methods(connection: HTTPConnection) -> list[str]:
     """Every method that some route takes at this path; none where the routes cannot tell.
 
     Starlette names only those of the first route that has the path, and FastAPI makes a route of
-    its own for each method.
+    its own for each method. RFC 9110, section 15.5.6, wants them all in the answer 405.
     """
     scope, routes = connection.scope, connection.app.router.routes
+    # A mount moves the root of the path that it hands on, and remembers the application's own.
+    root = scope.get("app_root_path", scope.get("root_path", ""))
     found = [
         method
         for method in _METHODS
-        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+        if any(_takes(route, {**scope, "root_path": root, "method": method}) for route in routes)
     ]
-    # A mounted application takes every method, and refuses some of them itself.
     return [] if scope["method"] in found else found
+
+
+def _takes(route: BaseRoute, scope: Scope) -> bool:
+    if route.matches(scope)[0] is not Match.FULL:
+        return False
+    # A mounted application takes every method here, and refuses some of them itself.
+    is_file = isinstance(route, Mount) and isinstance(route.app, StaticFiles)
+    return scope["method"] in _OF_FILES if is_file else not isinstance(route, Mount)

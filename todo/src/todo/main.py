@@ -30,7 +30,6 @@ from todo.web.body_limit import BodyLimit
 from todo.web.boundary import ErrorBoundary
 from todo.web.cors import EXPOSED, CrossOrigin
 from todo.web.headers import SecurityHeaders
-from todo.web.methods import install_methods
 from todo.web.pages import install_pages
 from todo.web.request_id import RequestId
 from wellhead import Database
@@ -82,7 +81,6 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     install(app, database)
     app.add_exception_handler(TodoError, answer_todo_error)
-    install_methods(app)
     for router in ROUTERS:
         app.include_router(router)
     install_pages(app)
