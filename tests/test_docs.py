@@ -1,23 +1,20 @@
-"""The documentation tells the truth: programs run, links lead somewhere, tables hold."""
+"""The documentation tells the truth: its programs run, its links lead somewhere.
+
+``tests/docs`` compares the reference with the code.
+"""
 
 import hashlib
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import asyncpg
 import pytest
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import wellhead
 from tests.docs import programs
 from tests.docs.pages import DOCS, ROOT, Page, all_pages, page
 from tests.docs.transcript import Terminal
-from wellhead import Classification, DatabaseSettings, Fault, classify
-from wellhead.settings import PROFILES, accepted_values
 
 PAGES = all_pages()
 README = next(page for page in PAGES if page.name == "README.md")
@@ -33,7 +30,8 @@ def by_name(page: Page) -> str:
 @pytest.fixture
 def environment(database_url: str) -> Mapping[str, str]:
     """What a reader has set: a database of their own."""
-    return {"DATABASE_URL": database_url}
+    # Readers have their own plugins of pytest, if any.
+    return {"DATABASE_URL": database_url, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 @pytest.fixture
@@ -116,7 +114,7 @@ def test_every_make_command_of_the_pages_exists() -> None:
         for page in PAGES
         for block in page.blocks
         if block.language in {"sh", "console"}
-        for name in re.findall(r"\bmake ([a-z-]+)", block.text)
+        for name in re.findall(r"^(?:\$ )?(?:[A-Z]+=\S+ )?make ([a-z-]+)", block.text, re.MULTILINE)
     }
 
     assert {"run", "test"} <= shown <= targets
@@ -129,123 +127,30 @@ def test_the_newest_entry_of_the_changelog_is_this_version() -> None:
     assert newest.startswith(f"[{wellhead.__version__}]")
 
 
-def test_the_reference_has_every_setting_with_its_default_and_its_range() -> None:
-    said = {
-        row["Variable"]: (row["Default"], row["Takes"])
-        for row in page("reference/settings.md").rows()
-        if "Variable" in row
+def test_every_test_and_every_file_that_a_page_names_exists() -> None:
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"`((?:src|tests|todo)/[\w/.]+\.py(?:::\w+)?)`", page.text)
     }
 
-    assert said == {
-        f"DATABASE_{name.upper()}": (default_of(field), accepted_values(field))
-        for name, field in DatabaseSettings.model_fields.items()
-    }
+    assert len(named) > 30
+    assert {name for name in named if not exists(name)} == set()
 
 
-def default_of(field: FieldInfo) -> str:
-    if field.default is PydanticUndefined:
-        return "required"
-    if isinstance(field.default, bool) or field.default is None:
-        return str(field.default).lower()
-    return f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+def exists(name: str) -> bool:
+    path, _, test = name.partition("::")
+    file = ROOT / path
+    return file.exists() and (not test or f"def {test}(" in file.read_text())
 
 
-def test_the_reference_has_every_profile_with_what_it_sets() -> None:
-    rows = {row["Profile"]: row for row in page("reference/settings.md").rows() if "Profile" in row}
+def test_a_decision_is_short_and_has_every_part() -> None:
+    parts = ["Context", "Decision", "Consequences", "Alternatives", "References"]
+    records = [Page(path) for path in sorted(DOCS.glob("decisions/0*.md"))]
 
-    assert rows.keys() == PROFILES.keys()
-    for name in PROFILES:
-        settings = DatabaseSettings(url="postgresql://u:p@localhost/db", profile=name)
-        for field in ("pool_size", "max_overflow", "pool_recycle"):
-            assert float(rows[name][field]) == getattr(settings, field)
-        assert PROFILES[name].keys() <= rows[name].keys()
-
-
-def test_the_reference_has_every_exception_and_which_of_them_opening_tries_again() -> None:
-    said = {
-        row["Exception"]: row["Opening tries again"] == "yes"
-        for row in page("reference/errors.md").rows()
-        if "Exception" in row
-    }
-    tree = {kind.__name__: getattr(kind, "can_retry", False) for kind in exceptions()}
-
-    assert said == tree
-
-
-def exceptions() -> Iterator[type[Exception]]:
-    for name in wellhead.__all__:
-        value = getattr(wellhead, name)
-        if isinstance(value, type) and issubclass(value, wellhead.WellheadError):
-            yield value
-
-
-def test_the_tree_of_the_reference_is_that_of_the_code() -> None:
-    tree = next(b.text for b in page("reference/errors.md").blocks if b.language == "text")
-    docstring = wellhead.errors.tree.__doc__ or ""
-
-    assert tree.strip().splitlines() == [
-        line.removeprefix("    ") for line in docstring.split("::\n\n")[1].rstrip().splitlines()
-    ]
-
-
-def faults() -> Mapping[str, Mapping[str, str]]:
-    return {row["Fault"]: row for row in page("reference/errors.md").rows() if "Fault" in row}
-
-
-def test_the_reference_has_every_fault() -> None:
-    assert faults().keys() == {str(fault) for fault in Fault}
-
-
-class ServerError(Exception):
-    """What a driver raises, with the server's code."""
-
-    def __init__(self, sqlstate: str) -> None:
-        super().__init__("staged")
-        self.sqlstate = sqlstate
-
-
-# Faults that no code of the server stands for.
-WITHOUT_CODE: Mapping[Fault, Exception] = {
-    Fault.SATURATED: PoolTimeout(),
-    Fault.UNREACHABLE: OSError(),
-    Fault.TLS: wellhead.TLSError("staged"),
-    Fault.REFUSED: wellhead.ConnectError("staged"),
-    Fault.NOT_OPEN: wellhead.NotOpenError("staged"),
-    Fault.UNKNOWN: ServerError("P0001"),
-}
-
-
-@pytest.mark.parametrize("fault", list(Fault))
-def test_the_reference_says_what_a_fault_means(fault: Fault) -> None:
-    row = faults()[str(fault)]
-    said = row["Status"], row["Retry-After"], row["Transient"]
-
-    assert said == meaning_in_words(classify(error_of(fault, row)))
-
-
-def error_of(fault: Fault, row: Mapping[str, str]) -> Exception:
-    codes = [code for code in row["SQLSTATE"].split(", ") if re.fullmatch("[0-9A-Z]{5}", code)]
-    class_codes = [
-        code.replace("xxx", "999") for code in row["SQLSTATE"].split(", ") if "x" in code
-    ]
-    return WITHOUT_CODE.get(fault) or ServerError((codes + class_codes)[0])
-
-
-def meaning_in_words(meaning: Classification) -> tuple[str, str, str]:
-    after = "" if meaning.retry_after is None else str(meaning.retry_after)
-    return str(meaning.http_status), after, "yes" if meaning.is_transient else "no"
-
-
-def test_the_reference_sorts_every_code_of_the_server_as_the_code_does() -> None:
-    known = {str(code) for code in map(code_of, vars(asyncpg.exceptions).values()) if code}
-    listed = {
-        code: fault for fault, row in faults().items() for code in row["SQLSTATE"].split(", ")
-    }
-
-    said = {code: listed.get(code) or listed.get(f"{code[:2]}xxx", "unknown") for code in known}
-    assert len(known) > 200
-    assert said == {code: str(classify(ServerError(code)).fault) for code in known}
-
-
-def code_of(value: object) -> object:
-    return getattr(value, "sqlstate", None) if isinstance(value, type) else None
+    assert len(records) >= 14
+    for number, record in enumerate(records, start=1):
+        assert len(record.text.splitlines()) <= 50
+        assert record.headings[0].startswith(f"{number:04d}. ")
+        assert record.headings[1:] == parts
+        assert record.text.splitlines()[2].startswith("Status: ")
