@@ -77,6 +77,16 @@ def play(page: Page, directory: Path, environment: Mapping[str, str]) -> None:
             terminal.play(block)
 
 
+def test_a_file_that_a_page_shows_is_used_by_a_command_of_that_page() -> None:
+    unused = {
+        page.name
+        for page in PAGES
+        if any(block.title for block in page.blocks) and not page.has_commands
+    }
+
+    assert unused == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
 def test_every_link_leads_somewhere(page: Page) -> None:
     broken = [link for link in page.links if "://" not in link and not leads_somewhere(page, link)]

@@ -70,6 +70,7 @@ def test_the_example_of_an_env_file_names_settings_and_shows_their_defaults() ->
     examples = {"DATABASE_URL", "DATABASE_PROFILE"}
 
     assert len(shown) > 10
+    assert DatabaseSettings(url=shown["DATABASE_URL"]).direct_url() is not None
     assert shown.keys() <= known.keys()
     assert {
         name for name in shown.keys() - examples if shown[name] not in {"", known[name]}

@@ -134,6 +134,8 @@ class Terminal:
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             raise
+        log = self._log.read_text(encoding="utf-8")
+        assert "Traceback" not in log, log
 
     def _type(self, command: Command) -> None:
         text, expected = self._localised(command.text), self._localised(command.expected)
