@@ -40,9 +40,7 @@ class TaskFilters(BaseModel):
 
     @field_validator("due_before")
     @classmethod
-    def _is_not_before_due_from(
-        cls, value: datetime | None, info: ValidationInfo
-    ) -> datetime | None:
+    def _ends_after_it_begins(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
         start = info.data.get("due_from")
         if value is not None and start is not None and value < start:
             raise PydanticCustomError("due_range", "Must not be earlier than due_from")
