@@ -20,7 +20,7 @@ check: $(VENV)/.dev  ## Check style, types, import directions and the documentat
 	$(BIN)/ruff check .
 	$(BIN)/mypy src tests conftest.py
 	$(BIN)/mypy todo/src todo/tests
-	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/docs
 
 format: $(VENV)/.dev  ## Format the code and mend what can be mended by itself.
 	$(BIN)/ruff format .

@@ -7,7 +7,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
-from wellhead.fastapi import PROBLEM_JSON, ValidationFault, problem_response, problem_responses
+from wellhead import Database, DatabaseSettings
+from wellhead.fastapi import (
+    PROBLEM_JSON,
+    ValidationFault,
+    install,
+    problem_response,
+    problem_responses,
+)
 
 
 def members(response: JSONResponse) -> dict[str, object]:
@@ -76,6 +83,7 @@ def test_a_status_without_a_phrase_is_an_error() -> None:
 
 def test_the_openapi_document_tells_of_problems() -> None:
     app = FastAPI()
+    install(app, Database(DatabaseSettings(url="postgresql://u:p@localhost/db")))
 
     @app.get("/", responses=problem_responses(404, 503))
     async def nothing() -> None: ...
@@ -84,8 +92,8 @@ def test_the_openapi_document_tells_of_problems() -> None:
     responses = document["paths"]["/"]["get"]["responses"]
 
     assert responses["404"]["description"] == "Not Found"
-    assert responses["404"]["content"][PROBLEM_JSON] == {
-        "schema": {"$ref": "#/components/schemas/Problem"}
+    assert responses["404"]["content"] == {
+        PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}
     }
     assert responses["503"]["description"] == "Service Unavailable"
     problem = document["components"]["schemas"]["Problem"]

@@ -15,7 +15,12 @@ from starlette.exceptions import HTTPException
 
 from wellhead.database import Database
 from wellhead.errors import Classification, WellheadError, classify, words_of
-from wellhead.fastapi.problems import ValidationFault, phrase_of, problem_response
+from wellhead.fastapi.problems import (
+    ValidationFault,
+    describe_problems,
+    phrase_of,
+    problem_response,
+)
 from wellhead.fastapi.routers import router
 from wellhead.fastapi.sockets import fit
 from wellhead.fastapi.targets import allowed_methods
@@ -41,6 +46,7 @@ def install(app: FastAPI, database: Database) -> None:
     app.add_exception_handler(WellheadError, answer_database_error)
     app.add_exception_handler(Exception, answer_unexpected_error)
     app.include_router(router)
+    describe_problems(app)
 
 
 async def answer_http_exception(connection: HTTPConnection, error: Exception) -> Response:

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 PROBLEM_JSON = "application/problem+json"
+
+_REFERENCE = "#/components/schemas/{model}"
 
 
 class ValidationFault(BaseModel):
@@ -81,17 +84,37 @@ def problem_response(
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Say in the OpenAPI document that these statuses are answered with a problem.
 
-    For ``responses=`` of a route, a router or the application.
+    For ``responses=`` of a route, a router or the application; :func:`wellhead.fastapi.install`
+    adds the schema of a problem to the document.
     """
-    schema = {"$ref": "#/components/schemas/Problem"}
+    schema = {"$ref": _REFERENCE.format(model=Problem.__name__)}
     return {
         status: {
-            "model": Problem,
             "description": phrase_of(status),
             "content": {PROBLEM_JSON: {"schema": schema}},
         }
         for status in statuses
     }
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Add the schema of a problem to the OpenAPI document of an application.
+
+    FastAPI adds that of a ``model`` by itself, but then says that problems come as
+    ``application/json``, too, which they never do.
+    """
+    describe = app.openapi
+
+    def with_problems() -> dict[str, Any]:
+        document = describe()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        if Problem.__name__ not in schemas:
+            schema = Problem.model_json_schema(ref_template=_REFERENCE)
+            schemas.update(schema.pop("$defs"))
+            schemas[Problem.__name__] = schema
+        return document
+
+    app.openapi = with_problems  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
 
 def phrase_of(status: int) -> str:
