@@ -1,5 +1,6 @@
 """What is tried again, how often, and how long apart."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -13,18 +14,22 @@ from tenacity import (
     wait_random,
 )
 
-from wellhead.errors import ConnectError
+from wellhead.errors import ConnectError, fault_of
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 MAX_DELAY = 30.0
-"""Seconds between two attempts at the most."""
+"""Seconds between two attempts at the most, without the jitter."""
 
 
 async def connect_with_retry(
-    attempt: Callable[[], Awaitable[T]], *, attempts: int, delay: float
+    attempt: Callable[[], Awaitable[T]],
+    *,
+    attempts: int,
+    delay: float,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
     """Try to connect until it succeeds, cannot succeed, or the attempts are used up.
 
@@ -34,7 +39,9 @@ async def connect_with_retry(
     Args:
         attempt: Makes one attempt and raises a :class:`wellhead.ConnectError` when it fails.
         attempts: How many at the most, the first one included.
-        delay: Seconds before the second; doubled each time, up to a second of jitter, 30 at most.
+        delay: Seconds before the second; doubled each time, 30 at most, then up to a second of
+            jitter added.
+        sleep: Waits for so many seconds.
 
     Raises:
         ConnectError: The last attempt's error.
@@ -53,6 +60,7 @@ async def connect_with_retry(
                 "event": "database_waiting",
                 "attempt": state.attempt_number,
                 "attempts": attempts,
+                "fault": str(fault_of(error)) if error else None,
                 "seconds": round(seconds, 3),
             },
         )
@@ -62,6 +70,7 @@ async def connect_with_retry(
         wait=wait_exponential(multiplier=delay, max=MAX_DELAY) + wait_random(0, min(1.0, delay)),
         retry=retry_if_exception(can_retry_connect),
         before_sleep=announce,
+        sleep=sleep,
         reraise=True,
     )
     return await retrying(attempt)

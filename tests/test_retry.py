@@ -1,0 +1,167 @@
+"""What is tried again, how often, and how far apart."""
+
+import asyncio
+import logging
+
+import pytest
+
+import wellhead
+from tests.staging.proxy import TCPProxy
+from wellhead import (
+    AuthenticationError,
+    ConnectError,
+    Database,
+    DatabaseNotFoundError,
+    DatabaseSettings,
+    StartingError,
+    TLSError,
+    TooManyConnectionsError,
+    UnreachableError,
+)
+from wellhead.retry import MAX_DELAY, connect_with_retry
+
+
+class Attempts:
+    """Fails with each of these in turn, then succeeds; remembers how long it was waited."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.made = 0
+        self.waits: list[float] = []
+        self.began = asyncio.Event()
+
+    async def __call__(self) -> str:
+        self.made += 1
+        self.began.set()
+        if self.errors:
+            raise self.errors.pop(0)
+        return "connected"
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+@pytest.mark.parametrize("kind", [UnreachableError, StartingError, TooManyConnectionsError])
+async def test_what_can_succeed_later_is_tried_again(kind: type[ConnectError]) -> None:
+    attempts = Attempts(kind("not now"), kind("not now"))
+
+    assert await connect_with_retry(attempts, attempts=3, delay=0) == "connected"
+    assert attempts.made == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationError("no"),
+        DatabaseNotFoundError("no"),
+        TLSError("no"),
+        ConnectError("no"),
+        wellhead.ConfigurationError("no"),
+        ConnectionRefusedError("not through Wellhead"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_cannot_succeed_later_is_raised_at_once(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempts = Attempts(error)
+
+    with pytest.raises(type(error)) as caught:
+        await connect_with_retry(attempts, attempts=3, delay=0)
+
+    assert caught.value is error
+    assert attempts.made == 1
+    assert caplog.records == []
+
+
+async def test_a_failure_for_good_ends_the_attempts(caplog: pytest.LogCaptureFixture) -> None:
+    attempts = Attempts(StartingError("not now"), AuthenticationError("no"))
+
+    with pytest.raises(AuthenticationError):
+        await connect_with_retry(attempts, attempts=9, delay=0)
+
+    assert attempts.made == 2
+    assert len(caplog.records) == 1
+
+
+async def test_the_last_attempts_error_is_raised() -> None:
+    attempts = Attempts(*(UnreachableError(f"attempt {number}") for number in range(1, 9)))
+
+    with pytest.raises(UnreachableError, match="attempt 3"):
+        await connect_with_retry(attempts, attempts=3, delay=0)
+
+    assert attempts.made == 3
+
+
+async def test_one_attempt_is_never_repeated_nor_announced(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    attempts = Attempts(UnreachableError("down"))
+
+    with pytest.raises(UnreachableError):
+        await connect_with_retry(attempts, attempts=1, delay=60)
+
+    assert attempts.made == 1
+    assert caplog.records == []
+
+
+async def test_each_wait_is_twice_the_one_before_with_jitter_and_an_end() -> None:
+    attempts = Attempts(*(UnreachableError("down") for _ in range(7)))
+
+    await connect_with_retry(attempts, attempts=8, delay=2, sleep=attempts.sleep)
+
+    assert len(attempts.waits) == 7
+    for wait, least in zip(
+        attempts.waits, [2, 4, 8, 16, MAX_DELAY, MAX_DELAY, MAX_DELAY], strict=True
+    ):
+        assert least <= wait <= least + 1
+
+
+async def test_each_wait_is_announced_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    attempts = Attempts(StartingError("The server starts.", hint="Wait."), UnreachableError("down"))
+
+    await connect_with_retry(attempts, attempts=3, delay=0)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "waiting for the database: attempt 1 of 3 failed, next in 0.0 s: The server starts.",
+        "waiting for the database: attempt 2 of 3 failed, next in 0.0 s: down",
+    ]
+    fields = [vars(record) for record in caplog.records]
+    assert {each["levelno"] for each in fields} == {logging.WARNING}
+    assert {each["event"] for each in fields} == {"database_waiting"}
+    assert [(each["attempt"], each["attempts"], each["fault"]) for each in fields] == [
+        (1, 3, "starting"),
+        (2, 3, "unreachable"),
+    ]
+    assert [each["seconds"] for each in fields] == [0, 0]
+
+
+async def test_who_stops_waiting_ends_the_attempts() -> None:
+    attempts = Attempts(*(UnreachableError("down") for _ in range(9)))
+    trying = asyncio.create_task(connect_with_retry(attempts, attempts=9, delay=3600))
+    await attempts.began.wait()
+    trying.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await trying
+    assert attempts.made == 1
+
+
+async def test_a_database_that_comes_up_meanwhile_is_opened(
+    proxied_url: str, proxy: TCPProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    await proxy.refuse()
+    settings = DatabaseSettings(url=proxied_url, connect_retry_count=3, connect_retry_delay=0.1)
+    database = Database(settings)
+    opening = asyncio.create_task(database.open())
+    async with asyncio.timeout(10):
+        while True:
+            if caplog.records:
+                break
+            await asyncio.sleep(0.001)
+    await proxy.accept()
+    await opening
+    await database.close()
+
+    assert "attempt 1 of 3 failed" in caplog.text
+    assert "onnection refused" in caplog.text
