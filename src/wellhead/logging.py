@@ -13,8 +13,15 @@ from pythonjsonlogger.json import JsonFormatter
 
 Format = Literal["text", "json"]
 
+_UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
+_ECHO = "sqlalchemy.engine.Engine"
 _TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-_URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):([^\s@/]*)@")
+_PASSWORDS = (
+    # In a database's URL up to the last @: a password that lacks its percent-encoding has some.
+    re.compile(r"(\bpostgres(?:ql)?(?:\+\w+)?://[^\s:/@\"']*:)[^\s\"']*(?=@)"),
+    re.compile(r"(://[^\s:/@]*:)[^\s@/]*(?=@)"),
+    re.compile(r"(\bpassword=)[^\s&\"']+", re.IGNORECASE),
+)
 
 
 class RedactingTextFormatter(logging.Formatter):
@@ -29,13 +36,17 @@ class RedactingTextFormatter(logging.Formatter):
 
 
 class RedactingJsonFormatter(JsonFormatter):
-    """A JSON object with the record's own fields; the password of a URL in it becomes ``***``."""
+    """A JSON object with the record's own fields; the password of a URL in it becomes ``***``.
+
+    The time is ``timestamp``, in UTC as ISO 8601 has it.
+    """
 
     def __init__(self) -> None:
         super().__init__(
-            "{asctime}{levelname}{name}{message}",
+            "{levelname}{name}{message}",
             style="{",
-            rename_fields={"asctime": "timestamp", "levelname": "level", "name": "logger"},
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp=True,
         )
 
     def format(self, record: logging.LogRecord) -> str:
@@ -44,8 +55,10 @@ class RedactingJsonFormatter(JsonFormatter):
 
 
 def redact(text: str) -> str:
-    """Replace the password in every URL of a text by ``***``."""
-    return _URL_PASSWORD.sub(r"\1:***@", text)
+    """Replace every password in the URLs and connection strings of a text by ``***``."""
+    for password in _PASSWORDS:
+        text = password.sub(r"\1***", text)
+    return text
 
 
 def configure(
@@ -56,7 +69,8 @@ def configure(
 ) -> None:
     """Send every record of the process to one stream.
 
-    Replaces the handlers of the root logger. Call it once, before the server starts.
+    Replaces the handlers of the root logger and of uvicorn's, and keeps SQLAlchemy from adding
+    one for ``DATABASE_ECHO``. Call it before the database is opened.
 
     Args:
         format: ``text`` for people, ``json`` for machines.
@@ -66,7 +80,11 @@ def configure(
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(RedactingJsonFormatter() if format == "json" else RedactingTextFormatter())
     root = logging.getLogger()
-    for old in root.handlers[:]:
-        root.removeHandler(old)
-    root.addHandler(handler)
+    root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in _UVICORN:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    # Without any handler SQLAlchemy would add one, and each statement stand in the log twice.
+    logging.getLogger(_ECHO).handlers[:] = [logging.NullHandler()]
