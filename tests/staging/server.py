@@ -12,7 +12,8 @@ from fastapi import FastAPI
 @asynccontextmanager
 async def serve(app: FastAPI) -> AsyncIterator[str]:
     """Serve an application on a free port of the loopback address; yields its base URL."""
-    listener = socket.socket()
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it, requests wait.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, ws="none", lifespan="on")
     server = uvicorn.Server(config)
