@@ -14,6 +14,7 @@ from wellhead import (
     DatabaseSettings,
     Fault,
     HealthReport,
+    PostgresURL,
     StartingError,
     UnreachableError,
 )
@@ -285,6 +286,19 @@ async def test_a_reader_that_is_answered_outweighs_an_earlier_failure(
         report = await database.check()
 
     assert (report.state, report.evidence) == ("connected", "traffic")
+
+
+@pytest.mark.usefixtures("_stale_at_once")
+async def test_a_database_at_neon_is_let_sleep(
+    url: str, proxy: TCPProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostgresURL, "provider", "neon")
+    async with opened(url) as database:
+        proxy.reset()
+        report = await database.check()
+
+        assert (report.is_healthy, report.state) == (True, "idle")
+        assert (proxy.connections, proxy.bytes_to_server) == (0, 0)
 
 
 @pytest.mark.usefixtures("_stale_at_once")

@@ -1,17 +1,18 @@
 """Sessions and readers in routes, over a real socket."""
 
-from typing import Annotated, get_args
+from typing import Annotated, cast, get_args
 
 import httpx2
 import pytest
-from fastapi import Depends, FastAPI
-from sqlalchemy import ForeignKeyConstraint
+from fastapi import Depends, FastAPI, HTTPException
+from sqlalchemy import ForeignKeyConstraint, insert
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from tests.staging.server import serve
-from wellhead import Database, DatabaseSettings
+from wellhead import Database, DatabaseSettings, NotOpenError
 from wellhead.fastapi import ReaderDep, SessionDep, install, lifespan
 
 
@@ -59,6 +60,25 @@ def application(database: Database, dependency: object) -> FastAPI:
         session.add(Child(id=1, parent_id=parent_id))
         return {"id": 1}
 
+    @app.post("/parents", status_code=201)
+    async def create_parent(session: SessionDep) -> None:
+        session.add(Parent(id=1))
+
+    @app.post("/parents/refused")
+    async def refuse(session: SessionDep) -> None:
+        session.add(Parent(id=2))
+        await session.flush()
+        raise HTTPException(409)
+
+    @app.post("/parents/by-reader")
+    async def write_through_a_reader(reader: ReaderDep) -> None:
+        # A type checker refuses it; here it is the reader that must.
+        await reader.exec(cast("SelectOfScalar[int]", insert(Parent).values(id=3)))
+
+    @app.get("/parents")
+    async def list_parents(reader: ReaderDep) -> list[int]:
+        return list((await reader.exec(select(Parent.id))).all())
+
     @app.get("/children")
     async def count(reader: ReaderDep) -> int:
         return len((await reader.exec(select(Child))).all())
@@ -88,3 +108,55 @@ async def test_without_function_scope_the_same_failure_hides_behind_a_201(
 
     assert lost.status_code == 201
     assert rows.json() == 0
+
+
+async def test_what_a_route_wrote_is_there_when_its_answer_comes(database: Database) -> None:
+    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+        created = await client.post(f"{base}/parents")
+        rows = await client.get(f"{base}/parents")
+
+    assert created.status_code == 201
+    assert rows.json() == [1]
+
+
+async def test_what_a_route_wrote_before_it_refused_is_rolled_back(database: Database) -> None:
+    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+        refused = await client.post(f"{base}/parents/refused")
+        rows = await client.get(f"{base}/parents")
+
+    assert refused.status_code == 409
+    assert rows.json() == []
+
+
+async def test_a_write_through_a_reader_is_a_mistake_and_writes_nothing(
+    database: Database,
+) -> None:
+    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+        refused = await client.post(f"{base}/parents/by-reader")
+        rows = await client.get(f"{base}/parents")
+
+    assert refused.status_code == 500
+    assert refused.json()["type"] == "urn:wellhead:programming"
+    assert rows.json() == []
+
+
+async def test_every_connection_is_back_when_the_answers_are_there(database: Database) -> None:
+    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+        for path in ("parents", "parents/refused", "parents/by-reader", "children/404"):
+            await client.post(f"{base}/{path}")
+        await client.get(f"{base}/parents")
+
+        assert database.stats().checked_out == 0
+
+
+async def test_an_application_without_a_database_says_so() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def read(reader: ReaderDep) -> None:
+        del reader
+
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        with pytest.raises(NotOpenError, match=r"wellhead\.fastapi\.install"):
+            await client.get("/")
