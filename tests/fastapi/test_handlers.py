@@ -1,12 +1,11 @@
 """Every error as a problem, over a real socket; and what neither body nor log may tell."""
 
-import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
-from fastapi import APIRouter, FastAPI, HTTPException, WebSocket
+from fastapi import APIRouter, FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
@@ -15,13 +14,11 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, select
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.testclient import TestClient, WebSocketDenialResponse
-from starlette.websockets import WebSocketDisconnect
 
 from tests.staging.databases import Databases
 from tests.staging.proxy import TCPProxy
 from tests.staging.server import serve
-from wellhead import Database, DatabaseSettings, UnreachableError
+from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import PROBLEM_JSON, ReaderDep, SessionDep, install, lifespan
 
 ROLE = "keeper_of_notes"
@@ -65,7 +62,6 @@ def application(database: Database) -> FastAPI:
     install(app, database)
     _add_routes(app, database)
     _add_refusals(app)
-    _add_sockets(app)
     return app
 
 
@@ -129,19 +125,6 @@ def _add_refusals(app: FastAPI) -> None:
     app.include_router(refusals)
 
 
-def _add_sockets(app: FastAPI) -> None:
-    errors: dict[str, Exception] = {
-        "unavailable": UnreachableError("nobody there"),
-        "refused": HTTPException(403),
-    }
-
-    @app.websocket("/sockets/{state}/{error}")
-    async def fail(socket: WebSocket, state: str, error: str) -> None:
-        if state == "accepted":
-            await socket.accept()
-        raise errors[error]
-
-
 @pytest.fixture
 def role(databases: Databases) -> Iterator[str]:
     databases.execute(f"CREATE ROLE {ROLE} LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
@@ -203,22 +186,6 @@ async def test_an_unknown_path_is_a_problem(client: httpx2.AsyncClient) -> None:
     body = problem(await client.get("/nowhere"))
 
     assert body == {"type": "about:blank", "title": "Not Found", "status": 404}
-
-
-async def test_a_method_that_is_not_allowed_names_those_that_are(
-    client: httpx2.AsyncClient,
-) -> None:
-    response = await client.delete("/notes")
-
-    assert problem(response)["status"] == 405
-    assert response.headers["allow"] == "GET, POST"
-
-
-async def test_the_methods_of_an_included_router_are_named_too(client: httpx2.AsyncClient) -> None:
-    response = await client.patch("/refusals/400")
-
-    assert problem(response)["status"] == 405
-    assert response.headers["allow"] == "GET, POST, PUT"
 
 
 async def test_head_gets_the_headers_of_the_problem_and_no_body(client: httpx2.AsyncClient) -> None:
@@ -430,24 +397,3 @@ async def test_a_more_specific_handler_of_the_application_wins(database: Databas
         response = await client.post("/notes", json={"id": 1, "text": ""})
 
     assert (response.status_code, response.text) == (418, "taken")
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "code"), [("unavailable", 503, 1013), ("refused", 403, 1008)]
-)
-def test_a_websocket_is_refused_with_a_problem_and_once_accepted_closed_with_a_reason(
-    database_url: str, error: str, status: int, code: int
-) -> None:
-    app = application(Database(DatabaseSettings(url=database_url)))
-    client = TestClient(app)
-    with pytest.raises(WebSocketDenialResponse) as refused:
-        client.websocket_connect(f"/sockets/waiting/{error}").__enter__()
-    with (
-        client.websocket_connect(f"/sockets/accepted/{error}") as socket,
-        pytest.raises(WebSocketDisconnect) as closed,
-    ):
-        socket.receive_text()
-
-    assert refused.value.status_code == status
-    assert json.loads(refused.value.content)["status"] == status
-    assert closed.value.code == code
