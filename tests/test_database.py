@@ -267,6 +267,42 @@ async def test_opening_succeeds_once_the_server_is_there(proxied_url: str, proxy
     assert was_waiting
 
 
+async def first_queries(proxy: TCPProxy) -> None:
+    connected = 4  # SSLRequest is refused, the password is asked for, shown, and taken.
+    while proxy.round_trips <= connected:  # noqa: ASYNC110 - the proxy counts and tells nobody
+        await asyncio.sleep(0.005)
+
+
+async def test_a_connection_lost_in_the_first_queries_is_tried_again(
+    proxied_url: str, proxy: TCPProxy
+) -> None:
+    settings = DatabaseSettings(url=proxied_url, connect_retry_count=2, connect_retry_delay=0)
+    proxy.delay(0.01)
+    database = Database(settings)
+    opening = asyncio.create_task(database.open())
+    async with asyncio.timeout(30):
+        await first_queries(proxy)
+    await proxy.cut()
+    proxy.delay(0)
+    await opening
+    await database.close()
+
+    assert proxy.connections == 2
+
+
+@pytest.mark.parametrize("driver", ["postgresql+asyncpg://", "postgresql+psycopg://"])
+async def test_closing_does_not_wait_for_a_silent_network(
+    driver: str, proxied_url: str, proxy: TCPProxy
+) -> None:
+    database = Database(DatabaseSettings(url=proxied_url.replace("postgresql://", driver)))
+    await database.open()
+    proxy.stall()
+    async with asyncio.timeout(30):
+        await database.close()
+
+    assert not database.is_open
+
+
 async def test_a_statement_over_the_command_timeout_is_cancelled_and_named(
     database_url: str,
 ) -> None:

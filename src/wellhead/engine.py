@@ -5,6 +5,8 @@ import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -25,6 +27,9 @@ from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL
 
 logger = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds that the server is given to say goodbye to a connection."""
 
 _STARTED = "wellhead_started"
 
@@ -111,7 +116,7 @@ def connector(
 
     It takes the driver's keyword arguments and raises a :class:`wellhead.ConnectError`.
     """
-    target, limit = _target(settings.url), settings.effective_connect_timeout
+    target, limit = target_of(settings.url), settings.effective_connect_timeout
     connect_driver = _driver_connect(settings.url)
 
     async def connect(*args: Any, **kwargs: Any) -> Any:
@@ -147,7 +152,7 @@ def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Await
                 await connection.execute("SELECT 1")
                 await connection.close()
         except Exception as error:
-            raise connect_error(error, target=_target(settings.url), timeout=limit) from error
+            raise connect_error(error, target=target_of(settings.url), timeout=limit) from error
         finally:
             # On a silent network asyncpg would wait for ever for the server to hang up.
             if isinstance(connection, asyncpg.Connection):
@@ -162,9 +167,21 @@ def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Await
 _SQLALCHEMY_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
 
 
-def _target(url: PostgresURL | SQLiteURL) -> str:
+def target_of(url: PostgresURL | SQLiteURL) -> str:
+    """Where connections go, for messages: every host with its port."""
     hosts = url.hosts if isinstance(url, PostgresURL) else ()
-    return ", ".join(str(host) for host in hosts) or "SQLite"
+    return ", ".join(host.name if host.is_socket else str(host) for host in hosts) or "SQLite"
+
+
+class _PatientConnection(asyncpg.Connection):
+    """asyncpg's connection, whose end does not wait for ever for a server that is silent."""
+
+    __slots__ = ()
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        # On a time-out asyncpg itself aborts the connection: all that is left is the exception.
+        with suppress(TimeoutError):
+            await super().close(timeout=CLOSE_TIMEOUT if timeout is None else timeout)
 
 
 def _driver_connect(url: PostgresURL | SQLiteURL) -> Connect:
@@ -176,7 +193,7 @@ def _driver_connect(url: PostgresURL | SQLiteURL) -> Connect:
         import psycopg  # noqa: PLC0415 - an optional driver
 
         return psycopg.AsyncConnection.connect
-    return asyncpg.connect
+    return partial(asyncpg.connect, connection_class=_PatientConnection)
 
 
 def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
