@@ -110,6 +110,9 @@ async def test_the_search_finds_whole_words_in_title_and_description(api: TaskAP
         ("((( & | ! :* <->", []),
         ("%", []),
         ("☃", []),
+        ("-" * 200, []),
+        ("bread or " + "(- " * 40 + "!", ["bread"]),
+        ("- " * 16 + "bread", ["bread"]),
     ],
 )
 async def test_the_search_understands_what_web_searches_do(

@@ -1,5 +1,6 @@
 """Which tasks a list shows: each filter as a condition that the database can answer by an index."""
 
+import re
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -15,6 +16,8 @@ from todo.tags.models import Tag, TaskTag, fold
 from todo.tasks.fields import SearchText, Timestamp
 from todo.tasks.models import SEARCH_VECTOR, Priority, Task
 from todo.tasks.sorting import no_due_date_last
+
+_ROW_OF_MINUSES = re.compile(r"(?:-[\s!&|()]*){17,}")
 
 
 class TaskFilters(BaseModel):
@@ -60,7 +63,10 @@ class TaskFilters(BaseModel):
         if self.due_before is not None:
             found.append(due < self.due_before)
         if self.q:
-            words = func.websearch_to_tsquery(literal_column("'simple'::regconfig"), self.q)
+            # PostgreSQL fails on more than 32 operators that wait for a word (XX000, "tsquery stack
+            # too small"); so long a row of minuses, whatever it skips between them, is a line.
+            text = _ROW_OF_MINUSES.sub(" ", self.q)
+            words = func.websearch_to_tsquery(literal_column("'simple'::regconfig"), text)
             found.append(SEARCH_VECTOR.bool_op("@@")(words))
         found.extend(_carries(name, owner_id) for name in sorted({fold(name) for name in self.tag}))
         return found
