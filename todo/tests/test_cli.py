@@ -161,6 +161,21 @@ class TestServe:
 
         assert json.loads(answer.stdout)["email"] == "you@example.com"
 
+    def test_a_request_to_change_the_protocol_is_answered_without_changing_it(
+        self, migrated_url: str
+    ) -> None:
+        with (
+            serving(DATABASE_URL=migrated_url) as served,
+            httpx2.Client(base_url=served.address, timeout=SECONDS) as client,
+        ):
+            upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+            answers = [
+                client.get("/health", headers=upgrade),
+                client.patch("/health", headers=upgrade),
+            ]
+
+        assert [answer.status_code for answer in answers] == [200, 405]
+
     def test_requests_and_workers_log_in_one_format(self, migrated_url: str) -> None:
         with serving("--workers", "2", DATABASE_URL=migrated_url, LOG_FORMAT="json") as served:
             httpx2.get(

@@ -30,6 +30,11 @@ def test_a_client_is_kept_waiting_before_the_workers_are_up() -> None:
         assert connection.getpeername() == listener.getsockname()
 
 
+def test_answers_go_out_at_once_whichever_event_loop_serves() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
 def test_an_ipv6_address_can_be_listened_on() -> None:
     with listen("::1", 0) as listener:
         assert listener.family == socket.AF_INET6
