@@ -75,6 +75,15 @@ def test_a_limit_is_switched_off_with_the_word_none(monkeypatch: pytest.MonkeyPa
     assert DatabaseSettings(url=URL).command_timeout is None
 
 
+@pytest.mark.parametrize("mode", ["auto", "pool", "none"])
+def test_every_pool_mode_can_be_named_in_the_environment(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_POOL_MODE", mode)
+
+    assert DatabaseSettings(url=URL).pool_mode == mode
+
+
 def test_waits_must_nest() -> None:
     with pytest.raises(SettingsError, match=r"CONNECT_TIMEOUT \(10 s\).*POOL_TIMEOUT \(5 s\)"):
         DatabaseSettings(url=URL, pool_timeout=5)

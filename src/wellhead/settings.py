@@ -9,7 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import Field, PlainSerializer, PlainValidator, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -45,6 +52,11 @@ def _parse_url(value: object) -> PostgresURL | SQLiteURL:
     if not isinstance(value, str):
         raise URLError("The database URL must be text.")
     return parse_url(value)
+
+
+def _word(value: object) -> object:
+    # The sources have read the word none as the absence of a value.
+    return "none" if value is None else value
 
 
 DatabaseURL = Annotated[
@@ -87,7 +99,7 @@ class DatabaseSettings(BaseSettings):
     profile: Profile | None = None
     """A preset of pool sizes; every value set by itself wins over it."""
 
-    pool_mode: PoolMode = "auto"
+    pool_mode: Annotated[PoolMode, BeforeValidator(_word)] = "auto"
     """``pool`` keeps connections, ``none`` opens one for each use, ``auto`` decides by the URL."""
 
     pool_size: Annotated[int, Field(ge=1, le=1000)] = 10
