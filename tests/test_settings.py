@@ -84,6 +84,17 @@ def test_every_pool_mode_can_be_named_in_the_environment(
     assert DatabaseSettings(url=URL).pool_mode == mode
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_URL_DIRECT"])
+def test_quotes_around_a_url_of_the_environment_are_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv(name, f'"{URL}"')
+
+    with pytest.raises(URLError, match=f"{name}: The database URL has quotes around it"):
+        DatabaseSettings()
+
+
 def test_waits_must_nest() -> None:
     with pytest.raises(SettingsError, match=r"CONNECT_TIMEOUT \(10 s\).*POOL_TIMEOUT \(5 s\)"):
         DatabaseSettings(url=URL, pool_timeout=5)

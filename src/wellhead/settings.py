@@ -23,6 +23,7 @@ from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
     EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -90,10 +91,11 @@ class DatabaseSettings(BaseSettings):
         arbitrary_types_allowed=True,
     )
 
-    url: DatabaseURL
+    # NoDecode: read as JSON, a URL would lose the quotes that were pasted along.
+    url: Annotated[DatabaseURL, NoDecode]
     """Where the database is, as the provider prints it."""
 
-    url_direct: DatabaseURL | None = None
+    url_direct: Annotated[DatabaseURL | None, NoDecode] = None
     """The same database past its pooler, for migrations; for Neon it is derived from ``url``."""
 
     profile: Profile | None = None
