@@ -1,16 +1,20 @@
 """Serving: the address, the database and the banner; real processes are in test_cli."""
 
 import os
+import signal
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from staged import KEY
 
-from todo.server import AddressError, Serving, banner, listen, provided_database, served_app
+from todo.server import AddressError, Serving, banner, listen, provided_database, serve, served_app
 from todo.settings import Settings
 from wellhead import ConfigurationError
+
+SECONDS = 30
 
 
 def serving(host: str = "127.0.0.1") -> Serving:
@@ -135,3 +139,35 @@ def test_a_worker_makes_the_application_from_the_environment(
     monkeypatch.setenv("JWT_SECRET_KEY", KEY)
 
     assert isinstance(served_app(), FastAPI)
+
+
+class Finalized:
+    """An object whose finalizer a signal interrupts: what the signal raises there is dropped."""
+
+    def __init__(self, how: signal.Signals) -> None:
+        self._how = how
+
+    def __del__(self) -> None:
+        signal.raise_signal(self._how)
+
+
+@pytest.mark.usefixtures("_root_logger_is_put_back")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_server_is_up_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, migrated_url: str, how: signal.Signals
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", migrated_url)
+    monkeypatch.setenv("JWT_SECRET_KEY", KEY)
+    before = signal.getsignal(how)
+
+    def announce() -> None:
+        Finalized(how)
+
+    again = threading.Timer(SECONDS, os.kill, [os.getpid(), signal.SIGINT])
+    again.start()
+    with listen("127.0.0.1", 0) as listener:
+        assert serve(serving(), listener, announce=announce)
+
+    assert again.is_alive(), "it had to be asked a second time"
+    assert signal.getsignal(how) is before
+    again.cancel()

@@ -80,9 +80,8 @@ def serve(
                 upgrade(MIGRATIONS)
             else:
                 asyncio.run(wait_for_database())
-            typer.echo(banner(settings, serving, listener, data))
-            sys.stdout.flush()
-            is_asked_for = serve_until_stopped(serving, listener)
+            text = banner(settings, serving, listener, data)
+            is_asked_for = serve_until_stopped(serving, listener, announce=lambda: _say(text))
     if not is_asked_for:
         raise typer.Exit(1)
 
@@ -144,6 +143,11 @@ def seed_demo() -> None:
             )
         with provided_database(settings):
             asyncio.run(run(settings))
+
+
+def _say(text: str) -> None:
+    typer.echo(text)
+    sys.stdout.flush()
 
 
 def _settings() -> Settings:

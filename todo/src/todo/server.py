@@ -5,13 +5,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Never
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10
 """How long requests in flight may take to finish after Ctrl-C."""
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What asks a server to end: Ctrl-C, and the way of everything that runs services."""
 
 FIRST_CURL = """\
 curl -s {address}/api/auth/register -H 'Content-Type: application/json' \\
@@ -134,14 +137,44 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(serving: Serving, listener: socket.socket) -> bool:
+def serve(serving: Serving, listener: socket.socket, *, announce: Callable[[], None]) -> bool:
     """Serve until Ctrl-C or SIGTERM, then let requests in flight finish.
+
+    Args:
+        serving: How to serve.
+        listener: Where; see :func:`listen`.
+        announce: Says that it serves. Called when a signal cannot be lost any more.
 
     Returns:
         Whether it ended because it was asked to, rather than because the application failed to
         start.
     """
-    config = uvicorn.Config(
+    with _handlers_put_back():
+        run = _runner(serving, listener)
+        announce()
+        return run()
+
+
+def _runner(serving: Serving, listener: socket.socket) -> Callable[[], bool]:
+    # From here on whoever will serve takes note of signals. Python's own answer to Ctrl-C, an
+    # exception wherever the program happens to be, is lost in a finalizer; and SIGTERM's would
+    # kill this process before it has stopped the database.
+    config = _config(serving)
+    server = uvicorn.Server(config)
+    if serving.reload:
+        reloader = _Reloader(config, target=server.run, sockets=[listener])
+        _send_signals_to(reloader.signal_handler)
+        return lambda: _run_reloader(reloader)
+    if serving.workers > 1:
+        # It takes note of signals as soon as it exists.
+        supervisor = _Workers(config, sockets=[listener])
+        return lambda: _run_workers(supervisor)
+    _send_signals_to(server.handle_exit)
+    return lambda: _run_here(server, listener)
+
+
+def _config(serving: Serving) -> uvicorn.Config:
+    return uvicorn.Config(
         "todo.server:served_app",
         factory=True,
         host=serving.host,
@@ -158,27 +191,40 @@ def serve(serving: Serving, listener: socket.socket) -> bool:
         proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    with _terminated_like_ctrl_c():
-        if serving.reload:
-            target = uvicorn.Server(config).run
-            _Reloader(config, target=target, sockets=[listener]).run()
-            return True
-        if serving.workers > 1:
-            supervisor = _Workers(config, sockets=[listener])
-            supervisor.run()
-            return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
-        return _serve_here(uvicorn.Server(config), listener)
 
 
-def _serve_here(server: uvicorn.Server, listener: socket.socket) -> bool:
+def _run_here(server: uvicorn.Server, listener: socket.socket) -> bool:
     try:
         server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        return True
     except SystemExit:
         # The application did not start; the reason stands in the log.
         return False
     return server.started
+
+
+def _run_workers(supervisor: "_Workers") -> bool:
+    supervisor.run()
+    return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
+
+
+def _run_reloader(reloader: "_Reloader") -> bool:
+    reloader.run()
+    return True
+
+
+def _send_signals_to(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, handler)
+
+
+@contextmanager
+def _handlers_put_back() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -217,20 +263,6 @@ class _Reloader(WatchFilesReload):
     def restart(self) -> None:
         with _without_ctrl_c():
             super().restart()
-
-
-@contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    # After its graceful end uvicorn raises the signal again; SIGTERM's default would then kill
-    # this process before it has stopped the database.
-    def interrupt(*_: object) -> Never:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def banner(settings: Settings, serving: Serving, listener: socket.socket, data: str) -> str:
