@@ -9,9 +9,12 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 from staged import KEY, StagedAccount, client_of, make_account
+from task_api import TaskAPI
+from wire import Wire
 
 import todo
 from tests.staging.databases import Databases
+from tests.staging.server import serve
 from todo.main import create_app
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings
@@ -79,6 +82,26 @@ async def account(client: AsyncClient) -> StagedAccount:
 async def other_account(client: AsyncClient) -> StagedAccount:
     """Somebody else who is logged in."""
     return await make_account(client)
+
+
+@pytest.fixture
+async def wire(app: FastAPI, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Wire]:
+    """Connections to a running server, which must be well and without an error at the end."""
+    async with serve(app) as base_url, AsyncClient(base_url=base_url) as client:
+        account = await make_account(client)
+        api = TaskAPI(client, account)
+        task = await api.task(tags=["work"])
+        root = f"/api/{account.id}"
+        yield Wire(
+            base_url,
+            account,
+            task=f"{root}/tasks/{task['id']}",
+            tag=f"{root}/tags/{task['tags'][0]['id']}",
+        )
+        assert (await client.get("/health")).status_code == 200
+    said = caplog.get_records("call")
+    errors = [record for record in said if record.levelno >= logging.ERROR]
+    assert not errors, errors
 
 
 @pytest.fixture
