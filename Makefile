@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format clean
+.PHONY: help run test fuzz check format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -14,6 +14,10 @@ run: $(VENV)/.runtime  ## Serve the Todo API on an embedded PostgreSQL (HOST=, P
 
 test: $(VENV)/.dev  ## Run the tests of the library and of the application.
 	$(BIN)/python -m pytest
+
+EXAMPLES ?= 300
+fuzz: $(VENV)/.dev  ## Make up many more requests for the Todo API than the tests do (EXAMPLES=).
+	CONTRACT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q todo/tests/test_contract.py -k whatever
 
 check: $(VENV)/.dev  ## Check style, types, import directions and the documentation.
 	$(BIN)/ruff format --check .

@@ -47,6 +47,10 @@ class Answers:
             if operation != UNROUTED and status not in self.documented[operation]
         }
 
+    def elsewhere(self) -> set[int]:
+        """The statuses of requests that led to no operation of the document."""
+        return {status for operation, status in self.counted if operation == UNROUTED}
+
     def never_succeeded(self) -> set[str]:
         """The operations that have not answered a single request with success."""
         succeeded = {operation for operation, status in self.counted if 200 <= status < 300}

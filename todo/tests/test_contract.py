@@ -127,6 +127,7 @@ async def test_whatever_is_sent_is_answered_as_documented(
     assert code == 0, output
     assert answers.server_errors() == {}
     assert answers.undocumented() == {}
+    assert answers.elsewhere() <= {200, 404, 405}  # The document itself, and what it does not know.
     assert answers.never_succeeded() == set()
 
 

@@ -1,8 +1,8 @@
 """What schemathesis cannot know of the Todo API; loaded by `schemathesis.toml`.
 
-Most requests would end at 401 or 403 if ids and passwords were only made up. So the requests of
-somebody who is logged in go to their own path, and every second password or refresh token is one
-that works, of an account made for that request.
+Most requests would end at 401, 403 or 404 if ids and passwords were only made up. So the requests
+of somebody who is logged in go to their own path, every second password or refresh token is one
+that works, of an account made for that request, and every second object to delete exists.
 """
 
 import itertools
@@ -49,7 +49,7 @@ def before_load_schema(context: schemathesis.HookContext, raw_schema: Json) -> N
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: Case, kwargs: dict[str, Any]) -> None:
-    """Send a request of somebody who is logged in to their own path, and lend it what is secret."""
+    """Send a request of somebody who is logged in to their own path, and lend it what works."""
     del context, kwargs
     drop_stray_conditions(case)
     user_id = user_of(case)
@@ -57,8 +57,7 @@ def before_call(context: schemathesis.HookContext, case: Case, kwargs: dict[str,
         take_own_path(case, user_id)
     lend = LENDERS.get(case.operation.label)
     if lend is not None and is_valid(case) and next(_turns):
-        assert isinstance(case.body, dict)
-        case.body = {**case.body, **lend(case)}
+        lend(case)
 
 
 @schemathesis.hook
@@ -88,9 +87,9 @@ def drop_stray_conditions(case: Case) -> None:
     That phase finds no valid value for a header whose pattern wants quotes, puts a malformed one
     into every request, and would see nothing but the 400 for it (schemathesis 4.32).
     """
-    if case.meta is None or case.meta.phase.name is not TestPhase.COVERAGE:
+    if phase_of(case) is not TestPhase.COVERAGE:
         return
-    if case.meta.phase.data.parameter not in CONDITIONS:
+    if case.meta and case.meta.phase.data.parameter not in CONDITIONS:
         for name in CONDITIONS:
             case.headers.pop(name, None)
 
@@ -116,32 +115,60 @@ def take_own_path(case: Case, user_id: str) -> None:
         case.path_parameters["user_id"] = user_id
 
 
+def phase_of(case: Case) -> TestPhase | None:
+    """The phase that made the request up."""
+    return case.meta.phase.name if case.meta else None
+
+
 def is_valid(case: Case) -> bool:
     """Whether the request is one that the document allows."""
     return case.meta is not None and case.meta.generation.mode.is_positive
 
 
-def lend_login(case: Case) -> Json:
-    """What lets a login succeed."""
+def lend_login(case: Case) -> None:
+    """Let a login succeed."""
     email, _ = make_account(case)
-    return {"username": email, "password": PASSWORD}
+    fill_in(case, username=email, password=PASSWORD)
 
 
-def lend_refresh_token(case: Case) -> Json:
-    """What lets a refresh succeed."""
+def lend_refresh_token(case: Case) -> None:
+    """Let a refresh succeed."""
     _, tokens = make_account(case)
-    return {"refresh_token": tokens["refresh_token"]}
+    fill_in(case, refresh_token=tokens["refresh_token"])
 
 
-def lend_account(field: str) -> Callable[[Case], Json]:
+def lend_account(field: str) -> Callable[[Case], None]:
     """Send the request in the name of an account whose password this field proves."""
 
-    def lend(case: Case) -> Json:
+    def lend(case: Case) -> None:
         _, tokens = make_account(case)
         case.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-        return {field: PASSWORD}
+        fill_in(case, **{field: PASSWORD})
 
     return lend
+
+
+def lend_object(parameter: str, collection: str, **members: str) -> Callable[[Case], None]:
+    """Let the request find an object made for it; `{}` in a member stands for a number."""
+
+    def lend(case: Case) -> None:
+        user_id = user_of(case)
+        # The stateful phase passes real objects on by itself, and remembers which it has deleted.
+        if user_id is not None and phase_of(case) is not TestPhase.STATEFUL:
+            answer = client_of(case.operation.base_url).post(
+                f"/api/{user_id}/{collection}",
+                json={name: value.format(next(_numbers)) for name, value in members.items()},
+                headers={"Authorization": case.headers["Authorization"]},
+            )
+            case.path_parameters[parameter] = answer.raise_for_status().json()["id"]
+
+    return lend
+
+
+def fill_in(case: Case, **members: str) -> None:
+    """Put members into the body."""
+    assert isinstance(case.body, dict)
+    case.body = {**case.body, **members}
 
 
 def make_account(case: Case) -> tuple[str, Json]:
@@ -161,9 +188,11 @@ def client_of(base_url: str | None) -> httpx2.Client:
     return httpx2.Client(base_url=base_url or "")
 
 
-LENDERS: dict[str, Callable[[Case], Json]] = {
+LENDERS: dict[str, Callable[[Case], None]] = {
     "POST /api/auth/login": lend_login,
     "POST /api/auth/refresh": lend_refresh_token,
     "POST /api/auth/change-password": lend_account("current_password"),
     "POST /api/auth/delete-account": lend_account("password"),
+    "DELETE /api/{user_id}/tasks/{task_id}": lend_object("task_id", "tasks", title="Lent {}"),
+    "DELETE /api/{user_id}/tags/{tag_id}": lend_object("tag_id", "tags", name="lent {}"),
 }
