@@ -75,6 +75,9 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        # A redirect would name the scheme and the host as the last proxy sees them: behind TLS it
+        # would send a token over plain HTTP.
+        redirect_slashes=False,
         lifespan=lifespan(database),
         middleware=_middleware(settings),
         generate_unique_id_function=operation_id,
