@@ -26,7 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "database": {
         "engine", "errors", "health", "pool", "reader", "retry", "settings", "url",
     },
-    "migrations": {"engine", "errors", "settings", "url"},
+    "schema": {"errors"},
+    "migrations": {"engine", "errors", "retry", "schema", "settings", "url"},
     "embedded": {"errors"},
     "fastapi": {"database", "errors", "health", "reader"},
 }  # fmt: skip

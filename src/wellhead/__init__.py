@@ -10,6 +10,8 @@ from wellhead.errors import (
     DatabaseNotFoundError,
     EmbeddedError,
     Fault,
+    MigrationBusyError,
+    MigrationError,
     NotOpenError,
     ReadOnlyError,
     SettingsError,
@@ -24,6 +26,7 @@ from wellhead.errors import (
 from wellhead.health import HealthReport
 from wellhead.pool import PoolStats
 from wellhead.reader import Reader
+from wellhead.schema import SchemaState
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
 
@@ -39,12 +42,15 @@ __all__ = [
     "EmbeddedError",
     "Fault",
     "HealthReport",
+    "MigrationBusyError",
+    "MigrationError",
     "NotOpenError",
     "PoolStats",
     "PostgresURL",
     "ReadOnlyError",
     "Reader",
     "SQLiteURL",
+    "SchemaState",
     "SettingsError",
     "StartingError",
     "TLSError",

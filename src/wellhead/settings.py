@@ -140,6 +140,14 @@ class DatabaseSettings(BaseSettings):
     connect_retry_delay: Annotated[float, Field(ge=0, le=60)] = 2.0
     """Seconds before the second attempt; doubled for each later one, with jitter."""
 
+    migration_timeout: Annotated[float, Field(ge=1, le=86400)] = 300.0
+    """Seconds that ``migrate up`` waits for another process that migrates, and again for the
+    tables that one migration needs; how long its statements run is not limited."""
+
+    migration_lock_timeout: Annotated[float, Field(ge=0.1, le=600)] = 5.0
+    """Seconds a migration may queue for a table, which holds up all that queue behind it; then it
+    gives way and tries again later."""
+
     prepared_statements: Literal["auto", "on", "off"] = "auto"
     """Named prepared statements: ``auto`` leaves them out behind a transaction pooler."""
 

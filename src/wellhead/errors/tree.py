@@ -16,6 +16,8 @@ The tree::
     │   ├── StartingError
     │   └── TooManyConnectionsError
     ├── CommandTimeoutError (TimeoutError)
+    ├── MigrationError
+    │   └── MigrationBusyError (TimeoutError)
     └── EmbeddedError
 """
 
@@ -107,6 +109,14 @@ class TooManyConnectionsError(ConnectError):
 
 class CommandTimeoutError(WellheadError, TimeoutError):
     """A statement took longer than the command timeout and was cancelled."""
+
+
+class MigrationError(WellheadError):
+    """The schema could not be brought to where it was wanted, or its state could not be told."""
+
+
+class MigrationBusyError(MigrationError, TimeoutError):
+    """Another process, or tables in use, kept a migration waiting for too long; try again."""
 
 
 class EmbeddedError(WellheadError):

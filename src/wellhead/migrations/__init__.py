@@ -1,0 +1,21 @@
+"""Migrations by Alembic: on the direct connection, one process at a time, never in the way.
+
+A project's ``env.py`` is::
+
+    from wellhead.migrations import run_env
+
+    from project.models import metadata
+
+    run_env(metadata)
+
+and then ``wellhead migrate``, ``alembic`` and :class:`Migrations` do the same things in the same
+way: they take an advisory lock on a connection of its own, so that of many processes that start
+together one migrates; they give way when a table is in use, and try again; and they take nothing
+away from a database on another machine unless it is named.
+"""
+
+from wellhead.migrations.environment import run_env
+from wellhead.migrations.scripts import Migrations, downgrade, upgrade
+from wellhead.migrations.steps import Applied
+
+__all__ = ["Applied", "Migrations", "downgrade", "run_env", "upgrade"]

@@ -1,0 +1,255 @@
+"""All that an Alembic ``env.py`` does: connect directly, take turns, migrate."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from alembic import context
+from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, MetaData
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.util.concurrency import await_
+
+from wellhead.engine import build_engine, plan_pool
+from wellhead.errors import MigrationError, WellheadError
+from wellhead.migrations import faults, offline
+from wellhead.migrations.patience import Progress
+from wellhead.migrations.safety import refuse_to_destroy
+from wellhead.migrations.state import compare
+from wellhead.migrations.steps import Applied, Request
+from wellhead.migrations.turns import Turn
+from wellhead.retry import connect_with_retry
+from wellhead.settings import DatabaseSettings
+from wellhead.url import PostgresURL
+
+logger = logging.getLogger(__name__)
+
+FindSteps = Callable[[tuple[str, ...], MigrationContext], Iterable[MigrationStep]]
+
+_HEAD: Final = ("head", "heads")
+
+
+def run_env(metadata: MetaData, **options: Any) -> None:
+    """Do all that an Alembic ``env.py`` does, for every command, online and with ``--sql``.
+
+    Args:
+        metadata: The models' metadata, to compare the schema with.
+        options: More arguments for Alembic's ``context.configure``, such as ``include_object``.
+
+    Raises:
+        WellheadError: What could not be done, and why; under the command ``alembic`` it is
+            printed instead.
+    """
+    config = context.config
+    try:
+        run = _Run(metadata, options, Request.of(config))
+        given = config.attributes.get("connection")
+        if context.is_offline_mode():
+            offline.write_sql(metadata, options, config.output_buffer, run.request.settings)
+        elif given is not None:
+            run.on_given(given)
+        else:
+            asyncio.run(run.on_its_own())
+    except WellheadError as error:
+        if config.cmd_opts is None:
+            raise
+        # Of all exceptions, only this one is printed by Alembic without a traceback.
+        raise CommandError(str(error)) from error
+
+
+def direct_settings(settings: DatabaseSettings) -> DatabaseSettings:
+    """The settings as migrations need them: past the pooler, without a request's limits.
+
+    Raises:
+        URLError: The URL leads to a pooler whose direct address cannot be derived.
+        MigrationError: The database is not a PostgreSQL.
+    """
+    url = settings.direct_url()
+    if not isinstance(url, PostgresURL):
+        raise MigrationError(
+            "Migrations need PostgreSQL, and DATABASE_URL is an in-memory SQLite database, which "
+            "would be gone when the command ends.",
+            hint="Make its tables with metadata.create_all instead.",
+        )
+    process = f"wellhead migrate, {socket.gethostname()}, process {os.getpid()}"
+    return settings.model_copy(
+        update={
+            # Also what was given as the direct URL must not be a pooler's.
+            "url": url.direct(),
+            "pool_mode": "none",
+            "application_name": process[:63],
+            # A migration may rightly take longer than a request's statement.
+            "command_timeout": None,
+            "statement_timeout": None,
+            "lock_timeout": settings.migration_lock_timeout,
+            # A migration changes what prepared statements rely on.
+            "prepared_statements": "off",
+        }
+    )
+
+
+def direct_engine(settings: DatabaseSettings) -> AsyncEngine:
+    """An engine for :func:`direct_settings`, which opens a connection for each use."""
+    return build_engine(settings, plan_pool(settings))
+
+
+async def connect(engine: AsyncEngine, settings: DatabaseSettings) -> AsyncConnection:
+    """Connect, and wait for a server that is still starting, as :meth:`Database.open` does.
+
+    Raises:
+        ConnectError: The server could not be reached, or refused.
+    """
+
+    async def attempt() -> AsyncConnection:
+        connection = engine.connect()
+        await connection.start()
+        return connection
+
+    return await connect_with_retry(
+        attempt,
+        attempts=settings.connect_retry_count,
+        delay=settings.connect_retry_delay,
+    )
+
+
+class _Run:
+    """One command of Alembic, from ``env.py`` to its end."""
+
+    def __init__(self, metadata: MetaData, options: dict[str, Any], request: Request) -> None:
+        self.request = request
+        self._metadata = metadata
+        self._options = options
+        self._progress = Progress(timeout=0)
+        self._turn: Turn | None = None
+        self._url: PostgresURL | None = None
+        self._find_steps: FindSteps = lambda *_: ()
+
+    def on_given(self, given: Connection | Engine) -> None:
+        """Work on a connection that the caller brought, and take no lock."""
+        if isinstance(given, Engine):
+            with given.connect() as connection:
+                self._run(connection)
+        else:
+            self._run(given)
+
+    async def on_its_own(self) -> None:
+        """Work on direct connections, and take turns where something is to be changed."""
+        settings = direct_settings(self.request.settings or DatabaseSettings())
+        assert isinstance(settings.url, PostgresURL)  # noqa: S101 - what direct_settings returns
+        self._url = settings.url
+        self._progress.timeout = settings.migration_timeout
+        engine = direct_engine(settings)
+        try:
+            first = await connect(engine, settings)
+            try:
+                if not await first.run_sync(self._changes_the_schema):
+                    await first.run_sync(self._run)
+                elif await first.run_sync(self._is_needed):
+                    await self._take_turn(first, engine, timeout=settings.migration_timeout)
+            finally:
+                await first.close()
+        finally:
+            await engine.dispose()
+
+    async def _take_turn(
+        self, connection: AsyncConnection, engine: AsyncEngine, *, timeout: float
+    ) -> None:
+        await connection.rollback()
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        turn = Turn(connection)
+
+        async def is_needed() -> bool:
+            return await connection.run_sync(self._is_needed)
+
+        if await turn.wait(is_needed, timeout=timeout):
+            self._turn = turn
+            await self._apply(engine)
+
+    async def _apply(self, engine: AsyncEngine) -> None:
+        try:
+            async for attempt in self._progress.retrying():
+                with attempt:
+                    async with engine.connect() as connection:
+                        await connection.run_sync(self._run)
+        except (CommandError, WellheadError):
+            raise
+        except Exception as error:
+            raise faults.failed(self._progress, error) from error
+
+    def _changes_the_schema(self, connection: Connection) -> bool:
+        # Only commands that move the schema have a destination.
+        return "destination_rev" in self._configure(connection).opts
+
+    def _is_needed(self, connection: Connection) -> bool:
+        migration = self._configure(connection)
+        current = migration.get_current_heads()
+        if migration.opts["destination_rev"] in _HEAD:
+            state = compare(context.script, current)
+            if state.position == "ahead":
+                logger.warning("the schema is %s; nothing to do", state)
+                return False
+        steps = list(self._find_steps(current, migration))
+        if self._url is not None and any(_destroys(step) for step in steps):
+            refuse_to_destroy(self._url, named_database=self.request.named_database)
+        return bool(steps)
+
+    def _run(self, connection: Connection) -> None:
+        self._configure(connection)
+        self._progress.watch(connection)
+        with context.begin_transaction():
+            context.run_migrations()
+
+    def _configure(self, connection: Connection) -> MigrationContext:
+        arguments: dict[str, Any] = {
+            "connection": connection,
+            "target_metadata": self._metadata,
+            "compare_type": True,
+            "compare_server_default": True,
+            "transaction_per_migration": True,
+            "on_version_apply": self._assert_turn,
+        }
+        context.configure(**arguments, **self._options)
+        migration = context.get_context()
+        if migration.opts["fn"] != self._begin_each:
+            self._find_steps = migration.opts["fn"]
+        context.configure(**arguments, **self._options, fn=self._begin_each)
+        return context.get_context()
+
+    def _begin_each(
+        self, current: tuple[str, ...], migration: MigrationContext
+    ) -> Iterator[MigrationStep]:
+        for step in self._find_steps(current, migration):
+            self._progress.begin(step)
+            yield step
+            # Alembic asks for the next step after it has committed this one.
+            self._report(step)
+
+    def _report(self, step: MigrationStep) -> None:
+        revisions = step.to_revisions_no_deps if step.is_upgrade else step.from_revisions_no_deps
+        applied = Applied(
+            ", ".join(revisions), step.doc or "", step.is_upgrade, self._progress.seconds
+        )
+        self._progress.end()
+        logger.info(
+            "%s",
+            applied,
+            extra={
+                "event": "migration_applied" if step.is_upgrade else "migration_taken_back",
+                "revision": applied.revision,
+                "seconds": round(applied.seconds, 3),
+            },
+        )
+        self.request.report(applied)
+
+    def _assert_turn(self, **_: object) -> None:
+        # Within the migration's transaction, so what is raised here takes the migration back.
+        if self._turn is not None:
+            await_(self._turn.assert_held())
+
+
+def _destroys(step: MigrationStep) -> bool:
+    return isinstance(step, RevisionStep) and step.is_downgrade

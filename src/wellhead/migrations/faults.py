@@ -1,0 +1,49 @@
+"""A failed migration in words: which one, why, and what is left of it."""
+
+import traceback
+
+from alembic.runtime.migration import MigrationStep
+from sqlalchemy.exc import DBAPIError
+
+from wellhead.errors import Classification, Fault, MigrationBusyError, MigrationError, classify
+from wellhead.migrations.patience import Progress
+
+_IN_USE = frozenset({Fault.LOCK_TIMEOUT, Fault.DEADLOCK})
+
+
+def failed(progress: Progress, error: Exception) -> MigrationError:
+    """Translate what a migration raised; the statement and its values are left out."""
+    step = progress.step
+    name = name_of(step) if step is not None else "The migration"
+    kept = (
+        "Statements outside its transaction were kept: undo them, or make them repeatable "
+        "(IF NOT EXISTS), before you migrate again. An index that CREATE INDEX CONCURRENTLY left "
+        "behind is invalid; drop it."
+        if progress.has_leaked
+        else "Nothing of it was kept; what was applied before it stays."
+    )
+    meaning = classify(error)
+    if meaning.fault in _IN_USE and not progress.has_leaked:
+        return MigrationBusyError(
+            f"{name} needs a table that was in use during the {progress.seconds:.0f} s that it "
+            "was tried.",
+            hint=f"{kept} Look for long transactions in pg_stat_activity, and migrate again.",
+        )
+    return MigrationError(f"{name} failed: {_reason(error, meaning)}.", hint=kept)
+
+
+def name_of(step: MigrationStep) -> str:
+    """What a step is called in a message."""
+    revisions = step.to_revisions_no_deps if step.is_upgrade else step.from_revisions_no_deps
+    what = "Migration" if step.is_upgrade else "Taking back migration"
+    title = f" ({step.doc})" if step.doc else ""
+    return f"{what} {', '.join(revisions)}{title}"
+
+
+def _reason(error: Exception, meaning: Classification) -> str:
+    if isinstance(error, DBAPIError):
+        # The server's first line names objects; the lines below may hold values of rows.
+        text = str(error.orig).strip().partition("\n")[0].rpartition("'>: ")[2].rstrip(".")
+        return f"{text} (SQLSTATE {meaning.sqlstate})" if meaning.sqlstate else text
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"

@@ -1,0 +1,40 @@
+"""Migrations as SQL text, for people and for linters; needs no database."""
+
+import io
+import sys
+from typing import Any, Final, TextIO
+
+from alembic import context
+from sqlalchemy import MetaData
+
+from wellhead.settings import DatabaseSettings
+
+_BEGIN: Final = "BEGIN;"
+# What it says is never used: no connection is made.
+_NOWHERE: Final = "postgresql://nobody@localhost/nowhere"
+
+
+def write_sql(
+    metadata: MetaData,
+    options: dict[str, Any],
+    output: TextIO | None,
+    settings: DatabaseSettings | None,
+) -> None:
+    """Write the statements of the migrations asked for, each in its transaction.
+
+    They wait for tables as long as migrations do, and give up then.
+    """
+    limit = (settings or DatabaseSettings(url=_NOWHERE)).migration_lock_timeout
+    written = io.StringIO()
+    context.configure(
+        dialect_name="postgresql",
+        target_metadata=metadata,
+        literal_binds=True,
+        transaction_per_migration=True,
+        output_buffer=written,
+        **options,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    limited = f"{_BEGIN}\n\nSET LOCAL lock_timeout = '{round(limit * 1000)}ms';\n"
+    (output or sys.stdout).write(written.getvalue().replace(f"{_BEGIN}\n", limited))

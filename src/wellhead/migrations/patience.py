@@ -1,0 +1,94 @@
+"""How a migration waits for tables in use without holding up everybody who uses them.
+
+A statement that needs a table for itself queues behind those who use it, and whoever comes later
+queues behind the statement. So it queues for ``lock_timeout`` only, then gives way, and the whole
+migration is tried again a little later. What PostgreSQL itself runs beside the traffic
+(``CONCURRENTLY``) holds nobody up, and may wait as long as it needs.
+"""
+
+import logging
+import time
+from typing import Any, Final
+
+from alembic.runtime.migration import MigrationStep
+from sqlalchemy import Connection, event
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from wellhead.errors import Fault, classify
+
+logger = logging.getLogger(__name__)
+
+MAX_PAUSE: Final = 15.0
+"""Seconds between two attempts at the most."""
+
+_IN_THE_WAY: Final = frozenset({Fault.LOCK_TIMEOUT, Fault.DEADLOCK})
+_UNLIMITED: Final = "wellhead_lock_timeout_lifted"
+
+
+class Progress:
+    """Which migration is being tried, since when, and whether it may be tried again.
+
+    Args:
+        timeout: Seconds during which one migration is tried again.
+
+    Attributes:
+        step: The migration in progress, or None between two.
+        has_leaked: Whether statements of it ran outside its transaction, and were kept.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.step: MigrationStep | None = None
+        self.has_leaked = False
+        self._since = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long ago the migration in progress was first begun."""
+        return time.monotonic() - self._since
+
+    def begin(self, step: MigrationStep) -> None:
+        """Note that a migration is begun, for the first time or again."""
+        if self.step is None or self.step.to_revisions_no_deps != step.to_revisions_no_deps:
+            self._since = time.monotonic()
+        self.step = step
+        self.has_leaked = False
+
+    def end(self) -> None:
+        """Note that the migration in progress was finished."""
+        self.step = None
+
+    def retrying(self) -> AsyncRetrying:
+        """How often the migrations are begun anew."""
+        return AsyncRetrying(
+            retry=retry_if_exception(self._can_try_again),
+            stop=lambda _: self.seconds >= self.timeout,
+            wait=wait_random_exponential(multiplier=0.5, max=MAX_PAUSE),
+            before_sleep=self._announce,
+            reraise=True,
+        )
+
+    def watch(self, connection: Connection) -> None:
+        """Lift the limit for statements that hold nobody up, and notice what cannot be undone."""
+
+        @event.listens_for(connection, "before_cursor_execute")
+        def adapt(connection: Connection, cursor: Any, statement: str, *_: object) -> None:
+            is_outside = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+            self.has_leaked |= is_outside
+            lifted = is_outside and "CONCURRENTLY" in statement.upper()
+            if lifted != connection.info.get(_UNLIMITED, False):
+                cursor.execute("SET lock_timeout = 0" if lifted else "RESET lock_timeout")
+                connection.info[_UNLIMITED] = lifted
+
+    def _can_try_again(self, error: BaseException) -> bool:
+        return classify(error).fault in _IN_THE_WAY and not self.has_leaked
+
+    def _announce(self, state: RetryCallState) -> None:
+        seconds = state.next_action.sleep if state.next_action else 0.0
+        name = self.step.to_revisions_no_deps if self.step else ()
+        logger.info(
+            "a table that migration %s needs is in use; giving way, and trying again in %.1f s",
+            ", ".join(name) or "to base",
+            seconds,
+            extra={"event": "migration_gave_way", "attempt": state.attempt_number},
+        )

@@ -1,0 +1,127 @@
+"""Whose turn it is to migrate: an advisory lock on a connection that does nothing else.
+
+It is the session's lock, on a connection that sits idle outside any transaction: a transaction
+that stayed open would make ``CREATE INDEX CONCURRENTLY`` wait for it for ever.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    RetryError,
+    retry_if_result,
+    stop_after_delay,
+    wait_random,
+)
+
+from wellhead.errors import MigrationBusyError, MigrationError
+
+logger = logging.getLogger(__name__)
+
+# Any constant will do, as long as every process that migrates this database takes the same.
+_KEY: Final = 7_317_486_020_134_469
+
+_TRY = text("SELECT pg_try_advisory_lock(:key)")
+_HELD = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
+    "AND pid = pg_backend_pid() AND (classid::bigint << 32) | objid::bigint = :key"
+)
+_HOLDER = text(
+    "SELECT pid, application_name, host(client_addr) AS address, backend_start "
+    "FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
+    "AND (classid::bigint << 32) | objid::bigint = :key "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+IsNeeded = Callable[[], Awaitable[bool]]
+
+
+class Turn:
+    """The right to migrate a database, held until its connection is closed.
+
+    Args:
+        connection: A connection of its own, in autocommit mode, to the server itself.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def wait(self, is_needed: IsNeeded, *, timeout: float) -> bool:
+        """Wait until it is our turn, or until another process has done the work.
+
+        Args:
+            is_needed: Says whether there is still something to do; asked while waiting.
+            timeout: Seconds to wait at the most.
+
+        Returns:
+            Whether it is our turn; False where nothing is left to do.
+
+        Raises:
+            MigrationBusyError: Another process held the lock all the time.
+        """
+        started = time.monotonic()
+        polling = AsyncRetrying(
+            # None stands for "not yet".
+            retry=retry_if_result(lambda turn: turn is None),
+            stop=stop_after_delay(timeout),
+            wait=wait_random(0.1, 0.5),
+            before_sleep=self._announce,
+        )
+        try:
+            turn: bool | None = await polling(self._try, is_needed)
+        except RetryError:
+            waited = time.monotonic() - started
+            raise MigrationBusyError(
+                f"Another process has been migrating this database for the {waited:.0f} s that "
+                f"this one waited: {await self._describe_holder()}.",
+                hint="Wait for it, or end it; DATABASE_MIGRATION_TIMEOUT says how long to wait.",
+            ) from None
+        return turn is True
+
+    async def assert_held(self) -> None:
+        """See to it that the turn is still ours.
+
+        Raises:
+            MigrationError: Its connection was lost, so another process may be migrating now.
+        """
+        held = 0
+        try:
+            held = await self._connection.scalar(_HELD, {"key": _KEY}) or 0
+        except (SQLAlchemyError, OSError) as error:
+            logger.debug("the migration lock's connection is gone: %s", type(error).__name__)
+        if not held:
+            raise MigrationError(
+                "The connection that held the migration lock was lost, so the migration was "
+                "taken back.",
+                hint="Migrate again.",
+            )
+
+    async def _try(self, is_needed: IsNeeded) -> bool | None:
+        if await self._connection.scalar(_TRY, {"key": _KEY}):
+            return await is_needed()
+        return None if await is_needed() else False
+
+    async def _announce(self, state: RetryCallState) -> None:
+        if state.attempt_number == 1:
+            logger.info(
+                "waiting: another process migrates this database: %s",
+                await self._describe_holder(),
+                extra={"event": "migration_waiting"},
+            )
+
+    async def _describe_holder(self) -> str:
+        row = (await self._connection.execute(_HOLDER, {"key": _KEY})).first()
+        if row is None:
+            return "it has just ended"
+        name = f" ({row.application_name})" if row.application_name else ""
+        where = f" from {row.address}" if row.address else ""
+        since = f", connected since {row.backend_start:%H:%M:%S %Z}" if row.backend_start else ""
+        return f"server process {row.pid}{name}{where}{since}"
