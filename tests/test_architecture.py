@@ -21,14 +21,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": {"errors", "pool", "settings", "url"},
     "reader": {"errors"},
     "retry": {"errors"},
-    "health": {"errors"},
+    "health": {"errors", "schema"},
     "logging": set(),
     "database": {
-        "engine", "errors", "health", "pool", "reader", "retry", "settings", "url",
+        "engine", "errors", "health", "pool", "reader", "retry", "schema", "settings", "url",
     },
     "schema": {"errors"},
     "migrations": {"engine", "errors", "retry", "schema", "settings", "url"},
     "embedded": {"errors"},
+    "cli": {"engine", "errors", "logging", "migrations", "retry", "settings"},
+    "__main__": {"cli"},
     "fastapi": {"database", "errors", "health", "reader"},
 }  # fmt: skip
 

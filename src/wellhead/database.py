@@ -17,6 +17,7 @@ from wellhead.health import Health, HealthReport
 from wellhead.pool import PoolPlan, PoolStats, close_on_return
 from wellhead.reader import Reader, refuse_writes
 from wellhead.retry import connect_with_retry
+from wellhead.schema import SchemaSource, SchemaWatch
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
@@ -31,14 +32,19 @@ class Database:
 
     Args:
         settings: How to connect; None reads them from the environment, now.
+        migrations: What the schema is compared with, a :class:`wellhead.migrations.Migrations`;
+            while it is behind, :meth:`check` says so, and the application is not ready.
 
     Raises:
         SettingsError: A setting cannot be used.
         URLError: The URL is missing or cannot be used.
     """
 
-    def __init__(self, settings: DatabaseSettings | None = None) -> None:
+    def __init__(
+        self, settings: DatabaseSettings | None = None, *, migrations: SchemaSource | None = None
+    ) -> None:
         self.settings = settings if settings is not None else DatabaseSettings()
+        self._migrations = migrations
         self._plan = plan_pool(self.settings)
         self._changing = asyncio.Lock()
         self._live: _Live | None = None
@@ -68,18 +74,20 @@ class Database:
         Raises:
             ConnectError: The server could not be reached, or refused; see its subclasses.
             ConfigurationError: A driver or a certificate file is missing.
+            MigrationError: The schema's state cannot be told; see ``migrations`` above.
         """
         async with self._changing:
             if self._live is not None:
                 return
             settings = self.settings
-            live = _Live(settings, self._plan)
+            live = _Live(settings, self._plan, self._migrations)
             try:
                 await connect_with_retry(
                     live.connect_once,
                     attempts=settings.connect_retry_count,
                     delay=settings.connect_retry_delay,
                 )
+                await live.read_schema()
             except BaseException:
                 await live.engine.dispose()
                 raise
@@ -158,11 +166,18 @@ class Database:
         return self._plan.stats(self._live.engine.sync_engine.pool if self._live else None)
 
     async def check(self) -> HealthReport:
-        """Say whether the database answers; asks it only where nothing else tells.
+        """Say whether the database answers and its schema will do; asks only where it must.
 
-        Never raises for a database that does not answer, and does not wait for the pool.
+        Never raises for a database that does not answer, and waits for the pool only to look
+        again at a schema that was behind.
         """
-        return await self._live.health.report() if self._live else HealthReport.not_open()
+        live = self._live
+        if live is None:
+            return HealthReport.not_open()
+        report = await live.health.report()
+        if live.schema is None or not report.is_healthy:
+            return report
+        return report.with_schema(await live.schema.state())
 
     def _require(self) -> "_Live":
         if self._live is None:
@@ -196,13 +211,19 @@ class Database:
 class _Live:
     """What exists while a database is open."""
 
-    def __init__(self, settings: DatabaseSettings, plan: PoolPlan) -> None:
+    def __init__(
+        self, settings: DatabaseSettings, plan: PoolPlan, migrations: SchemaSource | None
+    ) -> None:
         self.engine = build_engine(settings, plan, on_connect_error=self._note_connect_error)
         self.health = Health(
             probe(settings, self.engine),
             may_sleep=isinstance(settings.url, PostgresURL) and settings.url.provider == "neon",
         )
         self.health.watch(self.engine)
+        self.schema: SchemaWatch | None = None
+        if migrations is not None:
+            limit = settings.effective_connect_timeout
+            self.schema = SchemaWatch(migrations, self.engine.connect, timeout=limit)
         reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         refuse_writes(reading.sync_engine)
         self.sessions = _session_maker(self.engine)
@@ -223,6 +244,12 @@ class _Live:
             raise connect_error(
                 error, target=target_of(self._url), timeout=self._connect_timeout
             ) from error
+
+    async def read_schema(self) -> None:
+        """Learn where the schema stands, where somebody wants to know."""
+        if self.schema is not None:
+            async with self.engine.connect() as connection:
+                await self.schema.read(connection)
 
     @contextmanager
     def counted(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 from sqlalchemy import event
@@ -18,6 +18,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from wellhead.errors import ConnectError, Fault, classify
+from wellhead.schema import SchemaState
 
 logger = logging.getLogger(__name__)
 
@@ -37,22 +38,31 @@ class HealthReport:
     Attributes:
         is_healthy: Whether requests that need the database can be expected to work.
         state: ``connected``; ``idle``, when nothing was heard lately from a database that
-            sleeps when it is left alone, and asking would wake it; or ``unavailable``.
+            sleeps when it is left alone, and asking would wake it; ``unavailable``; or
+            ``behind``, when it answers but its schema lacks migrations.
         fault: What is wrong, where something is.
         evidence: Where this is known from.
         age: Seconds since it was observed, or None before anything was.
+        schema: Where its schema stands, where that is looked at and could be read.
     """
 
     is_healthy: bool
-    state: Literal["connected", "idle", "unavailable"]
+    state: Literal["connected", "idle", "unavailable", "behind"]
     fault: Fault | None
     evidence: Literal["traffic", "probe", "none"]
     age: float | None
+    schema: SchemaState | None = None
 
     @classmethod
     def not_open(cls) -> Self:
         """The report of a database that is not open."""
         return cls(False, "unavailable", Fault.NOT_OPEN, "none", None)
+
+    def with_schema(self, schema: SchemaState | None) -> Self:
+        """The same report, with what the schema's state means for it."""
+        if schema is None or schema.is_ready:
+            return replace(self, schema=schema)
+        return replace(self, is_healthy=False, state="behind", schema=schema)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from tenacity import (
     RetryCallState,
     retry_if_exception,
     stop_after_attempt,
+    stop_never,
     wait_exponential,
     wait_random,
 )
@@ -27,8 +28,9 @@ MAX_DELAY = 30.0
 async def connect_with_retry(
     attempt: Callable[[], Awaitable[T]],
     *,
-    attempts: int,
+    attempts: int | None,
     delay: float,
+    max_delay: float = MAX_DELAY,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
     """Try to connect until it succeeds, cannot succeed, or the attempts are used up.
@@ -38,9 +40,10 @@ async def connect_with_retry(
 
     Args:
         attempt: Makes one attempt and raises a :class:`wellhead.ConnectError` when it fails.
-        attempts: How many at the most, the first one included.
-        delay: Seconds before the second; doubled each time, 30 at most, then up to a second of
-            jitter added.
+        attempts: How many at the most, the first one included; None for as many as it takes.
+        delay: Seconds before the second; doubled each time, then up to a second of jitter
+            added.
+        max_delay: Seconds between two attempts at the most, without the jitter.
         sleep: Waits for so many seconds.
 
     Raises:
@@ -51,9 +54,9 @@ async def connect_with_retry(
         error = state.outcome.exception() if state.outcome else None
         seconds = state.next_action.sleep if state.next_action else 0.0
         logger.warning(
-            "waiting for the database: attempt %d of %d failed, next in %.1f s: %s",
+            "waiting for the database: attempt %d%s failed, next in %.1f s: %s",
             state.attempt_number,
-            attempts,
+            "" if attempts is None else f" of {attempts}",
             seconds,
             error.args[0] if error else "",
             extra={
@@ -66,8 +69,8 @@ async def connect_with_retry(
         )
 
     retrying = AsyncRetrying(
-        stop=stop_after_attempt(attempts),
-        wait=wait_exponential(multiplier=delay, max=MAX_DELAY) + wait_random(0, min(1.0, delay)),
+        stop=stop_never if attempts is None else stop_after_attempt(attempts),
+        wait=wait_exponential(multiplier=delay, max=max_delay) + wait_random(0, min(1.0, delay)),
         retry=retry_if_exception(can_retry_connect),
         before_sleep=announce,
         sleep=sleep,

@@ -50,8 +50,7 @@ class SchemaState:
     def __str__(self) -> str:
         at = ", ".join(self.current) or "nothing"
         if self.position == "behind":
-            missing = ", ".join(self.pending)
-            return f"behind: the database is at {at}, and {missing} is not applied"
+            return f"behind: the database is at {at}; not applied: {', '.join(self.pending)}"
         if self.position == "ahead":
             return f"ahead: the database is at {at}, which this program does not know"
         return f"at head: {at}"

@@ -28,6 +28,9 @@ class DatabaseHealth(BaseModel):
     )
     evidence: Literal["traffic", "probe", "none"] = Field(description="Where this is known from.")
     age: float | None = Field(description="Seconds since it was observed.")
+    migrations: Literal["at_head", "ahead"] | None = Field(
+        description="`ahead`: a newer program has migrated the schema. Null where nobody looks."
+    )
 
 
 class PoolStatus(BaseModel):
@@ -52,7 +55,7 @@ async def health(request: Request) -> Alive:
 @router.get(
     "/health/db",
     tags=["Health"],
-    summary="Does the database answer?",
+    summary="Does the database answer, and is its schema new enough?",
     response_model=DatabaseHealth,
     responses=problem_responses(503),
 )
@@ -70,7 +73,22 @@ async def database_health(request: Request) -> Response | DatabaseHealth:
             evidence=report.evidence,
             age=age,
         )
-    return DatabaseHealth(database=report.state, evidence=report.evidence, age=age)
+    if report.state == "behind":
+        return problem_response(
+            503,
+            title="The schema of the database is behind; it has to be migrated.",
+            type="urn:wellhead:schema-behind",
+            headers={"Retry-After": "5"},
+            database=report.state,
+            evidence=report.evidence,
+            age=age,
+        )
+    return DatabaseHealth(
+        database=report.state,
+        evidence=report.evidence,
+        age=age,
+        migrations=report.schema and report.schema.position,
+    )
 
 
 @router.get("/db/pool-status", tags=["Health"], summary="How busy is the connection pool?")

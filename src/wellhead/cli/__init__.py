@@ -1,0 +1,20 @@
+"""The command ``wellhead``."""
+
+import sys
+from typing import Final
+
+_PACKAGES: Final = frozenset({"alembic", "typer"})
+
+
+def main() -> None:
+    """Run the command; says so where the packages it needs are not installed."""
+    try:
+        from wellhead.cli.app import run  # noqa: PLC0415 - needs optional packages
+    except ModuleNotFoundError as error:
+        if error.name not in _PACKAGES:
+            raise
+        sys.exit(
+            f"wellhead: the command needs the package {error.name}, which is not installed.\n"
+            'Install it with pip install "wellhead[cli]".'
+        )
+    run()

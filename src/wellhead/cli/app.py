@@ -1,0 +1,44 @@
+"""The commands and their names."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from wellhead.cli import migrate, wait
+from wellhead.logging import configure
+
+app = typer.Typer(
+    name="wellhead",
+    help="The database connection of an application. Settings come from DATABASE_* and .env.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(migrate.app, name="migrate")
+app.command("wait")(wait.wait)
+
+
+def _print_version(is_asked_for: bool) -> None:
+    if is_asked_for:
+        typer.echo(f"wellhead {version('wellhead')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """The database connection of an application. Settings come from DATABASE_* and .env."""
+    del show_version
+
+
+def run() -> None:
+    """Run the command with its log on standard error."""
+    configure(level="WARNING")
+    app()

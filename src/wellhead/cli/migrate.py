@@ -1,0 +1,134 @@
+"""``wellhead migrate``: the schema, up, down and looked at."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wellhead.cli.exits import ExitCode, plain_errors
+from wellhead.migrations import Applied, Migrations
+
+app = typer.Typer(
+    help="Migrate the schema, on the direct connection and one process at a time.",
+    no_args_is_help=True,
+)
+
+Scripts = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="The directory with env.py and versions. Otherwise alembic.ini, or [tool.alembic] in "
+        "pyproject.toml, in the working directory says where it is.",
+    ),
+]
+
+# So that -1 is a revision, and not an option.
+_MINUS = {"ignore_unknown_options": True}
+
+
+@app.command()
+def up(
+    revision: Annotated[str, typer.Argument(help="Where to go.")] = "head",
+    scripts: Scripts = None,
+) -> None:
+    """Apply what is missing; waits while another process does it.
+
+    Exit code 3: another process, or tables in use, kept it waiting for too long.
+    """
+    with plain_errors():
+        done = Migrations(scripts).upgrade(revision, report=_show)
+    if not done:
+        typer.echo("Nothing to do.")
+
+
+@app.command(context_settings=_MINUS)
+def down(
+    revision: Annotated[
+        str, typer.Argument(help="Where to go: a revision, -1 for one back, base for nothing left.")
+    ],
+    scripts: Scripts = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The database's name; needed where it is on another machine."
+        ),
+    ] = None,
+) -> None:
+    """Take migrations back; what they added is destroyed."""
+    with plain_errors():
+        done = Migrations(scripts).downgrade(revision, named_database=database, report=_show)
+    if not done:
+        typer.echo("Nothing to do.")
+
+
+@app.command()
+def status(scripts: Scripts = None) -> None:
+    """Say where the schema stands.
+
+    Exit code 0: at head, or ahead of this program; 4: behind.
+    """
+    with plain_errors():
+        migrations = Migrations(scripts)
+        state = migrations.state()
+        missing = [(revision, migrations.title_of(revision)) for revision in state.pending]
+    typer.echo(f"The schema is {state}.")
+    for revision, title in missing:
+        typer.echo(f"  missing {revision} ({title})")
+    if not state.is_ready:
+        raise typer.Exit(ExitCode.BEHIND)
+
+
+@app.command()
+def check(scripts: Scripts = None) -> None:
+    """Say whether the models equal the schema.
+
+    Exit code 4: they differ, or the schema is behind, so that they cannot be compared.
+    """
+    with plain_errors():
+        migrations = Migrations(scripts)
+        if not (state := migrations.state()).is_ready:
+            typer.echo(f"The schema is {state}.")
+            raise typer.Exit(ExitCode.BEHIND)
+        differences = migrations.differences()
+    if differences:
+        typer.echo("The models differ from the schema. A migration would have to do this:\n")
+        typer.echo(differences)
+        raise typer.Exit(ExitCode.BEHIND)
+    typer.echo("The models equal the schema.")
+
+
+@app.command()
+def new(
+    message: Annotated[str, typer.Argument(help="What it does, in some words.")],
+    scripts: Scripts = None,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Do not compare anything; needs no database.")
+    ] = False,
+) -> None:
+    """Write a migration from the differences between the models and the schema. Read it, then."""
+    with plain_errors():
+        written = Migrations(scripts).new(message, is_empty=empty)
+    if written is None:
+        typer.echo("The models equal the schema: nothing to write. --empty writes it all the same.")
+    else:
+        typer.echo(f"Written: {written}")
+
+
+@app.command()
+def sql(
+    revisions: Annotated[
+        str, typer.Argument(help="Up to which, or from which to which, as in 0001:0003.")
+    ] = "head",
+    scripts: Scripts = None,
+    down: Annotated[
+        bool, typer.Option("--down", help="The way back, as in --down 0003:0001.")
+    ] = False,
+) -> None:
+    """Print the migrations as SQL; needs no database."""
+    with plain_errors():
+        text = Migrations(scripts).sql(revisions, is_downgrade=down)
+    typer.echo(text, nl=False)
+
+
+def _show(applied: Applied) -> None:
+    typer.echo(f"{applied}")

@@ -1,0 +1,136 @@
+"""Migrations written by a test, and what the test does beside them."""
+
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import psycopg
+
+_ENV = """
+import sqlalchemy as sa
+from wellhead.migrations import run_env
+
+metadata = sa.MetaData()
+sa.Table("pond", metadata, sa.Column("id", sa.Integer, primary_key=True){columns})
+run_env(metadata)
+"""
+
+_MAKO = """
+revision = ${{repr(up_revision)}}
+down_revision = ${{repr(down_revision)}}
+import sqlalchemy as sa
+from alembic import op
+
+def upgrade():
+    ${{upgrades if upgrades else "..."}}
+
+def downgrade():
+    ${{downgrades if downgrades else "..."}}
+""".replace("{{", "{").replace("}}", "}")
+
+_REVISION = """
+\"\"\"{title}.\"\"\"
+import sqlalchemy as sa
+from alembic import op
+revision = {revision!r}
+down_revision = {parent!r}
+def upgrade():
+{up}
+def downgrade():
+{down}
+"""
+
+POND = 'op.create_table("pond", sa.Column("id", sa.Integer, primary_key=True))'
+NO_POND = 'op.drop_table("pond")'
+
+
+class Scripts:
+    """A directory of migrations, whose models have one table, ``pond``.
+
+    Args:
+        directory: Where it is to be made.
+        columns: More columns of the table's model, as code that follows a comma.
+    """
+
+    def __init__(self, directory: Path, *, columns: str = "") -> None:
+        self.directory = directory
+        (directory / "versions").mkdir(parents=True)
+        (directory / "env.py").write_text(_ENV.format(columns=columns))
+        (directory / "script.py.mako").write_text(_MAKO)
+
+    def add(
+        self,
+        revision: str,
+        up: str,
+        down: str = "...",
+        *,
+        after: str | None = None,
+        title: str = "",
+    ) -> None:
+        """Write a migration.
+
+        Args:
+            revision: Its identifier.
+            up: Lines of Python.
+            down: Lines of Python.
+            after: The revision before it.
+            title: The first line of its docstring.
+        """
+        text = _REVISION.format(
+            title=title or f"Step {revision}",
+            revision=revision,
+            parent=after,
+            up=textwrap.indent(up, "    "),
+            down=textwrap.indent(down, "    "),
+        )
+        (self.directory / "versions" / f"{revision}.py").write_text(text.lstrip())
+
+
+@contextmanager
+def session(url: str) -> Iterator["psycopg.Connection[Any]"]:
+    """A connection of somebody else, in a transaction from its first statement on."""
+    with psycopg.connect(url) as connection:
+        yield connection
+        connection.rollback()
+
+
+def value(url: str, statement: str) -> Any:
+    """The first value that a statement returns."""
+    with session(url) as connection:
+        row = connection.execute(statement.encode()).fetchone()
+    return row and row[0]
+
+
+def tables(url: str) -> set[str]:
+    """The names of the tables, without Alembic's own."""
+    with session(url) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {name for (name,) in rows} - {"alembic_version"}
+
+
+class Running(Thread):
+    """A function that runs beside the test; :meth:`result` waits for its end."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        super().__init__()
+        self._function = function
+        self._outcome: Any = None
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Run the function; the test does not call this."""
+        try:
+            self._outcome = self._function()
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
+            self._error = error
+
+    def result(self) -> Any:
+        """What the function returned; raises what it raised."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return self._outcome
