@@ -19,11 +19,13 @@ EXAMPLES ?= 300
 fuzz: $(VENV)/.dev  ## Make up many more requests for the Todo API than the tests do (EXAMPLES=).
 	CONTRACT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q todo/tests/test_contract.py -k whatever
 
-check: $(VENV)/.dev  ## Check style, types, import directions and the documentation.
+check: $(VENV)/.dev  ## Check style, types, migrations, import directions and the documentation.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy src tests conftest.py
 	$(BIN)/mypy todo/src todo/tests
+	$(BIN)/wellhead migrate sql --scripts todo/src/todo/migrations > $(VENV)/migrations.sql
+	$(BIN)/squawk $(VENV)/migrations.sql
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/docs
 
 format: $(VENV)/.dev  ## Format the code and mend what can be mended by itself.

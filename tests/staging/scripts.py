@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from wellhead.migrations import run_env
 
 metadata = sa.MetaData()
-sa.Table("pond", metadata, sa.Column("id", sa.Integer, primary_key=True){columns})
+sa.Table("pond", metadata, sa.Column("id", sa.Integer, sa.Identity(), primary_key=True){columns})
 run_env(metadata)
 """
 
@@ -43,7 +43,7 @@ def downgrade():
 {down}
 """
 
-POND = 'op.create_table("pond", sa.Column("id", sa.Integer, primary_key=True))'
+POND = 'op.create_table("pond", sa.Column("id", sa.Integer, sa.Identity(), primary_key=True))'
 NO_POND = 'op.drop_table("pond")'
 
 
