@@ -157,3 +157,30 @@ async def test_echo_shows_statements_and_their_values_only_when_asked(
 
     assert "AS said" in caplog.text
     assert ("hush" in caplog.text) is shown_values
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_a_column_that_changes_its_type_fails_a_warm_statement_once_on_each_connection(
+    driver: str, database_url: str
+) -> None:
+    url = database_url.replace("postgresql://", driver)
+    settings = DatabaseSettings(url=url, pool_size=1, max_overflow=0)
+    ask = text("SELECT word FROM words")
+    faults = []
+    async with Database(settings) as database, Database(settings) as other:
+        await change(other, "CREATE TABLE words AS SELECT 1 AS word")
+        for attempt in range(14):
+            if attempt == 10:
+                await change(other, "ALTER TABLE words ALTER word TYPE bigint")
+            try:
+                async with database.reader() as reader:
+                    await reader.exec(ask)
+            except DBAPIError as error:
+                faults.append((attempt, classify(error).fault))
+
+    assert faults == [(10, Fault.STALE_PLAN)]
+
+
+async def change(database: Database, statement: str) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text(statement))

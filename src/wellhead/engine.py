@@ -19,7 +19,9 @@ from wellhead.errors import (
     CommandTimeoutError,
     ConfigurationError,
     ConnectError,
+    Fault,
     connect_error,
+    fault_of,
     keep_discreet,
 )
 from wellhead.pool import CountingNullPool, PoolPlan, check_before_use
@@ -96,6 +98,8 @@ def build_engine(
             ping_after=settings.pool_ping_after if settings.pool_pre_ping else None,
             ping_timeout=settings.effective_connect_timeout,
         )
+        if url.driver == "psycopg":
+            _replace_stale_connections(engine)
         if not url.takes_startup_settings:
             _set_limits_in_transactions(engine, server_side_limits(settings))
     _name_command_timeouts(engine, settings)
@@ -276,6 +280,17 @@ def _name_command_timeouts(engine: AsyncEngine, settings: DatabaseSettings) -> N
             f"A statement took longer than {limit:g} s and was cancelled.",
             hint="Make it faster, or raise DATABASE_COMMAND_TIMEOUT.",
         )
+
+
+def _replace_stale_connections(engine: AsyncEngine) -> None:
+    # psycopg forgets its prepared statements at a ROLLBACK, which autocommit never sends: after a
+    # change of schema a reader's statement would fail on that connection for ever.
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def replace_it(context: ExceptionContext) -> None:
+        error, connection = context.sqlalchemy_exception, context.connection
+        if error is None or connection is None or fault_of(error) is not Fault.STALE_PLAN:
+            return
+        connection.connection.invalidate(soft=True)
 
 
 def _log_slow_queries(engine: AsyncEngine, *, threshold: float) -> None:
