@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check format clean
+.PHONY: help run test poolers fuzz check format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,9 @@ test: $(VENV)/.dev  ## Run the tests of the library and of the application.
 EXAMPLES ?= 300
 fuzz: $(VENV)/.dev  ## Make up many more requests for the Todo API than the tests do (EXAMPLES=).
 	CONTRACT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q todo/tests/test_contract.py -k whatever
+
+poolers:  ## Fetch the PgBouncers of tests/poolers (on Debian; needs no root, installs nothing).
+	scripts/install-poolers .poolers
 
 check: $(VENV)/.dev  ## Check style, types, migrations, import directions and the documentation.
 	$(BIN)/ruff format --check .

@@ -85,7 +85,7 @@ def test_revisions_that_are_no_numbers_are_followed_by_one_of_alembics(
     written = Migrations(scripts.directory).new("third", is_empty=True)
 
     assert written is not None
-    assert not written.name.startswith("0")
+    assert len(written.name.removesuffix("_third.py")) == 12
 
 
 def test_a_revision_that_does_not_exist_is_refused(migrations: Migrations) -> None:

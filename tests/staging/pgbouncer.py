@@ -1,0 +1,145 @@
+"""Real PgBouncers in transaction mode, an old one and a new one, in front of the test's server."""
+
+import os
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+from wellhead.embedded.account import server_account
+
+HOME = Path(__file__).parents[2] / ".poolers"
+VERSIONS = ("1.18", "1.24")
+
+_CONFIGURATION = """\
+[databases]
+* = host={host} port={port}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {listen_port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = {pool_size}
+max_client_conn = 200
+server_round_robin = 1
+{more}
+"""
+
+
+def missing() -> list[str]:
+    """The versions that are not installed."""
+    return [version for version in VERSIONS if not (HOME / version / "pgbouncer").is_file()]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A PgBouncer as it may be met.
+
+    Attributes:
+        version: Which one; see `VERSIONS`.
+        max_prepared_statements: How many prepared statements of each client it tracks; None
+            where it does not know the setting.
+    """
+
+    version: str
+    max_prepared_statements: int | None
+
+    def __str__(self) -> str:
+        tracked = self.max_prepared_statements
+        return f"{self.version}" if tracked is None else f"{self.version}-tracks-{tracked}"
+
+
+class PgBouncer:
+    """A PgBouncer on a free port of 127.0.0.1, with few connections to the server.
+
+    It hands the server's connections round, so that two transactions of a client seldom meet the
+    same one.
+
+    Args:
+        kind: Which.
+        server_url: The server behind it, with its user and password.
+        directory: Where its files are to lie.
+        pool_size: Connections to the server.
+
+    Attributes:
+        kind: Which.
+    """
+
+    def __init__(self, kind: Kind, server_url: str, directory: Path, *, pool_size: int = 5) -> None:
+        self.kind = kind
+        self._server = urlsplit(server_url)
+        self._directory = directory
+        self._pool_size = pool_size
+        self._log = directory / "pgbouncer.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    def __enter__(self) -> Self:
+        self._port = _free_port()
+        program = HOME / self.kind.version / "pgbouncer"
+        with self._log.open("wb") as log:
+            # Not a pipe: when nobody reads it, PgBouncer stops at its next line of log.
+            self._process = subprocess.Popen(
+                [program, self._write_configuration()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+            )
+        while "process up: PgBouncer" not in self._log.read_text():
+            assert self._process.poll() is None, self._log.read_text()
+            time.sleep(0.02)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def url(self, server_url: str) -> str:
+        """The way to a database of the server through the pooler."""
+        parts = urlsplit(server_url)
+        place = f"{parts.username}:{parts.password}@127.0.0.1:{self._port}"
+        return urlunsplit(parts._replace(netloc=place, query="pgbouncer=true"))
+
+    def _write_configuration(self) -> Path:
+        users = self._directory / "users.txt"
+        users.write_text(f'"{self._server.username}" "{self._server.password}"\n')
+        more = []
+        if self.kind.max_prepared_statements is not None:
+            more.append(f"max_prepared_statements = {self.kind.max_prepared_statements}")
+        if os.geteuid() == 0:
+            # It refuses to stay root.
+            account = server_account()
+            more.append(f"user = {account.name}")
+        configuration = self._directory / "pgbouncer.ini"
+        configuration.write_text(
+            _CONFIGURATION.format(
+                host=self._server.hostname,
+                port=self._server.port,
+                listen_port=self._port,
+                users=users,
+                pool_size=self._pool_size,
+                more="\n".join(more),
+            )
+        )
+        return configuration
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
