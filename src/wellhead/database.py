@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from wellhead.engine import build_engine, plan_pool, probe, target_of
-from wellhead.errors import ConnectError, NotOpenError, classify, connect_error
+from wellhead.engine import build_engine, connect_first, plan_pool, probe
+from wellhead.errors import ConnectError, NotOpenError, classify
 from wellhead.health import Health, HealthReport
 from wellhead.pool import PoolPlan, PoolStats, close_on_return
 from wellhead.reader import Reader, refuse_writes
@@ -228,22 +227,16 @@ class _Live:
         refuse_writes(reading.sync_engine)
         self.sessions = _session_maker(self.engine)
         self.readers = _session_maker(reading)
-        self._url = settings.url
-        self._connect_timeout = settings.effective_connect_timeout
+        self._settings = settings
         self.in_use = 0
         self.unused = asyncio.Event()
         self.unused.set()
 
     async def connect_once(self) -> None:
         """Take a connection, which makes SQLAlchemy learn the server, and put it in the pool."""
-        try:
-            async with self.engine.connect():
-                self.health.record_success()
-        except DBAPIError as error:
-            # Lost or refused in the first queries, as behind a pooler.
-            raise connect_error(
-                error, target=target_of(self._url), timeout=self._connect_timeout
-            ) from error
+        connection = await connect_first(self.engine, self._settings)
+        self.health.record_success()
+        await connection.close()
 
     async def read_schema(self) -> None:
         """Learn where the schema stands, where somebody wants to know."""

@@ -12,7 +12,8 @@ from typing import Any
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, ExceptionContext
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
 
 from wellhead.errors import (
@@ -134,6 +135,22 @@ def connector(
             raise failure from error
 
     return connect
+
+
+async def connect_first(engine: AsyncEngine, settings: DatabaseSettings) -> AsyncConnection:
+    """Make an engine's first connection, on which SQLAlchemy learns about the server.
+
+    Raises:
+        ConnectError: It could not be made, or was lost or refused in the first queries, as
+            happens behind a pooler.
+    """
+    connection = engine.connect()
+    try:
+        await connection.start()
+    except DBAPIError as error:
+        limit = settings.effective_connect_timeout
+        raise connect_error(error, target=target_of(settings.url), timeout=limit) from error
+    return connection
 
 
 def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Awaitable[None]]:

@@ -169,5 +169,7 @@ def test_what_the_server_forbids_is_a_sentence_without_the_statement(
 
     assert done.exit_code == 1
     assert done.stderr == (
-        "wellhead: permission denied for table alembic_version (SQLSTATE 42501)\n"
+        "wellhead: The state of the schema cannot be read: permission denied for table "
+        "alembic_version (SQLSTATE 42501).\n"
+        "The user of the database URL needs SELECT on alembic_version.\n"
     )

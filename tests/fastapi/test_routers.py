@@ -91,7 +91,12 @@ async def test_the_databases_health_is_known_from_traffic_and_sends_it_nothing(
     assert response.status_code == 200
     body = response.json()
     assert isinstance(body.pop("age"), float)
-    assert body == {"status": "healthy", "database": "connected", "evidence": "traffic"}
+    assert body == {
+        "status": "healthy",
+        "database": "connected",
+        "evidence": "traffic",
+        "migrations": None,
+    }
     assert (proxy.connections, proxy.bytes_to_server) == (0, 0)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from wellhead.cli.exits import plain_errors
-from wellhead.engine import build_engine, plan_pool
+from wellhead.engine import build_engine, connect_first, plan_pool
 from wellhead.errors import ConnectError, UnreachableError
 from wellhead.retry import connect_with_retry
 from wellhead.settings import DatabaseSettings
@@ -43,8 +43,7 @@ async def _wait(settings: DatabaseSettings, *, timeout: float) -> None:
     engine = build_engine(settings, plan_pool(settings), on_connect_error=errors.append)
 
     async def attempt() -> None:
-        async with engine.connect():
-            pass
+        await (await connect_first(engine, settings)).close()
 
     try:
         async with asyncio.timeout(timeout):

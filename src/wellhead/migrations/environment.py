@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, MetaData
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.util.concurrency import await_
 
-from wellhead.engine import build_engine, plan_pool
+from wellhead.engine import build_engine, connect_first, plan_pool
 from wellhead.errors import MigrationError, WellheadError
 from wellhead.migrations import faults, offline
 from wellhead.migrations.patience import Progress
@@ -105,9 +105,7 @@ async def connect(engine: AsyncEngine, settings: DatabaseSettings) -> AsyncConne
     """
 
     async def attempt() -> AsyncConnection:
-        connection = engine.connect()
-        await connection.start()
-        return connection
+        return await connect_first(engine, settings)
 
     return await connect_with_retry(
         attempt,

@@ -5,7 +5,7 @@ import traceback
 from alembic.runtime.migration import MigrationStep
 from sqlalchemy.exc import DBAPIError
 
-from wellhead.errors import Classification, Fault, MigrationBusyError, MigrationError, classify
+from wellhead.errors import Fault, MigrationBusyError, MigrationError, classify, fault_of
 from wellhead.migrations.patience import Progress
 
 _IN_USE = frozenset({Fault.LOCK_TIMEOUT, Fault.DEADLOCK})
@@ -22,14 +22,13 @@ def failed(progress: Progress, error: Exception) -> MigrationError:
         if progress.has_leaked
         else "Nothing of it was kept; what was applied before it stays."
     )
-    meaning = classify(error)
-    if meaning.fault in _IN_USE and not progress.has_leaked:
+    if fault_of(error) in _IN_USE and not progress.has_leaked:
         return MigrationBusyError(
             f"{name} needs a table that was in use during the {progress.seconds:.0f} s that it "
             "was tried.",
             hint=f"{kept} Look for long transactions in pg_stat_activity, and migrate again.",
         )
-    return MigrationError(f"{name} failed: {_reason(error, meaning)}.", hint=kept)
+    return MigrationError(f"{name} failed: {reason(error)}.", hint=kept)
 
 
 def name_of(step: MigrationStep) -> str:
@@ -40,10 +39,12 @@ def name_of(step: MigrationStep) -> str:
     return f"{what} {', '.join(revisions)}{title}"
 
 
-def _reason(error: Exception, meaning: Classification) -> str:
+def reason(error: Exception) -> str:
+    """Why something failed; the statement and the values of rows are left out."""
     if isinstance(error, DBAPIError):
         # The server's first line names objects; the lines below may hold values of rows.
         text = str(error.orig).strip().partition("\n")[0].rpartition("'>: ")[2].rstrip(".")
-        return f"{text} (SQLSTATE {meaning.sqlstate})" if meaning.sqlstate else text
+        sqlstate = classify(error).sqlstate
+        return f"{text} (SQLSTATE {sqlstate})" if sqlstate else text
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
