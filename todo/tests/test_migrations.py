@@ -4,7 +4,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
+from staged import KEY, client_of
 
 import todo
 from tests.staging.databases import Databases
+from todo.main import create_app
+from todo.settings import Settings
 from todo.tables import metadata
-from wellhead import Database, DatabaseSettings
+from wellhead import Database, DatabaseSettings, schema
 from wellhead.migrations import downgrade, upgrade
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"
@@ -131,14 +135,15 @@ async def test_what_belongs_to_an_account_goes_with_it(migrated_url: str) -> Non
     assert {name for name, rule in references.items() if "ON DELETE CASCADE" not in rule} == set()
 
 
-def test_alembic_itself_works_in_the_folder_of_the_application(database_url: str) -> None:
-    environment = {**os.environ, "DATABASE_URL": database_url}
+@pytest.fixture
+def in_the_folder(database_url: str) -> Callable[..., str]:
+    """Run a command in the folder of the application and return what it prints."""
 
-    def alembic(*command: str) -> str:
+    def run(*command: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "alembic", *command],
+            [sys.executable, "-m", *command],
             cwd=PROJECT,
-            env=environment,
+            env={**os.environ, "DATABASE_URL": database_url},
             capture_output=True,
             text=True,
             check=False,
@@ -146,8 +151,43 @@ def test_alembic_itself_works_in_the_folder_of_the_application(database_url: str
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    return run
+
+
+def test_alembic_itself_works_in_the_folder_of_the_application(
+    in_the_folder: Callable[..., str],
+) -> None:
+    alembic = partial(in_the_folder, "alembic")
     alembic("upgrade", "head")
 
     assert "(head)" in alembic("current")
     assert "No new upgrade operations detected" in alembic("check")
     assert "CREATE TABLE tasks" in alembic("upgrade", "head", "--sql")
+
+
+def test_wellhead_itself_works_in_the_folder_of_the_application(
+    in_the_folder: Callable[..., str],
+) -> None:
+    migrate = partial(in_the_folder, "wellhead", "migrate")
+    migrate("up")
+
+    assert migrate("up") == "Nothing to do.\n"
+    assert migrate("status").startswith("The schema is at head: ")
+    assert migrate("check") == "The models equal the schema.\n"
+    assert "CREATE TABLE tasks" in migrate("sql")
+    assert "took back 0001" in migrate("down", "base")
+
+
+async def test_the_api_is_ready_once_its_migrations_have_run(
+    database_url: str, settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setattr(schema, "ASK_AGAIN_AFTER", 0.0)
+    app = create_app(Settings(jwt_secret_key=KEY))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        before = await client.get("/health/db")
+        await asyncio.to_thread(up, settings)
+        after = await client.get("/health/db")
+
+    assert (before.status_code, before.json()["type"]) == (503, "urn:wellhead:schema-behind")
+    assert (after.status_code, after.json()["migrations"]) == (200, "at_head")

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ from todo.cleanup import clean_up
 from todo.demo import EMAIL, PASSWORD
 from todo.demo import seed_demo as make_demo
 from todo.durations import parse_duration
-from todo.main import passwords_of
+from todo.main import MIGRATIONS, passwords_of
 from todo.server import AddressError, Serving, banner, listen, provided_database, wait_for_database
 from todo.server import serve as serve_until_stopped
 from todo.settings import Settings, load_settings
@@ -22,8 +21,6 @@ from todo.web.logs import configure_logging
 from wellhead import Database
 from wellhead.errors import ConfigurationError, WellheadError
 from wellhead.migrations import upgrade
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 app = typer.Typer(
     help="The Todo API on PostgreSQL. Settings come from the environment and from .env.",

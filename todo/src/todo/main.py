@@ -1,6 +1,7 @@
 """The composition root: settings and a database become an application."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -34,6 +35,7 @@ from todo.web.pages import install_pages
 from todo.web.request_id import RequestId
 from wellhead import Database
 from wellhead.fastapi import install, lifespan, problem_response
+from wellhead.migrations import Migrations
 
 ROUTERS: Sequence[APIRouter] = (accounts_router, tasks_router, tags_router)
 
@@ -49,6 +51,9 @@ STATUSES: Mapping[type[TodoError], int] = {
 }
 """What each error of the services means over HTTP."""
 
+MIGRATIONS = Path(__file__).parent / "migrations"
+"""Where `env.py` and the revisions lie."""
+
 DESCRIPTION = """\
 Accounts, tasks and tags. Register, log in, and use your own id in the paths below `/api`.
 
@@ -61,14 +66,15 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
     Args:
         settings: The application's settings; None reads the environment and `.env`.
-        database: The database, still closed; None reads `DATABASE_*`.
+        database: The database, still closed; None reads `DATABASE_*`, and then `/health/db` is
+            not ready before the migrations have been run.
 
     Raises:
         SettingsError: A setting cannot be used.
         URLError: `DATABASE_URL` is missing or cannot be used.
     """
     settings = settings or load_settings()
-    database = database or Database()
+    database = database or Database(migrations=Migrations(MIGRATIONS))
     app = FastAPI(
         title=settings.app_name,
         version=settings.app_version,
