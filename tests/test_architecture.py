@@ -16,7 +16,8 @@ APPLICATION = ROOT / "todo" / "src" / "todo"
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "url": {"errors"},
-    "settings": {"errors", "url"},
+    "secret_files": {"errors"},
+    "settings": {"errors", "secret_files", "url"},
     "pool": {"errors"},
     "engine": {"errors", "pool", "settings", "url"},
     "reader": {"errors"},

@@ -21,7 +21,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
     EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
@@ -29,11 +28,15 @@ from pydantic_settings import (
 )
 
 from wellhead.errors import SettingsError, URLError
+from wellhead.secret_files import SecretFiles
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "DATABASE_"
+
+SECRETS = ("url", "url_direct")
+"""The fields that may also come from a file, named by a variable such as `DATABASE_URL_FILE`."""
 
 PoolMode = Literal["auto", "pool", "none"]
 Profile = Literal["development", "small", "large", "serverless"]
@@ -74,6 +77,7 @@ class DatabaseSettings(BaseSettings):
 
     Read from keyword arguments, then from the environment (``DATABASE_`` and the field's name),
     then from a ``.env`` file in the working directory, then from the profile, then the defaults.
+    ``DATABASE_URL_FILE`` and ``DATABASE_URL_DIRECT_FILE`` name files to read the URLs from.
 
     Raises:
         SettingsError: A value outside its range, an unknown keyword, or two values that
@@ -185,9 +189,13 @@ class DatabaseSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the profile below everything that was said explicitly."""
+        named: list[PydanticBaseSettingsSource] = []
         for source in (env_settings, dotenv_settings):
-            _warn_of_unknown_names(source, cls.model_fields)
-        return init_settings, env_settings, dotenv_settings, _ProfileSource(settings_cls)
+            if isinstance(source, EnvSettingsSource):
+                _warn_of_unknown_names(source, cls.model_fields)
+                named.append(SecretFiles(source, *SECRETS))
+            named.append(source)
+        return init_settings, *named, _ProfileSource(settings_cls)
 
     @model_validator(mode="after")
     def _waits_nest(self) -> Self:
@@ -240,12 +248,8 @@ class _ProfileSource(PydanticBaseSettingsSource):
         return next((dict(values) for name, values in PROFILES.items() if name == chosen), {})
 
 
-def _warn_of_unknown_names(
-    source: PydanticBaseSettingsSource, fields: Mapping[str, FieldInfo]
-) -> None:
-    if not isinstance(source, EnvSettingsSource | DotEnvSettingsSource):
-        return
-    known = {f"{PREFIX}{name}".upper() for name in fields}
+def _warn_of_unknown_names(source: EnvSettingsSource, fields: Mapping[str, FieldInfo]) -> None:
+    known = {f"{PREFIX}{name}".upper() for name in [*fields, *(f"{name}_FILE" for name in SECRETS)]}
     for name in sorted({str(name).upper() for name in source.env_vars}):
         if name.startswith(PREFIX) and name not in known:
             logger.warning(

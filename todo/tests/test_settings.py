@@ -215,3 +215,27 @@ def test_no_secret_shows_in_the_representation() -> None:
     assert KEY not in repr(settings)
     assert "hidden" not in repr(settings)
     assert KEY not in json.dumps(settings.model_dump(mode="json"))
+
+
+def test_secrets_are_read_from_the_files_that_variables_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, content in (("JWT_SECRET_KEY", KEY), ("DATABASE_URL", "postgresql://u:p@db/todo")):
+        (tmp_path / name).write_text(content + "\n")
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+    monkeypatch.setenv("APP_ENV", "production")
+    settings = load_settings()
+
+    assert settings.jwt_secret_key is not None
+    assert settings.jwt_secret_key.get_secret_value() == KEY
+    assert settings.database_url is not None
+
+
+def test_a_weak_secret_is_refused_from_a_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text("short")
+
+    assert refusal(monkeypatch, JWT_SECRET_KEY_FILE=str(tmp_path / "key")).startswith(
+        "JWT_SECRET_KEY has 5 bytes; HS256 needs at least 32; "
+    )

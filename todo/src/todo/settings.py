@@ -24,10 +24,20 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from todo import __version__
 from wellhead.errors import SettingsError
+from wellhead.secret_files import SecretFiles
+
+SECRETS = ("jwt_secret_key", "database_url")
+"""The fields that may also come from a file, named by a variable such as `JWT_SECRET_KEY_FILE`."""
 
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """The shortest allowed secret for each algorithm: its digest's length (RFC 7518, section 3.2)."""
@@ -170,6 +180,23 @@ class Settings(BaseSettings):
 
     argon2_concurrency: int = Field(default=2, ge=1, le=64)
     """Password hashes at one time in each worker; 16 times as many may wait for their turn."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let secrets come from files, whose names stand where the secrets would."""
+        named: list[PydanticBaseSettingsSource] = []
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                named.append(SecretFiles(source, *SECRETS))
+            named.append(source)
+        return init_settings, *named
 
     @field_validator("database_url", "jwt_secret_key", mode="before")
     @classmethod
