@@ -44,7 +44,7 @@ WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
 # Asks /health, which asks the database nothing: a database that sleeps is left asleep.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-I", "-m", "todo.healthcheck"]
 CMD ["todo", "serve"]
 ARG VERSION=0.0.0 REVISION=unknown CREATED=1970-01-01T00:00:00Z SOURCE= PYTHON_IMAGE
@@ -66,17 +66,24 @@ CMD []
 
 
 FROM builder AS testing
+# The embedded server of the tests is linked with the libraries; a test runs the first `curl`.
+# hadolint ignore=DL3008
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends curl libgssapi-krb5-2 libxml2 \
+ && rm -rf /var/lib/apt/lists/*
 COPY requirements/dev.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca_certificates,target=/etc/ssl/certs/ca-certificates.crt \
     /opt/build/bin/pip --python /opt/venv/bin/python install \
       --require-hashes --only-binary :all: -r requirements/dev.txt
-# The embedded server unpacks itself where only the owner of the environment may write.
-RUN ["/opt/venv/bin/python", "-m", "wellhead.embedded.binaries"]
-RUN useradd --uid 10001 --create-home todo
+# The embedded server unpacks itself, beside its module, where only root may write.
+RUN /opt/venv/bin/python -c 'from wellhead.embedded import binaries, account; \
+      binaries.find_binaries(None, account.server_account())' \
+ && useradd --uid 10001 --create-home todo
 WORKDIR /project
 COPY . .
-ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 \
+    HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
 USER 10001:10001
 CMD ["pytest", "-p", "no:cacheprovider"]

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test poolers fuzz check format clean
+.PHONY: help run test poolers fuzz check containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ check: $(VENV)/.dev  ## Check style, types, migrations, import directions and th
 	$(BIN)/squawk $(VENV)/migrations.sql
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/docs
 
+containers: $(VENV)/.docker  ## Build the images, run them and check them from outside (docs/how-to/docker.md).
+	PATH="$(abspath $(BIN)):$$PATH" scripts/containers
+
 format: $(VENV)/.dev  ## Format the code and mend what can be mended by itself.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -49,4 +52,8 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml todo/pyproject.toml | 
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.docker: requirements/docker.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docker.txt
 	@touch $@

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.staging.databases import Databases
+from tests.staging.given import Postgres, given_postgres
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
@@ -26,14 +27,17 @@ def public_directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres(public_directory: Path) -> Iterator[EmbeddedPostgres]:
+def postgres(public_directory: Path) -> Iterator[Postgres]:
     """One server for the whole run; its settings and its system databases belong to everybody."""
+    if (given := given_postgres()) is not None:
+        yield given
+        return
     with EmbeddedPostgres(public_directory / "postgres", durable=False) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: EmbeddedPostgres) -> Iterator[Databases]:
+def databases(postgres: Postgres) -> Iterator[Databases]:
     """Makes databases on the server, and copies of them."""
     with Databases(postgres.url) as databases:
         yield databases
@@ -48,7 +52,7 @@ def database_url(databases: Databases) -> Iterator[str]:
 
 
 @pytest.fixture
-async def proxy(postgres: EmbeddedPostgres) -> AsyncIterator[TCPProxy]:
+async def proxy(postgres: Postgres) -> AsyncIterator[TCPProxy]:
     """A network in front of the server that counts, and that the test may break."""
     async with TCPProxy("127.0.0.1", postgres.port) as proxy:
         yield proxy

@@ -8,6 +8,6 @@
 # MIGRATE_WAIT_SECONDS: how long the database may take to answer.
 set -eu
 
-wellhead wait --timeout "${MIGRATE_WAIT_SECONDS:-60}"
+#wait --timeout "${MIGRATE_WAIT_SECONDS:-60}"
 todo migrate
 [ "$#" -eq 0 ] || exec "$@"

@@ -2,11 +2,11 @@
 
 import pytest
 
+from tests.staging.given import Postgres
 from tests.staging.proxy import TCPProxy
-from wellhead.embedded import EmbeddedPostgres
 
 
 @pytest.fixture
-def proxied_url(database_url: str, postgres: EmbeddedPostgres, proxy: TCPProxy) -> str:
+def proxied_url(database_url: str, postgres: Postgres, proxy: TCPProxy) -> str:
     """The URL of this test's own database, reached through the proxy that counts and breaks."""
     return database_url.replace(f":{postgres.port}/", f":{proxy.port}/")

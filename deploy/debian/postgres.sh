@@ -13,8 +13,9 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   else
     printf '%s' "${POSTGRES_PASSWORD:?or POSTGRES_PASSWORD_FILE}" > "$password"
   fi
+  # shellcheck disable=SC2086 # arguments are separate words
   initdb --username="$user" --pwfile="$password" --auth-local=trust --auth-host=scram-sha-256 \
-    --encoding=UTF8 --no-sync
+    --encoding=UTF8 --no-sync ${POSTGRES_INITDB_ARGS:-}
   rm "$password"
   echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
   if [ "$database" != postgres ]; then
@@ -23,4 +24,5 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
 fi
 
 # shellcheck disable=SC2086 # options are separate words
+[ "${1:-}" != postgres ] || shift
 exec postgres $options "$@"

@@ -14,6 +14,7 @@ from wire import Wire
 
 import todo
 from tests.staging.databases import Databases
+from tests.staging.given import by_pooler
 from tests.staging.server import serve
 from todo.main import create_app
 from todo.settings import Settings
@@ -56,7 +57,7 @@ def settings() -> Settings:
 @pytest.fixture
 def database(migrated_url: str) -> Database:
     """The application's database, opened and closed with the application."""
-    return Database(DatabaseSettings(url=migrated_url, pool_size=5, max_overflow=5))
+    return Database(DatabaseSettings(url=by_pooler(migrated_url), pool_size=5, max_overflow=5))
 
 
 @pytest.fixture

@@ -1,0 +1,50 @@
+"""`compose.test.yaml`: the project's tests in a container, on PostgreSQL and through PgBouncer."""
+
+import re
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.tests.engine import Compose
+
+DATABASE_TESTS = (
+    "tests/test_database.py", "tests/test_engine.py", "tests/test_migrations.py",
+    "tests/test_pool.py", "tests/test_reader.py", "tests/test_url_on_server.py", "tests/fastapi",
+)  # fmt: skip
+ROUTES = ("todo/tests/test_accounts_routes.py", "todo/tests/test_tasks_routes.py",
+          "todo/tests/test_tags_routes.py", "todo/tests/test_tasks_listing.py")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tests() -> Iterator[Compose]:
+    """The services of the test file; their databases lie in memory."""
+    compose = Compose(
+        "compose.test.yaml", project=f"wellhead-test-{secrets.token_hex(3)}", variables={}
+    )
+    try:
+        yield compose
+    finally:
+        compose.down()
+
+
+def passed(compose: Compose, service: str, *paths: str) -> int:
+    """Run some of the tests in their service; returns how many passed."""
+    command = ["pytest", "-q", "-p", "no:cacheprovider", *paths]
+    done = compose("run", "--rm", "--no-TTY", service, *command, check=False)
+    assert done.returncode == 0, done.stdout[-8000:]
+    found = re.search(r"(\d+) passed", done.stdout)
+    assert found
+    return int(found[1])
+
+
+def test_the_librarys_database_tests_pass_in_a_container_on_postgresql(tests: Compose) -> None:
+    assert passed(tests, "test", *DATABASE_TESTS) > 100
+
+
+def test_the_applications_tests_pass_in_a_container_on_postgresql(tests: Compose) -> None:
+    assert passed(tests, "test", *ROUTES) > 100
+
+
+def test_the_applications_tests_pass_in_a_container_through_pgbouncer(tests: Compose) -> None:
+    assert passed(tests, "test-pgbouncer", *ROUTES) > 100
