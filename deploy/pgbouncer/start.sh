@@ -12,6 +12,6 @@ fi
 umask 077
 # In this file a quote is written twice.
 printf '"%s" "%s"\n' "${PGBOUNCER_USER:?is missing}" "$(printf '%s' "$password" | sed 's/"/""/g')" \
-  > /run/pgbouncer/userlist.txt
+  > /tmp/userlist.txt
 unset password PGBOUNCER_PASSWORD
 exec pgbouncer /etc/pgbouncer/pgbouncer.ini

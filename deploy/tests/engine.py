@@ -105,7 +105,7 @@ class Compose:
 
     def down(self) -> None:
         """Remove the containers, their networks and their data."""
-        self("down", "--volumes", "--timeout", "5")
+        self("down", "--volumes", "--remove-orphans", "--timeout", "5")
 
 
 def images() -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import secrets
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
@@ -26,6 +27,8 @@ class Databases:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        # Runs may share a server, and one that was killed leaves its databases behind.
+        self._names = f"test_{secrets.token_hex(3)}_"
         self._numbers = itertools.count(1)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="databases")
@@ -54,7 +57,7 @@ class Databases:
         Args:
             template: The database to copy, to which nobody may be connected.
         """
-        name = f"test_{next(self._numbers)}"
+        name = f"{self._names}{next(self._numbers)}"
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
