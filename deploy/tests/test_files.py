@@ -38,6 +38,17 @@ def test_the_neon_variant_serves_pooled_and_migrates_direct() -> None:
     assert services["migrate"]["environment"]["DATABASE_URL"] == NEON["NEON_DIRECT_URL"]
 
 
+def test_the_neon_variant_takes_files_as_well() -> None:
+    files = {f"{name}_FILE": f"/somewhere/{name.lower()}" for name in NEON}
+    config = Compose("compose.neon.yaml", project="neon", variables=files).config()
+    api = config["services"]["api"]["environment"]
+
+    assert api["DATABASE_URL_FILE"] == "/run/secrets/pooled_url"
+    assert config["secrets"]["pooled_url"]["file"] == "/somewhere/neon_pooled_url"
+    assert not api["DATABASE_URL"]
+    assert not api["JWT_SECRET_KEY"]
+
+
 @pytest.mark.parametrize("missing", sorted(NEON))
 def test_the_neon_variant_refuses_to_start_without(missing: str) -> None:
     given = {**NEON, missing: ""}
