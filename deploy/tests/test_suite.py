@@ -32,7 +32,7 @@ def passed(compose: Compose, service: str, *paths: str) -> int:
     """Run some of the tests in their service; returns how many passed."""
     command = ["pytest", "-q", "-p", "no:cacheprovider", *paths]
     done = compose("run", "--rm", "--no-TTY", service, *command, check=False)
-    assert done.returncode == 0, done.stdout[-8000:]
+    assert done.returncode == 0, f"{done.stdout[-8000:]}\n{done.stderr[-2000:]}"
     found = re.search(r"(\d+) passed", done.stdout)
     assert found
     return int(found[1])
