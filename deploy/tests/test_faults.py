@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import httpx2
 import pytest
 
-from deploy.tests.engine import CLIENT, SECONDS, Compose, docker, inspect, until
+from deploy.tests.engine import CLIENT, SECONDS, Compose, docker, images, inspect, until
 
 BODY = b'{"email": "%s@example.com", "password": "correct horse battery staple"}'
 
@@ -43,9 +43,29 @@ def crash(container: str) -> None:
     docker("start", container)
 
 
+def address(container: str) -> str:
+    (network,) = inspect(container)["NetworkSettings"]["Networks"].values()
+    return str(network["IPAddress"])
+
+
+def move(container: str) -> None:
+    """Start it anew, while somebody else has taken its address."""
+    before = address(container)
+    (network,) = inspect(container)["NetworkSettings"]["Networks"]
+    docker("stop", container)
+    docker("network", "disconnect", network, container)
+    stranger = f"{container}-stranger"
+    command = ["--rm", "--detach", "--name", stranger, "--network", network]
+    docker("run", *command, "--entrypoint", "sleep", images()[0], "600")
+    docker("network", "connect", "--alias", container.split("-")[-2], network, container)
+    docker("start", container)
+    docker("kill", stranger)
+    assert address(container) != before
+
+
 @pytest.mark.parametrize("service", ["db", "pgbouncer"])
-@pytest.mark.parametrize("fault", [restart, crash])
-def test_the_api_survives_a_restart_or_crash_under_load(
+@pytest.mark.parametrize("fault", [restart, crash, move])
+def test_the_api_survives_a_restart_a_crash_and_a_move_under_load(
     stack: Compose, client: httpx2.Client, tasks: str, service: str, fault: object
 ) -> None:
     assert callable(fault)

@@ -9,9 +9,13 @@ import pytest
 from deploy.tests.engine import Compose
 
 DATABASE_TESTS = (
-    "tests/test_database.py", "tests/test_engine.py", "tests/test_migrations.py",
-    "tests/test_pool.py", "tests/test_reader.py", "tests/test_url_on_server.py", "tests/fastapi",
-)  # fmt: skip
+    "tests/test_database.py",
+    "tests/test_engine.py",
+    "tests/test_pool.py",
+    "tests/test_reader.py",
+    "tests/test_url_on_server.py",
+    "tests/fastapi",
+)
 ROUTES = ("todo/tests/test_accounts_routes.py", "todo/tests/test_tasks_routes.py",
           "todo/tests/test_tags_routes.py", "todo/tests/test_tasks_listing.py")  # fmt: skip
 
