@@ -230,16 +230,13 @@ def test_the_reference_has_every_route_with_its_statuses() -> None:
     }
 
 
-def test_the_reference_has_every_function_for_migrations() -> None:
-    offered = {
-        name
-        for name, value in vars(wellhead.migrations).items()
-        if inspect.isfunction(value)
-        and value.__module__ == "wellhead.migrations"
-        and not name.startswith("_")
-    }
+def test_the_reference_has_every_name_for_migrations() -> None:
+    name = "reference/migrations.md"
 
-    assert cells("reference/migrations.md", "Name") == offered
+    assert cells(name, "Name") == set(wellhead.migrations.__all__)
+    assert cells(name, "Migrations") == members_of(wellhead.migrations.Migrations)
+    for kind in (wellhead.migrations.Applied, wellhead.SchemaState):
+        assert cells(name, kind.__name__) == members_of(kind)
 
 
 def test_the_reference_has_every_argument_of_the_embedded_server() -> None:

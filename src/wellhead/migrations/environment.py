@@ -232,15 +232,11 @@ class _Run:
             ", ".join(revisions), step.doc or "", step.is_upgrade, self._progress.seconds
         )
         self._progress.end()
-        logger.info(
-            "%s",
-            applied,
-            extra={
-                "event": "migration_applied" if step.is_upgrade else "migration_taken_back",
-                "revision": applied.revision,
-                "seconds": round(applied.seconds, 3),
-            },
-        )
+        known = {"revision": applied.revision, "seconds": round(applied.seconds, 3)}
+        if step.is_upgrade:
+            logger.info("%s", applied, extra={"event": "migration_applied", **known})
+        else:
+            logger.info("%s", applied, extra={"event": "migration_taken_back", **known})
         self.request.report(applied)
 
     def _assert_turn(self, **_: object) -> None:
