@@ -259,6 +259,23 @@ class TestServe:
         assert statuses(FORWARDED_ALLOW_IPS="127.0.0.1") == [401, 401]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["cleanup", "--completed-before", "30d"], ["seed-demo"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_database_without_tables_is_told_with_the_way_out(
+    database_url: str, arguments: list[str]
+) -> None:
+    answer = run(*arguments, DATABASE_URL=database_url)
+
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines()[-1] == (
+        "todo: The database does not have the tables of the Todo API; make them with: todo migrate"
+    )
+    assert "Traceback" not in answer.stderr
+
+
 class TestMigrate:
     def test_an_empty_database_gets_its_tables_once(self, database_url: str) -> None:
         first = run("migrate", DATABASE_URL=database_url)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from todo.cleanup import clean_up
 from todo.demo import EMAIL, PASSWORD
@@ -18,9 +19,12 @@ from todo.server import AddressError, Serving, banner, listen, provided_database
 from todo.server import serve as serve_until_stopped
 from todo.settings import Settings, load_settings
 from todo.web.logs import configure_logging
-from wellhead import Database
+from wellhead import Database, classify
 from wellhead.errors import ConfigurationError, WellheadError
 from wellhead.migrations import upgrade
+
+UNDEFINED_TABLE = "42P01"
+NO_TABLES = "The database does not have the tables of the Todo API; make them with: todo migrate"
 
 app = typer.Typer(
     help="The Todo API on PostgreSQL. Settings come from the environment and from .env.",
@@ -37,6 +41,11 @@ def plain_errors() -> Iterator[None]:
         yield
     except (WellheadError, AddressError) as error:
         typer.echo(f"todo: {error}", err=True)
+        raise typer.Exit(1) from None
+    except DBAPIError as error:
+        if classify(error).sqlstate != UNDEFINED_TABLE:
+            raise
+        typer.echo(f"todo: {NO_TABLES}", err=True)
         raise typer.Exit(1) from None
 
 
