@@ -265,6 +265,15 @@ async def test_only_so_many_faults_of_one_request_are_listed(client: httpx2.Asyn
     assert str(body["detail"]).endswith("body.words.w4 and 95 more.")
 
 
+async def test_a_long_name_is_not_repeated_whole(client: httpx2.AsyncClient) -> None:
+    response = await client.post("/words", json={"words": {"w" * 100_000: "x"}})
+
+    errors = problem(response)["errors"]
+    assert isinstance(errors, list)
+    assert errors[0]["field"].startswith("body.words.www")
+    assert len(response.content) < 1000
+
+
 async def test_a_name_that_is_no_text_does_not_break_the_answer(client: httpx2.AsyncClient) -> None:
     response = await client.post(
         "/words",

@@ -30,6 +30,9 @@ logger = logging.getLogger("wellhead.fastapi")
 MOST_FAULTS = 100
 """So many values of one request are named at the most; a large body may hold more bad ones."""
 
+LONGEST_FIELD = 200
+"""So many characters of a field's name are repeated: a client may have made up a longer one."""
+
 _MOST_NAMES = 5
 
 
@@ -95,9 +98,10 @@ def _fault_of(item: Mapping[str, Any]) -> ValidationFault:
     if item["type"] == "json_invalid":
         # What follows is not the name of a field but where in the text the parser gave up.
         place, message = place[:1], f"{message} at character {place[-1]}"
-    return ValidationFault(
-        field=".".join(str(part) for part in place), message=message, code=item["type"]
-    )
+    field = ".".join(str(part) for part in place)
+    if len(field) > LONGEST_FIELD:
+        field = f"{field[:LONGEST_FIELD]}…"
+    return ValidationFault(field=field, message=message, code=item["type"])
 
 
 async def answer_database_error(connection: HTTPConnection, error: Exception) -> Response:
