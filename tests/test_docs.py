@@ -5,8 +5,9 @@
 
 import hashlib
 import re
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import wellhead
 from tests.docs import programs
 from tests.docs.pages import DOCS, ROOT, Page, all_pages, page
 from tests.docs.transcript import Terminal
+from wellhead.embedded import account
 
 PAGES = all_pages()
 README = next(page for page in PAGES if page.name == "README.md")
@@ -28,25 +30,31 @@ def by_name(page: Page) -> str:
 
 
 @pytest.fixture
-def environment(database_url: str) -> Mapping[str, str]:
-    """What a reader has set: a database of their own."""
-    # Readers have their own plugins of pytest, if any.
-    return {"DATABASE_URL": database_url, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-
-
-@pytest.fixture
-def desk(public_directory: Path, request: pytest.FixtureRequest) -> Path:
+def desk(public_directory: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """Where a reader works; a PostgreSQL that they start can keep its data there."""
     path = public_directory / hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
     path.mkdir()
-    return path
+    yield path
+    # Only root reads what pytest makes, so a server that is started there by root, and runs as
+    # somebody else, keeps its data with the machine.
+    for pointer in path.rglob("moved-to"):
+        shutil.rmtree(account.SHARED_ROOT / "data" / pointer.read_text())
+
+
+@pytest.fixture
+def environment(database_url: str, desk: Path) -> Mapping[str, str]:
+    """What a reader has set: a database of their own."""
+    return {
+        "DATABASE_URL": database_url,
+        # Readers have their own plugins of pytest, if any.
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_DEBUG_TEMPROOT": str(desk),
+    }
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if programs.source_of(page)], ids=by_name)
-def test_the_program_of_a_page_runs(
-    page: Page, tmp_path: Path, environment: Mapping[str, str]
-) -> None:
-    programs.run(page, tmp_path, environment)
+def test_the_program_of_a_page_runs(page: Page, desk: Path, environment: Mapping[str, str]) -> None:
+    programs.run(page, desk, environment)
 
 
 @pytest.mark.parametrize(
