@@ -1,5 +1,6 @@
 """`todo serve`: one address, any number of workers, and a database when there is none."""
 
+import errno
 import logging
 import os
 import signal
@@ -131,10 +132,16 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise AddressError(
             f"Cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}. "
-            "Stop what uses it, or choose another one with --port (or PORT)."
+            f"{_advice(error)}"
         ) from error
     listener.set_inheritable(True)
     return listener
+
+
+def _advice(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "Stop what uses it, or choose another one with --port (or PORT)."
+    return "Choose an address of this machine with --host (or HOST), and a port that you may use."
 
 
 def serve(serving: Serving, listener: socket.socket, *, announce: Callable[[], None]) -> bool:
