@@ -95,6 +95,21 @@ def test_quotes_around_a_url_of_the_environment_are_refused(
         DatabaseSettings()
 
 
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PROFILE", "URL_DIRECT", "POOL_SIZE"):
+        monkeypatch.setenv(f"DATABASE_{name}", "")
+    settings = DatabaseSettings(url=URL)
+
+    assert (settings.profile, settings.url_direct, settings.pool_size) == (None, None, 10)
+
+
+def test_a_dotenv_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("DATABASE_URL=postgresql://u:ä@h/d".encode("latin-1"))
+
+    with pytest.raises(SettingsError, match=r"\.env .* is not UTF-8 text"):
+        DatabaseSettings()
+
+
 def test_waits_must_nest() -> None:
     with pytest.raises(SettingsError, match=r"CONNECT_TIMEOUT \(10 s\).*POOL_TIMEOUT \(5 s\)"):
         DatabaseSettings(url=URL, pool_timeout=5)

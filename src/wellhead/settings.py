@@ -38,6 +38,8 @@ PREFIX = "DATABASE_"
 SECRETS = ("url", "url_direct")
 """The fields that may also come from a file, named by a variable such as `DATABASE_URL_FILE`."""
 
+NOT_UTF8 = "The file .env in the working directory is not UTF-8 text; save it as UTF-8."
+
 PoolMode = Literal["auto", "pool", "none"]
 Profile = Literal["development", "small", "large", "serverless"]
 
@@ -88,6 +90,9 @@ class DatabaseSettings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_file=".env",
+        env_file_encoding="utf-8",
+        # Compose files write NAME= for what nobody has set.
+        env_ignore_empty=True,
         env_parse_none_str="none",
         extra="ignore",
         frozen=True,
@@ -178,6 +183,8 @@ class DatabaseSettings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             raise _refusal(error, type(self).model_fields) from None
+        except UnicodeDecodeError:
+            raise SettingsError(NOT_UTF8) from None
 
     @classmethod
     def settings_customise_sources(

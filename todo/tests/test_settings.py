@@ -170,6 +170,13 @@ def test_production_refuses_to_start_without_a_secret(monkeypatch: pytest.Monkey
     assert message.startswith("JWT_SECRET_KEY is missing, and APP_ENV is production")
 
 
+def test_a_dotenv_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("APP_NAME=Tåsks".encode("latin-1"))
+
+    with pytest.raises(SettingsError, match=r"\.env .* is not UTF-8 text"):
+        load_settings()
+
+
 def test_an_empty_secret_is_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
     message = refusal(monkeypatch, APP_ENV="production", JWT_SECRET_KEY="")
 

@@ -35,6 +35,7 @@ from pydantic_settings import (
 from todo import __version__
 from wellhead.errors import SettingsError
 from wellhead.secret_files import SecretFiles
+from wellhead.settings import NOT_UTF8
 
 SECRETS = ("jwt_secret_key", "database_url")
 """The fields that may also come from a file, named by a variable such as `JWT_SECRET_KEY_FILE`."""
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=".env",
         env_file_encoding="utf-8",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
@@ -283,6 +285,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         faults = [_sentence(fault) for fault in error.errors(include_url=False)]
         raise SettingsError("\n".join(faults)) from None
+    except UnicodeDecodeError:
+        raise SettingsError(NOT_UTF8) from None
 
 
 def _sentence(fault: ErrorDetails) -> str:
