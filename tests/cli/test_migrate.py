@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.staging.scripts import NO_POND, POND, Scripts, tables
+from tests.staging.scripts import NO_POND, POND, Scripts, guest, tables
 from wellhead.cli.app import app
 
 Migrate = Callable[..., Result]
@@ -160,12 +160,9 @@ def test_what_the_server_forbids_is_a_sentence_without_the_statement(
     migrate: Migrate, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrate("up")
-    name = database_url.rpartition("/")[2]
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE guest_{name} LOGIN PASSWORD 'g'".encode())
-    place = database_url.rpartition("@")[2]
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://guest_{name}:g@{place}")
-    done = migrate("status")
+    with guest(database_url, "secret") as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        done = migrate("status")
 
     assert done.exit_code == 1
     assert done.stderr == (

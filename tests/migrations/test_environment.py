@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
-from tests.staging.scripts import Scripts, tables, value
+from tests.staging.scripts import Scripts, guest, tables, value
 from wellhead import DatabaseSettings, MigrationError, UnreachableError, URLError
 from wellhead.migrations import Migrations, downgrade, upgrade
 
@@ -71,16 +71,10 @@ def test_a_limit_for_requests_does_not_cut_a_migration_short(
 
 
 def test_a_percent_sign_in_a_password_is_no_reference(scripts: Scripts, database_url: str) -> None:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("CREATE ROLE percent SUPERUSER LOGIN PASSWORD '50%(here)s'")
-    user, _, place = database_url.rpartition("@")
-    url = f"{user.partition('://')[0]}://percent:50%25(here)s@{place}"
-    try:
-        done = upgrade(scripts.directory, settings=DatabaseSettings(url=url))
-    finally:
+    with guest(database_url, "50%25(here)s") as url:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute("REASSIGN OWNED BY percent TO CURRENT_USER")
-            connection.execute("DROP ROLE percent")
+            connection.execute("GRANT ALL ON SCHEMA public TO PUBLIC")
+        done = upgrade(scripts.directory, settings=DatabaseSettings(url=url))
 
     assert len(done) == 1
 
@@ -154,3 +148,32 @@ def test_alembic_itself_destroys_only_what_is_named(scripts: Scripts, database_u
     assert "is not on this machine" in refused.stdout + refused.stderr
     assert (left, tables(database_url)) == ({"pond"}, set())
     assert named.returncode == 0
+
+
+async def test_in_a_running_event_loop_they_say_how_to_be_called(migrations: Migrations) -> None:
+    with pytest.raises(MigrationError, match="to_thread"):
+        migrations.upgrade()
+
+
+def test_an_env_py_that_cannot_be_imported_is_named_with_its_place(
+    migrations: Migrations, scripts: Scripts
+) -> None:
+    env = scripts.directory / "env.py"
+    env.write_text("import no_such_project\n")
+
+    with pytest.raises(MigrationError, match="no_such_project") as caught:
+        migrations.upgrade()
+    assert f"({env}, line 1)" in str(caught.value)
+
+
+def test_what_the_server_forbids_before_the_first_migration_is_a_sentence(
+    scripts: Scripts, database_url: str
+) -> None:
+    upgrade(scripts.directory, settings=DatabaseSettings(url=database_url))
+    with guest(database_url, "secret") as url, pytest.raises(MigrationError) as caught:
+        upgrade(scripts.directory, settings=DatabaseSettings(url=url))
+
+    assert str(caught.value) == (
+        "The migrations cannot be run: permission denied for table alembic_version "
+        "(SQLSTATE 42501)."
+    )

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import psycopg
+from psycopg import sql
 
 _ENV = """
 import sqlalchemy as sa
@@ -95,6 +97,30 @@ def session(url: str) -> Iterator["psycopg.Connection[Any]"]:
     with psycopg.connect(url) as connection:
         yield connection
         connection.rollback()
+
+
+@contextmanager
+def guest(url: str, password: str) -> Iterator[str]:
+    """The URL of the same database for a user of its own, who may do next to nothing.
+
+    Args:
+        url: The URL of a user who may make others.
+        password: As it is written in the URL.
+    """
+    parts = urlsplit(url)
+    name = f"guest_{parts.path[1:]}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                sql.Identifier(name), sql.Literal(unquote(password))
+            )
+        )
+        try:
+            place = f"{name}:{password}@{parts.hostname}:{parts.port}"
+            yield urlunsplit(parts._replace(netloc=place))
+        finally:
+            connection.execute(sql.SQL("DROP OWNED BY {0}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
 def value(url: str, statement: str) -> Any:

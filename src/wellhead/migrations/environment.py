@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -11,18 +9,18 @@ from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, MetaData
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.util.concurrency import await_
 
-from wellhead.engine import build_engine, connect_first, plan_pool
 from wellhead.errors import MigrationError, WellheadError
 from wellhead.migrations import faults, offline
+from wellhead.migrations.direct import connect, direct_engine, direct_settings
 from wellhead.migrations.patience import Progress
 from wellhead.migrations.safety import refuse_to_destroy
 from wellhead.migrations.state import compare
 from wellhead.migrations.steps import Applied, Request
 from wellhead.migrations.turns import Turn
-from wellhead.retry import connect_with_retry
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
@@ -53,6 +51,7 @@ def run_env(metadata: MetaData, **options: Any) -> None:
         elif given is not None:
             run.on_given(given)
         else:
+            _refuse_in_running_loop()
             asyncio.run(run.on_its_own())
     except WellheadError as error:
         if config.cmd_opts is None:
@@ -61,56 +60,14 @@ def run_env(metadata: MetaData, **options: Any) -> None:
         raise CommandError(str(error)) from error
 
 
-def direct_settings(settings: DatabaseSettings) -> DatabaseSettings:
-    """The settings as migrations need them: past the pooler, without a request's limits.
-
-    Raises:
-        URLError: The URL leads to a pooler whose direct address cannot be derived.
-        MigrationError: The database is not a PostgreSQL.
-    """
-    url = settings.direct_url()
-    if not isinstance(url, PostgresURL):
-        raise MigrationError(
-            "Migrations need PostgreSQL, and DATABASE_URL is an in-memory SQLite database, which "
-            "would be gone when the command ends.",
-            hint="Make its tables with metadata.create_all instead.",
-        )
-    process = f"wellhead migrate, {socket.gethostname()}, process {os.getpid()}"
-    return settings.model_copy(
-        update={
-            # Also what was given as the direct URL must not be a pooler's.
-            "url": url.direct(),
-            "pool_mode": "none",
-            "application_name": process[:63],
-            # A migration may rightly take longer than a request's statement.
-            "command_timeout": None,
-            "statement_timeout": None,
-            "lock_timeout": settings.migration_lock_timeout,
-            # A migration changes what prepared statements rely on.
-            "prepared_statements": "off",
-        }
-    )
-
-
-def direct_engine(settings: DatabaseSettings) -> AsyncEngine:
-    """An engine for :func:`direct_settings`, which opens a connection for each use."""
-    return build_engine(settings, plan_pool(settings))
-
-
-async def connect(engine: AsyncEngine, settings: DatabaseSettings) -> AsyncConnection:
-    """Connect, and wait for a server that is still starting, as :meth:`Database.open` does.
-
-    Raises:
-        ConnectError: The server could not be reached, or refused.
-    """
-
-    async def attempt() -> AsyncConnection:
-        return await connect_first(engine, settings)
-
-    return await connect_with_retry(
-        attempt,
-        attempts=settings.connect_retry_count,
-        delay=settings.connect_retry_delay,
+def _refuse_in_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise MigrationError(
+        "Migrations run an event loop of their own, and one is running in this thread already.",
+        hint="Call them with await asyncio.to_thread(...).",
     )
 
 
@@ -137,8 +94,7 @@ class _Run:
     async def on_its_own(self) -> None:
         """Work on direct connections, and take turns where something is to be changed."""
         settings = direct_settings(self.request.settings or DatabaseSettings())
-        assert isinstance(settings.url, PostgresURL)  # noqa: S101 - what direct_settings returns
-        self._url = settings.url
+        self._url = settings.url if isinstance(settings.url, PostgresURL) else None
         self._progress.timeout = settings.migration_timeout
         engine = direct_engine(settings)
         try:
@@ -150,6 +106,8 @@ class _Run:
                     await self._take_turn(first, engine, timeout=settings.migration_timeout)
             finally:
                 await first.close()
+        except DBAPIError as error:
+            raise faults.refused(error) from error
         finally:
             await engine.dispose()
 
@@ -176,7 +134,9 @@ class _Run:
         except (CommandError, WellheadError):
             raise
         except Exception as error:
-            raise faults.failed(self._progress, error) from error
+            if self._progress.step is None:
+                raise
+            raise faults.failed(self._progress, self._progress.step, error) from error
 
     def _changes_the_schema(self, connection: Connection) -> bool:
         # Only commands that move the schema have a destination.

@@ -11,10 +11,9 @@ from wellhead.migrations.patience import Progress
 _IN_USE = frozenset({Fault.LOCK_TIMEOUT, Fault.DEADLOCK})
 
 
-def failed(progress: Progress, error: Exception) -> MigrationError:
+def failed(progress: Progress, step: MigrationStep, error: Exception) -> MigrationError:
     """Translate what a migration raised; the statement and its values are left out."""
-    step = progress.step
-    name = name_of(step) if step is not None else "The migration"
+    name = name_of(step)
     kept = (
         "Statements outside its transaction were kept: undo them, or make them repeatable "
         "(IF NOT EXISTS), before you migrate again. An index that CREATE INDEX CONCURRENTLY left "
@@ -29,6 +28,11 @@ def failed(progress: Progress, error: Exception) -> MigrationError:
             hint=f"{kept} Look for long transactions in pg_stat_activity, and migrate again.",
         )
     return MigrationError(f"{name} failed: {reason(error)}.", hint=kept)
+
+
+def refused(error: DBAPIError) -> MigrationError:
+    """Translate what the server raised while no migration was in progress."""
+    return MigrationError(f"The migrations cannot be run: {reason(error)}.")
 
 
 def name_of(step: MigrationStep) -> str:

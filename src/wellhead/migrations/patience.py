@@ -60,6 +60,7 @@ class Progress:
 
     def retrying(self) -> AsyncRetrying:
         """How often the migrations are begun anew."""
+        self._since = time.monotonic()
         return AsyncRetrying(
             retry=retry_if_exception(self._can_try_again),
             stop=lambda _: self.seconds >= self.timeout,
@@ -85,10 +86,8 @@ class Progress:
 
     def _announce(self, state: RetryCallState) -> None:
         seconds = state.next_action.sleep if state.next_action else 0.0
-        name = self.step.to_revisions_no_deps if self.step else ()
-        logger.info(
-            "a table that migration %s needs is in use; giving way, and trying again in %.1f s",
-            ", ".join(name) or "to base",
+        logger.warning(
+            "a table that a migration needs is in use; giving way, and trying again in %.1f s",
             seconds,
             extra={"event": "migration_gave_way", "attempt": state.attempt_number},
         )

@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from wellhead.errors import MigrationError, classify
+from wellhead.errors import MigrationError, WellheadError, classify
 from wellhead.migrations import faults
-from wellhead.migrations.environment import connect, direct_engine, direct_settings
+from wellhead.migrations.direct import connect, direct_engine, direct_settings
 from wellhead.migrations.location import config_for
 from wellhead.migrations.state import compare
 from wellhead.migrations.steps import Applied, Report, Request
@@ -251,6 +251,10 @@ def _translated() -> Iterator[None]:
                 hint="Migrate up first.",
             ) from error
         raise MigrationError(f"{text}.") from error
+    except WellheadError:
+        raise
+    except Exception as error:
+        raise MigrationError(f"The migrations cannot be run: {faults.reason(error)}.") from error
 
 
 def _current_heads(connection: Connection) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ class Turn:
 
     async def _announce(self, state: RetryCallState) -> None:
         if state.attempt_number == 1:
-            logger.info(
+            logger.warning(
                 "waiting: another process migrates this database: %s",
                 await self._describe_holder(),
                 extra={"event": "migration_waiting"},

@@ -1,0 +1,65 @@
+"""The direct connection: past the pooler, without a request's limits, under a name of its own."""
+
+import os
+import socket
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from wellhead.engine import build_engine, connect_first, plan_pool
+from wellhead.errors import MigrationError
+from wellhead.retry import connect_with_retry
+from wellhead.settings import DatabaseSettings
+from wellhead.url import PostgresURL
+
+
+def direct_settings(settings: DatabaseSettings) -> DatabaseSettings:
+    """The settings as migrations need them: past the pooler, without a request's limits.
+
+    Raises:
+        URLError: The URL leads to a pooler whose direct address cannot be derived.
+        MigrationError: The database is not a PostgreSQL.
+    """
+    url = settings.direct_url()
+    if not isinstance(url, PostgresURL):
+        raise MigrationError(
+            "Migrations need PostgreSQL, and DATABASE_URL is an in-memory SQLite database, which "
+            "would be gone when the command ends.",
+            hint="Make its tables with metadata.create_all instead.",
+        )
+    process = f"wellhead migrate, {socket.gethostname()}, process {os.getpid()}"
+    return settings.model_copy(
+        update={
+            # Also what was given as the direct URL must not be a pooler's.
+            "url": url.direct(),
+            "pool_mode": "none",
+            "application_name": process[:63],
+            # A migration may rightly take longer than a request's statement.
+            "command_timeout": None,
+            "statement_timeout": None,
+            "lock_timeout": settings.migration_lock_timeout,
+            # A migration changes what prepared statements rely on.
+            "prepared_statements": "off",
+        }
+    )
+
+
+def direct_engine(settings: DatabaseSettings) -> AsyncEngine:
+    """An engine for :func:`direct_settings`, which opens a connection for each use."""
+    return build_engine(settings, plan_pool(settings))
+
+
+async def connect(engine: AsyncEngine, settings: DatabaseSettings) -> AsyncConnection:
+    """Connect, and wait for a server that is still starting, as :meth:`Database.open` does.
+
+    Raises:
+        ConnectError: The server could not be reached, or refused.
+    """
+
+    async def attempt() -> AsyncConnection:
+        return await connect_first(engine, settings)
+
+    return await connect_with_retry(
+        attempt,
+        attempts=settings.connect_retry_count,
+        delay=settings.connect_retry_delay,
+    )
