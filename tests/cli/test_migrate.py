@@ -1,5 +1,9 @@
 """`wellhead migrate`: what it prints, and its exit codes."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,8 +11,9 @@ import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.staging.scripts import NO_POND, POND, Scripts, guest, tables
+from tests.staging.scripts import NO_POND, POND, Scripts, guest, tables, value
 from wellhead.cli.app import app
+from wellhead.cli.exits import ExitCode
 
 Migrate = Callable[..., Result]
 
@@ -170,3 +175,36 @@ def test_what_the_server_forbids_is_a_sentence_without_the_statement(
         "alembic_version (SQLSTATE 42501).\n"
         "The user of the database URL needs SELECT on alembic_version.\n"
     )
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_migration_that_is_interrupted_is_taken_back_and_goes_on_nowhere(
+    scripts: Scripts, database_url: str, how: signal.Signals
+) -> None:
+    scripts.add(
+        "0002",
+        "op.execute('CREATE TABLE lake ()')\nop.execute('SELECT pg_sleep(600)')",
+        after="0001",
+    )
+    command = [sys.executable, "-m", "wellhead", "migrate", "up", "--scripts"]
+    sleeping = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND state = 'active' AND pid <> pg_backend_pid()"
+    )
+    migrating = subprocess.Popen(
+        [*command, str(scripts.directory)],
+        env={**os.environ, "DATABASE_URL": database_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while not value(database_url, f"{sleeping} AND query LIKE '%pg_sleep%'"):
+        assert migrating.poll() is None
+    migrating.send_signal(how)
+    output, _ = migrating.communicate()
+
+    assert migrating.returncode == ExitCode.INTERRUPTED
+    assert output.startswith("applied 0001")
+    assert output.count("\n") == 1
+    assert value(database_url, sleeping) == 0
+    assert tables(database_url) == {"pond"}

@@ -1,5 +1,6 @@
 """The commands and their names."""
 
+import signal
 from importlib.metadata import version
 from typing import Annotated
 
@@ -39,6 +40,8 @@ def options(
 
 
 def run() -> None:
-    """Run the command with its log on standard error."""
+    """Run the command with its log on standard error; SIGTERM ends it as Ctrl-C does."""
     configure(level="WARNING")
+    # Otherwise the server would go on with a statement whose client is gone.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     app()

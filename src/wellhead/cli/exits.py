@@ -22,6 +22,8 @@ class ExitCode(enum.IntEnum):
     """The database was not there, or was in use, for as long as the command waited."""
     BEHIND = 4
     """The schema lacks migrations, or differs from the models."""
+    INTERRUPTED = 130
+    """Ctrl-C or SIGTERM; what was in progress was taken back."""
 
 
 @contextmanager

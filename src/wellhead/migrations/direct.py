@@ -36,6 +36,7 @@ def direct_settings(settings: DatabaseSettings) -> DatabaseSettings:
             # A migration may rightly take longer than a request's statement.
             "command_timeout": None,
             "statement_timeout": None,
+            "slow_query_threshold": None,
             "lock_timeout": settings.migration_lock_timeout,
             # A migration changes what prepared statements rely on.
             "prepared_statements": "off",
