@@ -8,16 +8,21 @@ import pytest
 
 from deploy.tests.engine import Compose
 
-DATABASE_TESTS = (
+ON_POSTGRESQL = (
     "tests/test_database.py",
     "tests/test_engine.py",
     "tests/test_pool.py",
     "tests/test_reader.py",
     "tests/test_url_on_server.py",
     "tests/fastapi",
+    "todo/tests/test_tasks_listing.py",
 )
-ROUTES = ("todo/tests/test_accounts_routes.py", "todo/tests/test_tasks_routes.py",
-          "todo/tests/test_tags_routes.py", "todo/tests/test_tasks_listing.py")  # fmt: skip
+THROUGH_PGBOUNCER = (
+    "todo/tests/test_accounts_routes.py",
+    "todo/tests/test_tasks_routes.py",
+    "todo/tests/test_tags_routes.py",
+    "todo/tests/test_tasks_listing.py",
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +47,9 @@ def passed(compose: Compose, service: str, *paths: str) -> int:
     return int(found[1])
 
 
-def test_the_librarys_database_tests_pass_in_a_container_on_postgresql(tests: Compose) -> None:
-    assert passed(tests, "test", *DATABASE_TESTS) > 100
-
-
-def test_the_applications_tests_pass_in_a_container_on_postgresql(tests: Compose) -> None:
-    assert passed(tests, "test", *ROUTES) > 100
+def test_the_tests_of_the_database_pass_in_a_container_on_postgresql(tests: Compose) -> None:
+    assert passed(tests, "test", *ON_POSTGRESQL) > 100
 
 
 def test_the_applications_tests_pass_in_a_container_through_pgbouncer(tests: Compose) -> None:
-    assert passed(tests, "test-pgbouncer", *ROUTES) > 100
+    assert passed(tests, "test-pgbouncer", *THROUGH_PGBOUNCER) > 100
