@@ -8,6 +8,6 @@
 # MIGRATE_WAIT_SECONDS: how long the database may take to answer.
 set -eu
 
-#wait --timeout "${MIGRATE_WAIT_SECONDS:-60}"
+wellhead wait --timeout "${MIGRATE_WAIT_SECONDS:-60}"
 todo migrate
 [ "$#" -eq 0 ] || exec "$@"
