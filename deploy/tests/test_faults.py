@@ -1,5 +1,6 @@
 """What the running stack survives: restarts, crashes, and being told to stop."""
 
+import signal
 import socket
 import subprocess
 import threading
@@ -118,3 +119,22 @@ def test_the_api_closes_its_connections_when_it_is_stopped(stack: Compose) -> No
     assert log.count('"event": "database_closed"') == log.count('"event": "database_opened"')
     assert stack.state("api")["ExitCode"] == 0
     assert inspect(stack.container("api"))["State"]["OOMKilled"] is False
+
+
+@pytest.mark.parametrize("when", ["at once", "while it waits for the database"])
+def test_sigterm_is_obeyed_before_the_server_is_up(stack: Compose, when: str) -> None:
+    name = f"{stack.project}-starting"
+    variables = {
+        "DATABASE_URL": "postgresql://nobody:word@127.0.0.1:1/none",
+        "DATABASE_CONNECT_RETRY_COUNT": "100",
+        "JWT_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz",
+    }
+    environment = [part for item in variables.items() for part in ("--env", "=".join(item))]
+    docker("run", "--detach", "--read-only", "--name", name, *environment, images()[0])
+    if when != "at once":
+        until(lambda: "waiting for the database" in docker("logs", name).stderr, "it waits")
+    docker("stop", "--time", "60", name)
+    code = inspect(name)["State"]["ExitCode"]
+    docker("rm", name)
+
+    assert code == 128 + signal.SIGTERM
