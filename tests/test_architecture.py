@@ -145,3 +145,17 @@ wellhead.Database(wellhead.DatabaseSettings(url="postgresql://u:p@localhost/db")
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_no_test_of_the_library_adds_a_table_to_the_metadata_of_the_application() -> None:
+    tables = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id == "SQLModel" for base in node.bases)
+        and "table" in {word.arg for word in node.keywords}
+        and "docs" not in path.parts
+    ]
+
+    assert tables == []

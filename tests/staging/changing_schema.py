@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import registry
 from sqlalchemy.orm.attributes import flag_modified
 from sqlmodel import Field, SQLModel, select
 
@@ -27,7 +28,11 @@ CHANGES = (
 )
 
 
-class Changing(SQLModel, table=True):
+class Table(SQLModel, registry=registry()):
+    """The tables of this file, apart from every other's."""
+
+
+class Changing(Table, table=True):
     """A row, as the clients' program knows it."""
 
     id: int = Field(primary_key=True)
