@@ -19,20 +19,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "secret_files": {"errors"},
     "settings": {"errors", "secret_files", "url"},
     "pool": {"errors"},
+    "fleet": {"pool"},
     "engine": {"errors", "pool", "settings", "url"},
     "reader": {"errors"},
     "retry": {"errors"},
     "health": {"errors", "schema"},
     "logging": set(),
     "database": {
-        "engine", "errors", "health", "pool", "reader", "retry", "schema", "settings", "url",
+        "engine", "errors", "fleet", "health", "pool", "reader", "retry", "schema", "settings",
+        "url",
     },
     "schema": {"errors"},
     "migrations": {"engine", "errors", "retry", "schema", "settings", "url"},
     "embedded": {"errors"},
-    "cli": {"engine", "errors", "logging", "migrations", "retry", "settings"},
+    "cli": {"engine", "errors", "logging", "migrations", "pool", "retry", "settings"},
     "__main__": {"cli"},
-    "fastapi": {"database", "errors", "health", "reader"},
+    "fastapi": {"database", "errors", "health", "pool", "reader"},
 }  # fmt: skip
 
 OPTIONAL = (

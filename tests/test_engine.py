@@ -127,6 +127,8 @@ async def test_a_slow_statement_is_logged_without_its_text_or_values(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Database(DatabaseSettings(url=database_url, slow_query_threshold=0)) as database:
+        # Opening asks the server for its limits.
+        caplog.clear()
         with caplog.at_level(logging.WARNING, logger="wellhead"):
             async with database.engine.connect() as connection:
                 await connection.execute(text("SELECT :word AS secret_column"), {"word": "hush"})

@@ -13,6 +13,9 @@ from wellhead.errors import (
     MigrationBusyError,
     MigrationError,
     NotOpenError,
+    PoolMisuseError,
+    PoolSaturated,
+    PoolTimeout,
     ReadOnlyError,
     SettingsError,
     StartingError,
@@ -24,13 +27,14 @@ from wellhead.errors import (
     classify,
 )
 from wellhead.health import HealthReport
-from wellhead.pool import PoolStats
+from wellhead.pool import AsyncPool, DriverPool, PoolPolicy, PoolStats, Timing
 from wellhead.reader import Reader
 from wellhead.schema import SchemaState
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
 
 __all__ = [
+    "AsyncPool",
     "AuthenticationError",
     "Classification",
     "CommandTimeoutError",
@@ -39,13 +43,18 @@ __all__ = [
     "Database",
     "DatabaseNotFoundError",
     "DatabaseSettings",
+    "DriverPool",
     "EmbeddedError",
     "Fault",
     "HealthReport",
     "MigrationBusyError",
     "MigrationError",
     "NotOpenError",
+    "PoolMisuseError",
+    "PoolPolicy",
+    "PoolSaturated",
     "PoolStats",
+    "PoolTimeout",
     "PostgresURL",
     "ReadOnlyError",
     "Reader",
@@ -54,6 +63,7 @@ __all__ = [
     "SettingsError",
     "StartingError",
     "TLSError",
+    "Timing",
     "TooManyConnectionsError",
     "URLError",
     "UnreachableError",

@@ -12,8 +12,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.engine import build_engine, connect_first, plan_pool, probe
 from wellhead.errors import ConnectError, NotOpenError, classify
+from wellhead.fleet import warn_if_overbooked
 from wellhead.health import Health, HealthReport
-from wellhead.pool import PoolPlan, PoolStats, close_on_return
+from wellhead.pool import PoolPlan, PoolStats
 from wellhead.reader import Reader, refuse_writes
 from wellhead.retry import connect_with_retry
 from wellhead.schema import SchemaSource, SchemaWatch
@@ -114,7 +115,6 @@ class Database:
                     extra={"event": "database_close_timeout", "in_use": live.in_use},
                 )
             finally:
-                close_on_return(live.engine.sync_engine.pool)
                 await live.engine.dispose()
         logger.info("database closed: %s", self.settings.url, extra={"event": "database_closed"})
 
@@ -236,7 +236,12 @@ class _Live:
         """Take a connection, which makes SQLAlchemy learn the server, and put it in the pool."""
         connection = await connect_first(self.engine, self._settings)
         self.health.record_success()
-        await connection.close()
+        try:
+            url = self._settings.url
+            if isinstance(url, PostgresURL) and not url.is_pooled:
+                await warn_if_overbooked(connection, processes=self._settings.pool_processes)
+        finally:
+            await connection.close()
 
     async def read_schema(self) -> None:
         """Learn where the schema stands, where somebody wants to know."""

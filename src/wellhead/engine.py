@@ -14,7 +14,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
+from sqlalchemy.pool import StaticPool
 
 from wellhead.errors import (
     CommandTimeoutError,
@@ -25,7 +25,7 @@ from wellhead.errors import (
     fault_of,
     keep_discreet,
 )
-from wellhead.pool import CountingNullPool, PoolPlan, check_before_use
+from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL
 
@@ -37,6 +37,7 @@ CLOSE_TIMEOUT = 2.0
 _STARTED = "wellhead_started"
 
 Connect = Callable[..., Awaitable[Any]]
+OnError = Callable[[ConnectError], None]
 
 
 def plan_pool(settings: DatabaseSettings) -> PoolPlan:
@@ -62,7 +63,7 @@ def build_engine(
     settings: DatabaseSettings,
     plan: PoolPlan,
     *,
-    on_connect_error: Callable[[ConnectError], None] | None = None,
+    on_connect_error: OnError | None = None,
 ) -> AsyncEngine:
     """Make the engine; no connection is opened.
 
@@ -85,7 +86,7 @@ def build_engine(
             connect_args=arguments,
             echo=settings.echo,
             hide_parameters=not settings.echo_parameters,
-            **_pool_arguments(settings, plan),
+            **_pool_arguments(settings, plan, on_connect_error),
         )
     except ModuleNotFoundError as error:
         extra = "sqlite" if error.name == "aiosqlite" else "psycopg"
@@ -94,11 +95,6 @@ def build_engine(
             hint=f'Install it with pip install "wellhead[{extra}]".',
         ) from error
     if isinstance(url, PostgresURL):
-        check_before_use(
-            engine.sync_engine.pool,
-            ping_after=settings.pool_ping_after if settings.pool_pre_ping else None,
-            ping_timeout=settings.effective_connect_timeout,
-        )
         if url.driver == "psycopg":
             _replace_stale_connections(engine)
         if not url.takes_startup_settings:
@@ -114,9 +110,7 @@ def build_engine(
     return engine
 
 
-def connector(
-    settings: DatabaseSettings, *, on_error: Callable[[ConnectError], None] | None = None
-) -> Connect:
+def connector(settings: DatabaseSettings, *, on_error: OnError | None = None) -> Connect:
     """A function that opens one connection of the driver, within the connect timeout.
 
     It takes the driver's keyword arguments and raises a :class:`wellhead.ConnectError`.
@@ -145,7 +139,11 @@ async def connect_first(engine: AsyncEngine, settings: DatabaseSettings) -> Asyn
             happens behind a pooler.
     """
     connection = engine.connect()
+    pool = engine.sync_engine.pool
     try:
+        if isinstance(pool, AsyncPool):
+            # Who opens a database hears of a failure at once, and decides whether to try again.
+            await pool.open_one()
         await connection.start()
     except DBAPIError as error:
         limit = settings.effective_connect_timeout
@@ -257,20 +255,45 @@ def server_side_limits(settings: DatabaseSettings) -> dict[str, str]:
     }
 
 
-def _pool_arguments(settings: DatabaseSettings, plan: PoolPlan) -> dict[str, Any]:
+def _pool_arguments(
+    settings: DatabaseSettings, plan: PoolPlan, on_connect_error: OnError | None
+) -> dict[str, Any]:
     if plan.mode == "static":
         return {"poolclass": StaticPool}
     if plan.mode == "none":
         return {"poolclass": CountingNullPool}
     return {
-        "poolclass": AsyncAdaptedQueuePool,
+        "poolclass": AsyncPool,
         "pool_size": plan.pool_size,
         "max_overflow": plan.max_overflow,
         "pool_timeout": settings.pool_timeout,
         "pool_recycle": settings.pool_recycle,
-        # Few connections stay warm, with their prepared statements; the others may age out.
-        "pool_use_lifo": True,
+        "pool_use_lifo": settings.pool_use_lifo,
+        "pool_pre_ping": settings.pool_pre_ping,
+        "min_idle": settings.pool_min_idle,
+        "max_waiting": settings.pool_max_waiting,
+        "idle_timeout": settings.pool_idle_timeout,
+        "lifetime_jitter": settings.pool_lifetime_jitter,
+        "check_after_idle": settings.pool_check_after_idle,
+        "connect_timeout": settings.effective_connect_timeout,
+        "leak_threshold": settings.pool_leak_threshold,
+        "name": settings.application_name or getattr(settings.url, "database", "default"),
+        "name_connect_timeout": _namer(settings, on_connect_error),
     }
+
+
+def _namer(
+    settings: DatabaseSettings, on_error: OnError | None
+) -> Callable[[TimeoutError], ConnectError]:
+    target, limit = target_of(settings.url), settings.effective_connect_timeout
+
+    def name(error: TimeoutError) -> ConnectError:
+        failure = connect_error(error, target=target, timeout=limit)
+        if on_error is not None:
+            on_error(failure)
+        return failure
+
+    return name
 
 
 def _set_limits_in_transactions(engine: AsyncEngine, limits: dict[str, str]) -> None:

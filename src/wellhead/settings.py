@@ -125,11 +125,32 @@ class DatabaseSettings(BaseSettings):
     pool_recycle: Annotated[float, Field(ge=-1, le=86400)] = 3600.0
     """Seconds after which a connection is replaced when it is next taken; -1 for never."""
 
+    pool_lifetime_jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of ``pool_recycle`` by which lifetimes are shortened at random, at the most."""
+
+    pool_idle_timeout: Annotated[float, Field(ge=1, le=86400)] | None = 600.0
+    """Seconds after which a free connection beyond ``pool_min_idle`` is closed; none for never."""
+
+    pool_min_idle: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Connections kept open while nobody uses them; must not exceed ``pool_size``."""
+
+    pool_max_waiting: Annotated[int, Field(ge=0, le=100000)] | None = 300
+    """Callers that may queue while every connection is in use; none for no limit."""
+
+    pool_use_lifo: bool = True
+    """Whether the connection that came back last is taken first, so that the others may age out."""
+
     pool_pre_ping: bool = True
     """Whether a connection that sat idle is asked for a sign of life before it is handed out."""
 
-    pool_ping_after: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    pool_check_after_idle: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """Seconds a connection must have been idle before ``pool_pre_ping`` asks it."""
+
+    pool_leak_threshold: Annotated[float, Field(ge=0.1, le=86400)] | None = 60.0
+    """Seconds a connection may be held before a warning names its holder; none for no warning."""
+
+    pool_processes: Annotated[int, Field(ge=1, le=10000)] = 1
+    """Processes with a pool like this one, for the warning that the server cannot serve them."""
 
     connect_timeout: Annotated[float, Field(ge=1, le=300)] = 10.0
     """Seconds for one connection to be made; must be less than ``pool_timeout``."""
@@ -211,6 +232,11 @@ class DatabaseSettings(BaseSettings):
                 f"DATABASE_CONNECT_TIMEOUT ({self.effective_connect_timeout:g} s) must be less "
                 f"than DATABASE_POOL_TIMEOUT ({self.pool_timeout:g} s): whoever waits for a "
                 "connection waits for its set-up, too."
+            )
+        if self.pool_min_idle > self.pool_size:
+            raise ValueError(
+                f"DATABASE_POOL_MIN_IDLE ({self.pool_min_idle}) must not exceed "
+                f"DATABASE_POOL_SIZE ({self.pool_size})."
             )
         if 0 <= self.pool_recycle < 1:
             raise ValueError("DATABASE_POOL_RECYCLE must be -1 (never) or from 1 to 86400.")

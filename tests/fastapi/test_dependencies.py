@@ -160,3 +160,12 @@ async def test_an_application_without_a_database_says_so() -> None:
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         with pytest.raises(NotOpenError, match=r"wellhead\.fastapi\.install"):
             await client.get("/")
+
+
+async def test_the_pool_knows_which_route_held_its_connections(database: Database) -> None:
+    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+        for number in (1, 2):
+            await client.post(f"{base}/children/{number}")
+        routes = database.stats().routes
+
+    assert routes["POST /children/{parent_id}"].count == 2

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wellhead.cli import migrate, wait
+from wellhead.cli import migrate, pool_size, wait
 from wellhead.logging import configure
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(migrate.app, name="migrate")
 app.command("wait")(wait.wait)
+app.command("pool-size")(pool_size.pool_size)
 
 
 def _print_version(is_asked_for: bool) -> None:

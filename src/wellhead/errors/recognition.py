@@ -22,6 +22,8 @@ from wellhead.errors.tree import (
     ConnectError,
     DatabaseNotFoundError,
     NotOpenError,
+    PoolMisuseError,
+    PoolTimeout,
     ReadOnlyError,
     StartingError,
     TLSError,
@@ -41,6 +43,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (NotOpenError, Fault.NOT_OPEN),
     (ReadOnlyError, Fault.PROGRAMMING),
     (ConfigurationError, Fault.PROGRAMMING),
+    (PoolMisuseError, Fault.PROGRAMMING),
     (sa.TimeoutError, Fault.SATURATED),
     (orm.StaleDataError, Fault.SERIALIZATION),
     # The other side hung up in the middle of the handshake: nothing is wrong with certificates.
@@ -158,6 +161,9 @@ _BY_SQLITE_TEXT: tuple[tuple[str, Fault], ...] = (
 
 def fault_of(error: BaseException) -> Fault:
     """Name the fault behind an exception; see :func:`wellhead.classify`."""
+    if isinstance(error, PoolTimeout) and error.__cause__ is not None:
+        # Whoever waits for a connection while the database is away does not wait for other callers.
+        return fault_of(error.__cause__)
     by_class = next((fault for kind, fault in _BY_CLASS if isinstance(error, kind)), None)
     if by_class is not None:
         return by_class

@@ -18,10 +18,15 @@ The tree::
     ├── CommandTimeoutError (TimeoutError)
     ├── MigrationError
     │   └── MigrationBusyError (TimeoutError)
+    ├── PoolTimeout (sqlalchemy.exc.TimeoutError)
+    │   └── PoolSaturated
+    ├── PoolMisuseError (RuntimeError)
     └── EmbeddedError
 """
 
 from typing import ClassVar
+
+from sqlalchemy import exc as sa
 
 
 class WellheadError(Exception):
@@ -117,6 +122,21 @@ class MigrationError(WellheadError):
 
 class MigrationBusyError(MigrationError, TimeoutError):
     """Another process, or tables in use, kept a migration waiting for too long; try again."""
+
+
+class PoolTimeout(WellheadError, sa.TimeoutError):  # noqa: N818 - the name that pools use for it
+    """No connection of the pool came free in time; while the database is away, that is the cause.
+
+    SQLAlchemy's ``TimeoutError``, so that code which catches that catches this.
+    """
+
+
+class PoolSaturated(PoolTimeout):
+    """Every connection is in use and as many callers queue as may; nothing was waited for."""
+
+
+class PoolMisuseError(WellheadError, RuntimeError):
+    """The pool was used from another event loop than its own, or after a fork."""
 
 
 class EmbeddedError(WellheadError):

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.database import Database
 from wellhead.errors import NotOpenError
+from wellhead.pool import serving
 from wellhead.reader import Reader
 
 
@@ -44,13 +45,22 @@ def database_of(connection: HTTPConnection) -> Database:
 
 
 async def _session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    async with database_of(connection).session() as session:
-        yield session
+    with serving(_route_of(connection)):
+        async with database_of(connection).session() as session:
+            yield session
 
 
 async def _reader(connection: HTTPConnection) -> AsyncIterator[Reader]:
-    async with database_of(connection).reader() as reader:
-        yield reader
+    with serving(_route_of(connection)):
+        async with database_of(connection).reader() as reader:
+            yield reader
+
+
+def _route_of(connection: HTTPConnection) -> str:
+    # The template, not the path: the pool's figures are kept by it.
+    route = connection.scope.get("route")
+    path = getattr(route, "path_format", None) or getattr(route, "path", "?")
+    return f"{connection.scope.get('method', 'WEBSOCKET')} {path}"
 
 
 # With the default scope FastAPI would commit after the answer was sent, and a COMMIT that fails

@@ -1,0 +1,38 @@
+"""``wellhead pool-size``: how large a pool may be."""
+
+from typing import Annotated
+
+import typer
+
+from wellhead.cli.exits import plain_errors
+from wellhead.pool.sizing import RESERVED, largest_pool
+
+
+def pool_size(
+    max_connections: Annotated[
+        int, typer.Option(min=1, help="The server's max_connections, or the pooler's limit.")
+    ],
+    replicas: Annotated[
+        int, typer.Option(min=1, help="Containers or machines that run the application.")
+    ],
+    workers: Annotated[int, typer.Option(min=1, help="Processes in each of them.")],
+    reserved: Annotated[
+        int,
+        typer.Option(min=0, help="Connections left for superusers, migrations and other clients."),
+    ] = RESERVED,
+) -> None:
+    """Compute the largest pool with which the server never runs out of connections.
+
+    Needs no database. Exit code 1: there is not one connection for each process.
+    """
+    with plain_errors():
+        size = largest_pool(
+            max_connections=max_connections, replicas=replicas, workers=workers, reserved=reserved
+        )
+    typer.echo(f"DATABASE_POOL_SIZE={size.pool_size}")
+    typer.echo(f"DATABASE_MAX_OVERFLOW={size.max_overflow}")
+    typer.echo(f"DATABASE_POOL_PROCESSES={size.processes}")
+    typer.echo(
+        f"# {size.processes} processes x {size.per_process} connections = "
+        f"{size.processes * size.per_process} of {size.available}"
+    )

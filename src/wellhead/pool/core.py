@@ -1,0 +1,527 @@
+"""The pool itself, in plain asyncio: who gets which connection, and when one is opened or closed.
+
+It knows neither SQLAlchemy nor a driver; connections come from a :class:`Link`. Everything that
+changes its state runs in one event loop and without an ``await`` in between, so a cancelled caller
+can be met only where it waits for its turn or for a ping.
+"""
+
+import asyncio
+from collections import deque
+from time import monotonic
+from typing import Generic, TypeVar
+
+from wellhead.errors import PoolSaturated, PoolTimeout
+from wellhead.pool.holders import Holders, say
+from wellhead.pool.leaks import Stack
+from wellhead.pool.link import Link
+from wellhead.pool.outage import Outage, will_pass
+from wellhead.pool.ownership import Owner
+from wellhead.pool.policy import PoolPolicy
+from wellhead.pool.route import current_route
+from wellhead.pool.slot import Close, Slot
+from wellhead.pool.stats import Tally
+from wellhead.pool.waiters import Queue, Waiter
+
+C = TypeVar("C")
+
+GOODBYE = 2.0
+"""Seconds that closing a connection in order may take."""
+
+TICK = 0.002
+"""Seconds by which a loop's timer may come early: uvloop counts in milliseconds."""
+
+_LOST = frozenset({Close.SERVER, Close.CHECK})
+
+
+class Core(Generic[C]):
+    """Hands out connections of one kind.
+
+    Args:
+        link: Opens and closes them.
+        policy: The knobs.
+        name: For messages.
+    """
+
+    def __init__(self, link: Link[C], policy: PoolPolicy, *, name: str) -> None:
+        self.policy = policy
+        self.name = name
+        self.tally = Tally()
+        self.outage = Outage(name)
+        self.owner = Owner(name)
+        self.holders: Holders[C] = Holders(name, policy.leak_threshold)
+        self._link = link
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._slots: set[Slot[C]] = set()
+        self._idle: deque[Slot[C]] = deque()
+        self._queue: Queue[C] = Queue()
+        self._opening = 0
+        self._closing = 0
+        self._generation = 0
+        self._retired = Close.INVALIDATED
+        self._is_closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._openings: set[asyncio.Task[None]] = set()
+        self._retry: asyncio.TimerHandle | None = None
+        self._shrink: asyncio.TimerHandle | None = None
+        lifo = policy.use_lifo
+        self._take_idle = self._idle.pop if lifo else self._idle.popleft
+        self._untake_idle = self._idle.append if lifo else self._idle.appendleft
+        self._check_after = policy.check_after_idle
+        self._kept = policy.kept
+
+    # Figures.
+
+    @property
+    def idle(self) -> int:
+        """Open connections that are free."""
+        return len(self._idle)
+
+    @property
+    def active(self) -> int:
+        """Connections in use."""
+        return len(self._slots) - len(self._idle) - self._closing
+
+    @property
+    def waiting(self) -> int:
+        """Callers that wait."""
+        return len(self._queue)
+
+    @property
+    def opening(self) -> int:
+        """Connections being opened."""
+        return self._opening
+
+    @property
+    def closing(self) -> int:
+        """Connections being closed."""
+        return self._closing
+
+    # Taking and giving back.
+
+    def take(self) -> Slot[C] | None:
+        """A free connection, if that needs no waiting: neither in line nor for a ping.
+
+        Raises:
+            PoolMisuseError: Called from another event loop, or after a fork.
+        """
+        self._check_owner()
+        if self._queue:
+            return None
+        if not self._idle:
+            return None
+        now = monotonic()
+        slot = self._take_idle()
+        if slot.is_closed() or now >= slot.expires_at:
+            self._untake_idle(slot)
+            another = self._next_idle(now)
+            if another is None:
+                return None
+            slot = another
+        if self._check_after is not None and now - slot.idle_since >= self._check_after:
+            self._untake_idle(slot)
+            return None
+        # What `_lend` does, without a call.
+        self.tally.at_once += 1
+        slot.held_since = now
+        slot.route = current_route.get()
+        if not self.holders.is_watching:
+            self.holders.watch(self._slots)
+        return slot
+
+    async def acquire(self, *, stack: Stack = (), timeout: float | None = None) -> Slot[C]:
+        """A connection, within ``timeout`` seconds (the policy's by default).
+
+        Raises:
+            PoolTimeout: There was none in time.
+            PoolSaturated: As many wait as may.
+            PoolMisuseError: Called from another event loop, or after a fork.
+            Exception: What opening a connection raised, where waiting does not help.
+        """
+        slot = self.take()
+        if slot is not None:
+            slot.stack = stack
+            return slot
+        now = monotonic()
+        waiter = self._new_waiter(now, stack)
+        deadline = now + (self.policy.timeout if timeout is None else timeout)
+        slot = None if self._queue else self._next_idle(now)
+        if slot is not None:
+            found = await self._check(slot, waiter, deadline)
+            if found:
+                return slot
+        return await self._wait(waiter, deadline, at_front=slot is not None)
+
+    def release(self, slot: Slot[C], *, is_usable: bool = True) -> None:
+        """Take a connection back; it goes straight to whoever has waited longest."""
+        self._check_owner()
+        now = monotonic()
+        self._account(slot, now)
+        if not is_usable:
+            self._discard(slot, Close.INVALIDATED)
+        elif not (
+            self._queue
+            or self._is_closed
+            or slot.generation != self._generation
+            or now >= slot.expires_at
+            or len(self._idle) >= self._kept
+        ):
+            # The usual case, without a look at the connection: whoever takes it looks.
+            slot.idle_since = now
+            self._idle.append(slot)
+            if self._shrink is None:
+                self._plan_shrink()
+        else:
+            self._place(slot, now)
+
+    def drop(self, slot: Slot[C], reason: Close) -> None:
+        """Free the place of a connection that somebody else closed; callable from anywhere."""
+        if self.owner.is_here:
+            self._drop(slot, reason)
+            return
+        loop = self.owner.loop
+        # The garbage collector runs in any thread, and also when the loop is gone.
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._drop, slot, reason)
+
+    def retire(self, reason: Close) -> None:
+        """Use none of the present connections again: close the free ones, the others on return."""
+        self._generation += 1
+        self._retired = reason
+        while self._idle:
+            self._discard(self._idle.pop(), reason)
+
+    async def close(self) -> None:
+        """Close the free connections and wait for that; the others are closed on return."""
+        self.owner.check()
+        self._stop()
+        self.retire(Close.DISPOSED)
+        if not self._queue:
+            for task in self._openings:
+                task.cancel()
+        while pending := self._tasks | (set() if self._queue else self._openings):
+            await asyncio.wait(pending)
+
+    def abandon(self) -> None:
+        """Close the free connections at once, where no waiting is possible."""
+        self._stop()
+        self._generation += 1
+        self._retired = Close.DISPOSED
+        while self._idle:
+            slot = self._idle.pop()
+            self._slots.discard(slot)
+            self.tally.closed[Close.DISPOSED] += 1
+            # After a fork the sockets, and what watches them, are the parent's, too.
+            if not self.owner.is_forked:
+                self._link.terminate(slot.connection)
+
+    async def open_one(self) -> None:
+        """Open a connection and put it in the pool, or raise why that is not possible.
+
+        Nothing is tried again. Does nothing when there is a free one already.
+        """
+        self.owner.check()
+        if self._idle or len(self._slots) + self._opening >= self.policy.limit:
+            return
+        self._opening += 1
+        error = await self._open()
+        if error is not None:
+            raise error
+
+    def _check_owner(self) -> None:
+        # The usual case first, and without a call: this runs twice for every use of a connection.
+        try:
+            if asyncio.get_running_loop() is self._loop:
+                return
+        except RuntimeError:
+            pass  # The owner says it in better words.
+        self._loop = self.owner.check()
+
+    # Waiting.
+
+    def _new_waiter(self, now: float, stack: Stack) -> Waiter[C]:
+        # Those for whom a connection is free, or can be opened, do not wait for other callers.
+        free = self.policy.limit - len(self._slots) + len(self._idle)
+        most = self.policy.max_waiting
+        if most is not None and self._queue.exact() - free >= most:
+            self.tally.saturated += 1
+            raise PoolSaturated(
+                f"The pool {self.name!r} is full and {len(self._queue)} callers wait already "
+                f"({self._figures()}).{say(self._slots, now)}",
+                hint="Hold connections for a shorter time, or raise max_waiting or pool_size.",
+            ) from self.outage.error
+        future: asyncio.Future[Slot[C]] = asyncio.get_running_loop().create_future()
+        # Short outages are waited out; in a long one callers hear at once that it goes on.
+        is_patient = not self.outage.lasts(self.policy.timeout, now)
+        return Waiter(future, now, is_patient, current_route.get(), stack)
+
+    async def _wait(self, waiter: Waiter[C], deadline: float, *, at_front: bool) -> Slot[C]:
+        loop = asyncio.get_running_loop()
+        self._queue.join(waiter, at_front=at_front)
+        alarm = loop.call_later(max(0.0, deadline - monotonic()), self._give_up, waiter)
+        self._open_more()
+        try:
+            return await waiter.future
+        except asyncio.CancelledError:
+            self._cancelled(waiter)
+            raise
+        finally:
+            alarm.cancel()
+
+    def _cancelled(self, waiter: Waiter[C]) -> None:
+        future = waiter.future
+        if future.cancelled():
+            self._queue.leave(waiter)
+        elif future.exception() is None:
+            # It got its connection and was cancelled before it could run: the next one gets it.
+            slot = future.result()
+            slot.held_since = 0.0
+            self.tally.passed_on += 1
+            self._place(slot, monotonic())
+
+    def _give_up(self, waiter: Waiter[C]) -> None:
+        if waiter.future.done():
+            return
+        self.tally.timeouts += 1
+        waiter.future.set_exception(self._too_late(waiter))
+        self._queue.leave(waiter)
+
+    def _too_late(self, waiter: Waiter[C]) -> PoolTimeout:
+        now = monotonic()
+        waited = now - waiter.began
+        self.tally.waits.add(waited)
+        away = self.outage.error
+        error = PoolTimeout(
+            f"The pool {self.name!r} had no connection within {waited * 1000:.0f} ms "
+            f"({self._figures()}).{say(self._slots, now)}",
+            hint="The last attempt to connect failed; its error is the cause of this one."
+            if away is not None
+            else "Hold connections for a shorter time, or raise pool_size or max_overflow.",
+        )
+        error.__cause__ = away
+        return error
+
+    def _figures(self) -> str:
+        return (
+            f"total {self.idle + self.active}, active {self.active}, idle {self.idle}, "
+            f"waiting {self.waiting}, opening {self._opening}, limit {self.policy.limit:g}"
+        )
+
+    # Handing out.
+
+    def _next_idle(self, now: float) -> Slot[C] | None:
+        while self._idle:
+            slot = self._take_idle()
+            if slot.is_closed():
+                self._end(slot, Close.SERVER)
+                # They went with the same server, whether the news has arrived or not.
+                self.retire(Close.SERVER)
+                self._open_more()
+            elif now >= slot.expires_at:
+                self._discard(slot, Close.LIFETIME)
+            else:
+                return slot
+        return None
+
+    async def _check(self, slot: Slot[C], waiter: Waiter[C], deadline: float) -> bool:
+        limit = min(self.policy.connect_timeout, deadline - monotonic())
+        try:
+            await self._link.ping(slot.connection, timeout=limit)
+        except Exception:  # noqa: BLE001 - whatever it is, the connection is not usable
+            self._end(slot, Close.CHECK)
+            self.retire(Close.CHECK)
+            return False
+        except BaseException:
+            # Cancelled in the middle of the ping: an answer may still be on its way.
+            self._end(slot, Close.INVALIDATED)
+            raise
+        if slot.generation != self._generation:
+            self._discard(slot, self._retired)
+            return False
+        now = monotonic()
+        self.tally.after_wait(now - waiter.began)
+        self._lend(slot, now, waiter.route)
+        slot.stack = waiter.stack
+        return True
+
+    def _lend(self, slot: Slot[C], now: float, route: str | None) -> None:
+        slot.held_since = now
+        slot.route = route
+        if not self.holders.is_watching:
+            self.holders.watch(self._slots)
+
+    def _account(self, slot: Slot[C], now: float) -> None:
+        self.tally.held(now - slot.held_since, slot.route)
+        if slot.is_named:
+            self.holders.came_back(slot, now)
+        slot.held_since = 0.0
+        slot.stack = ()
+
+    def _place(self, slot: Slot[C], now: float) -> None:
+        """Give a connection to the oldest waiter, else keep it, else close it."""
+        if slot.is_closed():
+            self._end(slot, Close.SERVER)
+        elif slot.generation != self._generation:
+            self._discard(slot, self._retired)
+        elif now >= slot.expires_at:
+            self._discard(slot, Close.LIFETIME)
+        elif (waiter := self._queue.next()) is not None:
+            self.tally.after_wait(now - waiter.began)
+            self._lend(slot, now, waiter.route)
+            slot.stack = waiter.stack
+            waiter.future.set_result(slot)
+        elif self._is_closed:
+            self._discard(slot, Close.DISPOSED)
+        elif len(self._idle) >= self._kept:
+            self._discard(slot, Close.OVERFLOW)
+        else:
+            slot.idle_since = now
+            self._idle.append(slot)
+            if self._shrink is None:
+                self._plan_shrink()
+
+    # Opening.
+
+    def _open_more(self) -> None:
+        """Open what waiters and the warm minimum need; while the database is away, one to see."""
+        needed = len(self._queue) - self._opening
+        if not self._is_closed:
+            missing = self.policy.min_idle - (len(self._slots) - self._closing) - self._opening
+            needed = max(needed, missing)
+        room = self.policy.limit - len(self._slots) - self._opening
+        if self.outage.error is not None:
+            needed = 1 if self._queue and not self._opening else 0
+            if needed and self._put_off():
+                return
+        loop = asyncio.get_running_loop()
+        for _ in range(int(min(needed, room))):
+            self._opening += 1
+            task = loop.create_task(self._open_for_waiters())
+            self._openings.add(task)
+            task.add_done_callback(self._openings.discard)
+
+    def _put_off(self) -> bool:
+        if self._retry is not None:
+            return True
+        pause = self.outage.not_before - monotonic()
+        if pause <= 0:
+            return False
+        loop = asyncio.get_running_loop()
+        self._retry = loop.call_later(pause, self._try_again)
+        return True
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self._open_more()
+
+    async def _open_for_waiters(self) -> None:
+        error = await self._open()
+        if error is None:
+            return
+        if will_pass(error):
+            for waiter in self._queue.impatient():
+                self._give_up(waiter)
+        elif (oldest := self._queue.next()) is not None:
+            oldest.future.set_exception(error)
+        if self._queue:
+            self._open_more()
+
+    async def _open(self) -> Exception | None:
+        began, generation = monotonic(), self._generation
+        try:
+            connection = await self._link.open(timeout=self.policy.connect_timeout)
+        except BaseException as error:
+            self._opening -= 1
+            if not isinstance(error, Exception):
+                if self._queue:
+                    self._open_more()
+                raise
+            self.tally.failed_connects += 1
+            if will_pass(error):
+                self.outage.begin_or_go_on(error, monotonic())
+            return error
+        now = monotonic()
+        self._opening -= 1
+        self.tally.opened += 1
+        self.tally.connect.add(now - began)
+        self.outage.end(now)
+        closed = self._link.closed_check(connection)
+        slot = Slot(connection, closed, now + self.policy.lifetime(), generation)
+        self._link.opened(slot)
+        self._slots.add(slot)
+        self._place(slot, now)
+        self._open_more()
+        return None
+
+    # Closing.
+
+    def _discard(self, slot: Slot[C], reason: Close) -> None:
+        """Close a connection in order, in the background; it counts until it is closed."""
+        if reason in _LOST:
+            self._end(slot, reason)
+            return
+        self.tally.closed[reason] += 1
+        self._closing += 1
+        task = asyncio.get_running_loop().create_task(self._say_goodbye(slot))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _say_goodbye(self, slot: Slot[C]) -> None:
+        try:
+            async with asyncio.timeout(GOODBYE):
+                await self._link.close(slot.connection)
+        except Exception:  # noqa: BLE001 - it is closed the hard way then
+            self._link.terminate(slot.connection)
+        except BaseException:
+            self._link.terminate(slot.connection)
+            raise
+        finally:
+            self._closing -= 1
+            self._slots.discard(slot)
+            self._open_more()
+
+    def _end(self, slot: Slot[C], reason: Close) -> None:
+        """Close a connection at once."""
+        self.tally.closed[reason] += 1
+        self._slots.discard(slot)
+        self._link.terminate(slot.connection)
+        if self._queue:
+            self._open_more()
+
+    def _drop(self, slot: Slot[C], reason: Close) -> None:
+        if slot not in self._slots:
+            return
+        self._account(slot, monotonic())
+        self.tally.closed[reason] += 1
+        self._slots.discard(slot)
+        self._open_more()
+
+    def _stop(self) -> None:
+        self._is_closed = True
+        for timer in (self._retry, self._shrink):
+            if timer is not None:
+                timer.cancel()
+        self._retry = self._shrink = None
+        self.holders.stop()
+
+    # Shrinking.
+
+    def _plan_shrink(self) -> None:
+        after = self.policy.idle_timeout
+        if after is None or len(self._slots) - self._closing <= self.policy.min_idle:
+            return
+        due = self._idle[0].idle_since + after
+        loop = asyncio.get_running_loop()
+        self._shrink = loop.call_later(max(0.0, due - monotonic()), self._shrink_now)
+
+    def _shrink_now(self) -> None:
+        self._shrink = None
+        after, now = self.policy.idle_timeout, monotonic()
+        while (
+            after is not None
+            and self._idle
+            and now >= self._idle[0].idle_since + after - TICK
+            and len(self._slots) - self._closing > self.policy.min_idle
+        ):
+            self._discard(self._idle.popleft(), Close.IDLE)
+        if self._idle:
+            self._plan_shrink()

@@ -1,0 +1,120 @@
+"""What the pool needs to know of a driver's connection: dead or alive, and free for the next one.
+
+asyncpg notices by itself when the server hangs up; psycopg does not before it is used.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from wellhead.pool.slot import Slot
+
+
+def closed_check(connection: Any) -> Callable[[], bool]:
+    """A function that says, without asking the server, whether a connection is closed."""
+    if isinstance(connection, asyncpg.Connection):
+        return connection.is_closed
+    if hasattr(connection, "pgconn"):
+        return lambda: bool(connection.closed)
+    return _never
+
+
+def _never() -> bool:
+    return False
+
+
+def terminate(connection: Any) -> None:
+    """Close a connection at once, without a word to the server and without waiting."""
+    if isinstance(connection, asyncpg.Connection):
+        # Its loop may have ended before it.
+        with suppress(RuntimeError):
+            connection.terminate()
+    elif hasattr(connection, "pgconn"):
+        connection.pgconn.finish()
+
+
+def is_known(connection: Any) -> bool:
+    """Whether a connection is of a driver that this module knows."""
+    return isinstance(connection, asyncpg.Connection) or hasattr(connection, "pgconn")
+
+
+def is_in_transaction(connection: Any) -> bool:
+    """Whether a transaction is open; asks nobody."""
+    if isinstance(connection, asyncpg.Connection):
+        return connection.is_in_transaction()
+    return bool(connection.info.transaction_status)
+
+
+async def ping(connection: Any, *, timeout: float) -> None:
+    """One round trip; whatever goes wrong, the connection is useless afterwards.
+
+    Raises:
+        Exception: There was no answer in time, or the connection is broken.
+    """
+    if isinstance(connection, asyncpg.Connection):
+        await connection.execute("SELECT 1", timeout=timeout)
+    else:
+        await _ping_psycopg(connection, timeout=timeout)
+
+
+async def close(connection: Any) -> None:
+    """Say goodbye to the server and close."""
+    await connection.close()
+
+
+async def _ping_psycopg(connection: Any, *, timeout: float) -> None:
+    # Cancelling would make psycopg ask the silent server to cancel, and wait 5 s for that, too.
+    deadline = asyncio.get_running_loop().call_later(timeout, _hang_up, connection)
+    try:
+        # Without autocommit the statement would open a transaction, and cost two more trips.
+        autocommit = connection.autocommit
+        await connection.set_autocommit(True)
+        await connection.execute("SELECT 1")
+        await connection.set_autocommit(autocommit)
+    finally:
+        deadline.cancel()
+
+
+def _hang_up(connection: Any) -> None:
+    with socket.socket(fileno=os.dup(connection.fileno())) as twin:
+        twin.shutdown(socket.SHUT_RDWR)
+
+
+class DriverLink:
+    """Connections as the driver makes them.
+
+    Args:
+        connect: Opens one.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
+        self._connect = connect
+
+    async def open(self, *, timeout: float) -> Any:
+        """Open a connection in so many seconds."""
+        async with asyncio.timeout(timeout):
+            return await self._connect()
+
+    def closed_check(self, connection: Any) -> Callable[[], bool]:
+        """A function that says whether the driver knows the connection for closed."""
+        return closed_check(connection)
+
+    def opened(self, slot: Slot[Any]) -> None:
+        """Take no note: the connection is all there is."""
+
+    async def ping(self, connection: Any, *, timeout: float) -> None:
+        """One round trip."""
+        await ping(connection, timeout=timeout)
+
+    async def close(self, connection: Any) -> None:
+        """Say goodbye and close."""
+        await close(connection)
+
+    def terminate(self, connection: Any) -> None:
+        """Close at once."""
+        terminate(connection)

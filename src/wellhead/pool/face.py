@@ -1,0 +1,338 @@
+"""The pool as SQLAlchemy knows pools: the core, holding SQLAlchemy's connection records."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any, Self
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
+from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
+
+from wellhead.errors import UnreachableError
+from wellhead.pool import drivers
+from wellhead.pool.core import Core
+from wellhead.pool.leaks import stack_here, stack_of
+from wellhead.pool.policy import PoolPolicy
+from wellhead.pool.slot import Close, Slot
+from wellhead.pool.snapshot import snapshot
+from wellhead.pool.stats import PoolStats
+
+# greenlet comes without types.
+_getcurrent: Callable[[], Any] = importlib.import_module("greenlet").getcurrent
+
+NameTimeout = Callable[[TimeoutError], Exception]
+
+_SLOT = "wellhead_slot"
+
+
+class AsyncPool(Pool):
+    """A connection pool for ``create_async_engine(url, poolclass=wellhead.AsyncPool, ...)``.
+
+    ``create_async_engine`` takes SQLAlchemy's words with ``pool_`` in front (``pool_size``,
+    ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``pool_use_lifo``, ``pool_pre_ping``,
+    ``pool_reset_on_return``), and this pool's own as they are here. Their meaning stands in
+    :class:`wellhead.pool.PoolPolicy`.
+
+    It belongs to the event loop and the process that use it first.
+
+    Args:
+        creator: Makes a connection; SQLAlchemy passes it.
+        pool_size: Connections kept open; 0 for no limit.
+        max_overflow: Connections opened beyond ``pool_size``; -1 for no limit.
+        timeout: Seconds a caller waits for a connection, its set-up included.
+        recycle: Seconds after which a connection is replaced; -1 for never.
+        use_lifo: Whether the connection that came back last is taken first.
+        pre_ping: False switches the ping of ``check_after_idle`` off.
+        min_idle: Connections kept open while nobody uses them.
+        max_waiting: Callers that may queue while every connection is in use; None for no limit.
+        idle_timeout: Seconds after which a free connection beyond ``min_idle`` is closed.
+        lifetime_jitter: Share of ``recycle`` by which lifetimes differ at random.
+        check_after_idle: Seconds of idleness after which a connection is pinged first.
+        connect_timeout: Seconds for one connection to be made.
+        leak_threshold: Seconds a connection may be held before a warning names its holder.
+        name: The pool's name in messages.
+        name_connect_timeout: Makes the exception for a connection that was not made in time.
+        **options: SQLAlchemy's further ones: ``reset_on_return``, ``echo``, ``events``, ...
+
+    Raises:
+        SettingsError: A knob outside its range.
+    """
+
+    _is_asyncio = True
+
+    def __init__(
+        self,
+        creator: Any,
+        pool_size: int = 5,
+        max_overflow: int = 10,
+        timeout: float = 30.0,
+        recycle: float = -1,
+        use_lifo: bool = True,
+        pre_ping: bool = True,
+        min_idle: int = 0,
+        max_waiting: int | None = None,
+        idle_timeout: float | None = 600.0,
+        lifetime_jitter: float = 0.1,
+        check_after_idle: float | None = 30.0,
+        connect_timeout: float = 10.0,
+        leak_threshold: float | None = 60.0,
+        name: str = "default",
+        name_connect_timeout: NameTimeout | None = None,
+        **options: Any,
+    ) -> None:
+        # Age and pings are the core's business; SQLAlchemy would reconnect in the caller's time.
+        super().__init__(creator, **options)
+        self.policy = PoolPolicy(
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            timeout=timeout,
+            max_waiting=max_waiting,
+            min_idle=min_idle,
+            idle_timeout=idle_timeout,
+            recycle=recycle,
+            lifetime_jitter=lifetime_jitter,
+            check_after_idle=check_after_idle if pre_ping else None,
+            connect_timeout=connect_timeout,
+            leak_threshold=leak_threshold,
+            use_lifo=use_lifo,
+        )
+        self.name = name
+        self._name_connect_timeout = name_connect_timeout
+        link = _RecordLink(self, name_connect_timeout or _name_timeout(connect_timeout))
+        self._core: Core[ConnectionPoolEntry] = Core(link, self.policy, name=name)
+
+    # What SQLAlchemy asks for.
+
+    def recreate(self) -> Self:
+        """A new, empty pool with the same knobs and event listeners."""
+        self.logger.info("Pool recreating")
+        policy = self.policy
+        return type(self)(
+            self._creator,
+            pool_size=policy.pool_size,
+            max_overflow=policy.max_overflow,
+            timeout=policy.timeout,
+            recycle=policy.recycle,
+            use_lifo=policy.use_lifo,
+            min_idle=policy.min_idle,
+            max_waiting=policy.max_waiting,
+            idle_timeout=policy.idle_timeout,
+            lifetime_jitter=policy.lifetime_jitter,
+            check_after_idle=policy.check_after_idle,
+            connect_timeout=policy.connect_timeout,
+            leak_threshold=policy.leak_threshold,
+            name=self.name,
+            name_connect_timeout=self._name_connect_timeout,
+            echo=self.echo,
+            logging_name=self._orig_logging_name,
+            reset_on_return=self._reset_on_return,
+            _dispatch=self.dispatch,
+            dialect=self._dialect,
+        )
+
+    def dispose(self) -> None:
+        """Close the free connections; those in use are closed when they come back.
+
+        Waits for the closing where it can, that is from ``AsyncEngine.dispose()``.
+        """
+        if in_greenlet() and self._core.owner.is_here:
+            await_(self._core.close())
+        else:
+            self._core.abandon()
+        self.logger.info("Pool disposed. %s", self.status())
+
+    def status(self) -> str:
+        """The figures of the moment, in SQLAlchemy's words."""
+        return (
+            f"Pool size: {self.size()}  Connections in pool: {self.checkedin()} "
+            f"Current Overflow: {self.overflow()} Current Checked out connections: "
+            f"{self.checkedout()}"
+        )
+
+    def size(self) -> int:
+        """Connections kept open; 0 for no limit."""
+        return self.policy.pool_size
+
+    def timeout(self) -> float:
+        """Seconds a caller waits."""
+        return self.policy.timeout
+
+    def checkedin(self) -> int:
+        """Open connections that are free."""
+        return self._core.idle
+
+    def checkedout(self) -> int:
+        """Connections in use."""
+        return self._core.active
+
+    def overflow(self) -> int:
+        """Connections open beyond the size; negative while there are fewer, as SQLAlchemy's."""
+        return self._core.idle + self._core.active - self.size() if self.size() else 0
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        core = self._core
+        watched = self.policy.leak_threshold is not None
+        stack = stack_of(_application_frame()) if watched else ()
+        slot = core.take()
+        if slot is None:
+            slot = await_(core.acquire(stack=stack))
+        else:
+            slot.stack = stack
+        return slot.connection
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        slot: Slot[ConnectionPoolEntry] = vars(record)[_SLOT]
+        if record.dbapi_connection is None:
+            # SQLAlchemy closed it (invalidated), or gave it away (detached).
+            self._core.drop(slot, Close.INVALIDATED)
+            return
+        if record.dbapi_connection is not slot.handle:
+            # A listener for "checkout" refused the connection, and SQLAlchemy made another.
+            slot.handle = record.dbapi_connection
+            slot.is_closed = drivers.closed_check(record.driver_connection)
+        self._core.release(slot, is_usable=not _is_soft_invalidated(record))
+
+    def _invalidate(
+        self,
+        connection: PoolProxiedConnection,
+        exception: BaseException | None = None,
+        _checkin: bool = True,
+    ) -> None:
+        before = self._invalidate_time
+        super()._invalidate(connection, exception, _checkin)
+        if self._invalidate_time != before:
+            self._core.retire(Close.SERVER)
+
+    # What this pool offers beyond.
+
+    @property
+    def dialect(self) -> Any:
+        """SQLAlchemy's dialect."""
+        return self._dialect
+
+    def create_record(self) -> ConnectionPoolEntry:
+        """Make a connection as SQLAlchemy does, within a greenlet; the pool does not know it."""
+        return self._create_connection()
+
+    def stats(self, *, reason: str = "") -> PoolStats:
+        """A snapshot of the figures; costs microseconds and never waits."""
+        return snapshot(self._core, reason=reason)
+
+    async def open_one(self) -> None:
+        """Open a connection, unless one is free; raises at once what opening raises."""
+        await self._core.open_one()
+
+    @asynccontextmanager
+    async def driver_connection(self, *, timeout: float | None = None) -> AsyncIterator[Any]:
+        """A connection of this pool as the driver's own object, past SQLAlchemy.
+
+        It must come back outside a transaction: one that does not, or whose block was cancelled,
+        is closed.
+
+        Raises:
+            PoolTimeout: There was none in time.
+            PoolSaturated: As many wait as may.
+        """
+        slot = await self._core.acquire(stack=stack_here(), timeout=timeout)
+        connection, usable = slot.connection.driver_connection, False
+        try:
+            yield connection
+            usable = True
+        except Exception:
+            usable = True
+            raise
+        finally:
+            usable = usable and not drivers.is_in_transaction(connection)
+            self._core.release(slot, is_usable=usable)
+
+
+def _is_soft_invalidated(record: ConnectionPoolEntry) -> bool:
+    since: float = getattr(record, "_soft_invalidate_time", 0.0)
+    started: float = getattr(record, "starttime", 0.0)
+    return since > started
+
+
+def _application_frame() -> FrameType | None:
+    # Within a greenlet the stack ends at SQLAlchemy's border; the application is on the other side.
+    parent = _getcurrent().parent
+    frame: FrameType | None = None if parent is None else parent.gr_frame
+    return frame
+
+
+def _name_timeout(limit: float) -> NameTimeout:
+    def name(error: TimeoutError) -> Exception:
+        del error
+        return UnreachableError(
+            f"No connection was made within {limit:g} s.",
+            hint="Check the network, or raise connect_timeout.",
+        )
+
+    return name
+
+
+class _RecordLink:
+    """SQLAlchemy's connection records, each with its connection."""
+
+    def __init__(self, pool: AsyncPool, name_timeout: NameTimeout) -> None:
+        self._pool = pool
+        self._name_timeout = name_timeout
+
+    @property
+    def _dialect(self) -> Any:
+        # The engine gives the pool its dialect after it has made the pool.
+        return self._pool.dialect
+
+    def _create(self) -> ConnectionPoolEntry:
+        return self._pool.create_record()
+
+    async def open(self, *, timeout: float) -> ConnectionPoolEntry:
+        """Make a record and its connection; SQLAlchemy's events for a new one happen here."""
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                return await greenlet_spawn(self._create)
+        except TimeoutError as error:
+            if limit.expired():
+                raise self._name_timeout(error) from error
+            raise
+
+    def closed_check(self, connection: ConnectionPoolEntry) -> Callable[[], bool]:
+        """A function that says whether the driver knows the connection for closed."""
+        return drivers.closed_check(connection.driver_connection)
+
+    def opened(self, slot: Slot[ConnectionPoolEntry]) -> None:
+        """Let the record know its place."""
+        vars(slot.connection)[_SLOT] = slot
+        slot.handle = slot.connection.dbapi_connection
+
+    async def ping(self, connection: ConnectionPoolEntry, *, timeout: float) -> None:
+        """One round trip."""
+        driver_connection = connection.driver_connection
+        if drivers.is_known(driver_connection):
+            await drivers.ping(driver_connection, timeout=timeout)
+            return
+        async with asyncio.timeout(timeout):
+            await greenlet_spawn(self._dialect.do_ping, connection.dbapi_connection)
+
+    async def close(self, connection: ConnectionPoolEntry) -> None:
+        """Say goodbye and close."""
+        await greenlet_spawn(connection.close)
+
+    def terminate(self, connection: ConnectionPoolEntry) -> None:
+        """Close at once."""
+        dbapi_connection: DBAPIConnection | None = connection.dbapi_connection
+        if dbapi_connection is None:
+            return
+        if self._pool.dispatch.close:
+            self._pool.dispatch.close(dbapi_connection, connection)
+        record: Any = connection
+        driver_connection, record.dbapi_connection = record.driver_connection, None
+        if drivers.is_known(driver_connection):
+            drivers.terminate(driver_connection)
+        else:
+            # Within a greenlet SQLAlchemy's way to terminate would wait; a callback is in none.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._dialect.do_terminate, dbapi_connection)

@@ -1,0 +1,106 @@
+"""The pool for callers that use the driver itself: no SQLAlchemy, no greenlets."""
+
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from wellhead.pool.core import Core
+from wellhead.pool.drivers import DriverLink, is_in_transaction
+from wellhead.pool.leaks import stack_here
+from wellhead.pool.policy import PoolPolicy
+from wellhead.pool.slot import Slot
+from wellhead.pool.snapshot import snapshot
+from wellhead.pool.stats import PoolStats
+
+C = TypeVar("C")
+
+
+class DriverPool(Generic[C]):
+    """A pool of asyncpg or psycopg connections.
+
+    It belongs to the event loop that uses it first, and opens nothing before that.
+
+    Args:
+        connect: Opens a connection, such as ``lambda: asyncpg.connect(dsn)``.
+        policy: The knobs; see :class:`PoolPolicy`.
+        name: For messages.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[C]],
+        policy: PoolPolicy | None = None,
+        *,
+        name: str = "driver",
+    ) -> None:
+        self._core: Core[C] = Core(DriverLink(connect), policy or PoolPolicy(), name=name)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def acquire(self, *, timeout: float | None = None) -> "Borrowed[C]":
+        """A connection for the length of an ``async with`` block.
+
+        It must come back outside a transaction: one that does not, or whose block was cancelled,
+        is closed. Nothing else is reset, so leave no settings or temporary tables behind.
+
+        Args:
+            timeout: Seconds to wait for it; the policy's by default.
+
+        Raises:
+            PoolTimeout: There was none in time.
+            PoolSaturated: As many wait as may.
+        """
+        return Borrowed(self._core, timeout)
+
+    def stats(self) -> PoolStats:
+        """A snapshot of the figures; never waits."""
+        return snapshot(self._core, reason="A pool of the driver's connections.")
+
+    async def close(self) -> None:
+        """Close the free connections; those in use are closed when they come back."""
+        await self._core.close()
+
+
+class Borrowed(Generic[C]):
+    """A connection of the pool, for the length of an ``async with`` block."""
+
+    __slots__ = ("_core", "_slot", "_timeout")
+
+    def __init__(self, core: Core[C], timeout: float | None) -> None:
+        self._core = core
+        self._timeout = timeout
+        self._slot: Slot[C] | None = None
+
+    async def __aenter__(self) -> C:
+        core = self._core
+        stack = stack_here() if core.policy.leak_threshold is not None else ()
+        slot = core.take()
+        if slot is None:
+            slot = await core.acquire(stack=stack, timeout=self._timeout)
+        else:
+            slot.stack = stack
+        self._slot = slot
+        return slot.connection
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        slot, self._slot = self._slot, None
+        if slot is None:
+            return
+        # Whoever was cancelled may have left an answer on its way.
+        was_cancelled = kind is not None and not issubclass(kind, Exception)
+        usable = not was_cancelled and not is_in_transaction(slot.connection)
+        self._core.release(slot, is_usable=usable)

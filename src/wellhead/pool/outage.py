@@ -1,0 +1,81 @@
+"""While the database is away: since when, why, and when to knock again."""
+
+import logging
+import random
+
+from wellhead.errors import Fault, fault_of
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.05
+"""Seconds between the first failed attempt to connect and the second, without jitter."""
+
+LONGEST_PAUSE = 0.25
+"""Seconds between two attempts at the most: one process knocks five times a second."""
+
+_PASSING = frozenset(
+    {
+        Fault.UNREACHABLE,
+        Fault.STARTING,
+        Fault.TOO_MANY_CONNECTIONS,
+        Fault.CONNECTION_LOST,
+        Fault.OUT_OF_RESOURCES,
+    }
+)
+
+
+def will_pass(error: BaseException) -> bool:
+    """Whether another attempt to connect can succeed without anybody's help."""
+    return fault_of(error) in _PASSING
+
+
+class Outage:
+    """What is known of a database that cannot be connected to.
+
+    Attributes:
+        error: Why the last attempt failed; None while the database is there.
+        not_before: When the next attempt may start, by the loop's clock.
+    """
+
+    __slots__ = ("_name", "_pause", "_since", "error", "not_before")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._since = self._pause = self.not_before = 0.0
+        self.error: BaseException | None = None
+
+    def begin_or_go_on(self, error: BaseException, now: float) -> None:
+        """Note a failed attempt, and put off the next."""
+        if self.error is None:
+            self._since, self._pause = now, FIRST_PAUSE
+            logger.warning(
+                "pool %r: no connection can be made (%s); trying again while somebody waits",
+                self._name,
+                fault_of(error),
+                extra={"event": "pool_outage", "pool": self._name, "fault": str(fault_of(error))},
+            )
+        else:
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        self.error = error
+        # Processes that lost the same server must not come back in step.
+        self.not_before = now + self._pause * random.uniform(0.5, 1)  # noqa: S311 - no secret
+
+    def end(self, now: float) -> None:
+        """Note a connection that was made."""
+        if self.error is None:
+            return
+        self.error = None
+        logger.info(
+            "pool %r: connected again after %.1f s",
+            self._name,
+            now - self._since,
+            extra={
+                "event": "pool_recovered",
+                "pool": self._name,
+                "seconds": round(now - self._since, 3),
+            },
+        )
+
+    def lasts(self, seconds: float, now: float) -> bool:
+        """Whether the database has been away for so long already."""
+        return self.error is not None and now - self._since >= seconds

@@ -1,0 +1,52 @@
+"""Which pool an engine gets, and the one that keeps no connections."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool
+
+from wellhead.pool.face import AsyncPool
+from wellhead.pool.stats import PoolStats
+
+
+class CountingNullPool(NullPool):
+    """SQLAlchemy's NullPool that knows how many connections are out."""
+
+    _out = 0
+
+    def checkedout(self) -> int:
+        """Connections in use."""
+        return self._out
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        entry = super()._do_get()
+        self._out += 1
+        return entry
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        self._out -= 1
+        super()._do_return_conn(record)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """Which pool an engine gets, how large, and why, in one sentence."""
+
+    mode: Literal["pool", "none", "static"]
+    reason: str
+    pool_size: int = 0
+    max_overflow: int | None = None
+
+    def stats(self, pool: Pool | None) -> PoolStats:
+        """Read the figures of a pool that was made after this plan; None before there is one."""
+        if isinstance(pool, AsyncPool):
+            return pool.stats(reason=self.reason)
+        return PoolStats(
+            mode=self.mode,
+            reason=self.reason,
+            pool_size=self.pool_size,
+            max_overflow=self.max_overflow,
+            checked_in=0,
+            checked_out=pool.checkedout() if isinstance(pool, CountingNullPool) else 0,
+            overflow=0,
+        )

@@ -1,0 +1,35 @@
+"""From a working pool to its figures."""
+
+from typing import Any
+
+from wellhead.pool.core import Core
+from wellhead.pool.stats import PoolStats
+
+
+def snapshot(core: Core[Any], *, reason: str) -> PoolStats:
+    """Read the figures of a pool."""
+    policy, tally = core.policy, core.tally
+    idle, active = core.idle, core.active
+    return PoolStats(
+        mode="pool",
+        reason=reason,
+        pool_size=policy.pool_size,
+        max_overflow=policy.max_overflow if policy.max_overflow >= 0 else None,
+        checked_in=idle,
+        checked_out=active,
+        overflow=max(0, idle + active - policy.pool_size) if policy.pool_size else 0,
+        waiting=core.waiting,
+        opening=core.opening,
+        closing=core.closing,
+        max_waiting=policy.max_waiting,
+        acquired=tally.acquired,
+        timeouts=tally.timeouts,
+        saturated=tally.saturated,
+        opened=tally.opened,
+        failed_connects=tally.failed_connects,
+        closed=tally.closed_by_reason(),
+        wait=tally.wait(),
+        hold=tally.hold.read(),
+        connect=tally.connect.read(),
+        routes=tally.held_by_route(),
+    )

@@ -1,0 +1,144 @@
+"""The figures of a pool: counted while it works, read as a snapshot."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from wellhead.pool.slot import Close
+from wellhead.pool.timing import Stopwatch, Timing
+
+_MOST_ROUTES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """A snapshot of the pool; taking it costs microseconds and never waits.
+
+    Figures of the moment come first, then counters and times since the pool was made.
+
+    Attributes:
+        mode: ``pool`` keeps connections, ``none`` opens one for each use, ``static`` has one.
+        reason: Why this mode was chosen, in one sentence.
+        pool_size: Connections kept open, 0 in mode ``none``.
+        max_overflow: Connections allowed beyond ``pool_size``; None for no limit.
+        checked_in: Open connections that are free.
+        checked_out: Connections in use.
+        overflow: Connections open beyond ``pool_size``.
+        waiting: Callers that wait for a connection.
+        opening: Connections being opened.
+        closing: Connections being closed; they still count towards the limit.
+        max_waiting: Callers that may queue while every connection is in use; None for no limit.
+        acquired: How often a connection was handed out.
+        timeouts: How often a caller waited in vain.
+        saturated: How often a caller was refused because the queue was full.
+        opened: Connections that were opened.
+        failed_connects: Attempts to open one that failed.
+        closed: Connections that the pool closed, by reason.
+        wait: How long callers waited for a connection.
+        hold: How long connections were held.
+        connect: How long opening a connection took.
+        routes: How long each route of the web application held connections.
+    """
+
+    mode: Literal["pool", "none", "static"]
+    reason: str
+    pool_size: int
+    max_overflow: int | None
+    checked_in: int
+    checked_out: int
+    overflow: int
+    waiting: int = 0
+    opening: int = 0
+    closing: int = 0
+    max_waiting: int | None = None
+    acquired: int = 0
+    timeouts: int = 0
+    saturated: int = 0
+    opened: int = 0
+    failed_connects: int = 0
+    closed: Mapping[str, int] = field(default_factory=dict)
+    wait: Timing = field(default_factory=Timing)
+    hold: Timing = field(default_factory=Timing)
+    connect: Timing = field(default_factory=Timing)
+    routes: Mapping[str, Timing] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """Connections open now."""
+        return self.checked_in + self.checked_out
+
+    @property
+    def active(self) -> int:
+        """Connections in use; the same as ``checked_out``."""
+        return self.checked_out
+
+    @property
+    def idle(self) -> int:
+        """Open connections that are free; the same as ``checked_in``."""
+        return self.checked_in
+
+    @property
+    def utilization(self) -> float:
+        """Connections in use as a percentage of ``pool_size``; 0 where there is no pool."""
+        return self.checked_out / self.pool_size * 100 if self.pool_size else 0.0
+
+
+class Tally:
+    """Counts what happens in one pool."""
+
+    __slots__ = (
+        "at_once", "closed", "connect", "failed_connects", "hold", "opened", "passed_on", "routes",
+        "saturated", "timeouts", "waited", "waits",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        # Those who did not have to wait are only counted, so that counting costs next to nothing.
+        self.at_once = 0
+        self.waited = 0
+        self.passed_on = 0
+        self.timeouts = 0
+        self.saturated = 0
+        self.opened = 0
+        self.failed_connects = 0
+        self.closed: Counter[Close] = Counter()
+        self.waits = Stopwatch()
+        self.hold = Stopwatch()
+        self.connect = Stopwatch()
+        self.routes: dict[str, Stopwatch] = {}
+
+    @property
+    def acquired(self) -> int:
+        """How often a connection was handed out, and its taker was there to use it."""
+        return self.at_once + self.waited - self.passed_on
+
+    def after_wait(self, seconds: float) -> None:
+        """Count that somebody got a connection after a wait."""
+        self.waited += 1
+        self.waits.add(seconds)
+
+    def wait(self) -> Timing:
+        """How long callers waited, those who did not wait and those who got nothing included."""
+        return self.waits.read(at_once=self.at_once)
+
+    def held(self, seconds: float, route: str | None) -> None:
+        """Count that a connection came back."""
+        self.hold.add(seconds)
+        if route is None:
+            return
+        watch = self.routes.get(route)
+        if watch is None:
+            # Routes are templates, so there are few; a caller's own names must not fill memory.
+            if len(self.routes) >= _MOST_ROUTES:
+                return
+            watch = self.routes[route] = Stopwatch()
+        watch.add(seconds)
+
+    def closed_by_reason(self) -> Mapping[str, int]:
+        """Connections that were closed, every reason named."""
+        return MappingProxyType({reason.value: self.closed[reason] for reason in Close})
+
+    def held_by_route(self) -> Mapping[str, Timing]:
+        """How long each route held connections."""
+        return MappingProxyType({route: watch.read() for route, watch in self.routes.items()})

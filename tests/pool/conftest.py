@@ -1,0 +1,53 @@
+"""Pools on a real server: the driver's, and SQLAlchemy's engine with ours."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from wellhead import AsyncPool, DriverPool, PoolPolicy
+
+Connection = Any
+MakePool = Callable[..., "DriverPool[Connection]"]
+MakeEngine = Callable[..., AsyncEngine]
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """Return once something is so; the suite's time limit ends it otherwise."""
+    while True:
+        if is_so():
+            return
+        await asyncio.sleep(0.002)
+
+
+@pytest.fixture
+async def make_pool(proxied_url: str) -> AsyncIterator[MakePool]:
+    """Makes pools of asyncpg's connections to this test's database, through the proxy."""
+    async with AsyncExitStack() as stack:
+
+        def make(**knobs: Any) -> DriverPool[Connection]:
+            connect = knobs.pop("connect", lambda: asyncpg.connect(proxied_url))
+            name = knobs.pop("name", "test")
+            pool = DriverPool(connect, PoolPolicy(**knobs), name=name)
+            stack.push_async_callback(pool.close)
+            return pool
+
+        yield make
+
+
+@pytest.fixture
+async def make_engine(proxied_url: str) -> AsyncIterator[MakeEngine]:
+    """Makes engines with our pool, as somebody without the rest of Wellhead does."""
+    async with AsyncExitStack() as stack:
+
+        def make(**knobs: Any) -> AsyncEngine:
+            url = proxied_url.replace("postgresql://", "postgresql+asyncpg://")
+            engine = create_async_engine(url, poolclass=AsyncPool, **knobs)
+            stack.push_async_callback(engine.dispose)
+            return engine
+
+        yield make

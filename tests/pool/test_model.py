@@ -1,0 +1,219 @@
+"""Anything may happen in any order: the pool on a real server, against a model of its promises."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from wellhead import DriverPool, PoolPolicy, PoolSaturated, PoolStats, UnreachableError
+
+SIZE, OVERFLOW, WAITING = 2, 1, 3
+LIMIT = SIZE + OVERFLOW
+
+
+class Caller:
+    """Takes a connection when its turn comes, and holds it until told to stop."""
+
+    def __init__(self, pool: DriverPool[Any], served: list["Caller"]) -> None:
+        self.connection: Any = None
+        self._may_end = asyncio.Event()
+        self._served = served
+        self.task = asyncio.create_task(self._run(pool))
+
+    async def _run(self, pool: DriverPool[Any]) -> None:
+        async with pool.acquire(timeout=60) as connection:
+            self._served.append(self)
+            self.connection = connection
+            await self._may_end.wait()
+            self.connection = None
+
+    async def end(self) -> None:
+        self._may_end.set()
+        await self.task
+
+
+class PoolModel(RuleBasedStateMachine):
+    """Callers come, go and give up; the server kills; the network fails."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._url = self.url
+        self._runner = asyncio.Runner()
+        self._is_away = False
+        self._at_once = 0
+        self._callers: list[Caller] = []
+        self._served: list[Caller] = []
+        self._asked: list[Caller] = []
+        policy = PoolPolicy(
+            pool_size=SIZE, max_overflow=OVERFLOW, max_waiting=WAITING, check_after_idle=0
+        )
+        self._pool: DriverPool[Any] = DriverPool(self._connect, policy)
+        self._admin: Any = self._run(asyncpg.connect(self._url))
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self._runner.run(work)
+
+    async def _connect(self) -> Any:
+        self._at_once += 1
+        try:
+            if self._is_away:
+                raise UnreachableError("away")
+            return await asyncpg.connect(self._url, server_settings={"application_name": "model"})
+        finally:
+            self._at_once -= 1
+
+    @property
+    def _stats(self) -> PoolStats:
+        return self._pool.stats()
+
+    @property
+    def _holding(self) -> list[Caller]:
+        return [each for each in self._callers if each.connection is not None]
+
+    @property
+    def _queueing(self) -> list[Caller]:
+        return [each for each in self._callers if each.connection is None]
+
+    async def _settle(self, is_calm: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                if is_calm():
+                    return
+                await asyncio.sleep(0.001)
+
+    def _is_calm(self) -> bool:
+        stats = self._stats
+        if stats.active != len(self._holding) or stats.waiting != len(self._queueing):
+            return False  # Somebody waits for a ping, or was served this very moment.
+        can_go_on = bool(self._queueing) and (stats.idle or len(self._holding) < LIMIT)
+        return not stats.closing and (self._is_away or (not stats.opening and not can_go_on))
+
+    @rule()
+    def come(self) -> None:
+        async def act() -> None:
+            caller = Caller(self._pool, self._served)
+            await asyncio.sleep(0)
+            if caller.task.done():
+                assert isinstance(caller.task.exception(), PoolSaturated)
+                assert self._stats.waiting >= WAITING
+                return
+            self._callers.append(caller)
+            self._asked.append(caller)
+            await self._settle(self._is_calm)
+
+        self._run(act())
+
+    @precondition(lambda self: self._holding)
+    @rule(which=st.integers(0, 9))
+    def give_back(self, which: int) -> None:
+        async def act() -> None:
+            caller = self._holding[which % len(self._holding)]
+            self._callers.remove(caller)
+            await caller.end()
+            await self._settle(self._is_calm)
+
+        self._run(act())
+
+    @precondition(lambda self: self._callers)
+    @rule(which=st.integers(0, 9))
+    def cancel(self, which: int) -> None:
+        async def act() -> None:
+            caller = self._callers.pop(which % len(self._callers))
+            if caller not in self._served:
+                self._asked.remove(caller)
+            caller.task.cancel()
+            await asyncio.wait([caller.task])
+            await self._settle(self._is_calm)
+
+        self._run(act())
+
+    @precondition(lambda self: not self._is_away)
+    @rule()
+    def kill_all(self) -> None:
+        async def act() -> None:
+            await self._admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'model'"
+            )
+            await asyncio.sleep(0.02)
+            await self._settle(self._is_calm)
+
+        self._run(act())
+
+    @rule()
+    def go_away_or_come_back(self) -> None:
+        self._is_away = not self._is_away
+        self._run(self._settle(self._is_calm))
+
+    @invariant()
+    def the_limit_holds(self) -> None:
+        stats = self._stats
+        assert stats.total + stats.opening + stats.closing <= LIMIT
+        assert stats.opening == self._at_once
+        assert stats.waiting <= WAITING + LIMIT - stats.total
+
+    @invariant()
+    def nobody_shares_a_connection(self) -> None:
+        held = [id(each.connection) for each in self._holding]
+        assert len(held) == len(set(held)) == self._stats.active
+
+    @invariant()
+    def all_are_served_in_the_order_in_which_they_came(self) -> None:
+        assert self._served == self._asked[: len(self._served)]
+
+    @invariant()
+    def the_figures_add_up(self) -> None:
+        stats = self._stats
+        assert stats.waiting == len(self._queueing)
+        assert stats.opened - sum(stats.closed.values()) == stats.total + stats.closing
+        assert stats.acquired - stats.hold.count == stats.active
+
+    def teardown(self) -> None:
+        async def act() -> None:
+            self._is_away = False
+            while self._callers:
+                await self._settle(lambda: bool(self._holding))
+                caller = self._holding[0]
+                self._callers.remove(caller)
+                await caller.end()
+            answers = await asyncio.gather(*(self._ask(number) for number in range(LIMIT)))
+            assert answers == list(range(LIMIT))
+            await self._pool.close()
+            stats = self._stats
+            assert (stats.total, stats.opening, stats.closing, stats.waiting) == (0, 0, 0, 0)
+            await self._admin.close()
+
+        self._run(act())
+        self._runner.close()
+
+    async def _ask(self, number: int) -> Any:
+        async with self._pool.acquire(timeout=20) as connection:
+            return await connection.fetchval("SELECT $1::int", number)
+
+
+@pytest.mark.timeout(300)
+def test_the_pool_keeps_its_promises_whatever_happens(database_url: str) -> None:
+    # hypothesis makes the machines itself, without arguments.
+    PoolModel.url = database_url
+    run_state_machine_as_test(
+        PoolModel,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
