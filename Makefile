@@ -25,7 +25,7 @@ poolers:  ## Fetch the PgBouncers of tests/poolers (on Debian; needs no root, in
 check: $(VENV)/.dev  ## Check style, types, migrations, import directions and the documentation.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests deploy conftest.py
+	$(BIN)/mypy src tests deploy bench conftest.py
 	$(BIN)/mypy todo/src todo/tests
 	$(BIN)/wellhead migrate sql --scripts todo/src/todo/migrations > $(VENV)/migrations.sql
 	$(BIN)/squawk $(VENV)/migrations.sql

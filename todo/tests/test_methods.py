@@ -14,16 +14,16 @@ from todo.models import new_id
         ("/docs", "GET"),
         ("/docs-assets/swagger/swagger-ui.css", "GET, HEAD"),
         ("/api/auth/login", "POST"),
-        (f"/api/{new_id()}/tasks", "GET, POST"),
-        (f"/api/{new_id()}/tasks/{new_id()}", "DELETE, GET, PATCH, PUT"),
-        (f"/api/{new_id()}/tags/{new_id()}/tasks/{new_id()}", "DELETE, PUT"),
+        ("/api/{user}/tasks", "GET, POST"),
+        ("/api/{user}/tasks/{task}", "DELETE, GET, PATCH, PUT"),
+        ("/api/{user}/tags/{tag}/tasks/{task}", "DELETE, PUT"),
     ],
 )
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "BREW"])
 async def test_every_method_of_a_path_is_named(
     client: AsyncClient, method: str, path: str, allowed: str
 ) -> None:
-    answer = await client.request(method, path)
+    answer = await client.request(method, path.format(user=new_id(), task=new_id(), tag=new_id()))
 
     assert answer.status_code == 405
     assert answer.headers["allow"] == allowed
