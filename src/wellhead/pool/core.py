@@ -6,6 +6,8 @@ can be met only where it waits for its turn or for a ping.
 """
 
 import asyncio
+import math
+from asyncio import get_running_loop
 from collections import deque
 from time import monotonic
 from typing import Generic, TypeVar
@@ -17,9 +19,10 @@ from wellhead.pool.link import Link
 from wellhead.pool.outage import Outage, will_pass
 from wellhead.pool.ownership import Owner
 from wellhead.pool.policy import PoolPolicy
-from wellhead.pool.route import current_route
+from wellhead.pool.route import get_route
 from wellhead.pool.slot import Close, Slot
 from wellhead.pool.stats import Tally
+from wellhead.pool.timing import BATCH
 from wellhead.pool.waiters import Queue, Waiter
 
 C = TypeVar("C")
@@ -41,6 +44,8 @@ class Core(Generic[C]):
         policy: The knobs.
         name: For messages.
     """
+
+    __slots__ = ("_check_after", "_closing", "_generation", "_idle", "_is_closed", "_holds", "_line", "_link", "_loop", "_opening", "_openings", "_queue", "_retired", "_retry", "_room", "_shrink", "_slots", "_take_idle", "_tasks", "_untake_idle", "holders", "name", "outage", "owner", "policy", "tally")
 
     def __init__(self, link: Link[C], policy: PoolPolicy, *, name: str) -> None:
         self.policy = policy
@@ -66,8 +71,11 @@ class Core(Generic[C]):
         lifo = policy.use_lifo
         self._take_idle = self._idle.pop if lifo else self._idle.popleft
         self._untake_idle = self._idle.append if lifo else self._idle.appendleft
-        self._check_after = policy.check_after_idle
-        self._kept = policy.kept
+        after = policy.check_after_idle
+        self._check_after = math.inf if after is None else after
+        self._room = policy.kept
+        self._line = self._queue.line
+        self._holds = self.tally.hold.fresh
 
     # Figures.
 
@@ -104,28 +112,28 @@ class Core(Generic[C]):
         Raises:
             PoolMisuseError: Called from another event loop, or after a fork.
         """
-        self._check_owner()
-        if self._queue:
-            return None
-        if not self._idle:
+        # Every line here runs for every use of a connection, so nothing is called that need not be.
+        try:
+            is_here = get_running_loop() is self._loop
+        except RuntimeError:
+            is_here = False
+        if not is_here:
+            self._loop = self.owner.check()
+        if self._line or not self._idle:
             return None
         now = monotonic()
         slot = self._take_idle()
-        if slot.is_closed() or now >= slot.expires_at:
+        if now >= slot.expires_at or slot.is_closed():
             self._untake_idle(slot)
             another = self._next_idle(now)
             if another is None:
                 return None
             slot = another
-        if self._check_after is not None and now - slot.idle_since >= self._check_after:
+        if now - slot.idle_since >= self._check_after:
             self._untake_idle(slot)
             return None
-        # What `_lend` does, without a call.
-        self.tally.at_once += 1
         slot.held_since = now
-        slot.route = current_route.get()
-        if not self.holders.is_watching:
-            self.holders.watch(self._slots)
+        slot.route = get_route()
         return slot
 
     async def acquire(self, *, stack: Stack = (), timeout: float | None = None) -> Slot[C]:
@@ -138,9 +146,20 @@ class Core(Generic[C]):
             Exception: What opening a connection raised, where waiting does not help.
         """
         slot = self.take()
-        if slot is not None:
-            slot.stack = stack
-            return slot
+        if slot is None:
+            return await self.wait(stack, timeout)
+        if stack:
+            self.name_holder(slot, stack)
+        return slot
+
+    def name_holder(self, slot: Slot[C], stack: Stack) -> None:
+        """Note where a connection was taken, and see to it that its holder is not forgotten."""
+        slot.stack = stack
+        if not self.holders.is_watching:
+            self.holders.watch(self._slots)
+
+    async def wait(self, stack: Stack = (), timeout: float | None = None) -> Slot[C]:
+        """What ``acquire`` does once ``take`` gave nothing."""
         now = monotonic()
         waiter = self._new_waiter(now, stack)
         deadline = now + (self.policy.timeout if timeout is None else timeout)
@@ -151,27 +170,33 @@ class Core(Generic[C]):
                 return slot
         return await self._wait(waiter, deadline, at_front=slot is not None)
 
-    def release(self, slot: Slot[C], *, is_usable: bool = True) -> None:
+    def give_back(self, slot: Slot[C]) -> None:
         """Take a connection back; it goes straight to whoever has waited longest."""
-        self._check_owner()
         now = monotonic()
-        self._account(slot, now)
-        if not is_usable:
-            self._discard(slot, Close.INVALIDATED)
-        elif not (
-            self._queue
-            or self._is_closed
-            or slot.generation != self._generation
-            or now >= slot.expires_at
-            or len(self._idle) >= self._kept
-        ):
+        idle = self._idle
+        if now < slot.expires_at and len(idle) < self._room and not (self._line or slot.is_named):
             # The usual case, without a look at the connection: whoever takes it looks.
+            self._holds.append(now - slot.held_since)
+            if slot.route is not None or len(self._holds) >= BATCH:
+                self.tally.held_by(slot.route, now - slot.held_since)
+            slot.held_since = 0.0
             slot.idle_since = now
-            self._idle.append(slot)
+            idle.append(slot)
             if self._shrink is None:
                 self._plan_shrink()
         else:
+            self.release(slot)
+
+    def release(self, slot: Slot[C], *, is_usable: bool = True) -> None:
+        """Take a connection back, and say whether it can be used."""
+        if get_running_loop() is not self._loop:
+            self._loop = self.owner.check()
+        now = monotonic()
+        self._account(slot, now)
+        if is_usable and not slot.is_spoilt:
             self._place(slot, now)
+        else:
+            self._discard(slot, Close.INVALIDATED)
 
     def drop(self, slot: Slot[C], reason: Close) -> None:
         """Free the place of a connection that somebody else closed; callable from anywhere."""
@@ -185,8 +210,7 @@ class Core(Generic[C]):
 
     def retire(self, reason: Close) -> None:
         """Use none of the present connections again: close the free ones, the others on return."""
-        self._generation += 1
-        self._retired = reason
+        self._age(reason)
         while self._idle:
             self._discard(self._idle.pop(), reason)
 
@@ -204,8 +228,7 @@ class Core(Generic[C]):
     def abandon(self) -> None:
         """Close the free connections at once, where no waiting is possible."""
         self._stop()
-        self._generation += 1
-        self._retired = Close.DISPOSED
+        self._age(Close.DISPOSED)
         while self._idle:
             slot = self._idle.pop()
             self._slots.discard(slot)
@@ -227,14 +250,12 @@ class Core(Generic[C]):
         if error is not None:
             raise error
 
-    def _check_owner(self) -> None:
-        # The usual case first, and without a call: this runs twice for every use of a connection.
-        try:
-            if asyncio.get_running_loop() is self._loop:
-                return
-        except RuntimeError:
-            pass  # The owner says it in better words.
-        self._loop = self.owner.check()
+    def _age(self, reason: Close) -> None:
+        self._generation += 1
+        self._retired = reason
+        # So that giving back has one thing to look at; the generation tells why.
+        for slot in self._slots:
+            slot.expires_at = -math.inf
 
     # Waiting.
 
@@ -252,7 +273,7 @@ class Core(Generic[C]):
         future: asyncio.Future[Slot[C]] = asyncio.get_running_loop().create_future()
         # Short outages are waited out; in a long one callers hear at once that it goes on.
         is_patient = not self.outage.lasts(self.policy.timeout, now)
-        return Waiter(future, now, is_patient, current_route.get(), stack)
+        return Waiter(future, now, is_patient, get_route(), stack)
 
     async def _wait(self, waiter: Waiter[C], deadline: float, *, at_front: bool) -> Slot[C]:
         loop = asyncio.get_running_loop()
@@ -371,7 +392,7 @@ class Core(Generic[C]):
             waiter.future.set_result(slot)
         elif self._is_closed:
             self._discard(slot, Close.DISPOSED)
-        elif len(self._idle) >= self._kept:
+        elif len(self._idle) >= self._room:
             self._discard(slot, Close.OVERFLOW)
         else:
             slot.idle_since = now
@@ -497,6 +518,7 @@ class Core(Generic[C]):
 
     def _stop(self) -> None:
         self._is_closed = True
+        self._room = 0
         for timer in (self._retry, self._shrink):
             if timer is not None:
                 timer.cancel()

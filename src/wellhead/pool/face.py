@@ -2,11 +2,13 @@
 
 import asyncio
 import importlib
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any, Self
 
+from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
 from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
@@ -24,8 +26,6 @@ from wellhead.pool.stats import PoolStats
 _getcurrent: Callable[[], Any] = importlib.import_module("greenlet").getcurrent
 
 NameTimeout = Callable[[TimeoutError], Exception]
-
-_SLOT = "wellhead_slot"
 
 
 class AsyncPool(Pool):
@@ -103,6 +103,12 @@ class AsyncPool(Pool):
         self._name_connect_timeout = name_connect_timeout
         link = _RecordLink(self, name_connect_timeout or _name_timeout(connect_timeout))
         self._core: Core[ConnectionPoolEntry] = Core(link, self.policy, name=name)
+        if "_dispatch" not in options:
+            # Otherwise the listeners of the pool that this one follows come along.
+            event.listen(self, "soft_invalidate", _spoil)
+        self._take = self._core.take
+        self._give_back = self._core.give_back
+        self._names_leaks = leak_threshold is not None
 
     # What SQLAlchemy asks for.
 
@@ -173,27 +179,30 @@ class AsyncPool(Pool):
         return self._core.idle + self._core.active - self.size() if self.size() else 0
 
     def _do_get(self) -> ConnectionPoolEntry:
-        core = self._core
-        watched = self.policy.leak_threshold is not None
-        stack = stack_of(_application_frame()) if watched else ()
-        slot = core.take()
-        if slot is None:
-            slot = await_(core.acquire(stack=stack))
-        else:
-            slot.stack = stack
+        slot = self._take()
+        if self._names_leaks:
+            stack = stack_of(_application_frame())
+            if slot is None:
+                slot = await_(self._core.wait(stack))
+            else:
+                self._core.name_holder(slot, stack)
+        elif slot is None:
+            slot = await_(self._core.wait())
         return slot.connection
 
-    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        slot: Slot[ConnectionPoolEntry] = vars(record)[_SLOT]
-        if record.dbapi_connection is None:
-            # SQLAlchemy closed it (invalidated), or gave it away (detached).
-            self._core.drop(slot, Close.INVALIDATED)
-            return
+    def _do_return_conn(self, record: Any) -> None:
+        slot: Slot[ConnectionPoolEntry] = record.wellhead_slot
         if record.dbapi_connection is not slot.handle:
+            if record.dbapi_connection is None:
+                # SQLAlchemy closed it (invalidated), or gave it away (detached).
+                self._core.drop(slot, Close.INVALIDATED)
+                return
             # A listener for "checkout" refused the connection, and SQLAlchemy made another.
             slot.handle = record.dbapi_connection
             slot.is_closed = drivers.closed_check(record.driver_connection)
-        self._core.release(slot, is_usable=not _is_soft_invalidated(record))
+        self._give_back(slot)
+
+    _return_conn = _do_return_conn
 
     def _invalidate(
         self,
@@ -249,10 +258,11 @@ class AsyncPool(Pool):
             self._core.release(slot, is_usable=usable)
 
 
-def _is_soft_invalidated(record: ConnectionPoolEntry) -> bool:
-    since: float = getattr(record, "_soft_invalidate_time", 0.0)
-    started: float = getattr(record, "starttime", 0.0)
-    return since > started
+def _spoil(connection: DBAPIConnection, record: Any, error: BaseException | None) -> None:
+    del connection, error
+    slot: Slot[ConnectionPoolEntry] = record.wellhead_slot
+    # The core looks at one time only when a connection comes back.
+    slot.is_spoilt, slot.expires_at = True, -math.inf
 
 
 def _application_frame() -> FrameType | None:
@@ -305,7 +315,8 @@ class _RecordLink:
 
     def opened(self, slot: Slot[ConnectionPoolEntry]) -> None:
         """Let the record know its place."""
-        vars(slot.connection)[_SLOT] = slot
+        record: Any = slot.connection
+        record.wellhead_slot = slot
         slot.handle = slot.connection.dbapi_connection
 
     async def ping(self, connection: ConnectionPoolEntry, *, timeout: float) -> None:

@@ -87,7 +87,7 @@ class Borrowed(Generic[C]):
         if slot is None:
             slot = await core.acquire(stack=stack, timeout=self._timeout)
         else:
-            slot.stack = stack
+            core.name_holder(slot, stack)
         self._slot = slot
         return slot.connection
 

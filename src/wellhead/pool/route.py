@@ -7,6 +7,9 @@ from contextvars import ContextVar
 current_route: ContextVar[str | None] = ContextVar("wellhead_route", default=None)
 """The route that the running task serves, such as ``GET /tasks/{id}``."""
 
+get_route = current_route.get
+"""Which route is being served, if any; without a look-up, for each use of a connection."""
+
 
 @contextmanager
 def serving(route: str) -> Iterator[None]:

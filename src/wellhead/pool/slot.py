@@ -38,6 +38,7 @@ class Slot(Generic[C]):
         stack: Where it was taken.
         handle: What the link wants to remember of the connection.
         is_named: Whether the log has already named its holder.
+        is_spoilt: Whether its user said that nobody is to use it again.
     """
 
     connection: C
@@ -50,3 +51,4 @@ class Slot(Generic[C]):
     stack: Stack = field(default=())
     handle: Any = None
     is_named: bool = False
+    is_spoilt: bool = False

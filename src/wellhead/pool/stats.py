@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from wellhead.pool.slot import Close
-from wellhead.pool.timing import Stopwatch, Timing
+from wellhead.pool.timing import BATCH, Stopwatch, Timing
 
 _MOST_ROUTES = 500
 
@@ -89,13 +89,11 @@ class Tally:
     """Counts what happens in one pool."""
 
     __slots__ = (
-        "at_once", "closed", "connect", "failed_connects", "hold", "opened", "passed_on", "routes",
+        "closed", "connect", "failed_connects", "hold", "opened", "passed_on", "routes",
         "saturated", "timeouts", "waited", "waits",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        # Those who did not have to wait are only counted, so that counting costs next to nothing.
-        self.at_once = 0
         self.waited = 0
         self.passed_on = 0
         self.timeouts = 0
@@ -108,23 +106,32 @@ class Tally:
         self.connect = Stopwatch()
         self.routes: dict[str, Stopwatch] = {}
 
-    @property
-    def acquired(self) -> int:
-        """How often a connection was handed out, and its taker was there to use it."""
-        return self.at_once + self.waited - self.passed_on
+    def acquired(self, active: int) -> int:
+        """How often a connection was handed out to somebody who was there to use it.
+
+        All came back but the active ones, so that nobody has to count when one is handed out.
+        """
+        return self.hold.count + active
 
     def after_wait(self, seconds: float) -> None:
         """Count that somebody got a connection after a wait."""
         self.waited += 1
         self.waits.add(seconds)
 
-    def wait(self) -> Timing:
+    def wait(self, active: int) -> Timing:
         """How long callers waited, those who did not wait and those who got nothing included."""
-        return self.waits.read(at_once=self.at_once)
+        at_once = self.acquired(active) + self.passed_on - self.waited
+        return self.waits.read(at_once=at_once)
 
     def held(self, seconds: float, route: str | None) -> None:
         """Count that a connection came back."""
         self.hold.add(seconds)
+        self.held_by(route, seconds)
+
+    def held_by(self, route: str | None, seconds: float) -> None:
+        """What remains to be done now and then, or for a route, once a hold time is noted."""
+        if len(self.hold.fresh) >= BATCH:
+            self.hold.sort_in()
         if route is None:
             return
         watch = self.routes.get(route)

@@ -31,12 +31,16 @@ class Waiter(Generic[C]):
 
 
 class Queue(Generic[C]):
-    """First come, first served; whoever gives up costs the others nothing."""
+    """First come, first served; whoever gives up costs the others nothing.
 
-    __slots__ = ("_count", "_line")
+    Attributes:
+        line: Those who wait, and some who gave up; when it is empty, nobody waits.
+    """
+
+    __slots__ = ("_count", "line")
 
     def __init__(self) -> None:
-        self._line: deque[Waiter[C]] = deque()
+        self.line: deque[Waiter[C]] = deque()
         self._count = 0
 
     def __len__(self) -> int:
@@ -44,26 +48,26 @@ class Queue(Generic[C]):
         return self._count
 
     def __bool__(self) -> bool:
-        if self._line:
+        if self.line:
             self._forget_the_first_who_gave_up()
-        return bool(self._line)
+        return bool(self.line)
 
     def exact(self) -> int:
         """How many wait, without those who were cancelled in this very moment."""
-        return sum(not waiter.future.done() for waiter in self._line)
+        return sum(not waiter.future.done() for waiter in self.line)
 
     def join(self, waiter: Waiter[C], *, at_front: bool = False) -> None:
         """Stand in line; at the front, where one has had its turn and got nothing."""
         if at_front:
-            self._line.appendleft(waiter)
+            self.line.appendleft(waiter)
         else:
-            self._line.append(waiter)
+            self.line.append(waiter)
         self._count += 1
 
     def next(self) -> Waiter[C] | None:
         """Take the oldest out of the line."""
-        while self._line:
-            waiter = self._line.popleft()
+        while self.line:
+            waiter = self.line.popleft()
             if not waiter.future.done():
                 self._count -= 1
                 return waiter
@@ -77,9 +81,9 @@ class Queue(Generic[C]):
 
     def _forget_the_first_who_gave_up(self) -> None:
         # The others who gave up are passed over when their turn comes.
-        while self._line and self._line[0].future.done():
-            self._line.popleft()
+        while self.line and self.line[0].future.done():
+            self.line.popleft()
 
     def impatient(self) -> list[Waiter[C]]:
         """Those who do not wait through a failed attempt."""
-        return [each for each in self._line if not each.is_patient and not each.future.done()]
+        return [each for each in self.line if not each.is_patient and not each.future.done()]
