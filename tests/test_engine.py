@@ -1,7 +1,5 @@
 """The engine: which pool, which driver arguments, which limits, and what is logged."""
 
-import logging
-
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -123,32 +121,6 @@ async def test_named_prepared_statements_are_used_where_they_are_safe(
     assert (found is not None and found >= 1) is kept
 
 
-async def test_a_slow_statement_is_logged_without_its_text_or_values(
-    database_url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with Database(DatabaseSettings(url=database_url, slow_query_threshold=0)) as database:
-        # Opening asks the server for its limits.
-        caplog.clear()
-        with caplog.at_level(logging.WARNING, logger="wellhead"):
-            async with database.engine.connect() as connection:
-                await connection.execute(text("SELECT :word AS secret_column"), {"word": "hush"})
-
-    (record,) = [each for each in caplog.records if getattr(each, "event", "") == "slow_query"]
-    assert record.getMessage().startswith("slow query: SELECT took ")
-    assert "secret_column" not in caplog.text
-    assert "hush" not in caplog.text
-
-
-async def test_a_statement_under_the_threshold_is_not_logged(
-    database_url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    settings = DatabaseSettings(url=database_url, slow_query_threshold=3600)
-    async with Database(settings) as database, database.engine.connect() as connection:
-        await connection.execute(text("SELECT 1"))
-
-    assert not [each for each in caplog.records if getattr(each, "event", "") == "slow_query"]
-
-
 @pytest.mark.parametrize(("parameters", "shown_values"), [(False, False), (True, True)])
 async def test_echo_shows_statements_and_their_values_only_when_asked(
     parameters: bool, shown_values: bool, database_url: str, caplog: pytest.LogCaptureFixture
@@ -159,30 +131,3 @@ async def test_echo_shows_statements_and_their_values_only_when_asked(
 
     assert "AS said" in caplog.text
     assert ("hush" in caplog.text) is shown_values
-
-
-@pytest.mark.parametrize("driver", DRIVERS)
-async def test_a_column_that_changes_its_type_fails_a_warm_statement_once_on_each_connection(
-    driver: str, database_url: str
-) -> None:
-    url = database_url.replace("postgresql://", driver)
-    settings = DatabaseSettings(url=url, pool_size=1, max_overflow=0)
-    ask = text("SELECT word FROM words")
-    faults = []
-    async with Database(settings) as database, Database(settings) as other:
-        await change(other, "CREATE TABLE words AS SELECT 1 AS word")
-        for attempt in range(14):
-            if attempt == 10:
-                await change(other, "ALTER TABLE words ALTER word TYPE bigint")
-            try:
-                async with database.reader() as reader:
-                    await reader.exec(ask)
-            except DBAPIError as error:
-                faults.append((attempt, classify(error).fault))
-
-    assert faults == [(10, Fault.STALE_PLAN)]
-
-
-async def change(database: Database, statement: str) -> None:
-    async with database.engine.begin() as connection:
-        await connection.execute(text(statement))

@@ -1,9 +1,6 @@
 """From settings to an ``AsyncEngine``: which pool, which driver arguments, and why."""
 
 import asyncio
-import hashlib
-import logging
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -11,30 +8,29 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, ExceptionContext
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from wellhead.errors import (
-    CommandTimeoutError,
     ConfigurationError,
     ConnectError,
-    Fault,
     connect_error,
-    fault_of,
     keep_discreet,
 )
+from wellhead.listeners import (
+    log_slow_queries,
+    name_command_timeouts,
+    replace_stale_connections,
+)
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
+from wellhead.pool.drivers import terminate
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL
 
-logger = logging.getLogger(__name__)
-
 CLOSE_TIMEOUT = 2.0
 """Seconds that the server is given to say goodbye to a connection."""
-
-_STARTED = "wellhead_started"
 
 Connect = Callable[..., Awaitable[Any]]
 OnError = Callable[[ConnectError], None]
@@ -96,17 +92,17 @@ def build_engine(
         ) from error
     if isinstance(url, PostgresURL):
         if url.driver == "psycopg":
-            _replace_stale_connections(engine)
+            replace_stale_connections(engine)
         if not url.takes_startup_settings:
             _set_limits_in_transactions(engine, server_side_limits(settings))
-    _name_command_timeouts(engine, settings)
+    name_command_timeouts(engine, limit=settings.effective_command_timeout)
     keep_discreet(
         engine.sync_engine,
         show_statements=settings.echo,
         show_values=settings.echo_parameters,
     )
     if settings.slow_query_threshold is not None:
-        _log_slow_queries(engine, threshold=settings.slow_query_threshold)
+        log_slow_queries(engine, threshold=settings.slow_query_threshold)
     return engine
 
 
@@ -173,11 +169,8 @@ def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Await
         except Exception as error:
             raise connect_error(error, target=target_of(settings.url), timeout=limit) from error
         finally:
-            # On a silent network asyncpg would wait for ever for the server to hang up.
-            if isinstance(connection, asyncpg.Connection):
-                connection.terminate()
-            else:
-                await connection.close()
+            # On a silent network the end of a conversation would be waited for, too.
+            terminate(connection)
 
     return ask
 
@@ -306,61 +299,3 @@ def _set_limits_in_transactions(engine: AsyncEngine, limits: dict[str, str]) -> 
     def set_them(connection: Connection) -> None:
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
             connection.exec_driver_sql(f"SELECT {calls}")
-
-
-def _name_command_timeouts(engine: AsyncEngine, settings: DatabaseSettings) -> None:
-    limit = settings.effective_command_timeout
-
-    # asyncpg raises a bare TimeoutError, which an application cannot tell from its own.
-    @event.listens_for(engine.sync_engine, "handle_error")
-    def name_it(context: ExceptionContext) -> BaseException | None:
-        if limit is None or type(context.original_exception) is not TimeoutError:
-            return None
-        return CommandTimeoutError(
-            f"A statement took longer than {limit:g} s and was cancelled.",
-            hint="Make it faster, or raise DATABASE_COMMAND_TIMEOUT.",
-        )
-
-
-def _replace_stale_connections(engine: AsyncEngine) -> None:
-    # psycopg forgets its prepared statements at a ROLLBACK, which autocommit never sends: after a
-    # change of schema a reader's statement would fail on that connection for ever.
-    @event.listens_for(engine.sync_engine, "handle_error")
-    def replace_it(context: ExceptionContext) -> None:
-        error, connection = context.sqlalchemy_exception, context.connection
-        if error is None or connection is None or fault_of(error) is not Fault.STALE_PLAN:
-            return
-        connection.connection.invalidate(soft=True)
-
-
-def _log_slow_queries(engine: AsyncEngine, *, threshold: float) -> None:
-    def start(*arguments: Any) -> None:
-        connection: Connection = arguments[0]
-        connection.info[_STARTED] = time.perf_counter()
-
-    def finish(*arguments: Any) -> None:
-        connection: Connection = arguments[0]
-        statement: str = arguments[2]
-        seconds = time.perf_counter() - connection.info[_STARTED]
-        if seconds < threshold:
-            return
-        kind = statement.split(None, 1)[0].upper() if statement.strip() else "?"
-        digest = hashlib.sha256(statement.encode()).hexdigest()[:12]
-        logger.warning(
-            "slow query: %s took %.3f s (limit %g s), statement %s; "
-            "DATABASE_ECHO=true shows the statements",
-            kind,
-            seconds,
-            threshold,
-            digest,
-            extra={
-                "event": "slow_query",
-                "seconds": round(seconds, 6),
-                "threshold": threshold,
-                "statement_kind": kind,
-                "statement_digest": digest,
-            },
-        )
-
-    event.listen(engine.sync_engine, "before_cursor_execute", start)
-    event.listen(engine.sync_engine, "after_cursor_execute", finish)

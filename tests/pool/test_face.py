@@ -110,14 +110,25 @@ async def test_events_come_in_the_order_of_sqlalchemys_pool(use: Use, database_u
     assert "checkin" in ours
 
 
-@pytest.mark.parametrize("use", [invalidated, softly_invalidated, detached, lost])
-async def test_what_left_the_pool_leaves_its_place(use: Use, make_engine: MakeEngine) -> None:
+@pytest.mark.parametrize(
+    ("use", "reason"),
+    [
+        (invalidated, "invalidated"),
+        (softly_invalidated, "invalidated"),
+        (detached, "detached"),
+        (lost, "invalidated"),
+    ],
+)
+async def test_what_left_the_pool_leaves_its_place_and_says_why(
+    use: Use, reason: str, make_engine: MakeEngine
+) -> None:
     engine = make_engine(pool_size=1, max_overflow=0)
     await use(engine)
     await eventually(lambda: not stats_of(engine).closing)
     stats = stats_of(engine)
 
     assert (stats.total, stats.idle, stats.opened) == (1, 1, 2)
+    assert {why: count for why, count in stats.closed.items() if count} == {reason: 1}
 
 
 @pytest.mark.parametrize(
@@ -222,6 +233,7 @@ async def test_a_listener_may_refuse_a_connection(make_engine: MakeEngine) -> No
 
     assert answers == [1, 1]
     assert (stats_of(engine).idle, stats_of(engine).active) == (1, 0)
+    assert not any(stats_of(engine).closed.values())
 
 
 async def test_a_forgotten_connection_gives_its_place_back(make_engine: MakeEngine) -> None:

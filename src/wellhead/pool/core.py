@@ -9,6 +9,7 @@ import asyncio
 import math
 from asyncio import get_running_loop
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -45,7 +46,12 @@ class Core(Generic[C]):
         name: For messages.
     """
 
-    __slots__ = ("_check_after", "_closing", "_generation", "_idle", "_is_closed", "_holds", "_line", "_link", "_loop", "_opening", "_openings", "_queue", "_retired", "_retry", "_room", "_shrink", "_slots", "_take_idle", "_tasks", "_untake_idle", "holders", "name", "outage", "owner", "policy", "tally")
+    __slots__ = (
+        "_check_after", "_closing", "_generation", "_holds", "_idle", "_is_closed", "_line",
+        "_link", "_loop", "_opening", "_openings", "_queue", "_retired", "_retry", "_room",
+        "_shrink", "_slots", "_take_idle", "_tasks", "_untake_idle", "holders", "name",
+        "outage", "owner", "policy", "tally",
+    )  # fmt: skip
 
     def __init__(self, link: Link[C], policy: PoolPolicy, *, name: str) -> None:
         self.policy = policy
@@ -197,6 +203,12 @@ class Core(Generic[C]):
             self._place(slot, now)
         else:
             self._discard(slot, Close.INVALIDATED)
+
+    def renew(self, slot: Slot[C], is_closed: Callable[[], bool]) -> None:
+        """Take note that the user of a place made a new connection there."""
+        slot.is_closed, slot.is_spoilt = is_closed, False
+        if slot.generation == self._generation:
+            slot.expires_at = monotonic() + self.policy.lifetime()
 
     def drop(self, slot: Slot[C], reason: Close) -> None:
         """Free the place of a connection that somebody else closed; callable from anywhere."""

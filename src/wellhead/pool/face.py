@@ -52,7 +52,8 @@ class AsyncPool(Pool):
         lifetime_jitter: Share of ``recycle`` by which lifetimes differ at random.
         check_after_idle: Seconds of idleness after which a connection is pinged first.
         connect_timeout: Seconds for one connection to be made.
-        leak_threshold: Seconds a connection may be held before a warning names its holder.
+        leak_threshold: Seconds a connection may be held before a warning names its holder; None
+            for no warning. To remember the holder costs some 3 us for each use.
         name: The pool's name in messages.
         name_connect_timeout: Makes the exception for a connection that was not made in time.
         **options: SQLAlchemy's further ones: ``reset_on_return``, ``echo``, ``events``, ...
@@ -78,7 +79,7 @@ class AsyncPool(Pool):
         lifetime_jitter: float = 0.1,
         check_after_idle: float | None = 30.0,
         connect_timeout: float = 10.0,
-        leak_threshold: float | None = 60.0,
+        leak_threshold: float | None = None,
         name: str = "default",
         name_connect_timeout: NameTimeout | None = None,
         **options: Any,
@@ -106,6 +107,7 @@ class AsyncPool(Pool):
         if "_dispatch" not in options:
             # Otherwise the listeners of the pool that this one follows come along.
             event.listen(self, "soft_invalidate", _spoil)
+            event.listen(self, "invalidate", _spoil)
         self._take = self._core.take
         self._give_back = self._core.give_back
         self._names_leaks = leak_threshold is not None
@@ -194,12 +196,14 @@ class AsyncPool(Pool):
         slot: Slot[ConnectionPoolEntry] = record.wellhead_slot
         if record.dbapi_connection is not slot.handle:
             if record.dbapi_connection is None:
-                # SQLAlchemy closed it (invalidated), or gave it away (detached).
-                self._core.drop(slot, Close.INVALIDATED)
+                # SQLAlchemy closed it, or gave it away.
+                self._core.drop(slot, Close.INVALIDATED if slot.is_spoilt else Close.DETACHED)
                 return
             # A listener for "checkout" refused the connection, and SQLAlchemy made another.
             slot.handle = record.dbapi_connection
-            slot.is_closed = drivers.closed_check(record.driver_connection)
+            self._core.renew(slot, drivers.closed_check(record.driver_connection))
+            if _is_soft_invalidated(record):
+                _spoil(record.dbapi_connection, record, None)
         self._give_back(slot)
 
     _return_conn = _do_return_conn
@@ -256,6 +260,11 @@ class AsyncPool(Pool):
         finally:
             usable = usable and not drivers.is_in_transaction(connection)
             self._core.release(slot, is_usable=usable)
+
+
+def _is_soft_invalidated(record: Any) -> bool:
+    since: float = getattr(record, "_soft_invalidate_time", 0.0)
+    return bool(since > record.starttime)
 
 
 def _spoil(connection: DBAPIConnection, record: Any, error: BaseException | None) -> None:

@@ -102,5 +102,7 @@ class Borrowed(Generic[C]):
             return
         # Whoever was cancelled may have left an answer on its way.
         was_cancelled = kind is not None and not issubclass(kind, Exception)
-        usable = not was_cancelled and not is_in_transaction(slot.connection)
-        self._core.release(slot, is_usable=usable)
+        if was_cancelled or is_in_transaction(slot.connection):
+            self._core.release(slot, is_usable=False)
+        else:
+            self._core.give_back(slot)

@@ -8,6 +8,7 @@ BOUNDS: tuple[float, ...] = tuple(1e-5 * 2 ** (step / 2) for step in range(56))
 """The upper bounds of the buckets in seconds, from 10 us to half an hour, each 1.41 x the last."""
 
 BATCH = 200
+"""Durations that are sorted into their buckets at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,12 @@ class Timing:
 
 
 class Stopwatch:
-    """Collects durations, and sorts them into buckets by the hundred: that is cheaper by far."""
+    """Collects durations, and sorts them into buckets by the hundred: that is cheaper by far.
+
+    Attributes:
+        fresh: What is not sorted in yet. Who adds to it directly calls ``sort_in`` when it has
+            become as long as ``BATCH``.
+    """
 
     __slots__ = ("_buckets", "_count", "_longest", "_total", "fresh")
 
@@ -91,6 +97,7 @@ class Stopwatch:
         return Timing(count, self._total, self._longest, (first + at_once, *others))
 
     def sort_in(self) -> None:
+        """Put what is fresh into its buckets."""
         fresh = self.fresh
         if not fresh:
             return
