@@ -28,62 +28,93 @@ from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, DriverPool, PoolPolicy
 from wellhead.embedded import EmbeddedPostgres
 
-SIZE, TIMEOUT = 5, 8.0
+SIZE, TIMEOUT, CONNECT_TIMEOUT = 5, 8.0, 10.0
 ROUNDS, CYCLES = 7, 2000
 
 Borrow = Callable[[], AbstractAsyncContextManager[Any]]
-Open = Callable[[str], AbstractAsyncContextManager[Borrow]]
+Open = Callable[[str, int, float], AbstractAsyncContextManager[Borrow]]
 
 
 @asynccontextmanager
-async def native(url: str) -> AsyncIterator[Borrow]:
+async def native(
+    url: str, size: int = SIZE, connect_timeout: float = CONNECT_TIMEOUT
+) -> AsyncIterator[Borrow]:
     """Ours, lending asyncpg's connections."""
-    policy = PoolPolicy(pool_size=SIZE, max_overflow=0, timeout=TIMEOUT)
+    policy = PoolPolicy(
+        pool_size=size, max_overflow=0, timeout=TIMEOUT, connect_timeout=connect_timeout
+    )
     async with DriverPool(lambda: asyncpg.connect(url), policy) as pool:
         yield pool.acquire
 
 
 @asynccontextmanager
-async def sqlalchemy(url: str, poolclass: Any) -> AsyncIterator[Borrow]:
+async def sqlalchemy(
+    url: str, poolclass: Any, size: int, driver_timeout: float, **knobs: Any
+) -> AsyncIterator[Borrow]:
     """An engine of SQLAlchemy with a pool of some class."""
     engine = create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://"),
         poolclass=poolclass,
-        pool_size=SIZE,
+        connect_args={"timeout": driver_timeout},
+        pool_size=size,
         max_overflow=0,
         pool_timeout=TIMEOUT,
+        **knobs,
     )
     yield engine.connect
     await engine.dispose()
 
 
-def ours(url: str) -> AbstractAsyncContextManager[Borrow]:
+def ours(
+    url: str, size: int = SIZE, connect_timeout: float = CONNECT_TIMEOUT
+) -> AbstractAsyncContextManager[Borrow]:
     """Ours, below SQLAlchemy."""
-    return sqlalchemy(url, AsyncPool)
+    return sqlalchemy(url, AsyncPool, size, connect_timeout, connect_timeout=connect_timeout)
 
 
-def theirs(url: str) -> AbstractAsyncContextManager[Borrow]:
+def ours_naming_leaks(
+    url: str, size: int = SIZE, connect_timeout: float = CONNECT_TIMEOUT
+) -> AbstractAsyncContextManager[Borrow]:
+    """Ours, as `wellhead.Database` sets it up: it remembers who holds a connection."""
+    knobs = {"connect_timeout": connect_timeout, "leak_threshold": 60.0}
+    return sqlalchemy(url, AsyncPool, size, connect_timeout, **knobs)
+
+
+def theirs(
+    url: str, size: int = SIZE, connect_timeout: float = CONNECT_TIMEOUT
+) -> AbstractAsyncContextManager[Borrow]:
     """SQLAlchemy's own."""
-    return sqlalchemy(url, AsyncAdaptedQueuePool)
+    return sqlalchemy(url, AsyncAdaptedQueuePool, size, connect_timeout)
 
 
 @asynccontextmanager
-async def psycopgs(url: str) -> AsyncIterator[Borrow]:
-    """Psycopg's."""
+async def psycopgs(
+    url: str, size: int = SIZE, connect_timeout: float = CONNECT_TIMEOUT
+) -> AsyncIterator[Borrow]:
+    """Psycopg's; it takes whole seconds to connect, two at the least."""
     async with psycopg_pool.AsyncConnectionPool(
-        url, min_size=1, max_size=SIZE, timeout=TIMEOUT, open=False
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=TIMEOUT,
+        kwargs={"connect_timeout": round(connect_timeout)},
+        open=False,
     ) as pool:
         yield pool.connection
 
 
 @asynccontextmanager
-async def asyncpgs(url: str) -> AsyncIterator[Borrow]:
+async def asyncpgs(
+    url: str, size: int = SIZE, connect_timeout: float = CONNECT_TIMEOUT
+) -> AsyncIterator[Borrow]:
     """Asyncpg's own, without the round trip that resets a connection."""
 
     async def no_reset(connection: Any) -> None:
         del connection
 
-    async with asyncpg.create_pool(url, min_size=1, max_size=SIZE, reset=no_reset) as pool:
+    async with asyncpg.create_pool(
+        url, min_size=0, max_size=size, timeout=connect_timeout, reset=no_reset
+    ) as pool:
         yield lambda: pool.acquire(timeout=TIMEOUT)
 
 
@@ -92,6 +123,7 @@ PEERS: dict[str, Open] = {
     "psycopg_pool": psycopgs,
     "asyncpg.Pool, no reset": asyncpgs,
     "wellhead.AsyncPool": ours,
+    "wellhead.AsyncPool, naming leaks": ours_naming_leaks,
     "AsyncAdaptedQueuePool": theirs,
 }
 
@@ -132,7 +164,7 @@ async def compare(url: str, cycle: Callable[[Borrow], Awaitable[float]]) -> dict
     best = dict.fromkeys(PEERS, float("inf"))
     for _ in range(ROUNDS):
         for name, opened in PEERS.items():
-            async with opened(url) as borrow:
+            async with opened(url, SIZE, CONNECT_TIMEOUT) as borrow:
                 await cycle(borrow)
                 gc.collect()
                 best[name] = min(best[name], await cycle(borrow))
@@ -141,7 +173,7 @@ async def compare(url: str, cycle: Callable[[Borrow], Awaitable[float]]) -> dict
 
 async def outage(proxy: TCPProxy, url: str, opened: Open) -> tuple[float, int]:
     """Seconds until twenty waiters are done after a 3 s outage, and how many failed."""
-    async with opened(url) as borrow:
+    async with opened(url, SIZE, CONNECT_TIMEOUT) as borrow:
         async with borrow() as connection:
             await use(connection)
         await proxy.refuse()
@@ -160,9 +192,35 @@ async def outage(proxy: TCPProxy, url: str, opened: Open) -> tuple[float, int]:
         return time.monotonic() - back, sum(isinstance(each, Exception) for each in results)
 
 
+async def silence(proxy: TCPProxy, url: str, opened: Open) -> tuple[float, int]:
+    """Seconds until five callers of a pool of one are done after 3 s of silence, and how many fail.
+
+    Nothing is refused in these 3 s: the network swallows what is sent, and a connection fails only
+    by its own timeout of 1 s.
+    """
+    async with opened(url, 1, 1.0) as borrow:
+        proxy.stall()
+
+        async def call() -> None:
+            async with borrow() as connection:
+                await use(connection)
+
+        calls = [asyncio.create_task(call()) for _ in range(5)]
+        await asyncio.sleep(3)
+        proxy.resume()
+        back = time.monotonic()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        return time.monotonic() - back, sum(isinstance(each, Exception) for each in results)
+
+
+def told(seconds: float, lost: int, callers: int) -> str:
+    """How an outage ended."""
+    return f"{seconds:.2f}" + (f", {lost} of {callers} failed" if lost else "")
+
+
 async def restart(proxy: TCPProxy, url: str, opened: Open) -> int:
     """How many of fifty requests fail that come after the server was restarted."""
-    async with opened(url) as borrow:
+    async with opened(url, SIZE, CONNECT_TIMEOUT) as borrow:
         async with borrow(), borrow(), borrow():
             pass
         await proxy.cut()
@@ -179,7 +237,7 @@ async def restart(proxy: TCPProxy, url: str, opened: Open) -> int:
 
 async def burst(proxy: TCPProxy, url: str, opened: Open) -> int:
     """Connections opened when a hundred callers come at once."""
-    async with opened(url) as borrow:
+    async with opened(url, SIZE, CONNECT_TIMEOUT) as borrow:
         async with borrow() as connection:
             await use(connection)
         proxy.reset()
@@ -194,7 +252,7 @@ async def burst(proxy: TCPProxy, url: str, opened: Open) -> int:
 
 async def memory(url: str, opened: Open) -> float:
     """KiB of Python memory for each open connection."""
-    async with opened(url) as borrow, borrow():
+    async with opened(url, SIZE, CONNECT_TIMEOUT) as borrow, borrow():
         gc.collect()
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
@@ -228,12 +286,12 @@ async def measure(postgres: EmbeddedPostgres) -> str:
         url = postgres.url.replace(f":{postgres.port}/", f":{proxy.port}/")
         for name, opened in PEERS.items():
             base = "AsyncAdaptedQueuePool" if "Async" in name else "wellhead.DriverPool"
-            seconds, lost = await outage(proxy, url, opened)
             kib = [await memory(url, opened) for _ in range(3)]
             rows[name] = [
                 f"{idle[name]:.1f} ({idle[name] / idle[base]:.2f})",
                 f"{busy[name]:.1f} ({busy[name] / busy[base]:.2f})",
-                f"{seconds:.2f}" + (f", {lost} of 20 failed" if lost else ""),
+                told(*await outage(proxy, url, opened), 20),
+                told(*await silence(proxy, url, opened), 5),
                 str(await restart(proxy, url, opened)),
                 str(await burst(proxy, url, opened)),
                 f"{statistics.median(kib):.0f}",
@@ -243,7 +301,8 @@ async def measure(postgres: EmbeddedPostgres) -> str:
     heads = [
         "take and give back, us (ratio)",
         "10 callers a connection, us (ratio)",
-        "served after a 3 s outage, s",
+        "done after 3 s of refusal, s",
+        "done after 3 s of silence, s",
         "failed of 50 after a restart",
         f"opened for 100 callers, limit {SIZE}",
         "KiB a connection",

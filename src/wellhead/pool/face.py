@@ -1,6 +1,5 @@
 """The pool as SQLAlchemy knows pools: the core, holding SQLAlchemy's connection records."""
 
-import asyncio
 import importlib
 import math
 from collections.abc import AsyncIterator, Callable
@@ -11,21 +10,19 @@ from typing import Any, Self
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
-from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
+from sqlalchemy.util.concurrency import await_, in_greenlet
 
-from wellhead.errors import UnreachableError
 from wellhead.pool import drivers
 from wellhead.pool.core import Core
 from wellhead.pool.leaks import stack_here, stack_of
 from wellhead.pool.policy import PoolPolicy
+from wellhead.pool.records import NameTimeout, RecordLink, name_timeout
 from wellhead.pool.slot import Close, Slot
 from wellhead.pool.snapshot import snapshot
 from wellhead.pool.stats import PoolStats
 
 # greenlet comes without types.
 _getcurrent: Callable[[], Any] = importlib.import_module("greenlet").getcurrent
-
-NameTimeout = Callable[[TimeoutError], Exception]
 
 
 class AsyncPool(Pool):
@@ -102,7 +99,7 @@ class AsyncPool(Pool):
         )
         self.name = name
         self._name_connect_timeout = name_connect_timeout
-        link = _RecordLink(self, name_connect_timeout or _name_timeout(connect_timeout))
+        link = RecordLink(self, name_connect_timeout or name_timeout(connect_timeout))
         self._core: Core[ConnectionPoolEntry] = Core(link, self.policy, name=name)
         if "_dispatch" not in options:
             # Otherwise the listeners of the pool that this one follows come along.
@@ -279,80 +276,3 @@ def _application_frame() -> FrameType | None:
     parent = _getcurrent().parent
     frame: FrameType | None = None if parent is None else parent.gr_frame
     return frame
-
-
-def _name_timeout(limit: float) -> NameTimeout:
-    def name(error: TimeoutError) -> Exception:
-        del error
-        return UnreachableError(
-            f"No connection was made within {limit:g} s.",
-            hint="Check the network, or raise connect_timeout.",
-        )
-
-    return name
-
-
-class _RecordLink:
-    """SQLAlchemy's connection records, each with its connection."""
-
-    def __init__(self, pool: AsyncPool, name_timeout: NameTimeout) -> None:
-        self._pool = pool
-        self._name_timeout = name_timeout
-
-    @property
-    def _dialect(self) -> Any:
-        # The engine gives the pool its dialect after it has made the pool.
-        return self._pool.dialect
-
-    def _create(self) -> ConnectionPoolEntry:
-        return self._pool.create_record()
-
-    async def open(self, *, timeout: float) -> ConnectionPoolEntry:
-        """Make a record and its connection; SQLAlchemy's events for a new one happen here."""
-        limit = asyncio.timeout(timeout)
-        try:
-            async with limit:
-                return await greenlet_spawn(self._create)
-        except TimeoutError as error:
-            if limit.expired():
-                raise self._name_timeout(error) from error
-            raise
-
-    def closed_check(self, connection: ConnectionPoolEntry) -> Callable[[], bool]:
-        """A function that says whether the driver knows the connection for closed."""
-        return drivers.closed_check(connection.driver_connection)
-
-    def opened(self, slot: Slot[ConnectionPoolEntry]) -> None:
-        """Let the record know its place."""
-        record: Any = slot.connection
-        record.wellhead_slot = slot
-        slot.handle = slot.connection.dbapi_connection
-
-    async def ping(self, connection: ConnectionPoolEntry, *, timeout: float) -> None:
-        """One round trip."""
-        driver_connection = connection.driver_connection
-        if drivers.is_known(driver_connection):
-            await drivers.ping(driver_connection, timeout=timeout)
-            return
-        async with asyncio.timeout(timeout):
-            await greenlet_spawn(self._dialect.do_ping, connection.dbapi_connection)
-
-    async def close(self, connection: ConnectionPoolEntry) -> None:
-        """Say goodbye and close."""
-        await greenlet_spawn(connection.close)
-
-    def terminate(self, connection: ConnectionPoolEntry) -> None:
-        """Close at once."""
-        dbapi_connection: DBAPIConnection | None = connection.dbapi_connection
-        if dbapi_connection is None:
-            return
-        if self._pool.dispatch.close:
-            self._pool.dispatch.close(dbapi_connection, connection)
-        record: Any = connection
-        driver_connection, record.dbapi_connection = record.driver_connection, None
-        if drivers.is_known(driver_connection):
-            drivers.terminate(driver_connection)
-        else:
-            # Within a greenlet SQLAlchemy's way to terminate would wait; a callback is in none.
-            loop = asyncio.get_running_loop()
-            loop.call_soon(self._dialect.do_terminate, dbapi_connection)
