@@ -1,4 +1,4 @@
-"""The pool itself, in plain asyncio: who gets which connection, and when one is opened or closed.
+"""The pool itself, in plain asyncio: who gets which connection, and who waits.
 
 It knows neither SQLAlchemy nor a driver; connections come from a :class:`Link`. Everything that
 changes its state runs in one event loop and without an ``await`` in between, so a cancelled caller
@@ -6,38 +6,24 @@ can be met only where it waits for its turn or for a ping.
 """
 
 import asyncio
-import math
 from asyncio import get_running_loop
-from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from wellhead.errors import PoolSaturated, PoolTimeout
-from wellhead.pool.holders import Holders, say
+from wellhead.pool.holders import say
 from wellhead.pool.leaks import Stack
-from wellhead.pool.link import Link
-from wellhead.pool.outage import Outage, will_pass
-from wellhead.pool.ownership import Owner
-from wellhead.pool.policy import PoolPolicy
+from wellhead.pool.opening import Opening
 from wellhead.pool.route import get_route
 from wellhead.pool.slot import Close, Slot
-from wellhead.pool.stats import Tally
 from wellhead.pool.timing import BATCH
-from wellhead.pool.waiters import Queue, Waiter
+from wellhead.pool.waiters import Waiter
 
 C = TypeVar("C")
 
-GOODBYE = 2.0
-"""Seconds that closing a connection in order may take."""
 
-TICK = 0.002
-"""Seconds by which a loop's timer may come early: uvloop counts in milliseconds."""
-
-_LOST = frozenset({Close.SERVER, Close.CHECK})
-
-
-class Core(Generic[C]):
+class Core(Opening[C]):
     """Hands out connections of one kind.
 
     Args:
@@ -46,69 +32,7 @@ class Core(Generic[C]):
         name: For messages.
     """
 
-    __slots__ = (
-        "_check_after", "_closing", "_generation", "_holds", "_idle", "_is_closed", "_line",
-        "_link", "_loop", "_opening", "_openings", "_queue", "_retired", "_retry", "_room",
-        "_shrink", "_slots", "_take_idle", "_tasks", "_untake_idle", "holders", "name",
-        "outage", "owner", "policy", "tally",
-    )  # fmt: skip
-
-    def __init__(self, link: Link[C], policy: PoolPolicy, *, name: str) -> None:
-        self.policy = policy
-        self.name = name
-        self.tally = Tally()
-        self.outage = Outage(name)
-        self.owner = Owner(name)
-        self.holders: Holders[C] = Holders(name, policy.leak_threshold)
-        self._link = link
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._slots: set[Slot[C]] = set()
-        self._idle: deque[Slot[C]] = deque()
-        self._queue: Queue[C] = Queue()
-        self._opening = 0
-        self._closing = 0
-        self._generation = 0
-        self._retired = Close.INVALIDATED
-        self._is_closed = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._openings: set[asyncio.Task[None]] = set()
-        self._retry: asyncio.TimerHandle | None = None
-        self._shrink: asyncio.TimerHandle | None = None
-        lifo = policy.use_lifo
-        self._take_idle = self._idle.pop if lifo else self._idle.popleft
-        self._untake_idle = self._idle.append if lifo else self._idle.appendleft
-        after = policy.check_after_idle
-        self._check_after = math.inf if after is None else after
-        self._room = policy.kept
-        self._line = self._queue.line
-        self._holds = self.tally.hold.fresh
-
-    # Figures.
-
-    @property
-    def idle(self) -> int:
-        """Open connections that are free."""
-        return len(self._idle)
-
-    @property
-    def active(self) -> int:
-        """Connections in use."""
-        return len(self._slots) - len(self._idle) - self._closing
-
-    @property
-    def waiting(self) -> int:
-        """Callers that wait."""
-        return len(self._queue)
-
-    @property
-    def opening(self) -> int:
-        """Connections being opened."""
-        return self._opening
-
-    @property
-    def closing(self) -> int:
-        """Connections being closed."""
-        return self._closing
+    __slots__ = ()
 
     # Taking and giving back.
 
@@ -220,12 +144,6 @@ class Core(Generic[C]):
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._drop, slot, reason)
 
-    def retire(self, reason: Close) -> None:
-        """Use none of the present connections again: close the free ones, the others on return."""
-        self._age(reason)
-        while self._idle:
-            self._discard(self._idle.pop(), reason)
-
     async def close(self) -> None:
         """Close the free connections and wait for that; the others are closed on return."""
         self.owner.check()
@@ -248,26 +166,6 @@ class Core(Generic[C]):
             # After a fork the sockets, and what watches them, are the parent's, too.
             if not self.owner.is_forked:
                 self._link.terminate(slot.connection)
-
-    async def open_one(self) -> None:
-        """Open a connection and put it in the pool, or raise why that is not possible.
-
-        Nothing is tried again. Does nothing when there is a free one already.
-        """
-        self.owner.check()
-        if self._idle or len(self._slots) + self._opening >= self.policy.limit:
-            return
-        self._opening += 1
-        error = await self._open()
-        if error is not None:
-            raise error
-
-    def _age(self, reason: Close) -> None:
-        self._generation += 1
-        self._retired = reason
-        # So that giving back has one thing to look at; the generation tells why.
-        for slot in self._slots:
-            slot.expires_at = -math.inf
 
     # Waiting.
 
@@ -412,114 +310,6 @@ class Core(Generic[C]):
             if self._shrink is None:
                 self._plan_shrink()
 
-    # Opening.
-
-    def _open_more(self) -> None:
-        """Open what waiters and the warm minimum need; while the database is away, one to see."""
-        needed = len(self._queue) - self._opening
-        if not self._is_closed:
-            missing = self.policy.min_idle - (len(self._slots) - self._closing) - self._opening
-            needed = max(needed, missing)
-        room = self.policy.limit - len(self._slots) - self._opening
-        if self.outage.error is not None:
-            needed = 1 if self._queue and not self._opening else 0
-            if needed and self._put_off():
-                return
-        loop = asyncio.get_running_loop()
-        for _ in range(int(min(needed, room))):
-            self._opening += 1
-            task = loop.create_task(self._open_for_waiters())
-            self._openings.add(task)
-            task.add_done_callback(self._openings.discard)
-
-    def _put_off(self) -> bool:
-        if self._retry is not None:
-            return True
-        pause = self.outage.not_before - monotonic()
-        if pause <= 0:
-            return False
-        loop = asyncio.get_running_loop()
-        self._retry = loop.call_later(pause, self._try_again)
-        return True
-
-    def _try_again(self) -> None:
-        self._retry = None
-        self._open_more()
-
-    async def _open_for_waiters(self) -> None:
-        error = await self._open()
-        if error is None:
-            return
-        if will_pass(error):
-            for waiter in self._queue.impatient():
-                self._give_up(waiter)
-        elif (oldest := self._queue.next()) is not None:
-            oldest.future.set_exception(error)
-        if self._queue:
-            self._open_more()
-
-    async def _open(self) -> Exception | None:
-        began, generation = monotonic(), self._generation
-        try:
-            connection = await self._link.open(timeout=self.policy.connect_timeout)
-        except BaseException as error:
-            self._opening -= 1
-            if not isinstance(error, Exception):
-                if self._queue:
-                    self._open_more()
-                raise
-            self.tally.failed_connects += 1
-            if will_pass(error):
-                self.outage.begin_or_go_on(error, monotonic())
-            return error
-        now = monotonic()
-        self._opening -= 1
-        self.tally.opened += 1
-        self.tally.connect.add(now - began)
-        self.outage.end(now)
-        closed = self._link.closed_check(connection)
-        slot = Slot(connection, closed, now + self.policy.lifetime(), generation)
-        self._link.opened(slot)
-        self._slots.add(slot)
-        self._place(slot, now)
-        self._open_more()
-        return None
-
-    # Closing.
-
-    def _discard(self, slot: Slot[C], reason: Close) -> None:
-        """Close a connection in order, in the background; it counts until it is closed."""
-        if reason in _LOST:
-            self._end(slot, reason)
-            return
-        self.tally.closed[reason] += 1
-        self._closing += 1
-        task = asyncio.get_running_loop().create_task(self._say_goodbye(slot))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _say_goodbye(self, slot: Slot[C]) -> None:
-        try:
-            async with asyncio.timeout(GOODBYE):
-                await self._link.close(slot.connection)
-        except Exception:  # noqa: BLE001 - it is closed the hard way then
-            self._link.terminate(slot.connection)
-        except BaseException:
-            self._link.terminate(slot.connection)
-            raise
-        finally:
-            self._closing -= 1
-            self._slots.discard(slot)
-            self._open_more()
-
-    def _end(self, slot: Slot[C], reason: Close) -> None:
-        """Close a connection at once."""
-        self.tally.closed[reason] += 1
-        self._slots.discard(slot)
-        self._link.terminate(slot.connection)
-        if self._queue:
-            self._open_more()
-
     def _drop(self, slot: Slot[C], reason: Close) -> None:
         if slot not in self._slots:
             return
@@ -536,26 +326,3 @@ class Core(Generic[C]):
                 timer.cancel()
         self._retry = self._shrink = None
         self.holders.stop()
-
-    # Shrinking.
-
-    def _plan_shrink(self) -> None:
-        after = self.policy.idle_timeout
-        if after is None or len(self._slots) - self._closing <= self.policy.min_idle:
-            return
-        due = self._idle[0].idle_since + after
-        loop = asyncio.get_running_loop()
-        self._shrink = loop.call_later(max(0.0, due - monotonic()), self._shrink_now)
-
-    def _shrink_now(self) -> None:
-        self._shrink = None
-        after, now = self.policy.idle_timeout, monotonic()
-        while (
-            after is not None
-            and self._idle
-            and now >= self._idle[0].idle_since + after - TICK
-            and len(self._slots) - self._closing > self.policy.min_idle
-        ):
-            self._discard(self._idle.popleft(), Close.IDLE)
-        if self._idle:
-            self._plan_shrink()
