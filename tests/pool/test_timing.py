@@ -2,7 +2,7 @@
 
 import pytest
 
-from wellhead.pool.timing import BOUNDS, Stopwatch, Timing
+from wellhead.pool.timing import BATCH, BOUNDS, Stopwatch, Timing
 
 
 def test_percentiles_are_exact_to_a_bucket() -> None:
@@ -40,3 +40,14 @@ def test_a_snapshot_does_not_change() -> None:
     watch.add(1)
 
     assert before.count == 0
+
+
+def test_nothing_is_lost_between_two_batches() -> None:
+    watch = Stopwatch()
+    for _ in range(BATCH + 3):
+        watch.add(0.001)
+    watch.add(5000.0)
+    timing = watch.read()
+
+    assert (watch.count, timing.count, sum(timing.buckets)) == (BATCH + 4,) * 3
+    assert (timing.longest, timing.buckets[-1]) == (5000.0, 1)

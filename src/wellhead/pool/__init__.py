@@ -1,8 +1,8 @@
 """The connection pool: for SQLAlchemy, for drivers, and its figures.
 
-``core`` decides who gets which connection, in plain asyncio, upon ``places`` (what is there, and its
-closing) and ``opening``; ``face`` shows it to SQLAlchemy as a ``Pool``, ``native`` to callers of a
-driver. ``policy`` holds the knobs, ``stats`` the figures.
+``core`` decides who gets which connection, in plain asyncio; below it ``opening`` makes connections
+and ``places`` keeps and closes them. ``face`` shows it to SQLAlchemy as a ``Pool``, ``native`` to
+callers of a driver. ``policy`` holds the knobs, ``stats`` the figures.
 """
 
 from wellhead.pool.face import AsyncPool
