@@ -15,6 +15,7 @@ from wellhead.errors import PoolSaturated, PoolTimeout
 from wellhead.pool.holders import say
 from wellhead.pool.leaks import Stack
 from wellhead.pool.opening import Opening
+from wellhead.pool.places import TICK
 from wellhead.pool.route import get_route
 from wellhead.pool.slot import Close, Slot
 from wellhead.pool.timing import BATCH
@@ -44,11 +45,11 @@ class Core(Opening[C]):
         """
         # Every line here runs for every use of a connection, so nothing is called that need not be.
         try:
-            is_here = get_running_loop() is self._loop
+            is_here = get_running_loop() is self.owner.loop
         except RuntimeError:
             is_here = False
         if not is_here:
-            self._loop = self.owner.check()
+            self.owner.check()
         if self._line or not self._idle:
             return None
         now = monotonic()
@@ -93,12 +94,15 @@ class Core(Opening[C]):
         now = monotonic()
         waiter = self._new_waiter(now, stack)
         deadline = now + (self.policy.timeout if timeout is None else timeout)
-        slot = None if self._queue else self._next_idle(now)
-        if slot is not None:
-            found = await self._check(slot, waiter, deadline)
-            if found:
+        had_its_turn = False
+        # Nobody may stand in line while a connection is free: it would not be called.
+        while not self._queue and (slot := self._next_idle(monotonic())) is not None:
+            had_its_turn = True
+            if await self._check(slot, waiter, deadline):
                 return slot
-        return await self._wait(waiter, deadline, at_front=slot is not None)
+            if monotonic() >= deadline:
+                break
+        return await self._wait(waiter, deadline, at_front=had_its_turn)
 
     def give_back(self, slot: Slot[C]) -> None:
         """Take a connection back; it goes straight to whoever has waited longest."""
@@ -119,8 +123,8 @@ class Core(Opening[C]):
 
     def release(self, slot: Slot[C], *, is_usable: bool = True) -> None:
         """Take a connection back, and say whether it can be used."""
-        if get_running_loop() is not self._loop:
-            self._loop = self.owner.check()
+        if get_running_loop() is not self.owner.loop:
+            self.owner.check()
         now = monotonic()
         self._account(slot, now)
         if is_usable and not slot.is_spoilt:
@@ -259,7 +263,9 @@ class Core(Opening[C]):
             await self._link.ping(slot.connection, timeout=limit)
         except Exception:  # noqa: BLE001 - whatever it is, the connection is not usable
             self._end(slot, Close.CHECK)
-            self.retire(Close.CHECK)
+            # A caller in a hurry proves nothing about the other connections.
+            if limit >= self.policy.connect_timeout or monotonic() < deadline - TICK:
+                self.retire(Close.CHECK)
             return False
         except BaseException:
             # Cancelled in the middle of the ping: an answer may still be on its way.
@@ -293,7 +299,8 @@ class Core(Opening[C]):
             self._end(slot, Close.SERVER)
         elif slot.generation != self._generation:
             self._discard(slot, self._retired)
-        elif now >= slot.expires_at:
+        elif now > slot.expires_at:
+            # Not >=: with ``recycle=0`` a new connection is used once, not thrown away unused.
             self._discard(slot, Close.LIFETIME)
         elif (waiter := self._queue.next()) is not None:
             self.tally.after_wait(now - waiter.began)

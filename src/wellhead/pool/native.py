@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from wellhead.errors import PoolMisuseError
 from wellhead.pool.core import Core
 from wellhead.pool.drivers import DriverLink, is_in_transaction
 from wellhead.pool.leaks import stack_here
@@ -88,6 +89,12 @@ class Borrowed(Generic[C]):
             slot = await core.acquire(stack=stack, timeout=self._timeout)
         else:
             core.name_holder(slot, stack)
+        if self._slot is not None:
+            core.release(slot)
+            raise PoolMisuseError(
+                f"The same acquire() of the pool {core.name!r} was entered twice.",
+                hint="Call acquire() once for each block.",
+            )
         self._slot = slot
         return slot.connection
 

@@ -37,6 +37,9 @@ class Opening(Places[C]):
         self._opening += 1
         error = await self._open()
         if error is not None:
+            if self._queue:
+                # Somebody counted on this one.
+                self._open_more()
             raise error
 
     def _open_more(self) -> None:
@@ -75,11 +78,13 @@ class Opening(Places[C]):
         error = await self._open()
         if error is None:
             return
-        if will_pass(error):
+        if not will_pass(error):
+            if (oldest := self._queue.next()) is not None:
+                oldest.future.set_exception(error)
+        elif not self.active:
+            # While others hold connections, as at a full server, one of theirs may come back.
             for waiter in self._queue.impatient():
                 self._give_up(waiter)
-        elif (oldest := self._queue.next()) is not None:
-            oldest.future.set_exception(error)
         if self._queue:
             self._open_more()
 

@@ -32,21 +32,26 @@ def will_pass(error: BaseException) -> bool:
 class Outage:
     """What is known of a database that cannot be connected to.
 
+    Args:
+        name: The pool's name.
+        memory: Seconds after which a failed attempt says nothing any more.
+
     Attributes:
         error: Why the last attempt failed; None while the database is there.
         not_before: When the next attempt may start, by the loop's clock.
     """
 
-    __slots__ = ("_name", "_pause", "_since", "error", "not_before")
+    __slots__ = ("_memory", "_name", "_pause", "_since", "error", "not_before")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, memory: float) -> None:
         self._name = name
+        self._memory = memory
         self._since = self._pause = self.not_before = 0.0
         self.error: BaseException | None = None
 
     def begin_or_go_on(self, error: BaseException, now: float) -> None:
         """Note a failed attempt, and put off the next."""
-        if self.error is None:
+        if self.error is None or self._is_forgotten(now):
             self._since, self._pause = now, FIRST_PAUSE
             logger.warning(
                 "pool %r: no connection can be made (%s); trying again while somebody waits",
@@ -77,5 +82,11 @@ class Outage:
         )
 
     def lasts(self, seconds: float, now: float) -> bool:
-        """Whether the database has been away for so long already."""
-        return self.error is not None and now - self._since >= seconds
+        """Whether the database has been away for so long already, as far as anybody tried."""
+        if self.error is None or self._is_forgotten(now):
+            return False
+        return now - self._since >= seconds
+
+    def _is_forgotten(self, now: float) -> bool:
+        # Nobody asked for so long that the database may have come and gone since.
+        return now - self.not_before > self._memory

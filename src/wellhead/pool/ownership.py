@@ -2,15 +2,20 @@
 
 import asyncio
 import os
+import weakref
 
 from wellhead.errors import PoolMisuseError
 
 _forks = 0
 
+_owners: "weakref.WeakSet[Owner]" = weakref.WeakSet()
+
 
 def _count_fork() -> None:
     global _forks  # noqa: PLW0603 - the operating system forks the process, not an object
     _forks += 1
+    for owner in _owners:
+        owner.loop = None
 
 
 if hasattr(os, "register_at_fork"):
@@ -22,19 +27,19 @@ class Owner:
 
     A connection belongs to the loop that made it: used from another one it would wait for ever.
     After a fork two processes would write into the same sockets.
+
+    Attributes:
+        loop: The loop, once there is one; a forked process has none, even where it runs a loop that
+            it inherited.
     """
 
-    __slots__ = ("_forks", "_loop", "_name")
+    __slots__ = ("__weakref__", "_forks", "_name", "loop")
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._forks = _forks
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop, once there is one."""
-        return self._loop
+        self.loop: asyncio.AbstractEventLoop | None = None
+        _owners.add(self)
 
     @property
     def is_forked(self) -> bool:
@@ -48,7 +53,7 @@ class Owner:
             running = asyncio.get_running_loop()
         except RuntimeError:
             return False
-        return running is self._loop and self._forks == _forks
+        return running is self.loop and self._forks == _forks
 
     def check(self) -> asyncio.AbstractEventLoop:
         """The owner's loop, in which the caller runs; the first caller's loop becomes it.
@@ -69,12 +74,12 @@ class Owner:
                 f"The pool {self._name!r} was used outside an event loop.",
                 hint="Use it from a coroutine, with an engine of create_async_engine().",
             ) from error
-        if running is not self._loop:
-            if self._loop is not None:
+        if running is not self.loop:
+            if self.loop is not None:
                 raise PoolMisuseError(
                     f"The pool {self._name!r} was used from another event loop than its own.",
                     hint="Make an engine in each loop, or await engine.dispose() before the first "
                     "loop ends.",
                 )
-            self._loop = running
+            self.loop = running
         return running

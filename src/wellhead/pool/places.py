@@ -38,7 +38,7 @@ class Places(ABC, Generic[C]):
 
     __slots__ = (
         "_check_after", "_closing", "_generation", "_holds", "_idle", "_is_closed", "_line",
-        "_link", "_loop", "_opening", "_openings", "_queue", "_retired", "_retry", "_room",
+        "_link", "_opening", "_openings", "_queue", "_retired", "_retry", "_room",
         "_shrink", "_slots", "_take_idle", "_tasks", "_untake_idle", "holders", "name",
         "outage", "owner", "policy", "tally",
     )  # fmt: skip
@@ -47,11 +47,10 @@ class Places(ABC, Generic[C]):
         self.policy = policy
         self.name = name
         self.tally = Tally()
-        self.outage = Outage(name)
+        self.outage = Outage(name, memory=policy.timeout)
         self.owner = Owner(name)
         self.holders: Holders[C] = Holders(name, policy.leak_threshold)
         self._link = link
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._slots: set[Slot[C]] = set()
         self._idle: deque[Slot[C]] = deque()
         self._queue: Queue[C] = Queue()

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.util.concurrency import greenlet_spawn
+from sqlalchemy.util.concurrency import greenlet_spawn, in_greenlet
 
 from wellhead.errors import UnreachableError
 from wellhead.pool import drivers
@@ -19,6 +19,7 @@ class RecordPool(Protocol):
     """What the records need of their pool."""
 
     dispatch: Any
+    logger: Any
 
     @property
     def dialect(self) -> Any:
@@ -97,13 +98,19 @@ class RecordLink:
         dbapi_connection: DBAPIConnection | None = connection.dbapi_connection
         if dbapi_connection is None:
             return
-        if self._pool.dispatch.close:
-            self._pool.dispatch.close(dbapi_connection, connection)
+        try:
+            if self._pool.dispatch.close:
+                self._pool.dispatch.close(dbapi_connection, connection)
+        except Exception:
+            # Whoever happens to release a connection can do nothing about somebody's listener.
+            self._pool.logger.exception("A listener for the close of a connection failed")
         record: Any = connection
         driver_connection, record.dbapi_connection = record.driver_connection, None
         if drivers.is_known(driver_connection):
             drivers.terminate(driver_connection)
-        else:
-            # Within a greenlet SQLAlchemy's way to terminate would wait; a callback is in none.
+        elif in_greenlet():
+            # Here SQLAlchemy's way to terminate would wait; a callback is in no greenlet.
             loop = asyncio.get_running_loop()
             loop.call_soon(self._dialect.do_terminate, dbapi_connection)
+        else:
+            self._dialect.do_terminate(dbapi_connection)
