@@ -24,6 +24,21 @@ async def eventually(is_so: Callable[[], bool]) -> None:
         await asyncio.sleep(0.002)
 
 
+async def server_has(url: str, name: str, at_most: int) -> None:
+    """Return once the server has no more connections of that name; its closing takes a moment."""
+    admin = await asyncpg.connect(url)
+    try:
+        while True:
+            count = await admin.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name
+            )
+            if count <= at_most:
+                return
+            await asyncio.sleep(0.01)
+    finally:
+        await admin.close()
+
+
 @pytest.fixture
 async def make_pool(proxied_url: str) -> AsyncIterator[MakePool]:
     """Makes pools of asyncpg's connections to this test's database, through the proxy."""

@@ -1,17 +1,21 @@
 """Cancelled at every point where it waits, a caller leaves the pool whole."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack
 from typing import Any
 
+import asyncpg
+import psycopg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tests.pool.conftest import MakeEngine, MakePool, eventually
-from wellhead import AsyncPool, DriverPool, PoolStats
+from tests.pool.conftest import eventually, server_has
+from wellhead import AsyncPool, DriverPool, PoolPolicy, PoolStats
 
 SIZE = 2
+NAME = "cancelling"
 
 
 class CancelAt:
@@ -51,85 +55,162 @@ async def was_cancelled(work: Awaitable[Any], step: int) -> bool:
     return result is not None
 
 
-async def work_natively(pool: DriverPool[Any]) -> None:
-    async with pool.acquire() as connection:
-        async with connection.transaction():
-            await connection.execute("INSERT INTO note VALUES (1)")
-        await connection.fetchval("SELECT 1")
+async def ended_before(work: Coroutine[Any, Any, None], turns: int) -> bool:
+    """Whether the work ended within so many turns of the loop; cancelled after them otherwise."""
+    task = asyncio.create_task(work)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    had_ended = task.done()
+    task.cancel()
+    (result,) = await asyncio.gather(task, return_exceptions=True)
+    assert result is None or isinstance(result, asyncio.CancelledError), result
+    return had_ended
 
 
-async def assert_whole_natively(pool: DriverPool[Any], step: int) -> None:
-    async def ask(number: int) -> Any:
-        async with pool.acquire(timeout=10) as connection:
-            assert not connection.is_in_transaction()
-            return await connection.fetchval("SELECT $1::int", number)
-
-    answers = await asyncio.gather(*(ask(number) for number in range(SIZE * 2)))
-    assert answers == list(range(SIZE * 2)), step
-    await assert_at_rest(pool.stats, step)
-
-
-async def assert_at_rest(read: Callable[[], PoolStats], step: int) -> None:
+async def assert_at_rest(read: Callable[[], PoolStats], url: str, step: int) -> None:
     # What was being opened for whoever was cancelled may arrive a little later.
     await eventually(lambda: not read().opening and not read().closing)
     stats = read()
     assert (stats.active, stats.waiting) == (0, 0), step
     assert 1 <= stats.total <= SIZE, step
+    assert stats.opened - sum(stats.closed.values()) == stats.total, step
+    await server_has(url, NAME, stats.total)
 
 
+@pytest.fixture(params=["asyncpg", "psycopg"])
+def driver(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+async def note(database_url: str) -> None:
+    """A table to write to."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("CREATE TABLE note (id int)")
+    await connection.close()
+
+
+class Natively:
+    """The pool of a driver's own connections."""
+
+    def __init__(self, driver: str, url: str) -> None:
+        settings = {"application_name": NAME}
+        connects: dict[str, Callable[[], Awaitable[Any]]] = {
+            "asyncpg": lambda: asyncpg.connect(url, server_settings=settings),
+            "psycopg": lambda: psycopg.AsyncConnection.connect(
+                url, application_name=NAME, autocommit=True
+            ),
+        }
+        policy = PoolPolicy(pool_size=SIZE, max_overflow=0, check_after_idle=0, timeout=20)
+        self._pool: DriverPool[Any] = DriverPool(connects[driver], policy)
+        self.stats = self._pool.stats
+        self.close = self._pool.close
+
+    async def work(self) -> None:
+        async with self._pool.acquire() as connection:
+            async with connection.transaction():
+                await connection.execute("INSERT INTO note VALUES (1)")
+            await connection.execute("SELECT 1")
+
+    async def ask(self, number: int) -> Any:
+        async with self._pool.acquire() as connection:
+            if isinstance(connection, asyncpg.Connection):
+                assert not connection.is_in_transaction()
+                return await connection.fetchval(f"SELECT {number}")
+            row = await (await connection.execute(f"SELECT {number}")).fetchone()
+            return row[0]
+
+
+class BySQLAlchemy:
+    """The same under SQLAlchemy's engine, where closing by hand is not shielded."""
+
+    def __init__(self, driver: str, url: str) -> None:
+        named = {"application_name": NAME}
+        self._engine: AsyncEngine = create_async_engine(
+            url.replace("postgresql", f"postgresql+{driver}", 1),
+            poolclass=AsyncPool,
+            pool_size=SIZE,
+            max_overflow=0,
+            pool_timeout=20,
+            check_after_idle=0,
+            connect_args={"server_settings": named} if driver == "asyncpg" else named,
+        )
+        self.close = self._engine.dispose
+
+    def stats(self) -> PoolStats:
+        pool = self._engine.sync_engine.pool
+        assert isinstance(pool, AsyncPool)
+        return pool.stats()
+
+    async def work(self) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(text("INSERT INTO note VALUES (1)"))
+        by_hand = await self._engine.connect()
+        await by_hand.execute(text("SELECT count(*) FROM note"))
+        await by_hand.rollback()
+        await by_hand.execute(text("INSERT INTO note VALUES (2)"))
+        await by_hand.commit()
+        await by_hand.execute(text("SELECT 1"))
+        await by_hand.close()
+
+    async def ask(self, number: int) -> Any:
+        async with self._engine.connect() as connection:
+            return await connection.scalar(text(f"SELECT {number}"))
+
+
+MakeWay = Callable[[], "Natively | BySQLAlchemy"]
+
+
+@pytest.fixture(params=[Natively, BySQLAlchemy])
+async def make_way(
+    request: pytest.FixtureRequest, driver: str, database_url: str, note: None
+) -> AsyncIterator[MakeWay]:
+    del note
+    async with AsyncExitStack() as stack:
+
+        def make() -> Natively | BySQLAlchemy:
+            way: Natively | BySQLAlchemy = request.param(driver, database_url)
+            stack.push_async_callback(way.close)
+            return way
+
+        yield make
+
+
+async def assert_whole(way: Natively | BySQLAlchemy, url: str, step: int) -> None:
+    answers = await asyncio.gather(*(way.ask(number) for number in range(SIZE * 2)))
+    assert answers == list(range(SIZE * 2)), step
+    await assert_at_rest(way.stats, url, step)
+
+
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
-async def test_the_drivers_pool_is_whole_wherever_a_caller_was_cancelled(
-    is_warm: bool, make_pool: MakePool
+async def test_the_pool_is_whole_wherever_a_caller_was_cancelled(
+    is_warm: bool, make_way: MakeWay, database_url: str
 ) -> None:
-    first = make_pool()
-    async with first.acquire() as connection:
-        await connection.execute("CREATE TABLE note (id int)")
     step, goes_on = 0, True
     while goes_on:
         step += 1
-        pool = make_pool(pool_size=SIZE, max_overflow=0, check_after_idle=0)
+        way = make_way()
         if is_warm:
-            await assert_whole_natively(pool, 0)
-        goes_on = await was_cancelled(work_natively(pool), step)
-        await assert_whole_natively(pool, step)
-        await pool.close()
+            await assert_whole(way, database_url, 0)
+        goes_on = await was_cancelled(way.work(), step)
+        await assert_whole(way, database_url, step)
+        await way.close()
+        await server_has(database_url, NAME, 0)
 
     assert step > 3
 
 
-async def work(engine: AsyncEngine) -> None:
-    async with engine.begin() as connection:
-        await connection.execute(text("INSERT INTO note VALUES (1)"))
-    async with engine.connect() as connection:
-        await connection.execute(text("SELECT count(*) FROM note"))
-
-
-async def assert_whole(engine: AsyncEngine, step: int) -> None:
-    async def ask(number: int) -> Any:
-        async with engine.connect() as connection:
-            return await connection.scalar(text(f"SELECT {number}"))
-
-    answers = await asyncio.gather(*(ask(number) for number in range(SIZE * 2)))
-    pool = engine.sync_engine.pool
-    assert isinstance(pool, AsyncPool)
-    assert answers == list(range(SIZE * 2)), step
-    await assert_at_rest(pool.stats, step)
-
-
-@pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
-async def test_sqlalchemys_pool_is_whole_wherever_a_caller_was_cancelled(
-    is_warm: bool, make_engine: MakeEngine
+@pytest.mark.timeout(240)
+async def test_the_pool_is_whole_whenever_a_caller_was_cancelled(
+    make_way: MakeWay, database_url: str
 ) -> None:
-    async with make_engine().begin() as connection:
-        await connection.execute(text("CREATE TABLE note (id int)"))
-    step, goes_on = 0, True
-    while goes_on:
-        step += 1
-        engine = make_engine(pool_size=SIZE, max_overflow=0, check_after_idle=0, pool_timeout=10)
-        if is_warm:
-            await assert_whole(engine, 0)
-        goes_on = await was_cancelled(work(engine), step)
-        await assert_whole(engine, step)
-        await engine.dispose()
+    """In any turn of the loop, also while its task could go on already."""
+    turns, has_ended, way = 0, False, make_way()
+    while not has_ended and turns < 60:
+        has_ended = await ended_before(way.work(), turns)
+        await assert_whole(way, database_url, turns)
+        turns += 1
 
-    assert step > 5
+    assert turns > 5

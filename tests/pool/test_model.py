@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.pool.conftest import MakePool, server_has
 from wellhead import DriverPool, PoolPolicy, PoolSaturated, PoolStats, UnreachableError
 
 SIZE, OVERFLOW, WAITING = 2, 1, 3
@@ -181,6 +182,11 @@ class PoolModel(RuleBasedStateMachine):
         assert stats.opened - sum(stats.closed.values()) == stats.total + stats.closing
         assert stats.acquired - stats.hold.count == stats.active
 
+    @invariant()
+    def the_server_agrees(self) -> None:
+        # It takes a moment to close a connection; the suite's time limit ends the waiting.
+        self._run(server_has(self._url, "model", self._stats.total))
+
     def teardown(self) -> None:
         async def act() -> None:
             self._is_away = False
@@ -194,6 +200,7 @@ class PoolModel(RuleBasedStateMachine):
             await self._pool.close()
             stats = self._stats
             assert (stats.total, stats.opening, stats.closing, stats.waiting) == (0, 0, 0, 0)
+            await server_has(self._url, "model", 0)
             await self._admin.close()
 
         self._run(act())
@@ -217,3 +224,32 @@ def test_the_pool_keeps_its_promises_whatever_happens(database_url: str) -> None
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+async def test_the_server_never_sees_more_connections_than_the_limit(
+    make_pool: MakePool, proxied_url: str, database_url: str
+) -> None:
+    """Counted by the server itself, in the midst of a storm; the pool closes none meanwhile."""
+
+    async def connect() -> Any:
+        return await asyncpg.connect(proxied_url, server_settings={"application_name": "storm"})
+
+    pool = make_pool(pool_size=LIMIT, max_overflow=0, connect=connect)
+    admin = await asyncpg.connect(database_url)
+    counts = []
+
+    async def use() -> None:
+        async with pool.acquire() as connection:
+            await connection.execute("SELECT pg_sleep(0.002)")
+
+    callers = [asyncio.create_task(use()) for _ in range(100)]
+    while not all(caller.done() for caller in callers):
+        counts.append(
+            await admin.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'storm'"
+            )
+        )
+    await asyncio.gather(*callers)
+    await admin.close()
+
+    assert max(counts) == LIMIT

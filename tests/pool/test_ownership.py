@@ -82,6 +82,68 @@ async def test_a_forked_process_is_told_and_leaves_the_parents_connections_alone
     assert (answer, opened) == (1, 1)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_process_is_told_though_it_goes_on_with_the_same_loop(database_url: str) -> None:
+    async def ask() -> object:
+        async with pool.acquire() as connection:
+            return await connection.fetchval("SELECT 1")
+
+    pool = DriverPool(lambda: asyncpg.connect(database_url))
+    with asyncio.Runner() as runner:
+        first = runner.run(ask())
+        child = os.fork()
+        if child == 0:
+            said = 1
+            try:
+                runner.get_loop().run_until_complete(ask())
+            except PoolMisuseError as error:
+                said = 0 if "forked" in str(error) else 2
+            finally:
+                os._exit(said)
+        _, status = os.waitpid(child, 0)
+        second = runner.run(ask())
+        opened = pool.stats().opened
+        runner.run(pool.close())
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert (first, second, opened) == (1, 1, 1)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+async def test_a_forked_process_can_begin_anew(database_url: str) -> None:
+    engine = create_async_engine(
+        database_url.replace("postgresql://", "postgresql+asyncpg://"), poolclass=AsyncPool
+    )
+
+    async def ask() -> object:
+        async with engine.connect() as connection:
+            return await connection.scalar(text("SELECT pg_backend_pid()"))
+
+    async def begin_anew() -> object:
+        await engine.dispose(close=False)
+        answer = await ask()
+        await engine.dispose()
+        return answer
+
+    parents = await ask()
+    child = os.fork()
+    if child == 0:
+        said = 1
+        try:
+            asyncio.set_event_loop(None)
+            childs = asyncio.new_event_loop().run_until_complete(begin_anew())
+            said = 0 if childs != parents else 2
+        finally:
+            os._exit(said)
+    _, status = await asyncio.to_thread(os.waitpid, child, 0)
+    afterwards = await ask()
+    await engine.dispose()
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert afterwards == parents
+
+
 def test_outside_an_event_loop_it_says_so(database_url: str) -> None:
     engine = create_async_engine(
         database_url.replace("postgresql://", "postgresql+asyncpg://"), poolclass=AsyncPool
