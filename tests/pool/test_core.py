@@ -238,6 +238,23 @@ async def test_the_deadline_holds_while_a_connection_is_being_pinged(
             pass
 
 
+async def test_a_connection_that_does_not_answer_was_not_handed_out(
+    make_pool: MakePool, proxy: TCPProxy
+) -> None:
+    pool = make_pool(check_after_idle=0, connect_timeout=60)
+    async with pool.acquire():
+        pass
+    proxy.stall()
+    asking = asyncio.create_task(pool.acquire(timeout=60).__aenter__())
+    await asyncio.sleep(0.05)
+    during = pool.stats()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    assert (during.active, during.acquired, pool.stats().acquired) == (1, 1, 1)
+
+
 async def test_the_last_failure_to_connect_is_the_cause(
     make_pool: MakePool, proxy: TCPProxy
 ) -> None:

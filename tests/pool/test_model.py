@@ -57,6 +57,7 @@ class PoolModel(RuleBasedStateMachine):
         self._at_once = 0
         self._callers: list[Caller] = []
         self._served: list[Caller] = []
+        self._acquired = 0
         self._asked: list[Caller] = []
         policy = PoolPolicy(
             pool_size=SIZE, max_overflow=OVERFLOW, max_waiting=WAITING, check_after_idle=0
@@ -181,6 +182,8 @@ class PoolModel(RuleBasedStateMachine):
         assert stats.waiting == len(self._queueing)
         assert stats.opened - sum(stats.closed.values()) == stats.total + stats.closing
         assert stats.acquired - stats.hold.count == stats.active
+        assert stats.acquired >= max(self._acquired, len(self._served))
+        self._acquired = stats.acquired
 
     @invariant()
     def the_server_agrees(self) -> None:

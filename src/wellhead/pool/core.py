@@ -6,8 +6,8 @@ can be met only where it waits for its turn or for a ping.
 """
 
 import asyncio
-from asyncio import get_running_loop
 from collections.abc import Callable
+from threading import get_ident
 from time import monotonic
 from typing import TypeVar
 
@@ -44,12 +44,9 @@ class Core(Opening[C]):
             PoolMisuseError: Called from another event loop, or after a fork.
         """
         # Every line here runs for every use of a connection, so nothing is called that need not be.
-        try:
-            is_here = get_running_loop() is self.owner.loop
-        except RuntimeError:
-            is_here = False
-        if not is_here:
-            self.owner.check()
+        owner = self.owner
+        if get_ident() != owner.thread or not owner.is_running():
+            owner.check()
         if self._line or not self._idle:
             return None
         now = monotonic()
@@ -123,8 +120,7 @@ class Core(Opening[C]):
 
     def release(self, slot: Slot[C], *, is_usable: bool = True) -> None:
         """Take a connection back, and say whether it can be used."""
-        if get_running_loop() is not self.owner.loop:
-            self.owner.check()
+        self.owner.check()
         now = monotonic()
         self._account(slot, now)
         if is_usable and not slot.is_spoilt:
@@ -209,9 +205,9 @@ class Core(Opening[C]):
         elif future.exception() is None:
             # It got its connection and was cancelled before it could run: the next one gets it.
             slot = future.result()
-            slot.held_since = 0.0
-            self.tally.passed_on += 1
-            self._place(slot, monotonic())
+            now = monotonic()
+            self._account(slot, now)
+            self._place(slot, now)
 
     def _give_up(self, waiter: Waiter[C]) -> None:
         if waiter.future.done():

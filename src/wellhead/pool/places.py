@@ -85,6 +85,11 @@ class Places(ABC, Generic[C]):
         return len(self._slots) - len(self._idle) - self._closing
 
     @property
+    def held(self) -> int:
+        """Connections in somebody's hands: the active ones but those being pinged."""
+        return sum(slot.held_since > 0.0 for slot in self._slots)
+
+    @property
     def waiting(self) -> int:
         """Callers that wait."""
         return len(self._queue)

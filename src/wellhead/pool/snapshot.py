@@ -9,7 +9,7 @@ from wellhead.pool.stats import PoolStats
 def snapshot(core: Core[Any], *, reason: str) -> PoolStats:
     """Read the figures of a pool."""
     policy, tally = core.policy, core.tally
-    idle, active = core.idle, core.active
+    idle, active, held = core.idle, core.active, core.held
     return PoolStats(
         mode="pool",
         reason=reason,
@@ -22,13 +22,13 @@ def snapshot(core: Core[Any], *, reason: str) -> PoolStats:
         opening=core.opening,
         closing=core.closing,
         max_waiting=policy.max_waiting,
-        acquired=tally.acquired(active),
+        acquired=tally.acquired(held),
         timeouts=tally.timeouts,
         saturated=tally.saturated,
         opened=tally.opened,
         failed_connects=tally.failed_connects,
         closed=tally.closed_by_reason(),
-        wait=tally.wait(active),
+        wait=tally.wait(held),
         hold=tally.hold.read(),
         connect=tally.connect.read(),
         routes=tally.held_by_route(),

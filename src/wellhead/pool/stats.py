@@ -89,13 +89,12 @@ class Tally:
     """Counts what happens in one pool."""
 
     __slots__ = (
-        "closed", "connect", "failed_connects", "hold", "opened", "passed_on", "routes",
+        "closed", "connect", "failed_connects", "hold", "opened", "routes",
         "saturated", "timeouts", "waited", "waits",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.waited = 0
-        self.passed_on = 0
         self.timeouts = 0
         self.saturated = 0
         self.opened = 0
@@ -106,21 +105,21 @@ class Tally:
         self.connect = Stopwatch()
         self.routes: dict[str, Stopwatch] = {}
 
-    def acquired(self, active: int) -> int:
-        """How often a connection was handed out to somebody who was there to use it.
+    def acquired(self, held: int) -> int:
+        """How often a connection was handed out.
 
-        All came back but the active ones, so that nobody has to count when one is handed out.
+        All came back but those held now, so that nobody has to count when one is handed out.
         """
-        return self.hold.count + active
+        return self.hold.count + held
 
     def after_wait(self, seconds: float) -> None:
         """Count that somebody got a connection after a wait."""
         self.waited += 1
         self.waits.add(seconds)
 
-    def wait(self, active: int) -> Timing:
+    def wait(self, held: int) -> Timing:
         """How long callers waited, those who did not wait and those who got nothing included."""
-        at_once = self.acquired(active) + self.passed_on - self.waited
+        at_once = self.acquired(held) - self.waited
         return self.waits.read(at_once=at_once)
 
     def held(self, seconds: float, route: str | None) -> None:
