@@ -1,7 +1,7 @@
 """The pool beside its peers, in one run: SQLAlchemy's, psycopg's and asyncpg's own.
 
 Run it with ``make bench-pool``. It starts a PostgreSQL of its own. Times on a shared machine mean
-little by themselves: variants take turns, the best turn counts, and what is compared is the ratio.
+little by themselves: variants take turns, and what counts is the median of the ratios in each turn.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from wellhead import AsyncPool, DriverPool, PoolPolicy
 from wellhead.embedded import EmbeddedPostgres
 
 SIZE, TIMEOUT, CONNECT_TIMEOUT = 5, 8.0, 10.0
-ROUNDS, CYCLES = 7, 2000
+TURNS, CYCLES = 60, 500
 
 Borrow = Callable[[], AbstractAsyncContextManager[Any]]
 Open = Callable[[str, int, float], AbstractAsyncContextManager[Borrow]]
@@ -159,16 +159,28 @@ async def contended_cycle(borrow: Borrow) -> float:
     return (time.process_time() - began) / (each * SIZE * 10) * 1e6
 
 
-async def compare(url: str, cycle: Callable[[Borrow], Awaitable[float]]) -> dict[str, float]:
-    """The best turn of each; they take turns, so that a noisy moment meets them all."""
-    best = dict.fromkeys(PEERS, float("inf"))
-    for _ in range(ROUNDS):
-        for name, opened in PEERS.items():
-            async with opened(url, SIZE, CONNECT_TIMEOUT) as borrow:
-                await cycle(borrow)
-                gc.collect()
-                best[name] = min(best[name], await cycle(borrow))
-    return best
+async def compare(url: str, cycle: Callable[[Borrow], Awaitable[float]]) -> dict[str, list[float]]:
+    """The times of each in many short turns; a noisy moment meets its neighbours in the turn."""
+    times: dict[str, list[float]] = {name: [] for name in PEERS}
+    async with AsyncExitStack() as stack:
+        borrows = [
+            (name, await stack.enter_async_context(opened(url, SIZE, CONNECT_TIMEOUT)))
+            for name, opened in PEERS.items()
+        ]
+        for _, borrow in borrows:
+            await cycle(borrow)
+        for turn in range(TURNS):
+            gc.collect()
+            # Whoever comes first in a turn has colder caches.
+            for name, borrow in borrows[turn % len(borrows) :] + borrows[: turn % len(borrows)]:
+                times[name].append(await cycle(borrow))
+    return times
+
+
+def cell(times: dict[str, list[float]], name: str, base: str) -> str:
+    """The median time, and the median of the ratios within each turn."""
+    ratios = [mine / theirs for mine, theirs in zip(times[name], times[base], strict=True)]
+    return f"{statistics.median(times[name]):.1f} ({statistics.median(ratios):.2f})"
 
 
 async def outage(proxy: TCPProxy, url: str, opened: Open) -> tuple[float, int]:
@@ -288,8 +300,8 @@ async def measure(postgres: EmbeddedPostgres) -> str:
             base = "AsyncAdaptedQueuePool" if "Async" in name else "wellhead.DriverPool"
             kib = [await memory(url, opened) for _ in range(3)]
             rows[name] = [
-                f"{idle[name]:.1f} ({idle[name] / idle[base]:.2f})",
-                f"{busy[name]:.1f} ({busy[name] / busy[base]:.2f})",
+                cell(idle, name, base),
+                cell(busy, name, base),
                 told(*await outage(proxy, url, opened), 20),
                 told(*await silence(proxy, url, opened), 5),
                 str(await restart(proxy, url, opened)),
@@ -311,8 +323,8 @@ async def measure(postgres: EmbeddedPostgres) -> str:
         f"{table(rows, heads)}\n\n"
         f"Measured on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}: Python "
         f"{platform.python_version()}, PostgreSQL {postgres.version}, {os.cpu_count()} cores of "
-        f"{platform.machine()}, steal {share:.0f} %. Times are CPU time of this process, the best "
-        f"of {ROUNDS} turns."
+        f"{platform.machine()}, steal {share:.0f} %. Times are CPU time of this process: medians "
+        f"of {TURNS} turns of {CYCLES}, and of the ratios within each turn."
     )
 
 
