@@ -226,6 +226,25 @@ async def test_the_deadline_holds_while_a_connection_is_being_made(
             pass
 
 
+async def test_each_waiter_has_its_own_deadline(make_pool: MakePool) -> None:
+    pool = make_pool(pool_size=1, max_overflow=0, timeout=60)
+    given_up: list[float] = []
+
+    async def wait(timeout: float) -> None:
+        with pytest.raises(PoolTimeout):
+            async with pool.acquire(timeout=timeout):
+                pass
+        given_up.append(timeout)
+
+    async with pool.acquire():
+        patient = asyncio.create_task(pool.acquire().__aenter__())
+        async with asyncio.timeout(30):
+            await asyncio.gather(wait(0.3), wait(0.1), wait(0.2))
+    await patient
+
+    assert given_up == [0.1, 0.2, 0.3]
+
+
 async def test_the_deadline_holds_while_a_connection_is_being_pinged(
     make_pool: MakePool, proxy: TCPProxy
 ) -> None:

@@ -8,7 +8,7 @@ from wellhead.pool.waiters import Queue, Waiter
 
 def waiter(*, is_patient: bool = True) -> Waiter[Any]:
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    return Waiter(future, 0.0, is_patient, None, ())
+    return Waiter(future, 0.0, 1.0, is_patient, None, ())
 
 
 async def test_first_come_first_served() -> None:

@@ -89,17 +89,17 @@ class Core(Opening[C]):
     async def wait(self, stack: Stack = (), timeout: float | None = None) -> Slot[C]:
         """What ``acquire`` does once ``take`` gave nothing."""
         now = monotonic()
-        waiter = self._new_waiter(now, stack)
         deadline = now + (self.policy.timeout if timeout is None else timeout)
+        waiter = self._new_waiter(now, deadline, stack)
         had_its_turn = False
         # Nobody may stand in line while a connection is free: it would not be called.
         while not self._queue and (slot := self._next_idle(monotonic())) is not None:
             had_its_turn = True
-            if await self._check(slot, waiter, deadline):
+            if await self._check(slot, waiter):
                 return slot
             if monotonic() >= deadline:
                 break
-        return await self._wait(waiter, deadline, at_front=had_its_turn)
+        return await self._wait(waiter, at_front=had_its_turn)
 
     def give_back(self, slot: Slot[C]) -> None:
         """Take a connection back; it goes straight to whoever has waited longest."""
@@ -169,7 +169,7 @@ class Core(Opening[C]):
 
     # Waiting.
 
-    def _new_waiter(self, now: float, stack: Stack) -> Waiter[C]:
+    def _new_waiter(self, now: float, deadline: float, stack: Stack) -> Waiter[C]:
         # Those for whom a connection is free, or can be opened, do not wait for other callers.
         free = self.policy.limit - len(self._slots) + len(self._idle)
         most = self.policy.max_waiting
@@ -183,20 +183,36 @@ class Core(Opening[C]):
         future: asyncio.Future[Slot[C]] = asyncio.get_running_loop().create_future()
         # Short outages are waited out; in a long one callers hear at once that it goes on.
         is_patient = not self.outage.lasts(self.policy.timeout, now)
-        return Waiter(future, now, is_patient, get_route(), stack)
+        return Waiter(future, now, deadline, is_patient, get_route(), stack)
 
-    async def _wait(self, waiter: Waiter[C], deadline: float, *, at_front: bool) -> Slot[C]:
-        loop = asyncio.get_running_loop()
+    async def _wait(self, waiter: Waiter[C], *, at_front: bool) -> Slot[C]:
         self._queue.join(waiter, at_front=at_front)
-        alarm = loop.call_later(max(0.0, deadline - monotonic()), self._give_up, waiter)
+        if self._alarm is None or waiter.deadline < self._alarm_at:
+            self._set_alarm(waiter.deadline)
         self._open_more()
         try:
             return await waiter.future
         except asyncio.CancelledError:
             self._cancelled(waiter)
             raise
-        finally:
-            alarm.cancel()
+
+    def _set_alarm(self, when: float) -> None:
+        # One for all: a timer for each waiter would cost more than the rest of its waiting.
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = when
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_later(max(0.0, when - monotonic()), self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        waiting, now = self._queue.present(), monotonic() + TICK
+        for waiter in waiting:
+            if waiter.deadline <= now:
+                self._give_up(waiter)
+        later = [waiter.deadline for waiter in waiting if waiter.deadline > now]
+        if later:
+            self._set_alarm(min(later))
 
     def _cancelled(self, waiter: Waiter[C]) -> None:
         future = waiter.future
@@ -253,14 +269,14 @@ class Core(Opening[C]):
                 return slot
         return None
 
-    async def _check(self, slot: Slot[C], waiter: Waiter[C], deadline: float) -> bool:
-        limit = min(self.policy.connect_timeout, deadline - monotonic())
+    async def _check(self, slot: Slot[C], waiter: Waiter[C]) -> bool:
+        limit = min(self.policy.connect_timeout, waiter.deadline - monotonic())
         try:
             await self._link.ping(slot.connection, timeout=limit)
         except Exception:  # noqa: BLE001 - whatever it is, the connection is not usable
             self._end(slot, Close.CHECK)
             # A caller in a hurry proves nothing about the other connections.
-            if limit >= self.policy.connect_timeout or monotonic() < deadline - TICK:
+            if limit >= self.policy.connect_timeout or monotonic() < waiter.deadline - TICK:
                 self.retire(Close.CHECK)
             return False
         except BaseException:
@@ -328,4 +344,7 @@ class Core(Opening[C]):
             if timer is not None:
                 timer.cancel()
         self._retry = self._shrink = None
+        if self._alarm is not None and not self._queue:
+            self._alarm.cancel()
+            self._alarm = None
         self.holders.stop()

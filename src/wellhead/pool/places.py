@@ -37,9 +37,9 @@ class Places(ABC, Generic[C]):
     """
 
     __slots__ = (
-        "_check_after", "_closing", "_generation", "_holds", "_idle", "_is_closed", "_line",
-        "_link", "_opening", "_openings", "_queue", "_retired", "_retry", "_room",
-        "_shrink", "_slots", "_take_idle", "_tasks", "_untake_idle", "holders", "name",
+        "_alarm", "_alarm_at", "_check_after", "_closing", "_generation", "_holds", "_idle",
+        "_is_closed", "_line", "_link", "_opening", "_openings", "_queue", "_retired", "_retry",
+        "_room", "_shrink", "_slots", "_take_idle", "_tasks", "_untake_idle", "holders", "name",
         "outage", "owner", "policy", "tally",
     )  # fmt: skip
 
@@ -62,6 +62,8 @@ class Places(ABC, Generic[C]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._openings: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
         self._shrink: asyncio.TimerHandle | None = None
         lifo = policy.use_lifo
         self._take_idle = self._idle.pop if lifo else self._idle.popleft

@@ -18,6 +18,7 @@ class Waiter(Generic[C]):
     Attributes:
         future: Gets the connection, or the reason why there is none.
         began: When it came, by the loop's clock.
+        deadline: When it gives up.
         is_patient: Whether it waits through failed attempts to connect.
         route: On whose behalf.
         stack: From where.
@@ -25,6 +26,7 @@ class Waiter(Generic[C]):
 
     future: "asyncio.Future[Slot[C]]"
     began: float
+    deadline: float
     is_patient: bool
     route: str | None
     stack: Stack
@@ -84,6 +86,10 @@ class Queue(Generic[C]):
         while self.line and self.line[0].future.done():
             self.line.popleft()
 
+    def present(self) -> list[Waiter[C]]:
+        """Those who still wait, in their order."""
+        return [each for each in self.line if not each.future.done()]
+
     def impatient(self) -> list[Waiter[C]]:
         """Those who do not wait through a failed attempt."""
-        return [each for each in self.line if not each.is_patient and not each.future.done()]
+        return [each for each in self.present() if not each.is_patient]
