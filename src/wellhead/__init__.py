@@ -5,6 +5,7 @@ from wellhead.errors import (
     AuthenticationError,
     Classification,
     CommandTimeoutError,
+    CommitUnknownError,
     ConfigurationError,
     ConnectError,
     DatabaseNotFoundError,
@@ -29,6 +30,7 @@ from wellhead.errors import (
 from wellhead.health import HealthReport
 from wellhead.pool import AsyncPool, DriverPool, PoolPolicy, PoolStats, Timing
 from wellhead.reader import Reader
+from wellhead.run_stats import RunStats
 from wellhead.schema import SchemaState
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
@@ -38,6 +40,7 @@ __all__ = [
     "AuthenticationError",
     "Classification",
     "CommandTimeoutError",
+    "CommitUnknownError",
     "ConfigurationError",
     "ConnectError",
     "Database",
@@ -58,6 +61,7 @@ __all__ = [
     "PostgresURL",
     "ReadOnlyError",
     "Reader",
+    "RunStats",
     "SQLiteURL",
     "SchemaState",
     "SettingsError",

@@ -2,24 +2,29 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from wellhead.commits import OPTION, CommitLog, watch_commits
 from wellhead.engine import build_engine, connect_first, plan_pool, probe
 from wellhead.errors import ConnectError, NotOpenError, classify
 from wellhead.fleet import warn_if_overbooked
 from wellhead.health import Health, HealthReport
 from wellhead.pool import PoolPlan, PoolStats
 from wellhead.reader import Reader, refuse_writes
-from wellhead.retry import connect_with_retry
+from wellhead.retry import connect_with_retry, run_with_retry
+from wellhead.run_stats import RunCounter, RunStats
 from wellhead.schema import SchemaSource, SchemaWatch
 from wellhead.settings import DatabaseSettings
+from wellhead.unit_of_work import UnitOfWork
 from wellhead.url import PostgresURL
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +51,7 @@ class Database:
         self.settings = settings if settings is not None else DatabaseSettings()
         self._migrations = migrations
         self._plan = plan_pool(self.settings)
+        self._runs = RunCounter()
         self._changing = asyncio.Lock()
         self._live: _Live | None = None
 
@@ -80,7 +86,7 @@ class Database:
             if self._live is not None:
                 return
             settings = self.settings
-            live = _Live(settings, self._plan, self._migrations)
+            live = _Live(settings, self._plan, self._migrations, self._runs)
             try:
                 await connect_with_retry(
                     live.connect_once,
@@ -160,6 +166,53 @@ class Database:
             async with live.readers() as session:
                 yield Reader(session)
 
+    async def run(
+        self,
+        work: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        deadline: float | None = None,
+        resolve_commit: bool = False,
+    ) -> T:
+        """Do a whole unit of work: ``work(session)`` in a fresh session, COMMIT, its result.
+
+        Where it is certain that nothing was committed, the work runs again, each time in a fresh
+        session: after a serialization failure, a deadlock, a change of schema, a connection that
+        was lost before COMMIT was sent, and one that could not be made and can be later. So
+        ``work`` must do outside the database only what may be done twice. Work that commits by
+        itself is not run again after that.
+
+        Args:
+            work: Takes the session; what it returns is returned, what it raises is raised.
+            deadline: Seconds after which no attempt begins; ``run_timeout`` by default. A running
+                attempt is not cut short.
+            resolve_commit: After a COMMIT without an answer ask the server what became of it, on
+                a new connection.
+
+        Raises:
+            CommitUnknownError: COMMIT was sent and not answered; it may have taken effect.
+            NotOpenError: The database is not open.
+        """
+        del resolve_commit
+        self._runs.units += 1
+        unit = UnitOfWork(work, self._open_session, self._runs)
+        return await run_with_retry(
+            unit.attempt,
+            deadline=self.settings.run_timeout if deadline is None else deadline,
+            can_retry=unit.can_run_again,
+            announce=unit.announce,
+        )
+
+    @asynccontextmanager
+    async def _open_session(self, log: CommitLog) -> AsyncIterator[AsyncSession]:
+        live = self._require()
+        with live.counted():
+            async with live.sessions(execution_options={OPTION: log}) as session:
+                yield session
+
+    def run_stats(self) -> RunStats:
+        """A snapshot of what became of units of work and COMMITs; never waits."""
+        return self._runs.snapshot()
+
     def stats(self) -> PoolStats:
         """A snapshot of the pool, in every pool mode, also while the database is closed."""
         return self._plan.stats(self._live.engine.sync_engine.pool if self._live else None)
@@ -211,9 +264,14 @@ class _Live:
     """What exists while a database is open."""
 
     def __init__(
-        self, settings: DatabaseSettings, plan: PoolPlan, migrations: SchemaSource | None
+        self,
+        settings: DatabaseSettings,
+        plan: PoolPlan,
+        migrations: SchemaSource | None,
+        runs: RunCounter,
     ) -> None:
         self.engine = build_engine(settings, plan, on_connect_error=self._note_connect_error)
+        watch_commits(self.engine.sync_engine, on_unknown=runs.count_unknown)
         self.health = Health(
             probe(settings, self.engine),
             may_sleep=isinstance(settings.url, PostgresURL) and settings.url.provider == "neon",

@@ -10,9 +10,11 @@ from tenacity import (
     RetryCallState,
     retry_if_exception,
     stop_after_attempt,
+    stop_before_delay,
     stop_never,
     wait_exponential,
     wait_random,
+    wait_random_exponential,
 )
 
 from wellhead.errors import ConnectError, fault_of
@@ -74,6 +76,41 @@ async def connect_with_retry(
         retry=retry_if_exception(can_retry_connect),
         before_sleep=announce,
         sleep=sleep,
+        reraise=True,
+    )
+    return await retrying(attempt)
+
+
+async def run_with_retry(
+    attempt: Callable[[], Awaitable[T]],
+    *,
+    deadline: float,
+    can_retry: Callable[[BaseException], bool],
+    announce: Callable[[BaseException, int, float], None],
+) -> T:
+    """Make attempts until one succeeds, must not be repeated, or the time is over.
+
+    Pauses are random, up to 50 ms at first and doubling to 2 s, so that callers which got into
+    each other's way do not meet again.
+
+    Args:
+        attempt: Makes one attempt.
+        deadline: Seconds after which no attempt begins; a running one is not cut short.
+        can_retry: Whether another attempt may follow such a failure.
+        announce: Told the failure, the attempt's number and the pause before each pause.
+    """
+
+    def say(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if error is not None:
+            announce(error, state.attempt_number, state.upcoming_sleep)
+
+    retrying = AsyncRetrying(
+        stop=stop_before_delay(deadline),
+        wait=wait_random_exponential(multiplier=0.05, max=2.0),
+        retry=retry_if_exception(can_retry),
+        before_sleep=say,
+        sleep=asyncio.sleep,
         reraise=True,
     )
     return await retrying(attempt)

@@ -170,6 +170,9 @@ class DatabaseSettings(BaseSettings):
     connect_retry_delay: Annotated[float, Field(ge=0, le=60)] = 2.0
     """Seconds before the second attempt; doubled for each later one, with jitter."""
 
+    run_timeout: Annotated[float, Field(ge=0, le=600)] = 10.0
+    """Seconds within which ``run()`` may begin its unit of work again; 0 for never."""
+
     migration_timeout: Annotated[float, Field(ge=1, le=86400)] = 300.0
     """Seconds that ``migrate up`` waits for another process that migrates, and again for the
     tables that one migration needs; how long its statements run is not limited."""

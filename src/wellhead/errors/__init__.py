@@ -4,10 +4,11 @@ from wellhead.errors.classification import Classification, classify
 from wellhead.errors.connecting import connect_error
 from wellhead.errors.discretion import keep_discreet, words_of
 from wellhead.errors.faults import Fault
-from wellhead.errors.recognition import fault_of
+from wellhead.errors.recognition import fault_of, is_definite_answer
 from wellhead.errors.tree import (
     AuthenticationError,
     CommandTimeoutError,
+    CommitUnknownError,
     ConfigurationError,
     ConnectError,
     DatabaseNotFoundError,
@@ -32,6 +33,7 @@ __all__ = [
     "AuthenticationError",
     "Classification",
     "CommandTimeoutError",
+    "CommitUnknownError",
     "ConfigurationError",
     "ConnectError",
     "DatabaseNotFoundError",
@@ -54,6 +56,7 @@ __all__ = [
     "classify",
     "connect_error",
     "fault_of",
+    "is_definite_answer",
     "keep_discreet",
     "words_of",
 ]

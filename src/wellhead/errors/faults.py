@@ -25,6 +25,7 @@ class Fault(StrEnum):
     SATURATED = "saturated"
     TOO_MANY_CONNECTIONS = "too_many_connections"
     CONNECTION_LOST = "connection_lost"
+    OUTCOME_UNKNOWN = "outcome_unknown"
     UNREACHABLE = "unreachable"
     STARTING = "starting"
     AUTHENTICATION = "authentication"
@@ -72,6 +73,9 @@ MEANINGS: Mapping[Fault, Meaning] = {
     Fault.SATURATED: Meaning(503, "Too many requests are waiting for the database.", 1),
     Fault.TOO_MANY_CONNECTIONS: Meaning(503, "The database has no free connection.", 2),
     Fault.CONNECTION_LOST: Meaning(503, "The connection to the database was lost.", 1),
+    Fault.OUTCOME_UNKNOWN: Meaning(
+        503, "It is not known whether this was done; look before you send it again."
+    ),
     Fault.UNREACHABLE: Meaning(503, _UNAVAILABLE, 2),
     Fault.STARTING: Meaning(503, "The database is starting.", 1),
     Fault.AUTHENTICATION: Meaning(503, _UNAVAILABLE, 30),

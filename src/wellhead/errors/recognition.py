@@ -18,6 +18,7 @@ from wellhead.errors.faults import Fault
 from wellhead.errors.tree import (
     AuthenticationError,
     CommandTimeoutError,
+    CommitUnknownError,
     ConfigurationError,
     ConnectError,
     DatabaseNotFoundError,
@@ -40,6 +41,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (TooManyConnectionsError, Fault.TOO_MANY_CONNECTIONS),
     (ConnectError, Fault.REFUSED),
     (CommandTimeoutError, Fault.STATEMENT_TIMEOUT),
+    (CommitUnknownError, Fault.OUTCOME_UNKNOWN),
     (NotOpenError, Fault.NOT_OPEN),
     (ReadOnlyError, Fault.PROGRAMMING),
     (ConfigurationError, Fault.PROGRAMMING),
@@ -179,6 +181,22 @@ def sqlstate_of(error: BaseException) -> str | None:
     """The five-character code of the server, from any driver's exception, or None."""
     sqlstate = getattr(_source(error), "sqlstate", None)
     return sqlstate if isinstance(sqlstate, str) else None
+
+
+def is_definite_answer(error: BaseException) -> bool:
+    """Whether a failure is the server's own answer to what was asked, which it then did not do.
+
+    A server or pooler that ends the connection says FATAL, and says nothing of what it did before.
+    """
+    source = _source(error)
+    sqlstate = sqlstate_of(source)
+    if sqlstate is None or sqlstate.startswith("08"):
+        return False
+    reporter = getattr(source, "diag", None) or source.__cause__ or source
+    severity = getattr(reporter, "severity_nonlocalized", None) or getattr(
+        reporter, "severity_en", None
+    )
+    return severity == "ERROR"
 
 
 def _source(error: BaseException) -> BaseException:

@@ -16,6 +16,7 @@ The tree::
     │   ├── StartingError
     │   └── TooManyConnectionsError
     ├── CommandTimeoutError (TimeoutError)
+    ├── CommitUnknownError
     ├── MigrationError
     │   └── MigrationBusyError (TimeoutError)
     ├── PoolTimeout (sqlalchemy.exc.TimeoutError)
@@ -114,6 +115,14 @@ class TooManyConnectionsError(ConnectError):
 
 class CommandTimeoutError(WellheadError, TimeoutError):
     """A statement took longer than the command timeout and was cancelled."""
+
+
+class CommitUnknownError(WellheadError):
+    """A COMMIT was sent and not answered: it may have taken effect, and may not.
+
+    Nothing is repeated after it. Look for what the work would have left behind, or give the work a
+    key of its own that the second time is refused or recognised.
+    """
 
 
 class MigrationError(WellheadError):

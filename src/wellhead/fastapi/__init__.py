@@ -9,7 +9,7 @@ Three lines connect the two::
 after which a route takes a ``SessionDep`` or a ``ReaderDep``.
 """
 
-from wellhead.fastapi.dependencies import ReaderDep, SessionDep, lifespan
+from wellhead.fastapi.dependencies import ReaderDep, Run, RunDep, SessionDep, lifespan
 from wellhead.fastapi.handlers import install
 from wellhead.fastapi.problems import (
     PROBLEM_JSON,
@@ -23,6 +23,8 @@ __all__ = [
     "PROBLEM_JSON",
     "Problem",
     "ReaderDep",
+    "Run",
+    "RunDep",
     "SessionDep",
     "ValidationFault",
     "install",

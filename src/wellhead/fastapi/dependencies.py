@@ -1,8 +1,8 @@
 """The database in a route: opened with the application, one session or reader a request."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, FastAPI
 from fastapi.requests import HTTPConnection
@@ -12,6 +12,8 @@ from wellhead.database import Database
 from wellhead.errors import NotOpenError
 from wellhead.pool import serving
 from wellhead.reader import Reader
+
+T = TypeVar("T")
 
 
 def lifespan(database: Database) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -56,6 +58,31 @@ async def _reader(connection: HTTPConnection) -> AsyncIterator[Reader]:
             yield reader
 
 
+class Run:
+    """Runs units of work for one request; see :meth:`wellhead.Database.run`."""
+
+    __slots__ = ("_database", "_route")
+
+    def __init__(self, database: Database, route: str) -> None:
+        self._database = database
+        self._route = route
+
+    async def __call__(
+        self,
+        work: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        deadline: float | None = None,
+        resolve_commit: bool = False,
+    ) -> T:
+        """Do ``work(session)`` in a transaction of its own, again where that is safe."""
+        with serving(self._route):
+            return await self._database.run(work, deadline=deadline, resolve_commit=resolve_commit)
+
+
+async def _run(connection: HTTPConnection) -> Run:
+    return Run(database_of(connection), _route_of(connection))
+
+
 def _route_of(connection: HTTPConnection) -> str:
     # The template, not the path: the pool's figures are kept by it.
     route = connection.scope.get("route")
@@ -70,6 +97,13 @@ SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
 
 It ends when the route returns, so a stream, a WebSocket or a background task opens its own with
 ``database.session()``. A dependency with ``yield`` that takes it needs ``scope="function"``, too.
+"""
+
+RunDep = Annotated[Run, Depends(_run)]
+"""A callable that runs a unit of work and commits it, again where that is safe.
+
+A route writes ``return await run(lambda session: create(session, item))``. Several calls are
+several transactions.
 """
 
 ReaderDep = Annotated[Reader, Depends(_reader, scope="function")]

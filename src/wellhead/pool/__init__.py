@@ -5,6 +5,7 @@ and ``places`` keeps and closes them. ``face`` shows it to SQLAlchemy as a ``Poo
 callers of a driver. ``policy`` holds the knobs, ``stats`` the figures.
 """
 
+from wellhead.pool.drivers import is_closed
 from wellhead.pool.face import AsyncPool
 from wellhead.pool.native import DriverPool
 from wellhead.pool.plan import CountingNullPool, PoolPlan
@@ -23,5 +24,6 @@ __all__ = [
     "PoolPolicy",
     "PoolStats",
     "Timing",
+    "is_closed",
     "serving",
 ]

@@ -28,6 +28,11 @@ def _never() -> bool:
     return False
 
 
+def is_closed(connection: Any) -> bool:
+    """Whether a connection is known to be closed; asks nobody."""
+    return closed_check(connection)()
+
+
 def terminate(connection: Any) -> None:
     """Close a connection at once, without a word to the server and without waiting."""
     if isinstance(connection, asyncpg.Connection):
