@@ -4,27 +4,37 @@ A COMMIT that was sent and not answered may have taken effect. That is not a los
 any other: whoever repeats the work may do it twice.
 """
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
-from wellhead.errors import CommitUnknownError, is_definite_answer
-from wellhead.pool import is_closed
+from wellhead.errors import CommitUnknownError, RolledBackError, is_definite_answer
+from wellhead.outcome import Ticket
+from wellhead.pool import has_failed, is_gone
 
-OPTION = "wellhead_unit"
+OPTION = "wellhead_commits"
 """The execution option that carries a session's :class:`CommitLog` to its connections."""
 
-_COMMITTING = "wellhead_committing"
+_UNANSWERED = "wellhead_commit_unanswered"
+_COMMITS_ITSELF = re.compile(r"\s*(commit|end|prepare\s+transaction)\b", re.IGNORECASE)
 
 
+@dataclass(slots=True)
 class CommitLog:
-    """What one session's transactions did about committing."""
+    """What one session's transactions did about committing.
 
-    __slots__ = ("begun",)
+    Attributes:
+        wants_ticket: Whether to read the transaction's ticket before each COMMIT.
+        begun: COMMITs that were begun.
+        ticket: The last transaction's.
+    """
 
-    def __init__(self) -> None:
-        self.begun = 0
+    wants_ticket: bool = False
+    begun: int = 0
+    ticket: Ticket | None = None
 
 
 def watch_commits(engine: Engine, *, on_unknown: Callable[[], None]) -> None:
@@ -34,29 +44,54 @@ def watch_commits(engine: Engine, *, on_unknown: Callable[[], None]) -> None:
         engine: Whose connections.
         on_unknown: Told of each COMMIT that was sent and not answered.
     """
-
-    @event.listens_for(engine, "commit")
-    def begin_commit(connection: Connection) -> None:
-        log: CommitLog | None = connection.get_execution_options().get(OPTION)
-        if log is not None:
-            log.begun += 1
-        connection.info[_COMMITTING] = not is_closed(connection.connection.driver_connection)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.info[_COMMITTING] = False
+    _log_commits(engine)
+    _mark_commits(engine)
 
     @event.listens_for(engine, "handle_error")
     def name_it(context: ExceptionContext) -> BaseException | None:
         connection, error = context.connection, context.original_exception
         if context.statement is not None or connection is None or connection.invalidated:
             return None
-        if not connection.info.pop(_COMMITTING, False) or is_definite_answer(error):
+        if not connection.info.pop(_UNANSWERED, False) or is_definite_answer(error):
             return None
         on_unknown()
-        if not isinstance(error, Exception):
-            return None
-        return CommitUnknownError(
-            "The connection was lost during COMMIT; whether it took effect is unknown.",
-            hint="Look whether the work was done before doing it again.",
-        )
+        return CommitUnknownError.after_silence() if isinstance(error, Exception) else None
+
+
+def _mark_commits(engine: Engine) -> None:
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.info[_UNANSWERED] = False
+
+    @event.listens_for(engine, "commit")
+    def begin_commit(connection: Connection) -> None:
+        driver_connection = connection.connection.driver_connection
+        if has_failed(driver_connection):
+            raise RolledBackError.because_of_failure()
+        # What had ended before cannot have read the COMMIT.
+        connection.info[_UNANSWERED] = not is_gone(driver_connection)
+
+
+def _log_commits(engine: Engine) -> None:
+    @event.listens_for(engine, "before_cursor_execute")
+    def notice_commits_in_words(*arguments: object) -> None:
+        connection, statement = arguments[0], arguments[2]
+        assert isinstance(connection, Connection)  # noqa: S101 - SQLAlchemy's signature
+        if (log := _log_of(connection)) is None:
+            return
+        commits_by_itself = connection.get_execution_options().get("isolation_level")
+        if commits_by_itself == "AUTOCOMMIT" or _COMMITS_ITSELF.match(str(statement)):
+            log.begun += 1
+
+    @event.listens_for(engine, "commit")
+    def log_it(connection: Connection) -> None:
+        if (log := _log_of(connection)) is None:
+            return
+        if log.wants_ticket:
+            log.ticket = Ticket.read(connection)
+        log.begun += 1
+
+
+def _log_of(connection: Connection) -> CommitLog | None:
+    log: CommitLog | None = connection.get_execution_options().get(OPTION)
+    return log

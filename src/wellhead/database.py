@@ -15,9 +15,10 @@ from wellhead.engine import build_engine, connect_first, plan_pool, probe
 from wellhead.errors import ConnectError, NotOpenError, classify
 from wellhead.fleet import warn_if_overbooked
 from wellhead.health import Health, HealthReport
+from wellhead.outcome import Outcome, Ticket, ask
 from wellhead.pool import PoolPlan, PoolStats
 from wellhead.reader import Reader, refuse_writes
-from wellhead.retry import connect_with_retry, run_with_retry
+from wellhead.retry import connect_with_retry
 from wellhead.run_stats import RunCounter, RunStats
 from wellhead.schema import SchemaSource, SchemaWatch
 from wellhead.settings import DatabaseSettings
@@ -158,13 +159,18 @@ class Database:
     async def reader(self) -> AsyncIterator[Reader]:
         """Read without a transaction, one round trip a statement; see :class:`Reader`.
 
+        A statement whose connection was lost is sent once more.
+
         Raises:
             NotOpenError: The database is not open.
         """
         live = self._require()
         with live.counted():
-            async with live.readers() as session:
-                yield Reader(session)
+            reader = Reader(live.readers, on_repeat=self._runs.count_repeated_read)
+            try:
+                yield reader
+            finally:
+                await reader.close()
 
     async def run(
         self,
@@ -185,22 +191,28 @@ class Database:
             work: Takes the session; what it returns is returned, what it raises is raised.
             deadline: Seconds after which no attempt begins; ``run_timeout`` by default. A running
                 attempt is not cut short.
-            resolve_commit: After a COMMIT without an answer ask the server what became of it, on
-                a new connection.
+            resolve_commit: After a COMMIT without an answer ask the server what became of it, by
+                the transaction's id on another connection, for as long as the deadline lets it.
+                Committed: the result is returned; rolled back: the work runs again. It costs one
+                round trip before each COMMIT, and needs PostgreSQL 13 or newer.
 
         Raises:
-            CommitUnknownError: COMMIT was sent and not answered; it may have taken effect.
+            CommitUnknownError: COMMIT was sent and not answered; it may have taken effect. With
+                ``resolve_commit`` only when nobody could be asked in time, or the server was
+                restarted and the answer would not be sure.
             NotOpenError: The database is not open.
         """
-        del resolve_commit
-        self._runs.units += 1
-        unit = UnitOfWork(work, self._open_session, self._runs)
-        return await run_with_retry(
-            unit.attempt,
+        unit = UnitOfWork(
+            work,
+            self._open_session,
+            self._runs,
             deadline=self.settings.run_timeout if deadline is None else deadline,
-            can_retry=unit.can_run_again,
-            announce=unit.announce,
+            ask=self._ask_outcome if resolve_commit else None,
         )
+        return await unit.run()
+
+    async def _ask_outcome(self, ticket: Ticket) -> Outcome:
+        return await ask(self._require().asking, ticket)
 
     @asynccontextmanager
     async def _open_session(self, log: CommitLog) -> AsyncIterator[AsyncSession]:
@@ -281,6 +293,7 @@ class _Live:
         if migrations is not None:
             limit = settings.effective_connect_timeout
             self.schema = SchemaWatch(migrations, self.engine.connect, timeout=limit)
+        self.asking = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         refuse_writes(reading.sync_engine)
         self.sessions = _session_maker(self.engine)

@@ -16,6 +16,7 @@ from sqlalchemy.pool import StaticPool
 from wellhead.errors import (
     ConfigurationError,
     ConnectError,
+    RolledBackError,
     connect_error,
     keep_discreet,
 )
@@ -186,9 +187,30 @@ def target_of(url: PostgresURL | SQLiteURL) -> str:
 
 
 class _PatientConnection(asyncpg.Connection):
-    """asyncpg's connection, whose end does not wait for ever for a server that is silent."""
+    """asyncpg's connection, honest about COMMIT.
+
+    Its end does not wait for ever for a server that is silent.
+    """
 
     __slots__ = ()
+
+    _transport: asyncio.Transport
+
+    def fileno(self) -> int:
+        """The descriptor of the socket."""
+        descriptor: int = self._transport.get_extra_info("socket").fileno()
+        return descriptor
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Run a command; a COMMIT that could only roll back is an error.
+
+        Raises:
+            RolledBackError: The server answered COMMIT with ROLLBACK.
+        """
+        status = await super().execute(query, *args, timeout=timeout)
+        if status == "ROLLBACK" and query.startswith("COMMIT"):
+            raise RolledBackError.because_of_failure()
+        return status
 
     async def close(self, *, timeout: float | None = None) -> None:
         # On a time-out asyncpg itself aborts the connection: all that is left is the exception.

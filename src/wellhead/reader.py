@@ -1,6 +1,8 @@
 """Reading in one round trip: a session without a transaction that refuses every write."""
 
+import logging
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, TypeVarTuple, overload
 
 from sqlalchemy import Result, TextClause, event
@@ -12,10 +14,17 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
-from wellhead.errors import ReadOnlyError
+from wellhead.errors import Fault, ReadOnlyError, fault_of
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
+
+
+# Failures of the connection, not of the statement.
+_PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN})
 
 
 class Reader:
@@ -24,10 +33,24 @@ class Reader:
     Every statement sees the database as it is at that moment; two statements may see two states.
     Use a session where they must agree. There is nothing here to write with, and a write that
     gets here all the same raises before anything is sent.
+
+    A statement whose connection was lost, or whose plan a change of schema made stale, is sent
+    once more, on a fresh connection. Objects that were read before stay usable then.
+
+    Args:
+        open_session: Opens a session that commits by itself.
+        on_repeat: Told the fault when a statement is sent once more.
     """
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+    def __init__(
+        self,
+        open_session: Callable[[], AsyncSession],
+        *,
+        on_repeat: Callable[[Fault], None] | None = None,
+    ) -> None:
+        self._open_session = open_session
+        self._session = open_session()
+        self._on_repeat = on_repeat
 
     @overload
     async def exec(
@@ -50,13 +73,39 @@ class Reader:
         Raises:
             ReadOnlyError: The statement is not a plain SELECT, or it locks rows.
         """
-        return await self._session.exec(statement, params=params)
+        return await self._read(lambda session: session.exec(statement, params=params))
 
     async def get(
         self, entity: type[T], ident: Any, *, options: tuple[ORMOption, ...] = ()
     ) -> T | None:
         """The object with this primary key, or None."""
-        return await self._session.get(entity, ident, options=options)
+        return await self._read(lambda session: session.get(entity, ident, options=options))
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        async with self._session:
+            pass  # Leaving it, unlike its close(), is finished also for a caller who is cancelled.
+
+    async def _read(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
+        try:
+            return await read(self._session)
+        except Exception as error:
+            fault = fault_of(error)
+            if fault not in _PASSING:
+                raise
+            await self._replace_session(fault)
+        return await read(self._session)
+
+    async def _replace_session(self, fault: Fault) -> None:
+        logger.warning(
+            "sending a reader's statement once more: %s",
+            fault,
+            extra={"event": "reader_retry", "fault": str(fault)},
+        )
+        if self._on_repeat is not None:
+            self._on_repeat(fault)
+        await self.close()
+        self._session = self._open_session()
 
 
 def refuse_writes(engine: Engine) -> None:

@@ -10,7 +10,6 @@ from tenacity import (
     RetryCallState,
     retry_if_exception,
     stop_after_attempt,
-    stop_before_delay,
     stop_never,
     wait_exponential,
     wait_random,
@@ -81,12 +80,12 @@ async def connect_with_retry(
     return await retrying(attempt)
 
 
-async def run_with_retry(
+async def retry_until(
+    ends_at: float,
     attempt: Callable[[], Awaitable[T]],
     *,
-    deadline: float,
     can_retry: Callable[[BaseException], bool],
-    announce: Callable[[BaseException, int, float], None],
+    announce: Callable[[BaseException, int, float], None] | None = None,
 ) -> T:
     """Make attempts until one succeeds, must not be repeated, or the time is over.
 
@@ -94,19 +93,24 @@ async def run_with_retry(
     each other's way do not meet again.
 
     Args:
+        ends_at: The event loop's time after which no attempt begins; a running one is not cut
+            short, and the first is always made.
         attempt: Makes one attempt.
-        deadline: Seconds after which no attempt begins; a running one is not cut short.
         can_retry: Whether another attempt may follow such a failure.
-        announce: Told the failure, the attempt's number and the pause before each pause.
+        announce: Told the failure, the attempt's number and the pause, before each pause.
     """
+    clock = asyncio.get_running_loop().time
+
+    def is_over(state: RetryCallState) -> bool:
+        return clock() + state.upcoming_sleep >= ends_at
 
     def say(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        if error is not None:
+        if announce is not None and error is not None:
             announce(error, state.attempt_number, state.upcoming_sleep)
 
     retrying = AsyncRetrying(
-        stop=stop_before_delay(deadline),
+        stop=is_over,
         wait=wait_random_exponential(multiplier=0.05, max=2.0),
         retry=retry_if_exception(can_retry),
         before_sleep=say,

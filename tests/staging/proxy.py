@@ -1,12 +1,16 @@
 """A TCP proxy that counts what passes, and that breaks when a test asks for it."""
 
 import asyncio
+import re
 import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
+
+COMMIT = rb"COMMIT[;\0]"
+"""How either driver says it; asyncpg's BEGIN holds the words READ COMMITTED."""
 
 _CHUNK = 65536
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
@@ -18,6 +22,18 @@ class _Network:
 
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
     delay: float = 0.0
+    traps: "list[_Trap]" = field(default_factory=list)
+    orphans: list[asyncio.StreamWriter] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Trap:
+    """Words of a client at which its connection breaks."""
+
+    pattern: bytes
+    passes: bool
+    is_noticed: bool
+    sprung: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class TCPProxy:
@@ -50,6 +66,8 @@ class TCPProxy:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.refuse()
         await self.cut()
+        for server in self._network.orphans:
+            server.transport.abort()
 
     @property
     def host(self) -> str:
@@ -107,6 +125,26 @@ class TCPProxy:
         """Hold every chunk back for so long, each way; a round trip takes twice as long."""
         self._network.delay = seconds
 
+    def break_at(self, pattern: bytes, *, passes: bool, is_noticed: bool = True) -> asyncio.Event:
+        """Break the connection whose client next says this, by a TCP reset; once.
+
+        Several such orders are carried out one after the other. What is encrypted or comes in two
+        pieces is not heard.
+
+        Args:
+            pattern: A regular expression such as `COMMIT`.
+            passes: Whether the server gets what was said. The connection then breaks when the
+                server has answered, and the client does not get the answer.
+            is_noticed: Whether the server notices; otherwise its side stays open, as behind a
+                middlebox that lost its memory.
+
+        Returns:
+            Set when it has happened.
+        """
+        trap = _Trap(pattern, passes, is_noticed)
+        self._network.traps.append(trap)
+        return trap.sprung
+
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         link = _Link(reader, writer, self._network, self._count)
@@ -143,6 +181,7 @@ class _Link:
         self._network = network
         self._count = count
         self._client_spoke_last = False
+        self._trap: _Trap | None = None
 
     async def run(self, target: tuple[str, int]) -> None:
         """Forward until both sides have ended, or the task is cancelled."""
@@ -151,12 +190,12 @@ class _Link:
             reader, server = await asyncio.open_connection(*target)
             self._writers.append(server)
             async with asyncio.TaskGroup() as group:
-                for source, sink, counted in (
-                    (self._reader, server, self._count_to_server),
-                    (reader, client, self._count_to_client),
+                for source, sink, heard in (
+                    (self._reader, server, self._hear_client),
+                    (reader, client, self._hear_server),
                 ):
                     chunks: asyncio.Queue[_Chunk] = asyncio.Queue()
-                    group.create_task(self._receive(source, chunks, counted))
+                    group.create_task(self._receive(source, chunks, heard))
                     group.create_task(self._send(chunks, sink))
         except* OSError:
             # One side was reset or is down: the other side learns it in the same way.
@@ -168,11 +207,11 @@ class _Link:
         self,
         source: asyncio.StreamReader,
         chunks: "asyncio.Queue[_Chunk]",
-        counted: Callable[[int], None],
+        heard: Callable[[bytes], None],
     ) -> None:
         loop = asyncio.get_running_loop()
         while data := await source.read(_CHUNK):
-            counted(len(data))
+            heard(data)
             chunks.put_nowait(_Chunk(loop.time() + self._network.delay, data))
         chunks.put_nowait(_Chunk(loop.time() + self._network.delay, b""))
 
@@ -189,13 +228,26 @@ class _Link:
             sink.write(chunk.data)
             await sink.drain()
 
-    def _count_to_server(self, size: int) -> None:
-        self._count(to_server=size, round_trips=not self._client_spoke_last)
+    def _hear_client(self, data: bytes) -> None:
+        self._count(to_server=len(data), round_trips=not self._client_spoke_last)
         self._client_spoke_last = True
+        traps = self._network.traps
+        if traps and re.search(traps[0].pattern, data):
+            self._trap = traps.pop(0)
+            if not self._trap.passes:
+                self._spring(self._trap)
 
-    def _count_to_client(self, size: int) -> None:
-        self._count(to_client=size)
+    def _hear_server(self, data: bytes) -> None:
+        self._count(to_client=len(data))
         self._client_spoke_last = False
+        if self._trap is not None:
+            self._spring(self._trap)
+
+    def _spring(self, trap: _Trap) -> None:
+        trap.sprung.set()
+        if not trap.is_noticed:
+            self._network.orphans.append(self._writers.pop())
+        raise ConnectionResetError
 
     async def _close(self) -> None:
         for writer in self._writers:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from wellhead.errors.faults import MEANINGS, TRANSIENT, Fault
-from wellhead.errors.recognition import fault_of, sqlstate_of
+from wellhead.errors.faults import CAN_RUN_AGAIN, MEANINGS, NOTHING_SENT, TRANSIENT, Fault
+from wellhead.errors.recognition import fault_of, is_unsent, sqlstate_of
+
+_LOST = frozenset({Fault.CONNECTION_LOST, Fault.OUTCOME_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,13 @@ class Classification:
         is_transient: Whether the same work can succeed later without anybody's help.
         retry_after: Seconds after which trying again makes sense, or None.
         connection_lost: Whether the connection cannot be used any more.
+        nothing_sent: Whether it is certain that the server got nothing of what failed. Where it
+            is not, the server may have begun it; a transaction that it did not commit leaves
+            nothing behind.
+        outcome_unknown: Whether the work may have been committed; see
+            :class:`wellhead.CommitUnknownError`.
+        can_run_again: Whether :meth:`wellhead.Database.run` runs its unit of work again: nothing
+            of the transaction is left, and the cause soon passes.
     """
 
     fault: Fault
@@ -27,6 +36,9 @@ class Classification:
     is_transient: bool
     retry_after: int | None
     connection_lost: bool
+    nothing_sent: bool
+    outcome_unknown: bool
+    can_run_again: bool
 
     @property
     def is_expected(self) -> bool:
@@ -41,8 +53,9 @@ def classify(error: BaseException) -> Classification:
     taken; anything else is ``Fault.UNKNOWN``. A plain ``OSError`` is taken for a failure to
     connect, so pass only what came from the database.
 
-    A connection that is lost during a COMMIT is transient like any other, and leaves open whether
-    the COMMIT took effect: repeat only what may be done twice.
+    A connection that was lost during a COMMIT is ``Fault.OUTCOME_UNKNOWN`` where a
+    :class:`wellhead.Database` made the connection. On another engine it is a lost connection like
+    any other, and leaves open whether the COMMIT took effect.
     """
     fault = fault_of(error)
     meaning = MEANINGS[fault]
@@ -53,6 +66,8 @@ def classify(error: BaseException) -> Classification:
         title=meaning.title,
         is_transient=fault in TRANSIENT,
         retry_after=meaning.retry_after,
-        connection_lost=fault is Fault.CONNECTION_LOST
-        or getattr(error, "connection_invalidated", False),
+        connection_lost=fault in _LOST or getattr(error, "connection_invalidated", False),
+        nothing_sent=fault in NOTHING_SENT or is_unsent(error),
+        outcome_unknown=fault is Fault.OUTCOME_UNKNOWN,
+        can_run_again=fault in CAN_RUN_AGAIN,
     )

@@ -74,7 +74,7 @@ MEANINGS: Mapping[Fault, Meaning] = {
     Fault.TOO_MANY_CONNECTIONS: Meaning(503, "The database has no free connection.", 2),
     Fault.CONNECTION_LOST: Meaning(503, "The connection to the database was lost.", 1),
     Fault.OUTCOME_UNKNOWN: Meaning(
-        503, "It is not known whether this was done; look before you send it again."
+        503, "Whether this was done is not known: look before you send it again."
     ),
     Fault.UNREACHABLE: Meaning(503, _UNAVAILABLE, 2),
     Fault.STARTING: Meaning(503, "The database is starting.", 1),
@@ -103,3 +103,31 @@ TRANSIENT = frozenset(
     }
 )
 """The faults after which the same work can succeed later without anybody's help."""
+
+NOTHING_SENT = frozenset(
+    {
+        Fault.SATURATED,
+        Fault.TOO_MANY_CONNECTIONS,
+        Fault.UNREACHABLE,
+        Fault.STARTING,
+        Fault.AUTHENTICATION,
+        Fault.DATABASE_NOT_FOUND,
+        Fault.TLS,
+        Fault.REFUSED,
+        Fault.NOT_OPEN,
+    }
+)
+"""The faults of whoever got no connection: of what it wanted to send, the server saw nothing."""
+
+CAN_RUN_AGAIN = frozenset(
+    {
+        Fault.SERIALIZATION,
+        Fault.DEADLOCK,
+        Fault.STALE_PLAN,
+        Fault.CONNECTION_LOST,
+        Fault.TOO_MANY_CONNECTIONS,
+        Fault.UNREACHABLE,
+        Fault.STARTING,
+    }
+)
+"""The faults that leave nothing of a transaction behind and soon pass."""

@@ -22,10 +22,12 @@ from wellhead.errors.tree import (
     ConfigurationError,
     ConnectError,
     DatabaseNotFoundError,
+    NotCommittedError,
     NotOpenError,
     PoolMisuseError,
     PoolTimeout,
     ReadOnlyError,
+    RolledBackError,
     StartingError,
     TLSError,
     TooManyConnectionsError,
@@ -42,6 +44,8 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (ConnectError, Fault.REFUSED),
     (CommandTimeoutError, Fault.STATEMENT_TIMEOUT),
     (CommitUnknownError, Fault.OUTCOME_UNKNOWN),
+    (NotCommittedError, Fault.CONNECTION_LOST),
+    (RolledBackError, Fault.PROGRAMMING),
     (NotOpenError, Fault.NOT_OPEN),
     (ReadOnlyError, Fault.PROGRAMMING),
     (ConfigurationError, Fault.PROGRAMMING),
@@ -184,19 +188,36 @@ def sqlstate_of(error: BaseException) -> str | None:
 
 
 def is_definite_answer(error: BaseException) -> bool:
-    """Whether a failure is the server's own answer to what was asked, which it then did not do.
+    """Whether a failure says for certain that what was asked for was not done.
 
-    A server or pooler that ends the connection says FATAL, and says nothing of what it did before.
+    So does an error of the server itself. Whoever ends the connection says FATAL, and says nothing
+    of what was done before.
     """
+    if isinstance(error, RolledBackError):
+        return True
     source = _source(error)
     sqlstate = sqlstate_of(source)
-    if sqlstate is None or sqlstate.startswith("08"):
+    if sqlstate is None or sqlstate.startswith("08") or sqlstate == "40003":
         return False
-    reporter = getattr(source, "diag", None) or source.__cause__ or source
-    severity = getattr(reporter, "severity_nonlocalized", None) or getattr(
-        reporter, "severity_en", None
+    return _severity(source) == "ERROR"
+
+
+def is_unsent(error: BaseException) -> bool:
+    """Whether the driver knew the connection for closed before it sent anything.
+
+    asyncpg has a class for it; psycopg sends, and learns it from the answer.
+    """
+    if not getattr(error, "connection_invalidated", False):
+        return False
+    cause = _source(error).__cause__
+    return type(cause).__module__.startswith("asyncpg.") and _is_of(cause, "InterfaceError")
+
+
+def _severity(source: BaseException) -> str | None:
+    told = getattr(getattr(source, "diag", None), "severity_nonlocalized", None) or getattr(
+        source.__cause__ or source, "severity_en", None
     )
-    return severity == "ERROR"
+    return told if isinstance(told, str) else None
 
 
 def _source(error: BaseException) -> BaseException:
@@ -240,6 +261,6 @@ def _by_kind(error: BaseException, source: BaseException) -> Fault:
     return Fault.UNREACHABLE if isinstance(source, OSError) else Fault.UNKNOWN
 
 
-def _is_of(source: BaseException, name: str) -> bool:
+def _is_of(source: object, name: str) -> bool:
     # By name: the drivers are not imported here, and one of them may not be installed.
     return any(kind.__name__ == name for kind in type(source).__mro__)

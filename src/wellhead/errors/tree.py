@@ -17,6 +17,8 @@ The tree::
     │   └── TooManyConnectionsError
     ├── CommandTimeoutError (TimeoutError)
     ├── CommitUnknownError
+    ├── NotCommittedError
+    ├── RolledBackError
     ├── MigrationError
     │   └── MigrationBusyError (TimeoutError)
     ├── PoolTimeout (sqlalchemy.exc.TimeoutError)
@@ -25,7 +27,7 @@ The tree::
     └── EmbeddedError
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from sqlalchemy import exc as sa
 
@@ -121,8 +123,42 @@ class CommitUnknownError(WellheadError):
     """A COMMIT was sent and not answered: it may have taken effect, and may not.
 
     Nothing is repeated after it. Look for what the work would have left behind, or give the work a
-    key of its own that the second time is refused or recognised.
+    key of its own by which a second time is refused or recognised.
     """
+
+    @classmethod
+    def after_silence(cls) -> Self:
+        """The error of whoever sent a COMMIT and heard nothing."""
+        return cls(
+            "COMMIT was sent and not answered: it may have taken effect, and may not.",
+            hint="Look whether the work was done before you do it again.",
+        )
+
+    @classmethod
+    def after_restart(cls) -> Self:
+        """The error of whoever asked a server that may have given the transaction's id again."""
+        return cls(
+            "COMMIT was sent and not answered, and the server was restarted or replaced: the "
+            "transaction's id is committed now, and may be another transaction's.",
+            hint="Look whether the work was done before you do it again.",
+        )
+
+
+class NotCommittedError(WellheadError):
+    """The connection was lost during COMMIT, and the server said that nothing was committed."""
+
+
+class RolledBackError(WellheadError):
+    """A statement had failed and was passed over, so that COMMIT could only roll back."""
+
+    @classmethod
+    def because_of_failure(cls) -> Self:
+        """The error of a transaction that went on after one of its statements had failed."""
+        return cls(
+            "Nothing was committed: a statement of the transaction had failed, and its error was "
+            "caught.",
+            hint="Let the error out, or run the statement in session.begin_nested().",
+        )
 
 
 class MigrationError(WellheadError):

@@ -5,7 +5,7 @@ and ``places`` keeps and closes them. ``face`` shows it to SQLAlchemy as a ``Poo
 callers of a driver. ``policy`` holds the knobs, ``stats`` the figures.
 """
 
-from wellhead.pool.drivers import is_closed
+from wellhead.pool.drivers import has_failed, is_gone
 from wellhead.pool.face import AsyncPool
 from wellhead.pool.native import DriverPool
 from wellhead.pool.plan import CountingNullPool, PoolPlan
@@ -24,6 +24,7 @@ __all__ = [
     "PoolPolicy",
     "PoolStats",
     "Timing",
-    "is_closed",
+    "has_failed",
+    "is_gone",
     "serving",
 ]

@@ -14,6 +14,8 @@ import asyncpg
 
 from wellhead.pool.slot import Slot
 
+_IN_ERROR = 3  # psycopg's TransactionStatus.INERROR, whose package may not be installed
+
 
 def closed_check(connection: Any) -> Callable[[], bool]:
     """A function that says, without asking the server, whether a connection is closed."""
@@ -28,9 +30,36 @@ def _never() -> bool:
     return False
 
 
-def is_closed(connection: Any) -> bool:
-    """Whether a connection is known to be closed; asks nobody."""
-    return closed_check(connection)()
+def is_gone(connection: Any) -> bool:
+    """Whether the other side is known to have hung up; asks nobody, and looks at what has arrived.
+
+    A server speaks without being asked only to say why it ends the connection.
+    """
+    if closed_check(connection)():
+        return True
+    if not hasattr(connection, "fileno"):
+        return False
+    twin = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=connection.fileno())
+    try:
+        arrived = twin.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        # The descriptor stays the connection's.
+        twin.detach()
+    return arrived in (b"", b"E")
+
+
+def has_failed(connection: Any) -> bool:
+    """Whether a statement of the open transaction failed, as far as the driver tells; asks nobody.
+
+    asyncpg does not tell.
+    """
+    if not hasattr(connection, "pgconn"):
+        return False
+    return bool(connection.pgconn.transaction_status == _IN_ERROR)
 
 
 def terminate(connection: Any) -> None:
