@@ -5,7 +5,8 @@ any other: whoever repeats the work may do it twice.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import event
@@ -67,7 +68,8 @@ def _mark_commits(engine: Engine) -> None:
     def begin_commit(connection: Connection) -> None:
         driver_connection = connection.connection.driver_connection
         if has_failed(driver_connection):
-            raise RolledBackError.because_of_failure()
+            with _end_on_error(connection):
+                raise RolledBackError.because_of_failure()
         # What had ended before cannot have read the COMMIT.
         connection.info[_UNANSWERED] = not is_gone(driver_connection)
 
@@ -88,8 +90,24 @@ def _log_commits(engine: Engine) -> None:
         if (log := _log_of(connection)) is None:
             return
         if log.wants_ticket:
-            log.ticket = Ticket.read(connection)
+            with _end_on_error(connection):
+                log.ticket = Ticket.read(connection)
         log.begun += 1
+
+
+@contextmanager
+def _end_on_error(connection: Connection) -> Iterator[None]:
+    # SQLAlchemy takes a COMMIT that fails for the end of the transaction, and would put the
+    # connection back with the transaction open.
+    try:
+        yield
+    except BaseException as error:
+        if not connection.invalidated:
+            try:
+                connection.dialect.do_rollback(connection.connection)
+            except Exception:  # noqa: BLE001 - whatever it is, the connection is of no use
+                connection.invalidate(error)
+        raise
 
 
 def _log_of(connection: Connection) -> CommitLog | None:
