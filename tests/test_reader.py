@@ -1,14 +1,17 @@
 """Reading: one round trip, and never a write."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, insert, text
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
 
+from tests.staging.databases import Databases
 from tests.staging.proxy import TCPProxy
-from wellhead import Database, DatabaseSettings, ReadOnlyError
+from wellhead import Database, DatabaseSettings, Fault, ReadOnlyError, classify
 
 
 class Table(SQLModel, registry=registry()):
@@ -29,6 +32,16 @@ async def database(proxied_url: str) -> Database:
         await connection.run_sync(Table.metadata.create_all)
         await connection.execute(insert(Hero).values(id=1, name="Ada"))
     return database
+
+
+@pytest.fixture
+async def either(either_url: str) -> AsyncIterator[Database]:
+    """The same with one driver and then the other, and open."""
+    async with Database(DatabaseSettings(url=either_url)) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Table.metadata.create_all)
+            await connection.execute(insert(Hero).values(id=1, name="Ada"))
+        yield database
 
 
 async def test_a_warm_read_costs_one_round_trip(database: Database, proxy: TCPProxy) -> None:
@@ -130,3 +143,75 @@ async def test_sessions_of_the_same_database_still_write(database: Database) -> 
             names = set((await reader.exec(select(Hero.name))).all())
 
     assert names == {"Ada", "Eve"}
+
+
+async def test_a_read_whose_connection_ended_meanwhile_is_not_noticed(
+    either: Database, databases: Databases
+) -> None:
+    async with either.reader() as reader:
+        before = (await reader.exec(select(Hero).where(Hero.id == 1))).one()
+        pid = (await reader.exec(text("SELECT pg_backend_pid()"))).scalar_one()
+        databases.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        after = (await reader.exec(select(Hero).where(Hero.id == 1))).one()
+
+    assert (before.name, after.name) == ("Ada", "Ada")
+    assert either.run_stats().reads_repeated == {Fault.CONNECTION_LOST: 1}
+
+
+async def test_a_read_whose_answer_is_lost_is_sent_once_more(
+    either: Database, proxy: TCPProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with either.reader() as reader:
+        await reader.exec(select(Hero))
+        proxy.break_at(b"lost", passes=True)
+        with caplog.at_level("WARNING", "wellhead"):
+            answer = (await reader.exec(text("SELECT 'lost'"))).scalar_one()
+
+    assert answer == "lost"
+    assert [vars(each)["event"] for each in caplog.records] == ["reader_retry"]
+    assert "SELECT" not in caplog.text
+
+
+async def test_a_read_that_is_lost_twice_is_raised(either: Database, proxy: TCPProxy) -> None:
+    for _ in range(2):
+        proxy.break_at(b"lost", passes=True)
+    async with either.reader() as reader:
+        with pytest.raises(DBAPIError) as caught:
+            await reader.exec(text("SELECT 'lost'"))
+
+    assert classify(caught.value).fault is Fault.CONNECTION_LOST
+
+
+async def test_a_read_whose_plan_a_migration_made_stale_is_not_noticed(either: Database) -> None:
+    async with either.reader() as reader:
+        for _ in range(7):
+            await reader.exec(text("SELECT * FROM hero"))
+        async with either.engine.begin() as connection:
+            await connection.exec_driver_sql("ALTER TABLE hero ADD COLUMN age int")
+        for _ in range(7):
+            row = (await reader.exec(text("SELECT * FROM hero"))).one()
+
+    assert row._mapping["age"] is None  # noqa: SLF001 - SQLAlchemy's public name
+    assert either.run_stats().reads_repeated == {Fault.STALE_PLAN: 1}
+
+
+async def test_a_read_is_repeated_where_the_pool_has_only_one_connection(
+    either_url: str, proxy: TCPProxy
+) -> None:
+    settings = DatabaseSettings(
+        url=either_url, pool_size=1, max_overflow=0, pool_timeout=1.1, connect_timeout=1
+    )
+    async with Database(settings) as database, database.reader() as reader:
+        proxy.break_at(b"lost", passes=True)
+        await reader.exec(text("SELECT 'lost'"))
+
+        assert database.stats().checked_out == 1
+
+
+async def test_a_mistake_in_a_read_is_not_repeated(either: Database, proxy: TCPProxy) -> None:
+    async with either.reader() as reader:
+        proxy.reset()
+        with pytest.raises(ProgrammingError):
+            await reader.exec(text("SELECT * FROM nowhere"))
+
+    assert either.run_stats().reads_repeated == {}

@@ -13,7 +13,7 @@ import pytest
 
 from tests.staging.databases import Databases
 from tests.staging.pki import PKI, TLSPostgres
-from tests.staging.proxy import TCPProxy
+from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead.embedded import EmbeddedPostgres
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -197,6 +197,57 @@ async def test_a_server_that_is_down_is_a_reset_for_the_client(echo: TCPProxy) -
     async with TCPProxy(echo.host, echo.port) as proxy, connected(proxy) as (reader, _):
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(reader.read(), 10)
+
+
+async def test_what_is_not_to_pass_breaks_the_connection_before_the_server_gets_it(
+    echo: TCPProxy,
+) -> None:
+    async with connected(echo) as streams:
+        await exchange(streams, b"hello")
+        broken = echo.break_at(rb"good.*bye", passes=False)
+        await exchange(streams, b"hello again")
+        assert not broken.is_set()
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await exchange(streams, b"good bye")
+
+    assert broken.is_set()
+    assert echo.bytes_to_client == len(b"hello" + b"hello again")
+
+
+async def test_what_is_to_pass_is_answered_and_the_answer_kept_back(echo: TCPProxy) -> None:
+    async with connected(echo) as streams:
+        echo.break_at(b"good bye", passes=True)
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await exchange(streams, b"good bye")
+
+    assert echo.bytes_to_client == len(b"good bye")
+
+
+async def test_a_break_happens_once_and_to_one_connection(echo: TCPProxy) -> None:
+    async with connected(echo) as one, connected(echo) as other:
+        echo.break_at(b"good bye", passes=False)
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await exchange(one, b"good bye")
+
+        assert await exchange(other, b"good bye") == b"good bye"
+
+
+async def test_a_server_that_is_not_to_notice_a_break_keeps_its_side(
+    database_url: str, proxy: TCPProxy, postgres: EmbeddedPostgres
+) -> None:
+    url = database_url.replace(f":{postgres.port}/", f":{proxy.port}/")
+    connection = await asyncpg.connect(url)
+    pid = connection.get_server_pid()
+    broken = proxy.break_at(COMMIT, passes=False, is_noticed=False)
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+        async with connection.transaction():
+            await connection.execute("CREATE TABLE thing ()")
+    watcher = await asyncpg.connect(database_url)
+    state = await watcher.fetchval("SELECT state FROM pg_stat_activity WHERE pid = $1", pid)
+    await watcher.close()
+
+    assert broken.is_set()
+    assert state == "idle in transaction"
 
 
 async def test_a_statement_through_the_proxy_costs_the_round_trips_of_the_protocol(
