@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.staging.databases import Databases
-from tests.staging.proxy import TCPProxy
+from tests.staging.given import Postgres
+from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import Classification, Database, DatabaseSettings, Fault, classify
 
 Work = Callable[[AsyncConnection], Awaitable[object]]
@@ -220,6 +221,8 @@ async def test_a_pool_with_no_connection_left_is_saturated(database: Database) -
 
     assert (found.fault, found.http_status) == (Fault.SATURATED, 503)
     assert found.is_transient
+    assert found.nothing_sent
+    assert not found.can_run_again
     assert found.retry_after == 1
 
 
@@ -249,7 +252,9 @@ async def until(happened: Callable[[], bool]) -> None:
 def assert_lost(found: Classification) -> None:
     assert (found.fault, found.http_status) == (Fault.CONNECTION_LOST, 503)
     assert found.is_transient
+    assert found.can_run_again
     assert found.connection_lost
+    assert not found.outcome_unknown
 
 
 async def test_a_connection_that_ends_between_two_statements_is_lost(
@@ -263,12 +268,55 @@ async def test_a_connection_that_ends_between_two_statements_is_lost(
 
 
 async def test_a_connection_that_ends_before_the_commit_is_lost(
-    database: Database, databases: Databases
+    locate: Callable[..., str], databases: Databases, postgres: Postgres
 ) -> None:
     async def work(connection: AsyncConnection) -> None:
         await terminate(connection, databases)
 
-    assert_lost(await meaning(database, work))
+    # Past the proxy, which would have to run to pass the end on.
+    async with Database(DatabaseSettings(url=locate(port=postgres.port))) as database:
+        assert_lost(await meaning(database, work))
+
+
+async def test_a_commit_without_an_answer_leaves_the_outcome_open(
+    database: Database, proxy: TCPProxy
+) -> None:
+    proxy.break_at(COMMIT, passes=True)
+    found = await meaning(database, running("INSERT INTO thing (id) VALUES (99)"))
+    async with database.session() as session:
+        await running("DELETE FROM thing WHERE id = 99")(await session.connection())
+
+    assert (found.fault, found.http_status) == (Fault.OUTCOME_UNKNOWN, 503)
+    assert (found.outcome_unknown, found.connection_lost) == (True, True)
+    assert (found.is_transient, found.can_run_again, found.nothing_sent) == (False, False, False)
+    assert found.retry_after is None
+
+
+async def test_asyncpg_tells_that_a_closed_connection_was_sent_nothing(
+    database: Database, databases: Databases, scheme: str, proxy: TCPProxy
+) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        heard = proxy.bytes_to_client
+        await terminate(connection, databases)
+        await until(lambda: proxy.bytes_to_client > heard)
+        await asyncio.sleep(0.02)
+        await connection.exec_driver_sql("SELECT 1")
+
+    found = await meaning(database, work)
+
+    assert_lost(found)
+    assert found.nothing_sent == (scheme == "postgresql")
+
+
+async def test_a_table_that_the_role_may_not_read_is_a_mistake_of_the_program(
+    database: Database,
+) -> None:
+    found = await meaning(
+        database,
+        running("CREATE ROLE guest", "SET LOCAL ROLE guest", "SELECT * FROM thing"),
+    )
+
+    assert (found.fault, found.sqlstate) == (Fault.PROGRAMMING, "42501")
 
 
 async def test_a_connection_that_ends_during_a_statement_is_lost(database: Database) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
-import psycopg
 import pytest
 
 from tests.staging.databases import Databases
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
+from tests.staging.refusing import RefusingServer
 from wellhead import (
     AuthenticationError,
     ConnectError,
@@ -249,50 +249,86 @@ async def test_the_drivers_own_error_is_the_cause(locate: Locate, proxy: TCPProx
     assert type(error.__cause__).__module__.partition(".")[0] in {"builtins", "psycopg"}
 
 
-# Neither PgBouncer nor Neon's proxy is there in this suite. What they send:
-FROM_POOLERS = [
+NEON = [
+    ("Couldn't connect to compute node", StartingError),
+    ("Control plane request failed", StartingError),
+    ("Control plane request failed: endpoint is being started", StartingError),
+    ("Too many connections attempts", TooManyConnectionsError),
+    ("active endpoints limit exceeded", TooManyConnectionsError),
+    ("Failed to acquire permit to connect to the database.", TooManyConnectionsError),
+    ("The requested endpoint could not be found, or you don't have access to it.",
+     DatabaseNotFoundError),
+    ("Endpoint ID is not specified.", ConnectError),
+    ("Inconsistent project name inferred from SNI ('a') and project option ('b').", ConnectError),
+    ("password authentication failed for user 'app'", AuthenticationError),
+    ("something new", ConnectError),
+]  # fmt: skip
+"""What Neon's proxy says, all of it with the code XX000."""
+
+FROM_SERVERS = [
+    ("28000", 'role "guest" is not permitted to log in', AuthenticationError),
+    ("28P01", "password authentication failed for user", AuthenticationError),
+    ("3D000", 'database "elsewhere" does not exist', DatabaseNotFoundError),
+    ("57P03", "the database system is starting up", StartingError),
+    ("57P03", "the database system is shutting down", StartingError),
+    ("57P03", "the database system is in recovery mode", StartingError),
+    ("53300", "sorry, too many clients already", TooManyConnectionsError),
+    ("53300", "remaining connection slots are reserved for roles with the SUPERUSER attribute",
+     TooManyConnectionsError),
     ("08P01", "no more connections allowed (max_client_conn)", TooManyConnectionsError),
     ("08P01", "unsupported startup parameter: jit", ConnectError),
     ("08P01", "no such database: elsewhere", DatabaseNotFoundError),
     ("08P01", "server login has been failing, try again later (server_login_retry)",
      UnreachableError),
     ("08P01", "something new", ConnectError),
-    ("XX000", "Couldn't connect to compute node", StartingError),
-    ("XX000", "Control plane request failed", StartingError),
-    ("XX000", "Too many connections attempts", TooManyConnectionsError),
-    ("XX000", "active endpoints limit exceeded", TooManyConnectionsError),
-    ("XX000", "The requested endpoint could not be found", DatabaseNotFoundError),
-    ("XX000", "Endpoint ID is not specified", ConnectError),
-    ("57P03", "the database system is starting up", StartingError),
-    ("57P01", "terminating connection due to administrator command", UnreachableError),
-    ("53300", "remaining connection slots are reserved for roles with the SUPERUSER attribute",
-     TooManyConnectionsError),
+    *(("XX000", text, kind) for text, kind in NEON),
 ]  # fmt: skip
+"""What servers and poolers say at the start of a connection."""
 
 
-@pytest.mark.parametrize(("sqlstate", "text", "kind"), FROM_POOLERS)
-def test_asyncpg_tells_a_poolers_refusal_by_code_and_text(
-    sqlstate: str, text: str, kind: type[ConnectError]
+@pytest.mark.parametrize(("sqlstate", "text", "kind"), FROM_SERVERS)
+async def test_a_refusal_is_told_by_its_code_or_by_its_text(
+    locate: Locate, scheme: str, sqlstate: str, text: str, kind: type[ConnectError]
 ) -> None:
-    raised = asyncpg.PostgresError.new({"C": sqlstate, "M": text})
-    error = connect_error(raised, target="pooler:6543", timeout=10)
+    async with RefusingServer(sqlstate, text) as server:
+        error = await refusal(locate(port=server.port))
 
+    code = f" (SQLSTATE {sqlstate})" if scheme == "postgresql" else ""
     assert type(error) is kind
-    assert error.args[0] == f"Could not connect to pooler:6543: {text} (SQLSTATE {sqlstate})."
-
-
-@pytest.mark.parametrize(("sqlstate", "text", "kind"), FROM_POOLERS)
-def test_psycopg_tells_a_poolers_refusal_by_text_alone(
-    sqlstate: str, text: str, kind: type[ConnectError]
-) -> None:
-    raised = psycopg.OperationalError(
-        f'connection failed: connection to server at "10.0.0.1", port 6543 failed: FATAL:  {text}\n'
+    assert error.args[0] == (
+        f"Could not connect to 127.0.0.1:{server.port}: {text.rstrip('.')}{code}."
     )
-    error = connect_error(raised, target="pooler:6543", timeout=10)
+    assert classify(error).nothing_sent
+    assert not classify(error).outcome_unknown
 
-    # Where psycopg hides that the server was stopping, it is taken for one that is starting.
-    assert type(error) is (StartingError if sqlstate == "57P01" else kind)
-    assert error.args[0] == f"Could not connect to pooler:6543: {text}."
+
+async def test_a_server_that_stops_during_the_start_may_be_tried_again(
+    locate: Locate, scheme: str
+) -> None:
+    text = "terminating connection due to administrator command"
+    async with RefusingServer("57P01", text) as server:
+        error = await refusal(locate(port=server.port))
+
+    # Where psycopg hides the code it is taken for a server that is starting.
+    assert type(error) is (UnreachableError if scheme == "postgresql" else StartingError)
+    assert error.can_retry
+
+
+async def test_a_server_that_hangs_up_after_the_startup_may_be_tried_again(locate: Locate) -> None:
+    async with RefusingServer(is_silent=True) as server:
+        error = await refusal(locate(port=server.port))
+
+    assert type(error) is UnreachableError
+    assert server.startups >= 1
+
+
+async def test_a_server_that_hangs_up_when_it_is_asked_for_tls_may_be_tried_again(
+    locate: Locate,
+) -> None:
+    async with TCPProxy("127.0.0.1", 1) as dead_end:
+        error = await refusal(locate(port=dead_end.port, query="sslmode=require"))
+
+    assert type(error) is UnreachableError
 
 
 def test_a_handshake_that_is_cut_is_unreachable_and_no_fault_of_certificates() -> None:

@@ -10,16 +10,20 @@ from sqlalchemy.orm import exc as orm
 
 from wellhead import (
     CommandTimeoutError,
+    CommitUnknownError,
     ConfigurationError,
     ConnectError,
     Database,
     DatabaseSettings,
     Fault,
+    NotCommittedError,
     NotOpenError,
     ReadOnlyError,
+    RolledBackError,
     classify,
 )
-from wellhead.errors.faults import MEANINGS, TRANSIENT
+from wellhead.errors import is_definite_answer
+from wellhead.errors.faults import CAN_RUN_AGAIN, MEANINGS, NOTHING_SENT, TRANSIENT
 
 
 def from_server(sqlstate: str, text: str = "something", *, lost: bool = False) -> sa.DBAPIError:
@@ -97,6 +101,9 @@ def test_text_of_the_program_is_not_searched_for_faults(error: Exception) -> Non
     [
         (ConnectError("x"), Fault.REFUSED),
         (CommandTimeoutError("x"), Fault.STATEMENT_TIMEOUT),
+        (CommitUnknownError("x"), Fault.OUTCOME_UNKNOWN),
+        (NotCommittedError("x"), Fault.CONNECTION_LOST),
+        (RolledBackError("x"), Fault.PROGRAMMING),
         (NotOpenError("x"), Fault.NOT_OPEN),
         (ReadOnlyError("x"), Fault.PROGRAMMING),
         (ConfigurationError("x"), Fault.PROGRAMMING),
@@ -135,5 +142,27 @@ def test_sqlites_other_errors_are_not_taken_for_failures_to_connect() -> None:
 def test_every_fault_has_a_meaning_and_what_is_unavailable_says_when_to_try_again() -> None:
     assert set(MEANINGS) == set(Fault)
     for fault, meaning in MEANINGS.items():
-        assert (meaning.http_status == 503) == (meaning.retry_after is not None), fault
+        says_when = meaning.http_status == 503 and fault is not Fault.OUTCOME_UNKNOWN
+        assert says_when == (meaning.retry_after is not None), fault
     assert {MEANINGS[fault].http_status for fault in TRANSIENT} == {503}
+
+
+def test_only_what_leaves_nothing_behind_and_passes_is_run_again() -> None:
+    assert CAN_RUN_AGAIN < TRANSIENT
+    assert Fault.OUTCOME_UNKNOWN not in TRANSIENT | NOTHING_SENT
+
+
+def test_a_server_that_says_error_did_not_commit_and_one_that_says_fatal_may_have() -> None:
+    said = {
+        severity: asyncpg.PostgresError.new({"C": "40001", "M": "x", "V": severity})
+        for severity in ("ERROR", "FATAL", "PANIC")
+    }
+
+    assert [name for name, error in said.items() if is_definite_answer(error)] == ["ERROR"]
+
+
+@pytest.mark.parametrize("sqlstate", ["08006", "08007", "08P01", "40003"])
+def test_a_pooler_that_lost_its_server_says_nothing_of_the_commit(sqlstate: str) -> None:
+    error = asyncpg.PostgresError.new({"C": sqlstate, "M": "x", "V": "ERROR"})
+
+    assert not is_definite_answer(error)

@@ -41,6 +41,10 @@ _HINTS: Mapping[type[ConnectError], str] = {
     ConnectError: "Check the parameters of the database URL.",
 }
 
+_WHERE = re.compile(
+    r"^(connection failed: |connection to server (at .+?, port \d+|on socket .+?) failed: )+"
+)
+
 
 def connect_error(error: BaseException, *, target: str, timeout: float) -> ConnectError:
     """Translate a driver's failure to connect.
@@ -85,5 +89,5 @@ def _in_the_servers_words(error: BaseException) -> str:
     if match := re.match(r"failed to resolve host .*: (?:\[Errno -?\d+\] )?(.*)", text):
         return _not_found(match[1])
     # psycopg and libpq each say first where they tried to connect, which the message did.
-    words = re.sub(r"^.*\bfailed: ", "", text)
+    words = _WHERE.sub("", text)
     return re.sub(r"^(FATAL|ERROR): +", "", words) or type(error).__name__
