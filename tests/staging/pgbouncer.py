@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,6 @@ auth_type = scram-sha-256
 auth_file = {users}
 pool_mode = transaction
 default_pool_size = {pool_size}
-max_client_conn = 200
 server_round_robin = 1
 {more}
 """
@@ -67,16 +67,26 @@ class PgBouncer:
         server_url: The server behind it, with its user and password.
         directory: Where its files are to lie.
         pool_size: Connections to the server.
+        options: Further settings.
 
     Attributes:
         kind: Which.
     """
 
-    def __init__(self, kind: Kind, server_url: str, directory: Path, *, pool_size: int = 5) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        server_url: str,
+        directory: Path,
+        *,
+        pool_size: int = 5,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
         self.kind = kind
         self._server = urlsplit(server_url)
         self._directory = directory
         self._pool_size = pool_size
+        self._options = {"max_client_conn": "200", **(options or {})}
         self._log = directory / "pgbouncer.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -117,7 +127,7 @@ class PgBouncer:
     def _write_configuration(self) -> Path:
         users = self._directory / "users.txt"
         users.write_text(f'"{self._server.username}" "{self._server.password}"\n')
-        more = []
+        more = [f"{name} = {value}" for name, value in self._options.items()]
         if self.kind.max_prepared_statements is not None:
             more.append(f"max_prepared_statements = {self.kind.max_prepared_statements}")
         if os.geteuid() == 0:
