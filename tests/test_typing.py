@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead import Database, HealthReport, PoolStats, PostgresURL, Reader, SQLiteURL, parse_url
-from wellhead.fastapi import ReaderDep, SessionDep
+from wellhead.fastapi import ReaderDep, Run, SessionDep
 
 
 class Table(SQLModel, registry=registry()):
@@ -28,6 +28,16 @@ async def reads(reader: Reader) -> None:
     assert_type(await reader.get(Thing, 1), Thing | None)
 
 
+async def find(session: AsyncSession) -> Thing | None:
+    return await session.get(Thing, 1)
+
+
+async def runs(database: Database, run: Run) -> None:
+    assert_type(await database.run(find), Thing | None)
+    assert_type(await run(find), Thing | None)
+    assert_type(await run(lambda session: session.get(Thing, 1)), Thing | None)
+
+
 async def opens(database: Database) -> None:
     async with database as opened:
         assert_type(opened, Database)
@@ -40,15 +50,17 @@ async def opens(database: Database) -> None:
     assert_type(parse_url(""), PostgresURL | SQLiteURL)
 
 
-async def route(session: SessionDep, reader: ReaderDep) -> None:
+async def route(session: SessionDep, reader: ReaderDep, run: RunDep) -> None:
     assert_type(session, AsyncSession)
     assert_type(reader, Reader)
+    assert_type(run, Run)
 
 
 def test_the_aliases_are_plain_classes_to_whoever_looks_at_run_time() -> None:
     assert get_type_hints(route) == {
         "session": AsyncSession,
         "reader": Reader,
+        "run": Run,
         "return": type(None),
     }
 

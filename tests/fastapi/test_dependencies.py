@@ -5,15 +5,16 @@ from typing import Annotated, cast, get_args
 import httpx2
 import pytest
 from fastapi import Depends, FastAPI, HTTPException
-from sqlalchemy import ForeignKeyConstraint, insert
+from sqlalchemy import ForeignKeyConstraint, insert, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from tests.staging.proxy import COMMIT, TCPProxy
 from tests.staging.server import serve
 from wellhead import Database, DatabaseSettings, NotOpenError
-from wellhead.fastapi import ReaderDep, SessionDep, install, lifespan
+from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install, lifespan
 
 
 class Table(SQLModel, registry=registry()):
@@ -52,6 +53,7 @@ async def database(database_url: str) -> Database:
 def application(database: Database, dependency: object) -> FastAPI:
     app = FastAPI(lifespan=lifespan(database))
     install(app, database)
+    _add_units_of_work(app)
 
     @app.post("/children/{parent_id}", status_code=201)
     async def create(
@@ -84,6 +86,37 @@ def application(database: Database, dependency: object) -> FastAPI:
         return len((await reader.exec(select(Child))).all())
 
     return app
+
+
+def _add_units_of_work(app: FastAPI) -> None:
+    @app.post("/parents/{parent_id}/run", status_code=201)
+    async def create_by_run(parent_id: int, run: RunDep) -> int:
+        attempts = 0
+
+        async def work(session: AsyncSession) -> int:
+            nonlocal attempts
+            attempts += 1
+            session.add(Parent(id=parent_id))
+            await session.flush()
+            if attempts == 1:
+                await session.scalar(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+            return attempts
+
+        return await run(work)
+
+    @app.post("/children/{parent_id}/run", status_code=201)
+    async def create_child_by_run(parent_id: int, run: RunDep) -> None:
+        async def work(session: AsyncSession) -> None:
+            session.add(Child(id=1, parent_id=parent_id))
+
+        await run(work)
+
+    @app.post("/parents/resolved", status_code=201)
+    async def create_resolved(run: RunDep) -> None:
+        async def work(session: AsyncSession) -> None:
+            session.add(Parent(id=7))
+
+        await run(work, resolve_commit=True)
 
 
 async def test_a_commit_that_fails_never_answers_2xx(database: Database) -> None:
@@ -169,3 +202,60 @@ async def test_the_pool_knows_which_route_held_its_connections(database: Databas
         routes = database.stats().routes
 
     assert routes["POST /children/{parent_id}"].count == 2
+
+
+async def test_a_unit_of_work_survives_a_lost_connection_without_the_client_noticing(
+    database: Database,
+) -> None:
+    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+        created = await client.post(f"{base}/parents/5/run")
+        parents = await client.get(f"{base}/parents")
+        routes = database.stats().routes
+
+    assert (created.status_code, created.json()) == (201, 2)
+    assert parents.json() == [5]
+    assert routes["POST /parents/{parent_id}/run"].count == 2
+
+
+async def test_a_unit_of_work_is_committed_before_the_answer_is_sent(database: Database) -> None:
+    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+        refused = await client.post(f"{base}/children/404/run")
+        rows = await client.get(f"{base}/children")
+
+    assert refused.status_code == 409
+    assert rows.json() == 0
+
+
+@pytest.fixture
+def proxied(database: Database, proxied_url: str) -> Database:
+    """The database through the proxy."""
+    assert not database.is_open
+    return Database(DatabaseSettings(url=proxied_url))
+
+
+@pytest.mark.parametrize("path", ["/parents", "/children/1/run"])
+async def test_a_write_whose_commit_is_not_answered_does_not_invite_the_client_to_repeat_it(
+    proxied: Database, proxy: TCPProxy, path: str
+) -> None:
+    async with serve(application(proxied, SHIPPED)) as base, httpx2.AsyncClient() as client:
+        proxy.break_at(COMMIT, passes=False)
+        answer = await client.post(f"{base}{path}")
+
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:wellhead:outcome_unknown"
+    assert answer.json()["title"] == (
+        "Whether this was done is not known: look before you send it again."
+    )
+    assert "retry-after" not in answer.headers
+
+
+async def test_a_write_whose_commit_is_looked_up_is_answered(
+    proxied: Database, proxy: TCPProxy
+) -> None:
+    async with serve(application(proxied, SHIPPED)) as base, httpx2.AsyncClient() as client:
+        proxy.break_at(COMMIT, passes=True)
+        answer = await client.post(f"{base}/parents/resolved")
+        parents = await client.get(f"{base}/parents")
+
+    assert answer.status_code == 201
+    assert parents.json() == [7]
