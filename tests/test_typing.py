@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead import Database, HealthReport, PoolStats, PostgresURL, Reader, SQLiteURL, parse_url
-from wellhead.fastapi import ReaderDep, Run, SessionDep
+from wellhead.fastapi import ReaderDep, Run, RunDep, SessionDep
 
 
 class Table(SQLModel, registry=registry()):

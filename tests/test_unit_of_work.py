@@ -251,8 +251,7 @@ async def test_work_that_committed_by_itself_is_not_run_again(database: Database
 
 
 async def commit_in_words(session: AsyncSession) -> None:
-    await sql(session, "/* to be */ SELECT 1")
-    await sql(session, " commit ")
+    await sql(session, "-- for good\n /* now */ commit ")
 
 
 async def commit_on_the_connection(session: AsyncSession) -> None:

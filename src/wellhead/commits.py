@@ -20,7 +20,9 @@ OPTION = "wellhead_commits"
 """The execution option that carries a session's :class:`CommitLog` to its connections."""
 
 _UNANSWERED = "wellhead_commit_unanswered"
-_COMMITS_ITSELF = re.compile(r"\s*(commit|end|prepare\s+transaction)\b", re.IGNORECASE)
+_COMMITS_ITSELF = re.compile(
+    r"(?>\s+|/\*.*?\*/|--[^\n]*)*+(commit|end|prepare\s+transaction)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(slots=True)

@@ -111,6 +111,7 @@ class ServerError(Exception):
 WITHOUT_CODE: Mapping[Fault, Exception] = {
     Fault.SATURATED: PoolTimeout(),
     Fault.UNREACHABLE: OSError(),
+    Fault.OUTCOME_UNKNOWN: wellhead.CommitUnknownError("staged"),
     Fault.TLS: wellhead.TLSError("staged"),
     Fault.REFUSED: wellhead.ConnectError("staged"),
     Fault.NOT_OPEN: wellhead.NotOpenError("staged"),
@@ -121,7 +122,9 @@ WITHOUT_CODE: Mapping[Fault, Exception] = {
 @pytest.mark.parametrize("fault", list(Fault))
 def test_the_reference_says_what_a_fault_means(fault: Fault) -> None:
     row = faults()[str(fault)]
-    said = row["Status"], row["Retry-After"], row["Transient"]
+    said = tuple(
+        row[name] for name in ("Status", "Retry-After", "Transient", "Runs again", "Nothing sent")
+    )
 
     assert said == meaning_in_words(classify(error_of(fault, row)))
 
@@ -134,9 +137,10 @@ def error_of(fault: Fault, row: Mapping[str, str]) -> Exception:
     return WITHOUT_CODE.get(fault) or ServerError((codes + class_codes)[0])
 
 
-def meaning_in_words(meaning: Classification) -> tuple[str, str, str]:
+def meaning_in_words(meaning: Classification) -> tuple[str, ...]:
     after = "" if meaning.retry_after is None else str(meaning.retry_after)
-    return str(meaning.http_status), after, "yes" if meaning.is_transient else "no"
+    answers = meaning.is_transient, meaning.can_run_again, meaning.nothing_sent
+    return str(meaning.http_status), after, *("yes" if each else "no" for each in answers)
 
 
 def test_the_reference_sorts_every_code_of_the_server_as_the_code_does() -> None:
@@ -170,6 +174,7 @@ def members_of(kind: type) -> set[str]:
     [
         ("reference/database.md", Reader),
         ("reference/database.md", PoolStats),
+        ("reference/database.md", wellhead.RunStats),
         ("reference/errors.md", Classification),
         ("reference/embedded.md", EmbeddedPostgres),
     ],

@@ -20,6 +20,8 @@ async def use(page: dict[str, Any]) -> None:
             assert socket.receive_text() == "free"
         assert client.post("/seats/7/release").status_code == 202
         assert client.get("/seats/7").json() is None
+        next_seat = client.post("/seats", params={"guest": "Edsger"})
+        assert (next_seat.status_code, next_seat.json()["number"]) == (201, 2)
     async with page["database"] as database, database.reader() as reader:
         assert await page["guest_of"](reader, 1) == "Ada"
         assert await page["guest_of"](reader, 7) is None
