@@ -18,10 +18,12 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from sqlalchemy import case, delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.models import LoginAttempt
 from todo.errors import TooManyAttemptsError
 from todo.models import utc_now
+from todo.units import run_repeatable
 from wellhead import Database
 
 IPV6_NETWORK = 64
@@ -60,9 +62,13 @@ class DatabaseStorage(Storage):
             )
             .returning(col(LoginAttempt.hits))
         )
-        async with self._database.session() as session:
+
+        async def count(session: AsyncSession) -> int:
             hits: int = (await session.exec(counted)).scalar_one()
-        return hits
+            return hits
+
+        # Counted twice where the first COMMIT was not answered: better than not at all.
+        return await run_repeatable(self._database.run, count)
 
     async def get(self, key: str) -> int:
         """The sum of the current window, 0 when there is none."""
@@ -91,13 +97,16 @@ class DatabaseStorage(Storage):
 
     async def reset(self) -> int:
         """Forget every counter and return how many there were."""
-        async with self._database.session() as session:
+
+        async def forget(session: AsyncSession) -> int:
             return (await session.exec(delete(LoginAttempt))).rowcount
+
+        return await self._database.run(forget)
 
     async def clear(self, key: str) -> None:
         """Forget one counter."""
-        async with self._database.session() as session:
-            await session.exec(delete(LoginAttempt).where(col(LoginAttempt.key) == self._hash(key)))
+        forgotten = delete(LoginAttempt).where(col(LoginAttempt.key) == self._hash(key))
+        await run_repeatable(self._database.run, lambda session: session.exec(forgotten))
 
     def _hash(self, key: str) -> str:
         return hmac.new(self._secret, key.encode(), hashlib.sha256).hexdigest()

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from todo.accounts import schemas
+from todo.accounts import schemas, service
 from todo.accounts.dependencies import AccessTokenDep, CurrentUserId
 from todo.accounts.models import User
 from todo.accounts.service import Accounts
-from wellhead.fastapi import problem_responses
+from todo.units import run_repeatable
+from wellhead.fastapi import RunDep, problem_responses
 
 router = APIRouter(prefix="/api/auth", tags=["Authentication"])
 
@@ -44,18 +45,23 @@ AddressDep = Annotated[str | None, Depends(client_address)]
     },
 )
 async def register(
-    new: schemas.Registration, accounts: AccountsDep, address: AddressDep, response: Response
+    new: schemas.Registration,
+    accounts: AccountsDep,
+    address: AddressDep,
+    run: RunDep,
+    response: Response,
 ) -> User:
     """Make an account.
 
     Says openly when the address has one already (409), and limits how often one client may ask.
     """
-    user = await accounts.register(
+    user = await accounts.prepare(
         email=new.email,
         password=new.password.get_secret_value(),
         name=new.name,
         address=address,
     )
+    await run_repeatable(run, lambda session: service.register(session, user))
     response.headers["Location"] = f"{router.prefix}/me"
     return user
 

@@ -1,9 +1,13 @@
 """What accounts can do, without HTTP: register, log in and out, refresh, change, delete.
 
 Passwords are hashed between transactions, never inside one: no connection is held meanwhile.
+What is random is chosen before a transaction, so that each may run again, even after a COMMIT that
+nobody answered, and ends the same.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import validate_email
@@ -17,9 +21,10 @@ from todo.accounts.attempts import Attempts
 from todo.accounts.models import Login, User
 from todo.accounts.passwords import Passwords
 from todo.accounts.schemas import TokenPair
-from todo.accounts.tokens import AccessToken, Tokens
+from todo.accounts.tokens import AccessToken, IssuedRefreshToken, Tokens
 from todo.errors import ConflictError, ForbiddenError, InvalidError, NotAuthenticatedError
 from todo.models import new_id, utc_now
+from todo.units import run_repeatable
 from wellhead import Database
 
 
@@ -32,30 +37,18 @@ class Accounts:
     tokens: Tokens
     attempts: Attempts
 
-    async def register(
+    async def prepare(
         self, *, email: str, password: str, name: str | None, address: str | None
     ) -> User:
-        """Make an account.
+        """A new account for `register`; nothing of it is stored yet.
 
         Raises:
-            ConflictError: The address has an account already.
             InvalidError: The password is the address.
             TooManyAttemptsError: The client has asked for too many accounts.
         """
         refuse_email_as_password(email, password)
         await self.attempts.count_registration(address=address)
-        user = User(email=email, name=name, password_hash=await self.passwords.hash(password))
-        added = (
-            insert(User)
-            .values(**user.model_dump())
-            .on_conflict_do_nothing(index_elements=[func.lower(col(User.email))])
-            .returning(col(User.id))
-        )
-        async with self.database.session() as session:
-            is_new = (await session.exec(added)).first() is not None
-        if not is_new:
-            raise ConflictError("This e-mail address has an account already.", code="email-taken")
-        return user
+        return User(email=email, name=name, password_hash=await self.passwords.hash(password))
 
     async def log_in(self, *, email: str, password: str, address: str | None) -> TokenPair:
         """Prove the password and start a login.
@@ -75,15 +68,17 @@ class Accounts:
         if user is None or not verdict.is_right:
             raise wrong_credentials()
         await self.attempts.forget_account(email)
-        async with self.database.session() as session:
-            await self._lock_with_password(session, user)
+        login = self._new_login(user.id)
+        hashes = {user.password_hash, verdict.new_hash or user.password_hash}
+
+        async def start(session: AsyncSession) -> None:
+            await lock_with_password(session, user.id, hashes)
             if verdict.new_hash is not None:
-                await session.exec(
-                    update(User)
-                    .where(col(User.id) == user.id)
-                    .values(password_hash=verdict.new_hash)
-                )
-            return self._start_login(session, user.id)
+                await store_hash(session, user.id, verdict.new_hash)
+            await login.store(session)
+
+        await run_repeatable(self.database.run, start)
+        return login.pair
 
     async def refresh(self, text: str) -> TokenPair:
         """Exchange a refresh token for the next pair.
@@ -101,17 +96,21 @@ class Accounts:
             update(Login)
             .where(
                 col(Login.id) == token.login_id,
-                col(Login.token_hash) == token.hash,
+                # The new one's: this very request, run again.
+                col(Login.token_hash).in_([token.hash, issued.hash]),
                 col(Login.expires_at) > now,
             )
             .values(token_hash=issued.hash, last_used_at=now, expires_at=issued.expires_at)
             .returning(col(Login.id))
         )
-        async with self.database.session() as session:
+
+        async def rotate(session: AsyncSession) -> bool:
             is_current = (await session.exec(rotated)).first() is not None
             if not is_current:
                 await session.exec(delete(Login).where(col(Login.id) == token.login_id))
-        if not is_current:
+            return is_current
+
+        if not await run_repeatable(self.database.run, rotate):
             raise NotAuthenticatedError(
                 "This refresh token was used before or its login is over; log in again.",
                 code="login-over",
@@ -120,8 +119,8 @@ class Accounts:
 
     async def log_out(self, token: AccessToken) -> None:
         """End the login that the access token belongs to; ending it twice is fine."""
-        async with self.database.session() as session:
-            await session.exec(delete(Login).where(col(Login.id) == token.login_id))
+        ended = delete(Login).where(col(Login.id) == token.login_id)
+        await run_repeatable(self.database.run, lambda session: session.exec(ended))
 
     async def get(self, user_id: UUID) -> User:
         """The account of a user.
@@ -149,15 +148,16 @@ class Accounts:
         user = await self._prove(token.user_id, current, address)
         refuse_email_as_password(user.email, new)
         new_hash = await self.passwords.hash(new)
-        async with self.database.session() as session:
-            await self._lock_with_password(session, user)
-            await session.exec(
-                update(User)
-                .where(col(User.id) == user.id)
-                .values(password_hash=new_hash, updated_at=utc_now())
-            )
+        login = self._new_login(user.id)
+
+        async def change(session: AsyncSession) -> None:
+            await lock_with_password(session, user.id, {user.password_hash, new_hash})
+            await store_hash(session, user.id, new_hash, updated_at=utc_now())
             await session.exec(delete(Login).where(col(Login.user_id) == user.id))
-            return self._start_login(session, user.id)
+            await login.store(session)
+
+        await run_repeatable(self.database.run, change)
+        return login.pair
 
     async def delete(self, token: AccessToken, *, password: str, address: str | None) -> None:
         """Delete the account with its logins, tasks and tags.
@@ -168,8 +168,8 @@ class Accounts:
             TooManyAttemptsError: The account or the client has used up its tries.
         """
         user = await self._prove(token.user_id, password, address)
-        async with self.database.session() as session:
-            await session.exec(delete(User).where(col(User.id) == user.id))
+        deleted = delete(User).where(col(User.id) == user.id)
+        await run_repeatable(self.database.run, lambda session: session.exec(deleted))
 
     async def _prove(self, user_id: UUID, password: str, address: str | None) -> User:
         user = await self.get(user_id)
@@ -180,29 +180,10 @@ class Accounts:
         await self.attempts.forget_account(user.email)
         return user
 
-    async def _lock_with_password(self, session: AsyncSession, user: User) -> None:
-        # Between the proof and this transaction the password may have been changed or the account
-        # deleted; the lock makes a change that is under way finish first.
-        statement = (
-            select(User.id)
-            .where(User.id == user.id, User.password_hash == user.password_hash)
-            .with_for_update(key_share=True)
-        )
-        if (await session.exec(statement)).first() is None:
-            raise wrong_credentials()
-
-    def _start_login(self, session: AsyncSession, user_id: UUID) -> TokenPair:
+    def _new_login(self, user_id: UUID) -> "_NewLogin":
         login_id = new_id()
         issued = self.tokens.issue_refresh(user_id=user_id, login_id=login_id)
-        session.add(
-            Login(
-                id=login_id,
-                user_id=user_id,
-                token_hash=issued.hash,
-                expires_at=issued.expires_at,
-            )
-        )
-        return self._pair(user_id, login_id, issued.text)
+        return _NewLogin(user_id, login_id, issued, self._pair(user_id, login_id, issued.text))
 
     def _pair(self, user_id: UUID, login_id: UUID, refresh_token: str) -> TokenPair:
         return TokenPair(
@@ -211,6 +192,74 @@ class Accounts:
             expires_in=int(self.tokens.access_lifetime.total_seconds()),
             refresh_expires_in=int(self.tokens.refresh_lifetime.total_seconds()),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _NewLogin:
+    user_id: UUID
+    id: UUID
+    token: IssuedRefreshToken
+    pair: TokenPair
+
+    async def store(self, session: AsyncSession) -> None:
+        """Make the login; storing the same one twice is fine."""
+        login = Login(
+            id=self.id,
+            user_id=self.user_id,
+            token_hash=self.token.hash,
+            expires_at=self.token.expires_at,
+        )
+        statement = insert(Login).values(**login.model_dump()).on_conflict_do_nothing()
+        await session.exec(statement)
+
+
+async def register(session: AsyncSession, user: User) -> None:
+    """Store a prepared account; storing the same one twice is fine.
+
+    Raises:
+        ConflictError: The address has an account already.
+    """
+    address = func.lower(col(User.email))
+    added = (
+        insert(User)
+        .values(**user.model_dump())
+        .on_conflict_do_nothing(index_elements=[address])
+        .returning(col(User.id))
+    )
+    if (await session.exec(added)).first() is not None:
+        return
+    holder = await session.exec(select(User.id).where(address == func.lower(user.email)))
+    if holder.first() != user.id:
+        raise ConflictError("This e-mail address has an account already.", code="email-taken")
+
+
+async def lock_with_password(
+    session: AsyncSession, user_id: UUID, hashes: AbstractSet[str]
+) -> None:
+    """Lock an account whose password is still the one that was proved, by its hash.
+
+    Since the proof the password may have been changed or the account deleted; the lock makes a
+    change that is under way finish first. A unit that stores a hash names that, too: it may run
+    again after it was committed.
+
+    Raises:
+        NotAuthenticatedError: The password has changed, or the account is gone.
+    """
+    statement = (
+        select(User.id)
+        .where(User.id == user_id, col(User.password_hash).in_(hashes))
+        .with_for_update(key_share=True)
+    )
+    if (await session.exec(statement)).first() is None:
+        raise wrong_credentials()
+
+
+async def store_hash(
+    session: AsyncSession, user_id: UUID, password_hash: str, **values: datetime
+) -> None:
+    """Replace the hash of an account's password, and other values with it."""
+    changed = update(User).where(col(User.id) == user_id)
+    await session.exec(changed.values(password_hash=password_hash, **values))
 
 
 def canonical(email: str) -> str:

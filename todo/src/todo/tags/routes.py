@@ -21,7 +21,7 @@ from todo.tags.schemas import (
 )
 from todo.tasks import service as tasks_service
 from todo.tasks.schemas import TaskRead
-from wellhead.fastapi import ReaderDep, SessionDep, problem_responses
+from wellhead.fastapi import ReaderDep, RunDep, problem_responses
 
 TagId = Annotated[UUID, Path(description="The tag's id.")]
 TaskId = Annotated[UUID, Path(description="The task's id.")]
@@ -59,10 +59,12 @@ async def list_tags(
     },
 )
 async def create_tag(
-    owner_id: OwnerId, body: TagCreate, session: SessionDep, request: Request, response: Response
+    owner_id: OwnerId, body: TagCreate, run: RunDep, request: Request, response: Response
 ) -> TagRead:
     """Create a tag. A name that differs from another one only by case is taken."""
-    tag = await service.create(session, owner_id=owner_id, name=body.name, color=body.color)
+    tag = await run(
+        lambda session: service.create(session, owner_id=owner_id, name=body.name, color=body.color)
+    )
     response.headers["Location"] = f"{request.url.path.rstrip('/')}/{tag.id}"
     return _answer(response, tag)
 
@@ -91,13 +93,15 @@ async def change_tag(
     owner_id: OwnerId,
     tag_id: TagId,
     body: TagPatch,
-    session: SessionDep,
+    run: RunDep,
     response: Response,
     expected: IfMatch,
 ) -> TagRead:
     """Rename or recolour a tag: what is absent stays as it is."""
-    tag = await service.update(
-        session, owner_id=owner_id, tag_id=tag_id, changes=body.changes(), expected=expected
+    tag = await run(
+        lambda session: service.update(
+            session, owner_id=owner_id, tag_id=tag_id, changes=body.changes(), expected=expected
+        )
     )
     return _answer(response, tag)
 
@@ -107,11 +111,11 @@ async def change_tag(
     status_code=204,
     responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503),
 )
-async def delete_tag(
-    owner_id: OwnerId, tag_id: TagId, session: SessionDep, expected: IfMatch
-) -> None:
+async def delete_tag(owner_id: OwnerId, tag_id: TagId, run: RunDep, expected: IfMatch) -> None:
     """Delete a tag and take it off every task; the tasks stay."""
-    await service.remove(session, owner_id=owner_id, tag_id=tag_id, expected=expected)
+    await run(
+        lambda session: service.remove(session, owner_id=owner_id, tag_id=tag_id, expected=expected)
+    )
 
 
 @router.put(
@@ -123,13 +127,15 @@ async def attach_tag(
     owner_id: OwnerId,
     tag_id: TagId,
     task_id: TaskId,
-    session: SessionDep,
+    run: RunDep,
     response: Response,
     expected: IfMatch,
 ) -> TaskRead:
     """Put a tag on a task; `If-Match` and `ETag` are the task's."""
-    task = await tasks_service.attach(
-        session, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
+    task = await run(
+        lambda session: tasks_service.attach(
+            session, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
+        )
     )
     response.headers["ETag"] = etag(task.revision)
     return TaskRead.of(task)
@@ -144,13 +150,15 @@ async def detach_tag(
     owner_id: OwnerId,
     tag_id: TagId,
     task_id: TaskId,
-    session: SessionDep,
+    run: RunDep,
     response: Response,
     expected: IfMatch,
 ) -> TaskRead:
     """Take a tag off a task; `If-Match` and `ETag` are the task's."""
-    task = await tasks_service.detach(
-        session, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
+    task = await run(
+        lambda session: tasks_service.detach(
+            session, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
+        )
     )
     response.headers["ETag"] = etag(task.revision)
     return TaskRead.of(task)

@@ -11,7 +11,7 @@ from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
 from todo.tasks import listing, service
 from todo.tasks.models import Task
 from todo.tasks.schemas import Completion, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
-from wellhead.fastapi import ReaderDep, SessionDep, problem_responses
+from wellhead.fastapi import ReaderDep, RunDep, problem_responses
 
 TaskId = Annotated[UUID, Path(description="The task's id.")]
 
@@ -58,10 +58,10 @@ async def list_tasks(
     },
 )
 async def create_task(
-    owner_id: OwnerId, body: TaskWrite, session: SessionDep, request: Request, response: Response
+    owner_id: OwnerId, body: TaskWrite, run: RunDep, request: Request, response: Response
 ) -> TaskRead:
     """Create a task, and the tags it names that you do not have yet."""
-    task = await service.create(session, owner_id=owner_id, **body.changes())
+    task = await run(lambda session: service.create(session, owner_id=owner_id, **body.changes()))
     response.headers["Location"] = f"{request.url.path.rstrip('/')}/{task.id}"
     return _answer(response, task)
 
@@ -91,13 +91,15 @@ async def replace_task(
     owner_id: OwnerId,
     task_id: TaskId,
     body: TaskWrite,
-    session: SessionDep,
+    run: RunDep,
     response: Response,
     expected: IfMatch,
 ) -> TaskRead:
     """Replace a task: what is left out goes back to its default."""
-    task = await service.update(
-        session, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
+    task = await run(
+        lambda session: service.update(
+            session, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
+        )
     )
     return _answer(response, task)
 
@@ -108,13 +110,15 @@ async def change_task(
     owner_id: OwnerId,
     task_id: TaskId,
     body: TaskPatch,
-    session: SessionDep,
+    run: RunDep,
     response: Response,
     expected: IfMatch,
 ) -> TaskRead:
     """Change a task: what is absent stays as it is, null clears."""
-    task = await service.update(
-        session, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
+    task = await run(
+        lambda session: service.update(
+            session, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
+        )
     )
     return _answer(response, task)
 
@@ -124,15 +128,17 @@ async def complete_task(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
-    session: SessionDep,
+    run: RunDep,
     response: Response,
     expected: IfMatch,
     body: Completion = DONE,
 ) -> TaskRead:
     """Mark a task as done, or as open again; done twice, it keeps the first time."""
     changes = service.TaskChanges(completed=body.completed)
-    task = await service.update(
-        session, owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
+    task = await run(
+        lambda session: service.update(
+            session, owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
+        )
     )
     return _answer(response, task)
 
@@ -142,11 +148,13 @@ async def complete_task(
     status_code=204,
     responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503),
 )
-async def delete_task(
-    owner_id: OwnerId, task_id: TaskId, session: SessionDep, expected: IfMatch
-) -> None:
+async def delete_task(owner_id: OwnerId, task_id: TaskId, run: RunDep, expected: IfMatch) -> None:
     """Delete a task."""
-    await service.remove(session, owner_id=owner_id, task_id=task_id, expected=expected)
+    await run(
+        lambda session: service.remove(
+            session, owner_id=owner_id, task_id=task_id, expected=expected
+        )
+    )
 
 
 def _answer(response: Response, task: Task) -> TaskRead:

@@ -1,0 +1,43 @@
+"""Units of work: what is done in one transaction, and may have to be done again.
+
+The database runs a unit again by itself wherever nothing of it can have been committed. A unit
+that may also be done twice gets here the one more chance that the database cannot give it.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias, TypeVar
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from wellhead import CommitUnknownError
+
+T = TypeVar("T")
+
+Work: TypeAlias = Callable[[AsyncSession], Awaitable[T]]
+"""What is to be done in one transaction; all that it does outside of it may be done twice."""
+
+MOST_UNKNOWN = 3
+"""So many COMMITs of one unit may stay without an answer; after that the network is to blame."""
+
+
+class Run(Protocol):
+    """Whatever runs a unit of work and commits it, such as `Database.run`."""
+
+    async def __call__(self, work: Work[T], /) -> T:
+        """Run it, again where nothing of it can have been committed."""
+
+
+async def run_repeatable(run: Run, work: Work[T]) -> T:
+    """Run a unit that may be done twice: again also when nobody knows whether it was committed.
+
+    Costs nothing where the COMMIT is answered.
+
+    Raises:
+        CommitUnknownError: Three COMMITs in a row were not answered.
+    """
+    for _ in range(MOST_UNKNOWN - 1):
+        try:
+            return await run(work)
+        except CommitUnknownError:
+            continue
+    return await run(work)
