@@ -131,7 +131,7 @@ async def test_what_belongs_to_an_account_goes_with_it(migrated_url: str) -> Non
     catalog = await catalog_of(DatabaseSettings(url=migrated_url))
     references = {name: rule for _, name, kind, rule in catalog["constraints"] if kind == "f"}
 
-    assert len(references) == 5
+    assert len(references) == 6
     assert {name for name, rule in references.items() if "ON DELETE CASCADE" not in rule} == set()
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.expiry import delete_expired_attempts, delete_expired_logins
+from todo.idempotency.service import delete_expired_keys
 from todo.models import utc_now
 from todo.tasks.service import delete_completed
 from wellhead import Database
@@ -23,12 +24,13 @@ class Cleaned:
     tasks: int
     logins: int
     attempts: int
+    keys: int
 
 
 async def clean_up(
     database: Database, *, completed_before: timedelta, batch: int = BATCH_SIZE
 ) -> Cleaned:
-    """Delete tasks completed longer ago than `completed_before`, ended logins and old counters.
+    """Delete tasks completed longer ago than `completed_before`, and all that has expired.
 
     Each batch is a transaction of its own: stopped half-way, what was deleted stays deleted. Two
     of these may run at once; each row is deleted and counted by one of them.
@@ -41,6 +43,7 @@ async def clean_up(
         ),
         logins=await in_batches(partial(delete_expired_logins, now=now, batch=batch)),
         attempts=await in_batches(partial(delete_expired_attempts, now=now, batch=batch)),
+        keys=await in_batches(partial(delete_expired_keys, now=now, batch=batch)),
     )
 
 

@@ -113,14 +113,14 @@ def cleanup(
         ),
     ],
 ) -> None:
-    """Delete old completed tasks, ended logins and expired counters of login attempts."""
+    """Delete old completed tasks, ended logins, expired counters and idempotency keys."""
 
     async def run() -> None:
         async with Database() as database:
             cleaned = await clean_up(database, completed_before=completed_before)
         typer.echo(
-            f"Deleted {cleaned.tasks} completed tasks, {cleaned.logins} ended logins and "
-            f"{cleaned.attempts} expired counters."
+            f"Deleted {cleaned.tasks} completed tasks, {cleaned.logins} ended logins, "
+            f"{cleaned.attempts} expired counters and {cleaned.keys} expired idempotency keys."
         )
 
     with plain_errors():

@@ -24,6 +24,7 @@ from todo.errors import (
     TodoError,
     TooManyAttemptsError,
 )
+from todo.idempotency.service import Idempotency
 from todo.settings import Settings, load_settings
 from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
@@ -108,6 +109,7 @@ def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> N
         refresh_lifetime=settings.refresh_lifetime,
     )
     app.state.tokens = tokens
+    app.state.idempotency = Idempotency(key.encode(), settings.idempotency_lifetime)
     app.state.accounts = Accounts(
         database=database,
         passwords=passwords_of(settings),

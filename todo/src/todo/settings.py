@@ -183,6 +183,9 @@ class Settings(BaseSettings):
     argon2_concurrency: int = Field(default=2, ge=1, le=64)
     """Password hashes at one time in each worker; 16 times as many may wait for their turn."""
 
+    idempotency_key_expire_hours: int = Field(default=24, ge=1, le=30 * 24)
+    """How long an `Idempotency-Key` gives the first answer again; after that it is a new one."""
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -272,6 +275,11 @@ class Settings(BaseSettings):
     def refresh_lifetime(self) -> timedelta:
         """How long a refresh token waits to be used."""
         return timedelta(minutes=self.jwt_refresh_token_expire_minutes)
+
+    @property
+    def idempotency_lifetime(self) -> timedelta:
+        """How long the answer to a request with a key is kept."""
+        return timedelta(hours=self.idempotency_key_expire_hours)
 
 
 def load_settings() -> Settings:

@@ -1,8 +1,9 @@
 """Every table of the application: importing this module is what fills `metadata`."""
 
 from todo.accounts.models import Login, LoginAttempt, User
+from todo.idempotency.models import IdempotencyKey
 from todo.models import metadata
 from todo.tags.models import Tag, TaskTag
 from todo.tasks.models import Task
 
-__all__ = ["Login", "LoginAttempt", "Tag", "Task", "TaskTag", "User", "metadata"]
+__all__ = ["IdempotencyKey", "Login", "LoginAttempt", "Tag", "Task", "TaskTag", "User", "metadata"]

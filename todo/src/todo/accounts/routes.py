@@ -3,13 +3,15 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts import schemas, service
 from todo.accounts.dependencies import AccessTokenDep, CurrentUserId
 from todo.accounts.models import User
 from todo.accounts.service import Accounts
-from todo.units import run_repeatable
-from wellhead.fastapi import RunDep, problem_responses
+from todo.idempotency.dependencies import REPLAYED_HEADER, AnybodysOnceDep, created
+from todo.idempotency.service import Answer
+from wellhead.fastapi import problem_responses
 
 router = APIRouter(prefix="/api/auth", tags=["Authentication"])
 
@@ -39,7 +41,10 @@ AddressDep = Annotated[str | None, Depends(client_address)]
     response_model=schemas.Account,
     responses={
         201: {
-            "headers": {"Location": {"description": "The account.", "schema": {"type": "string"}}}
+            "headers": {
+                "Location": {"description": "The account.", "schema": {"type": "string"}},
+                **REPLAYED_HEADER,
+            }
         },
         **problem_responses(400, 409, 413, 422, 429, 503),
     },
@@ -48,12 +53,12 @@ async def register(
     new: schemas.Registration,
     accounts: AccountsDep,
     address: AddressDep,
-    run: RunDep,
-    response: Response,
-) -> User:
+    once: AnybodysOnceDep,
+) -> Response:
     """Make an account.
 
     Says openly when the address has one already (409), and limits how often one client may ask.
+    Keys of everybody who is not logged in are one set: make yours at random.
     """
     user = await accounts.prepare(
         email=new.email,
@@ -61,9 +66,13 @@ async def register(
         name=new.name,
         address=address,
     )
-    await run_repeatable(run, lambda session: service.register(session, user))
-    response.headers["Location"] = f"{router.prefix}/me"
-    return user
+
+    async def register(session: AsyncSession) -> Answer:
+        await service.register(session, user)
+        account = schemas.Account.model_validate(user)
+        return created(account, owner_id=user.id, location=f"{router.prefix}/me")
+
+    return await once(register, is_repeatable=True)
 
 
 @router.post("/login", responses=problem_responses(400, 401, 413, 422, 429, 503))
@@ -73,7 +82,8 @@ async def login(
     """Log in with e-mail address and password.
 
     After too many tries for one account, or from one client, further ones are refused for a
-    while (429, `Retry-After`), even with the right password.
+    while (429, `Retry-After`), even with the right password. An `Idempotency-Key` means nothing
+    here, as on every route whose answer is a secret: sent again, it starts one more login.
     """
     return await accounts.log_in(
         email=form.username, password=form.password.get_secret_value(), address=address
@@ -85,14 +95,18 @@ async def refresh(given: schemas.Refresh, accounts: AccountsDep) -> schemas.Toke
     """Exchange a refresh token for the next pair of tokens.
 
     Each refresh token works once. When one comes a second time, its login ends (401), for
-    whoever holds a copy.
+    whoever holds a copy. An `Idempotency-Key` means nothing here: after an answer that got lost,
+    log in again.
     """
     return await accounts.refresh(given.refresh_token)
 
 
 @router.post("/logout", status_code=204, responses=problem_responses(401, 413, 503))
 async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
-    """End this login: its refresh token stops working; the access token expires by itself."""
+    """End this login: its refresh token stops working; the access token expires by itself.
+
+    May be sent again without an `Idempotency-Key`, which means nothing here.
+    """
     await accounts.log_out(token)
 
 
@@ -109,7 +123,11 @@ async def change_password(
     accounts: AccountsDep,
     address: AddressDep,
 ) -> schemas.TokenPair:
-    """Change the password, end every login of the account, and start a new one."""
+    """Change the password, end every login of the account, and start a new one.
+
+    An `Idempotency-Key` means nothing here: after an answer that got lost, log in with the new
+    password.
+    """
     return await accounts.change_password(
         token,
         current=change.current_password.get_secret_value(),
@@ -129,5 +147,8 @@ async def delete_account(
     accounts: AccountsDep,
     address: AddressDep,
 ) -> None:
-    """Delete your account with all your logins, tasks and tags; there is no way back."""
+    """Delete your account with all your logins, tasks and tags; there is no way back.
+
+    An `Idempotency-Key` means nothing here: sent again, it says that the account is gone (401).
+    """
     await accounts.delete(token, password=given.password.get_secret_value(), address=address)

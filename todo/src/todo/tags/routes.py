@@ -4,9 +4,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.dependencies import OwnerId
 from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag
+from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep, created
+from todo.idempotency.service import Answer
 from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
 from todo.tags import service
 from todo.tags.models import Tag
@@ -53,20 +56,27 @@ async def list_tags(
 @router.post(
     "",
     status_code=201,
+    response_model=TagRead,
     responses={
-        201: {"headers": {**ETAG_HEADER, **LOCATION_HEADER}},
+        201: {"headers": {**ETAG_HEADER, **LOCATION_HEADER, **REPLAYED_HEADER}},
         **problem_responses(400, 401, 403, 409, 413, 422, 503),
     },
 )
 async def create_tag(
-    owner_id: OwnerId, body: TagCreate, run: RunDep, request: Request, response: Response
-) -> TagRead:
+    owner_id: OwnerId, body: TagCreate, once: OnceDep, request: Request
+) -> Response:
     """Create a tag. A name that differs from another one only by case is taken."""
-    tag = await run(
-        lambda session: service.create(session, owner_id=owner_id, name=body.name, color=body.color)
-    )
-    response.headers["Location"] = f"{request.url.path.rstrip('/')}/{tag.id}"
-    return _answer(response, tag)
+
+    async def create(session: AsyncSession) -> Answer:
+        tag = await service.create(session, owner_id=owner_id, name=body.name, color=body.color)
+        return created(
+            TagRead.of(tag),
+            owner_id=owner_id,
+            location=f"{request.url.path.rstrip('/')}/{tag.id}",
+            etag=etag(tag.revision),
+        )
+
+    return await once(create)
 
 
 @router.get(

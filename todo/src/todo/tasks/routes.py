@@ -4,9 +4,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.dependencies import OwnerId
 from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag
+from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep, created
+from todo.idempotency.service import Answer
 from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
 from todo.tasks import listing, service
 from todo.tasks.models import Task
@@ -52,18 +55,27 @@ async def list_tasks(
 @router.post(
     "",
     status_code=201,
+    response_model=TaskRead,
     responses={
-        201: {"headers": {**ETAG_HEADER, **LOCATION_HEADER}},
-        **problem_responses(400, 401, 403, 413, 422, 503),
+        201: {"headers": {**ETAG_HEADER, **LOCATION_HEADER, **REPLAYED_HEADER}},
+        **problem_responses(400, 401, 403, 409, 413, 422, 503),
     },
 )
 async def create_task(
-    owner_id: OwnerId, body: TaskWrite, run: RunDep, request: Request, response: Response
-) -> TaskRead:
+    owner_id: OwnerId, body: TaskWrite, once: OnceDep, request: Request
+) -> Response:
     """Create a task, and the tags it names that you do not have yet."""
-    task = await run(lambda session: service.create(session, owner_id=owner_id, **body.changes()))
-    response.headers["Location"] = f"{request.url.path.rstrip('/')}/{task.id}"
-    return _answer(response, task)
+
+    async def create(session: AsyncSession) -> Answer:
+        task = await service.create(session, owner_id=owner_id, **body.changes())
+        return created(
+            TaskRead.of(task),
+            owner_id=owner_id,
+            location=f"{request.url.path.rstrip('/')}/{task.id}",
+            etag=etag(task.revision),
+        )
+
+    return await once(create)
 
 
 @router.get(

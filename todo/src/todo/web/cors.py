@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from wellhead.fastapi import problem_response
 
-EXPOSED = ("ETag", "Link", "Location", "Retry-After", "X-Request-ID")
+EXPOSED = ("ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-ID")
 """Headers of answers that scripts of allowed origins may read."""
 
 
