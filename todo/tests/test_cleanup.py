@@ -46,7 +46,7 @@ async def test_old_completed_tasks_go_and_all_others_stay(opened: Database) -> N
 
     cleaned = await clean_up(opened, completed_before=MONTH)
 
-    assert cleaned == Cleaned(tasks=3, logins=1, attempts=1)
+    assert cleaned == Cleaned(tasks=3, logins=1, attempts=1, keys=0)
     async with opened.reader() as reader:
         titles = (await reader.exec(select(Task.title))).all()
     assert sorted(titles) == ["done lately", "open"]
@@ -68,4 +68,4 @@ async def test_a_second_run_finds_nothing(opened: Database) -> None:
     await stage(opened, old=1)
     await clean_up(opened, completed_before=MONTH)
 
-    assert await clean_up(opened, completed_before=MONTH) == Cleaned(0, 0, 0)
+    assert await clean_up(opened, completed_before=MONTH) == Cleaned(0, 0, 0, 0)

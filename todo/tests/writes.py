@@ -1,0 +1,134 @@
+"""One request for each route that writes, and all that can be seen of what it did."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, TypeAlias
+
+import asyncpg
+from httpx2 import AsyncClient, Response
+from sqlalchemy import func, select
+from staged import PASSWORD, StagedAccount, make_account
+from task_api import TaskAPI
+
+from todo.tables import metadata
+
+Json = dict[str, Any]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Done: TypeAlias = tuple[tuple[int, str, frozenset[str]], dict[str, int]]
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """An account of its own with a task, a tag on it, and a tag on nothing."""
+
+    client: AsyncClient
+    account: StagedAccount
+    task: str
+    tag: str
+    spare: str
+
+    @classmethod
+    async def make(cls, client: AsyncClient) -> "World":
+        """Make one."""
+        account = await make_account(client)
+        api = TaskAPI(client, account)
+        task = await api.task(tags=["work"])
+        spare = await api.tag("spare")
+        return cls(client, account, task["id"], task["tags"][0]["id"], spare["id"])
+
+    async def send(self, route: str, **headers: str) -> Response:
+        """Send the request of a route, such as `POST /api/auth/login`."""
+        method, path = route.split(" ")
+        address = path.format(user_id=self.account.id, task_id=self.task, tag_id=self.tag)
+        if path.endswith("/tags/{tag_id}/tasks/{task_id}") and method == "PUT":
+            address = path.format(user_id=self.account.id, task_id=self.task, tag_id=self.spare)
+        sent = {**self.account.headers, **headers}
+        return await self.client.request(method, address, headers=sent, **WRITES[route](self))
+
+
+def new_account(_: World) -> Json:
+    """Somebody whom nobody has registered yet."""
+    return {"json": {"email": f"person{next(_numbers)}@new.example.com", "password": PASSWORD}}
+
+
+def nothing(_: World) -> Json:
+    """No body."""
+    return {}
+
+
+WRITES: Mapping[str, Callable[[World], Json]] = {
+    "POST /api/auth/register": new_account,
+    "POST /api/auth/login": lambda world: {
+        "data": {"username": world.account.email, "password": PASSWORD}
+    },
+    "POST /api/auth/refresh": lambda world: {
+        "json": {"refresh_token": world.account.refresh_token}
+    },
+    "POST /api/auth/logout": nothing,
+    "POST /api/auth/change-password": lambda _: {
+        "json": {"current_password": PASSWORD, "new_password": "another battery staple"}
+    },
+    "POST /api/auth/delete-account": lambda _: {"json": {"password": PASSWORD}},
+    "POST /api/{user_id}/tasks": lambda _: {
+        "json": {"title": "Buy bread", "tags": ["work", "new"]}
+    },
+    "PUT /api/{user_id}/tasks/{task_id}": lambda _: {
+        "json": {"title": "Buy bread", "tags": ["spare"]}
+    },
+    "PATCH /api/{user_id}/tasks/{task_id}": lambda _: {
+        "json": {"priority": "high", "tags": ["work", "new"]}
+    },
+    "PATCH /api/{user_id}/tasks/{task_id}/complete": nothing,
+    "DELETE /api/{user_id}/tasks/{task_id}": nothing,
+    "POST /api/{user_id}/tags": lambda _: {"json": {"name": "home", "color": "#00ff00"}},
+    "PATCH /api/{user_id}/tags/{tag_id}": lambda _: {"json": {"name": "home"}},
+    "DELETE /api/{user_id}/tags/{tag_id}": nothing,
+    "PUT /api/{user_id}/tags/{tag_id}/tasks/{task_id}": nothing,
+    "DELETE /api/{user_id}/tags/{tag_id}/tasks/{task_id}": nothing,
+}
+"""What each route is sent: something that changes the database."""
+
+KEYED = ("POST /api/auth/register", "POST /api/{user_id}/tasks", "POST /api/{user_id}/tags")
+"""The routes that take an `Idempotency-Key`."""
+
+REPEATABLE = tuple(route for route in WRITES if route.startswith("POST /api/auth/"))
+"""The routes whose work may be done twice, without any key."""
+
+_DIFFERENT = {
+    "<token>": r"eyJ[\w.-]+",
+    "<id>": r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}",
+    "<time>": r"\d{4}-\d\d-\d\dT[\d:.]+Z",
+    "<revision>": r"\b[0-9a-f]{24}\b",
+    "<person>": r"person\d+",
+}
+"""What two answers to the same request never share."""
+
+
+def seen(answer: Response) -> tuple[int, str, frozenset[str]]:
+    """All that a client can tell one answer from another by, but for what is always new."""
+    text = answer.text
+    for name, pattern in _DIFFERENT.items():
+        text = re.sub(pattern, name, text)
+    return answer.status_code, text, frozenset(answer.headers)
+
+
+async def rows_of(connection: Connection) -> dict[str, int]:
+    """How many rows each table has, and how many attempts were counted."""
+    counts = {
+        name: await connection.fetchval(str(select(func.count()).select_from(table)))
+        for name, table in metadata.tables.items()
+    }
+    hits = await connection.fetchval("SELECT coalesce(sum(hits), 0) FROM login_attempts")
+    return {**counts, "hits": hits}
+
+
+async def done_by(world: World, connection: Connection, route: str, **headers: str) -> Done:
+    """Send a request; returns its answer as `seen`, and how the rows of the tables have changed."""
+    before = await rows_of(connection)
+    answer = await world.send(route, **headers)
+    after = await rows_of(connection)
+    return seen(answer), {name: after[name] - before[name] for name in after}
