@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from fastapi import FastAPI
@@ -15,6 +15,7 @@ from wire import Wire
 import todo
 from tests.staging.databases import Databases
 from tests.staging.given import by_pooler
+from tests.staging.proxy import TCPProxy
 from tests.staging.server import serve
 from todo.main import create_app
 from todo.settings import Settings
@@ -58,6 +59,15 @@ def settings() -> Settings:
 def database(migrated_url: str) -> Database:
     """The application's database, opened and closed with the application."""
     return Database(DatabaseSettings(url=by_pooler(migrated_url), pool_size=5, max_overflow=5))
+
+
+@pytest.fixture
+def proxied_database(migrated_url: str, proxy: TCPProxy) -> Database:
+    """The application's database behind the network that counts and breaks, with one connection."""
+    parts = urlsplit(migrated_url)
+    address = f"{parts.username}:{parts.password}@{proxy.host}:{proxy.port}"
+    url = urlunsplit(parts._replace(netloc=address))
+    return Database(DatabaseSettings(url=url, pool_size=1, max_overflow=0))
 
 
 @pytest.fixture

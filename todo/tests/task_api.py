@@ -33,8 +33,10 @@ class TaskAPI:
         return body
 
     async def task(self, title: str = "Buy milk", **fields: Any) -> Json:
-        """Create a task."""
-        return await self.expect(201, "POST", "/tasks", json={"title": title, **fields})
+        """Create a task; a `key` among its fields becomes its `Idempotency-Key`."""
+        headers = {"Idempotency-Key": fields.pop("key")} if "key" in fields else {}
+        body = {"title": title, **fields}
+        return await self.expect(201, "POST", "/tasks", json=body, headers=headers)
 
     async def tag(self, name: str = "work", **fields: Any) -> Json:
         """Create a tag."""

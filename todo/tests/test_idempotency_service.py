@@ -1,0 +1,198 @@
+"""What becomes of a key when the server, the network or the application fails."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from httpx2 import AsyncClient
+from sabotage import FAULTS, Saboteur
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import event
+from sqlmodel.ext.asyncio.session import AsyncSession
+from writes import KEYED, REPEATABLE, Connection, Done, World, done_by
+
+from tests.staging.proxy import TCPProxy
+from todo.errors import ConflictError
+from todo.idempotency import service
+from todo.tags.models import Tag
+from wellhead import Database
+
+KEY = {"Idempotency-Key": "once"}
+COMMIT = b"COMMIT;"
+MOST = 20
+
+
+@pytest.fixture
+def database(proxied_database: Database) -> Database:
+    return proxied_database
+
+
+@pytest.fixture
+async def server(migrated_url: str) -> AsyncIterator[Connection]:
+    """A connection past the application."""
+    connection = await asyncpg.connect(migrated_url)
+    yield connection
+    await connection.close()
+
+
+def but_for_hits(done: Done) -> Done:
+    """Attempts may be counted twice."""
+    answer, rows = done
+    return answer, {**rows, "hits": 0}
+
+
+def headers_for(route: str, number: int = 0) -> dict[str, str]:
+    return {"Idempotency-Key": f"key {number}"} if route in KEYED else {}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("route", KEYED)
+async def test_whatever_the_server_does_a_keyed_request_is_done_once(
+    client: AsyncClient, server: Connection, route: str, fault: str
+) -> None:
+    expected = but_for_hits(
+        await done_by(await World.make(client), server, route, **headers_for(route))
+    )
+    saboteur = await Saboteur.hire(server, fault)
+
+    for number in range(1, MOST):
+        world = await World.make(client)
+        await saboteur.arm(number)
+        done = await done_by(world, server, route, **headers_for(route, number))
+        if not await saboteur.disarm():
+            break
+        assert but_for_hits(done) == expected, number
+
+    assert 1 < number < MOST
+
+
+class CommitBreaker:
+    """Breaks the connection at the COMMIT of a chosen number."""
+
+    def __init__(self, database: Database, proxy: TCPProxy, *, passes: bool) -> None:
+        self._left = 0
+        self._proxy = proxy
+        self._passes = passes
+        event.listen(database.engine.sync_engine, "commit", self._begin_commit)
+
+    def arm(self, number: int) -> None:
+        """Let the COMMIT of this number, counted from 1 and from now on, fail."""
+        self._left = number
+
+    def disarm(self) -> bool:
+        """Let nothing fail any more, and say whether it has come to pass."""
+        has_failed = self._left <= 0
+        self._left = 0
+        return has_failed
+
+    def _begin_commit(self, connection: SyncConnection) -> None:
+        del connection
+        self._left -= 1
+        if self._left == 0:
+            self._proxy.break_at(COMMIT, passes=self._passes)
+
+
+@pytest.mark.parametrize("passes", [True, False])
+@pytest.mark.parametrize("route", dict.fromkeys((*KEYED, *REPEATABLE)))
+async def test_a_commit_that_nobody_answered_is_not_seen(
+    client: AsyncClient,
+    server: Connection,
+    database: Database,
+    proxy: TCPProxy,
+    route: str,
+    *,
+    passes: bool,
+) -> None:
+    expected = but_for_hits(
+        await done_by(await World.make(client), server, route, **headers_for(route))
+    )
+    breaker = CommitBreaker(database, proxy, passes=passes)
+
+    for number in range(1, MOST):
+        world = await World.make(client)
+        breaker.arm(number)
+        done = await done_by(world, server, route, **headers_for(route, number))
+        if not breaker.disarm():
+            break
+        assert but_for_hits(done) == expected, number
+        assert database.run_stats().unknown == number
+
+    assert 1 < number < MOST
+
+
+@pytest.mark.parametrize("passes", [True, False])
+async def test_without_a_key_an_unknown_outcome_is_said_to_be_one(
+    client: AsyncClient, server: Connection, proxy: TCPProxy, *, passes: bool
+) -> None:
+    world = await World.make(client)
+    proxy.break_at(COMMIT, passes=passes)
+
+    answer, rows = await done_by(world, server, "POST /api/{user_id}/tasks")
+
+    assert answer[0] == 503
+    assert "urn:wellhead:outcome_unknown" in answer[1]
+    assert rows["tasks"] == (1 if passes else 0)
+
+
+async def test_a_first_run_that_the_server_still_holds_is_waited_for_and_then_in_use(
+    client: AsyncClient, server: Connection, proxy: TCPProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PAUSE", 0.001)
+    world = await World.make(client)
+    proxy.break_at(COMMIT, passes=False, is_noticed=False)
+
+    answer, rows = await done_by(world, server, "POST /api/{user_id}/tasks", **KEY)
+
+    assert answer[0] == 409
+    assert "urn:todo:idempotency-key-in-use" in answer[1]
+    assert rows["tasks"] == 0
+    await server.execute(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'"
+    )
+    assert (await world.send("POST /api/{user_id}/tasks", **KEY)).status_code == 201
+
+
+async def test_who_does_not_see_a_key_that_is_there_does_nothing(
+    client: AsyncClient, server: Connection, database: Database
+) -> None:
+    """As when it is committed between the snapshot of a look and the lock."""
+    user_id = (await World.make(client)).account.id
+    idempotency = service.Idempotency(b"secret", timedelta(hours=1))
+    submission = idempotency.submission(scope="anybody", key="once", request="")
+
+    async def work(session: AsyncSession) -> service.Answer:
+        session.add(Tag(user_id=user_id, name="new", name_folded="new"))
+        await server.execute(
+            "INSERT INTO idempotency_keys (id, user_id, fingerprint, status, headers, body, "
+            "created_at, expires_at) VALUES ($1, $2, '', 201, '{}', '', now(), 'infinity')",
+            submission.id,
+            user_id,
+        )
+        return service.Answer(owner_id=user_id, status=201, headers={}, body="")
+
+    with pytest.raises(ConflictError) as caught:
+        await service.do_once(database.run, submission, work)
+
+    assert (caught.value.code, caught.value.retry_after) == ("idempotency-key-in-use", 1)
+    assert await server.fetchval("SELECT count(*) FROM tags WHERE name = 'new'") == 0
+
+
+def test_neither_the_key_nor_the_request_can_be_read_from_what_stands_for_them() -> None:
+    idempotency = service.Idempotency(b"secret", timedelta(hours=1))
+    submission = idempotency.submission(scope="me", key="my key", request="my request")
+
+    assert len(submission.id) == len(submission.fingerprint) == 32
+    assert "secret" not in repr(idempotency)
+
+
+def test_a_fingerprint_cannot_be_guessed_without_the_secret() -> None:
+    submissions = [
+        service.Idempotency(secret, timedelta(hours=1)).submission(
+            scope="me", key="my key", request="my request"
+        )
+        for secret in (b"one", b"two")
+    ]
+
+    assert submissions[0].id == submissions[1].id
+    assert submissions[0].fingerprint != submissions[1].fingerprint
