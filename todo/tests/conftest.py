@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 from staged import KEY, StagedAccount, client_of, make_account
 from task_api import TaskAPI
 from wire import Wire
+from writes import Connection
 
 import todo
 from tests.staging.databases import Databases
@@ -39,6 +41,14 @@ def migrated_url(databases: Databases, template_database: str) -> Iterator[str]:
     url = databases.create(template=template_database)
     yield url
     databases.drop(url)
+
+
+@pytest.fixture
+async def server(migrated_url: str) -> AsyncIterator[Connection]:
+    """A connection past the application."""
+    connection = await asyncpg.connect(migrated_url)
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 """The background job."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlmodel import select
 
 from todo.accounts.models import Login, LoginAttempt, User
 from todo.cleanup import Cleaned, clean_up
+from todo.idempotency.models import IdempotencyKey
 from todo.models import utc_now
 from todo.tasks.models import Task
 from wellhead import Database
@@ -19,6 +20,18 @@ MONTH = timedelta(days=30)
 async def opened(database: Database) -> AsyncIterator[Database]:
     async with database:
         yield database
+
+
+def answer_of(user: User, *, key: bytes, expires_at: datetime) -> IdempotencyKey:
+    return IdempotencyKey(
+        id=key,
+        user_id=user.id,
+        fingerprint=b"x",
+        status=201,
+        headers={},
+        body="{}",
+        expires_at=expires_at,
+    )
 
 
 async def stage(database: Database, *, old: int) -> None:
@@ -37,6 +50,8 @@ async def stage(database: Database, *, old: int) -> None:
                 Task(user_id=user.id, title="open", created_at=now - MONTH - MONTH),
                 Login(user_id=user.id, token_hash=b"x", expires_at=now - MONTH),
                 LoginAttempt(key="x", hits=1, expires_at=now - MONTH),
+                *(answer_of(user, key=b"old %d" % n, expires_at=now) for n in range(old)),
+                answer_of(user, key=b"new", expires_at=now + MONTH),
             ]
         )
 
@@ -46,16 +61,20 @@ async def test_old_completed_tasks_go_and_all_others_stay(opened: Database) -> N
 
     cleaned = await clean_up(opened, completed_before=MONTH)
 
-    assert cleaned == Cleaned(tasks=3, logins=1, attempts=1, keys=0)
+    assert cleaned == Cleaned(tasks=3, logins=1, attempts=1, keys=3)
     async with opened.reader() as reader:
         titles = (await reader.exec(select(Task.title))).all()
+        keys = (await reader.exec(select(IdempotencyKey.id))).all()
     assert sorted(titles) == ["done lately", "open"]
+    assert keys == [b"new"]
 
 
 async def test_many_batches_delete_all(opened: Database) -> None:
     await stage(opened, old=7)
 
-    assert (await clean_up(opened, completed_before=MONTH, batch=3)).tasks == 7
+    cleaned = await clean_up(opened, completed_before=MONTH, batch=3)
+
+    assert (cleaned.tasks, cleaned.keys) == (7, 7)
 
 
 async def test_a_full_last_batch_is_no_end(opened: Database) -> None:

@@ -302,7 +302,8 @@ class TestCleanup:
 
         assert answer.returncode == 0
         assert answer.stdout == (
-            "Deleted 1 completed tasks, 0 ended logins and 0 expired counters.\n"
+            "Deleted 1 completed tasks, 0 ended logins, 0 expired counters and "
+            "0 expired idempotency keys.\n"
         )
 
     def test_a_duration_that_is_none_is_refused(self, migrated_url: str) -> None:

@@ -1,28 +1,18 @@
 """`Idempotency-Key` over HTTP: what comes again, what is refused, and what is not kept."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 from staged import PASSWORD, StagedAccount
 from task_api import TaskAPI
-from writes import KEYED, WRITES, Connection, World, done_by, rows_of, seen
+from writes import KEYED, WRITES, Connection, World, done_by, rows_of, seen, until_somebody_waits
 
 from tests.staging.server import serve
 
 KEY = "7f1d2b3c-0000-4000-8000-5f6e7d8c9b0a"
 UNKEYED = tuple(route for route in WRITES if route.startswith("POST ") and route not in KEYED)
-
-
-@pytest.fixture
-async def server(migrated_url: str) -> AsyncIterator[Connection]:
-    """A connection past the application."""
-    connection = await asyncpg.connect(migrated_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture
@@ -228,11 +218,7 @@ async def test_while_the_first_is_worked_on_the_second_is_refused_at_once(
     await hold.start()
     await server.execute("LOCK TABLE tasks IN EXCLUSIVE MODE")
     first = asyncio.create_task(api.task(key=KEY))
-    while_waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    for _ in range(1000):
-        if await server.fetchval(while_waiting):
-            break
-        await asyncio.sleep(0.01)
+    await until_somebody_waits(server)
 
     second = await api.send("POST", "/tasks", json={"title": "Buy milk"}, headers=keyed())
 

@@ -1,9 +1,7 @@
 """What becomes of a key when the server, the network or the application fails."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import asyncpg
 import pytest
 from httpx2 import AsyncClient
 from sabotage import FAULTS, Saboteur
@@ -26,14 +24,6 @@ MOST = 20
 @pytest.fixture
 def database(proxied_database: Database) -> Database:
     return proxied_database
-
-
-@pytest.fixture
-async def server(migrated_url: str) -> AsyncIterator[Connection]:
-    """A connection past the application."""
-    connection = await asyncpg.connect(migrated_url)
-    yield connection
-    await connection.close()
 
 
 def but_for_hits(done: Done) -> Done:

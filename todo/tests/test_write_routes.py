@@ -1,17 +1,15 @@
 """Every route that writes survives deadlocks and lost connections; the client sees nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 from sabotage import FAULTS, Saboteur
 from staged import StagedAccount
 from task_api import TaskAPI
-from writes import WRITES, Connection, Done, World, done_by
+from writes import WRITES, Connection, Done, World, done_by, until_somebody_waits
 
 from tests.staging.databases import Databases
 from wellhead import Database, Fault
@@ -22,14 +20,6 @@ UNSEEN = [fault for fault in FAULTS if fault != "end of the connection in COMMIT
 """After these it is certain that nothing was committed."""
 
 MOST_WRITES = 20
-
-
-@pytest.fixture
-async def server(migrated_url: str) -> AsyncIterator[Connection]:
-    """A connection past the application."""
-    connection = await asyncpg.connect(migrated_url)
-    yield connection
-    await connection.close()
 
 
 async def undisturbed(client: AsyncClient, server: Connection, route: str) -> Done:
@@ -86,15 +76,6 @@ async def test_all_connections_may_have_been_closed_since_the_last_request(
 
     assert ended > 0
     assert await done_by(world, server, route) == expected
-
-
-async def until_somebody_waits(server: Connection) -> None:
-    """Return as soon as a lock is waited for."""
-    for _ in range(1000):
-        if await server.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("nobody waits for a lock")
 
 
 @pytest.fixture

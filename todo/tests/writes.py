@@ -1,5 +1,6 @@
 """One request for each route that writes, and all that can be seen of what it did."""
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -114,6 +115,15 @@ def seen(answer: Response) -> tuple[int, str, frozenset[str]]:
     for name, pattern in _DIFFERENT.items():
         text = re.sub(pattern, name, text)
     return answer.status_code, text, frozenset(answer.headers)
+
+
+async def until_somebody_waits(server: Connection) -> None:
+    """Return as soon as a lock is waited for."""
+    for _ in range(1000):
+        if await server.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits for a lock")
 
 
 async def rows_of(connection: Connection) -> dict[str, int]:

@@ -27,12 +27,16 @@ FOREIGN = 16
 
 CONDITIONS = ("if-match", "if-none-match")
 
+KEY = "idempotency-key"
+KEY_REUSED = "urn:todo:idempotency-key-reused"
+
 CANNOT_BE_DOCUMENTED = {
     "cursor": "only the server makes cursors",
     "due_range": "two times that are well formed can stand in the wrong order",
 }
 """Codes of faults that no JSON Schema can express, and why."""
 
+_key_turns = itertools.cycle([True, False])
 _turns = itertools.cycle([True, False])
 _numbers = itertools.count()
 
@@ -52,6 +56,7 @@ def before_call(context: schemathesis.HookContext, case: Case, kwargs: dict[str,
     """Send a request of somebody who is logged in to their own path, and lend it what works."""
     del context, kwargs
     drop_stray_conditions(case)
+    renew_key(case)
     user_id = user_of(case)
     if user_id is not None:
         take_own_path(case, user_id)
@@ -77,7 +82,11 @@ def is_rightly_refused(response: schemathesis.Response) -> bool:
     if response.status_code == httpx2.codes.PRECONDITION_FAILED:
         # A condition can be well formed and name another version.
         return True
-    faults = response.json().get("errors", [])
+    problem = response.json()
+    if problem["type"] == KEY_REUSED:
+        # A key can be well formed and belong to another request.
+        return True
+    faults = problem.get("errors", [])
     return bool(faults) and all(fault["code"] in CANNOT_BE_DOCUMENTED for fault in faults)
 
 
@@ -92,6 +101,12 @@ def drop_stray_conditions(case: Case) -> None:
     if case.meta and case.meta.phase.data.parameter not in CONDITIONS:
         for name in CONDITIONS:
             case.headers.pop(name, None)
+
+
+def renew_key(case: Case) -> None:
+    """Make every second key one that was never sent; otherwise hardly any request would be new."""
+    if KEY in case.headers and is_valid(case) and next(_key_turns):
+        case.headers[KEY] = f"key {next(_numbers)}"
 
 
 def user_of(case: Case) -> str | None:
