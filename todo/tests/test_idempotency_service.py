@@ -5,10 +5,8 @@ from datetime import timedelta
 import pytest
 from httpx2 import AsyncClient
 from sabotage import FAULTS, Saboteur
-from sqlalchemy import Connection as SyncConnection
-from sqlalchemy import event
 from sqlmodel.ext.asyncio.session import AsyncSession
-from writes import KEYED, REPEATABLE, Connection, Done, World, done_by
+from writes import KEYED, Connection, World, but_for_hits, done_by, headers_for
 
 from tests.staging.proxy import TCPProxy
 from todo.errors import ConflictError
@@ -24,16 +22,6 @@ MOST = 20
 @pytest.fixture
 def database(proxied_database: Database) -> Database:
     return proxied_database
-
-
-def but_for_hits(done: Done) -> Done:
-    """Attempts may be counted twice."""
-    answer, rows = done
-    return answer, {**rows, "hits": 0}
-
-
-def headers_for(route: str, number: int = 0) -> dict[str, str]:
-    return {"Idempotency-Key": f"key {number}"} if route in KEYED else {}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -55,74 +43,6 @@ async def test_whatever_the_server_does_a_keyed_request_is_done_once(
         assert but_for_hits(done) == expected, number
 
     assert 1 < number < MOST
-
-
-class CommitBreaker:
-    """Breaks the connection at the COMMIT of a chosen number."""
-
-    def __init__(self, database: Database, proxy: TCPProxy, *, passes: bool) -> None:
-        self._left = 0
-        self._proxy = proxy
-        self._passes = passes
-        event.listen(database.engine.sync_engine, "commit", self._begin_commit)
-
-    def arm(self, number: int) -> None:
-        """Let the COMMIT of this number, counted from 1 and from now on, fail."""
-        self._left = number
-
-    def disarm(self) -> bool:
-        """Let nothing fail any more, and say whether it has come to pass."""
-        has_failed = self._left <= 0
-        self._left = 0
-        return has_failed
-
-    def _begin_commit(self, connection: SyncConnection) -> None:
-        del connection
-        self._left -= 1
-        if self._left == 0:
-            self._proxy.break_at(COMMIT, passes=self._passes)
-
-
-@pytest.mark.parametrize("passes", [True, False])
-@pytest.mark.parametrize("route", dict.fromkeys((*KEYED, *REPEATABLE)))
-async def test_a_commit_that_nobody_answered_is_not_seen(
-    client: AsyncClient,
-    server: Connection,
-    database: Database,
-    proxy: TCPProxy,
-    route: str,
-    *,
-    passes: bool,
-) -> None:
-    expected = but_for_hits(
-        await done_by(await World.make(client), server, route, **headers_for(route))
-    )
-    breaker = CommitBreaker(database, proxy, passes=passes)
-
-    for number in range(1, MOST):
-        world = await World.make(client)
-        breaker.arm(number)
-        done = await done_by(world, server, route, **headers_for(route, number))
-        if not breaker.disarm():
-            break
-        assert but_for_hits(done) == expected, number
-        assert database.run_stats().unknown == number
-
-    assert 1 < number < MOST
-
-
-@pytest.mark.parametrize("passes", [True, False])
-async def test_without_a_key_an_unknown_outcome_is_said_to_be_one(
-    client: AsyncClient, server: Connection, proxy: TCPProxy, *, passes: bool
-) -> None:
-    world = await World.make(client)
-    proxy.break_at(COMMIT, passes=passes)
-
-    answer, rows = await done_by(world, server, "POST /api/{user_id}/tasks")
-
-    assert answer[0] == 503
-    assert "urn:wellhead:outcome_unknown" in answer[1]
-    assert rows["tasks"] == (1 if passes else 0)
 
 
 async def test_a_first_run_that_the_server_still_holds_is_waited_for_and_then_in_use(

@@ -86,6 +86,13 @@ async def test_everything_can_be_done_from_the_document_alone(api: OpenAPIClient
         "market": 3,
     }
 
+    keyed = {"user_id": user_id, "idempotency_key": "one-of-mine"}
+    first, again = [await api.call("create_tag", {"name": "once"}, **keyed) for _ in range(2)]
+    assert (again.status, again.body) == (201, first.body)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = await api.call("create_tag", {"name": "another"}, **keyed)
+    assert other.status == 422
+
     refreshed = await api.call("refresh", {"refresh_token": login.body["refresh_token"]})
     assert refreshed.status == 200
     assert (await api.call("logout")).status == 204

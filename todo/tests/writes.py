@@ -99,6 +99,13 @@ KEYED = ("POST /api/auth/register", "POST /api/{user_id}/tasks", "POST /api/{use
 REPEATABLE = tuple(route for route in WRITES if route.startswith("POST /api/auth/"))
 """The routes whose work may be done twice, without any key."""
 
+SETTING = tuple(
+    route
+    for route in WRITES
+    if route.startswith(("PUT", "PATCH")) or route.endswith("/tags/{tag_id}/tasks/{task_id}")
+)
+"""The routes that set values: done twice, they end the same, unless a condition was set."""
+
 _DIFFERENT = {
     "<token>": r"eyJ[\w.-]+",
     "<id>": r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}",
@@ -142,3 +149,14 @@ async def done_by(world: World, connection: Connection, route: str, **headers: s
     answer = await world.send(route, **headers)
     after = await rows_of(connection)
     return seen(answer), {name: after[name] - before[name] for name in after}
+
+
+def but_for_hits(done: Done) -> Done:
+    """The same without the number of attempts, which may be counted twice."""
+    answer, rows = done
+    return answer, {**rows, "hits": 0}
+
+
+def headers_for(route: str, number: int = 0) -> dict[str, str]:
+    """A key, where the route takes one."""
+    return {"Idempotency-Key": f"key {number}"} if route in KEYED else {}

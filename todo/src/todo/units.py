@@ -27,6 +27,18 @@ class Run(Protocol):
         """Run it, again where nothing of it can have been committed."""
 
 
+async def run_change(run: Run, work: Work[T], *, condition: object | None) -> T:
+    """Run a unit that sets values: it may be done twice where no condition was set.
+
+    With one it may not: its own first time would break the condition, and be taken for somebody
+    else's change.
+
+    Raises:
+        CommitUnknownError: Nobody knows whether it was committed.
+    """
+    return await (run_repeatable(run, work) if condition is None else run(work))
+
+
 async def run_repeatable(run: Run, work: Work[T]) -> T:
     """Run a unit that may be done twice: again also when nobody knows whether it was committed.
 

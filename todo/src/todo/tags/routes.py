@@ -24,6 +24,7 @@ from todo.tags.schemas import (
 )
 from todo.tasks import service as tasks_service
 from todo.tasks.schemas import TaskRead
+from todo.units import run_change
 from wellhead.fastapi import ReaderDep, RunDep, problem_responses
 
 TagId = Annotated[UUID, Path(description="The tag's id.")]
@@ -108,10 +109,12 @@ async def change_tag(
     expected: IfMatch,
 ) -> TagRead:
     """Rename or recolour a tag: what is absent stays as it is."""
-    tag = await run(
+    tag = await run_change(
+        run,
         lambda session: service.update(
             session, owner_id=owner_id, tag_id=tag_id, changes=body.changes(), expected=expected
-        )
+        ),
+        condition=expected,
     )
     return _answer(response, tag)
 
@@ -142,10 +145,12 @@ async def attach_tag(
     expected: IfMatch,
 ) -> TaskRead:
     """Put a tag on a task; `If-Match` and `ETag` are the task's."""
-    task = await run(
+    task = await run_change(
+        run,
         lambda session: tasks_service.attach(
             session, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
-        )
+        ),
+        condition=expected,
     )
     response.headers["ETag"] = etag(task.revision)
     return TaskRead.of(task)
@@ -165,10 +170,12 @@ async def detach_tag(
     expected: IfMatch,
 ) -> TaskRead:
     """Take a tag off a task; `If-Match` and `ETag` are the task's."""
-    task = await run(
+    task = await run_change(
+        run,
         lambda session: tasks_service.detach(
             session, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
-        )
+        ),
+        condition=expected,
     )
     response.headers["ETag"] = etag(task.revision)
     return TaskRead.of(task)

@@ -14,6 +14,7 @@ from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
 from todo.tasks import listing, service
 from todo.tasks.models import Task
 from todo.tasks.schemas import Completion, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
+from todo.units import run_change
 from wellhead.fastapi import ReaderDep, RunDep, problem_responses
 
 TaskId = Annotated[UUID, Path(description="The task's id.")]
@@ -108,10 +109,12 @@ async def replace_task(
     expected: IfMatch,
 ) -> TaskRead:
     """Replace a task: what is left out goes back to its default."""
-    task = await run(
+    task = await run_change(
+        run,
         lambda session: service.update(
             session, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
-        )
+        ),
+        condition=expected,
     )
     return _answer(response, task)
 
@@ -127,10 +130,12 @@ async def change_task(
     expected: IfMatch,
 ) -> TaskRead:
     """Change a task: what is absent stays as it is, null clears."""
-    task = await run(
+    task = await run_change(
+        run,
         lambda session: service.update(
             session, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
-        )
+        ),
+        condition=expected,
     )
     return _answer(response, task)
 
@@ -147,10 +152,12 @@ async def complete_task(
 ) -> TaskRead:
     """Mark a task as done, or as open again; done twice, it keeps the first time."""
     changes = service.TaskChanges(completed=body.completed)
-    task = await run(
+    task = await run_change(
+        run,
         lambda session: service.update(
             session, owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
-        )
+        ),
+        condition=expected,
     )
     return _answer(response, task)
 
