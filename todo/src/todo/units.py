@@ -13,7 +13,10 @@ from wellhead import CommitUnknownError
 
 T = TypeVar("T")
 
-Work: TypeAlias = Callable[[AsyncSession], Awaitable[T]]
+Session: TypeAlias = AsyncSession
+"""The transaction that a unit of work gets, for routes: they pass it on."""
+
+Work: TypeAlias = Callable[[Session], Awaitable[T]]
 """What is to be done in one transaction; all that it does outside of it may be done twice."""
 
 MOST_UNKNOWN = 3

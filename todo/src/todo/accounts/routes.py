@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts import schemas, service
 from todo.accounts.dependencies import AccessTokenDep, CurrentUserId
@@ -11,6 +10,7 @@ from todo.accounts.models import User
 from todo.accounts.service import Accounts
 from todo.idempotency.dependencies import REPLAYED_HEADER, AnybodysOnceDep, created
 from todo.idempotency.service import Answer
+from todo.units import Session
 from wellhead.fastapi import problem_responses
 
 router = APIRouter(prefix="/api/auth", tags=["Authentication"])
@@ -67,7 +67,7 @@ async def register(
         address=address,
     )
 
-    async def register(session: AsyncSession) -> Answer:
+    async def register(session: Session) -> Answer:
         await service.register(session, user)
         account = schemas.Account.model_validate(user)
         return created(account, owner_id=user.id, location=f"{router.prefix}/me")

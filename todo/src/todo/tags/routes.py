@@ -4,7 +4,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.dependencies import OwnerId
 from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag
@@ -24,7 +23,7 @@ from todo.tags.schemas import (
 )
 from todo.tasks import service as tasks_service
 from todo.tasks.schemas import TaskRead
-from todo.units import run_change
+from todo.units import Session, run_change
 from wellhead.fastapi import ReaderDep, RunDep, problem_responses
 
 TagId = Annotated[UUID, Path(description="The tag's id.")]
@@ -68,7 +67,7 @@ async def create_tag(
 ) -> Response:
     """Create a tag. A name that differs from another one only by case is taken."""
 
-    async def create(session: AsyncSession) -> Answer:
+    async def create(session: Session) -> Answer:
         tag = await service.create(session, owner_id=owner_id, name=body.name, color=body.color)
         return created(
             TagRead.of(tag),

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.dependencies import OwnerId
 from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag
@@ -14,7 +13,7 @@ from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
 from todo.tasks import listing, service
 from todo.tasks.models import Task
 from todo.tasks.schemas import Completion, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
-from todo.units import run_change
+from todo.units import Session, run_change
 from wellhead.fastapi import ReaderDep, RunDep, problem_responses
 
 TaskId = Annotated[UUID, Path(description="The task's id.")]
@@ -67,7 +66,7 @@ async def create_task(
 ) -> Response:
     """Create a task, and the tags it names that you do not have yet."""
 
-    async def create(session: AsyncSession) -> Answer:
+    async def create(session: Session) -> Answer:
         task = await service.create(session, owner_id=owner_id, **body.changes())
         return created(
             TaskRead.of(task),
