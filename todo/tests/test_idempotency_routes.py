@@ -226,7 +226,8 @@ async def test_while_the_first_is_worked_on_the_second_is_refused_at_once(
     assert problem_of(second) == (409, "urn:todo:idempotency-key-in-use")
     assert second.headers["Retry-After"] == "1"
     await hold.rollback()
-    assert await api.task(key=KEY) == await first
+    made = await first
+    assert await api.task(key=KEY) == made
 
 
 @pytest.mark.parametrize("route", KEYED)
