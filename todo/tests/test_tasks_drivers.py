@@ -55,3 +55,11 @@ async def test_lists_are_filtered_and_paged_the_same_through_psycopg(
     assert len(whole) == 4
     assert walked == whole
     assert cursor == {"cursor": None}
+
+
+async def test_a_key_is_recognised_the_same_through_psycopg(api: TaskAPI) -> None:
+    first = await api.task(key="once", tags=["a"])
+
+    assert await api.task(key="once", tags=["a"]) == first
+    other = {"json": {"title": "another"}, "headers": {"Idempotency-Key": "once"}}
+    await api.expect(422, "POST", "/tasks", **other)
