@@ -52,8 +52,7 @@ async def _in_batches(
 ) -> int:
     total = 0
     while True:
-        async with database.session() as session:
-            deleted = await delete(session)
+        deleted = await database.run(delete)
         total += deleted
         if deleted < batch:
             return total
