@@ -35,13 +35,14 @@ async def written(database: Database) -> int:
 
 @pytest.mark.parametrize("passes", [True, False])
 async def test_a_unit_that_may_be_done_twice_is_done_again_after_a_lost_commit(
-    database: Database, proxy: TCPProxy, *, passes: bool
+    database: Database, proxy: TCPProxy, caplog: pytest.LogCaptureFixture, *, passes: bool
 ) -> None:
     broken = proxy.break_at(COMMIT, passes=passes)
 
     assert await run_repeatable(database.run, write) == 7
 
     assert broken.is_set()
+    assert "a COMMIT was not answered" in caplog.text
     assert await written(database) == (2 if passes else 1)
 
 

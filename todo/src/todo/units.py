@@ -4,12 +4,15 @@ The database runs a unit again by itself wherever nothing of it can have been co
 that may also be done twice gets here the one more chance that the database cannot give it.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias, TypeVar
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead import CommitUnknownError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -54,5 +57,5 @@ async def run_repeatable(run: Run, work: Work[T]) -> T:
         try:
             return await run(work)
         except CommitUnknownError:
-            continue
+            logger.warning("a COMMIT was not answered; its work may be done twice, and runs again")
     return await run(work)
