@@ -220,7 +220,8 @@ async def test_while_the_first_is_worked_on_the_second_is_refused_at_once(
     first = asyncio.create_task(api.task(key=KEY))
     await until_somebody_waits(server)
 
-    second = await api.send("POST", "/tasks", json={"title": "Buy milk"}, headers=keyed())
+    async with asyncio.timeout(30):  # Who waits for the first would wait for ever.
+        second = await api.send("POST", "/tasks", json={"title": "Buy milk"}, headers=keyed())
 
     assert not first.done()
     assert problem_of(second) == (409, "urn:todo:idempotency-key-in-use")
@@ -232,7 +233,7 @@ async def test_while_the_first_is_worked_on_the_second_is_refused_at_once(
 
 @pytest.mark.parametrize("route", KEYED)
 async def test_of_many_at_once_one_is_done(app: FastAPI, server: Connection, route: str) -> None:
-    async with serve(app) as base_url, AsyncClient(base_url=base_url) as client:
+    async with serve(app) as base_url, AsyncClient(base_url=base_url, timeout=60) as client:
         world = await World.make(client)
         before = await rows_of(server)
         body = WRITES[route](world)

@@ -1,5 +1,6 @@
 """What becomes of a key when the server, the network or the application fails."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,16 @@ from wellhead import Database
 KEY = {"Idempotency-Key": "once"}
 COMMIT = b"COMMIT;"
 MOST = 20
+_HOLDERS = (
+    "FROM pg_locks WHERE locktype = 'advisory' AND granted "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+HAS_LOOKED = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND state = 'idle in transaction' AND query LIKE '%pg_try_advisory_xact_lock%' "
+    f"AND pid NOT IN (SELECT pid {_HOLDERS})"
+)
+HOLDERS_END = f"SELECT pg_terminate_backend(pid, 10000) {_HOLDERS}"
 
 
 @pytest.fixture
@@ -45,7 +56,24 @@ async def test_whatever_the_server_does_a_keyed_request_is_done_once(
     assert 1 < number < MOST
 
 
-async def test_a_first_run_that_the_server_still_holds_is_waited_for_and_then_in_use(
+async def test_a_first_run_that_the_server_still_holds_is_waited_for(
+    client: AsyncClient, server: Connection, proxy: TCPProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "LOOKS", 1000)
+    monkeypatch.setattr(service, "PAUSE", 0.01)
+    world = await World.make(client)
+    proxy.break_at(COMMIT, passes=False, is_noticed=False)
+
+    request = asyncio.create_task(world.send("POST /api/{user_id}/tasks", **KEY))
+    while not request.done() and not await server.fetchval(HAS_LOOKED):
+        await asyncio.wait([request], timeout=0.01)
+    await server.execute(HOLDERS_END)
+
+    assert (await request).status_code == 201
+    assert await server.fetchval("SELECT count(*) FROM idempotency_keys") == 1
+
+
+async def test_a_first_run_that_the_server_holds_for_too_long_is_in_use(
     client: AsyncClient, server: Connection, proxy: TCPProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "PAUSE", 0.001)
@@ -57,9 +85,7 @@ async def test_a_first_run_that_the_server_still_holds_is_waited_for_and_then_in
     assert answer[0] == 409
     assert "urn:todo:idempotency-key-in-use" in answer[1]
     assert rows["tasks"] == 0
-    await server.execute(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'"
-    )
+    await server.execute(HOLDERS_END)
     assert (await world.send("POST /api/{user_id}/tasks", **KEY)).status_code == 201
 
 
