@@ -18,16 +18,15 @@ from wellhead import Database
 KEY = {"Idempotency-Key": "once"}
 COMMIT = b"COMMIT;"
 MOST = 20
-_HOLDERS = (
-    "FROM pg_locks WHERE locktype = 'advisory' AND granted "
-    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-)
-HAS_LOOKED = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-    "AND state = 'idle in transaction' AND query LIKE '%pg_try_advisory_xact_lock%' "
-    f"AND pid NOT IN (SELECT pid {_HOLDERS})"
-)
-HOLDERS_END = f"SELECT pg_terminate_backend(pid, 10000) {_HOLDERS}"
+HOLDERS_END = """
+    SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+HAS_LOOKED = """
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND state = 'idle in transaction' AND query LIKE '%pg_try_advisory_xact_lock%'
+    AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)
+"""
 
 
 @pytest.fixture
