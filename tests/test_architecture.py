@@ -31,9 +31,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "health": {"errors", "schema"},
     "logging": set(),
     "database": {
-        "commits", "engine", "errors", "fleet", "health", "outcome", "pool", "reader", "retry",
-        "run_stats", "schema", "settings", "unit_of_work", "url",
+        "commits", "engine", "errors", "fleet", "health", "opening", "outcome", "pool", "readiness",
+        "reader", "retry", "run_stats", "schema", "settings", "unit_of_work", "url",
     },
+    "opening": {"errors", "retry"},
+    "readiness": {"health"},
     "schema": {"errors"},
     "migrations": {"engine", "errors", "retry", "schema", "settings", "url"},
     "embedded": {"errors"},

@@ -12,12 +12,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.commits import OPTION, CommitLog, watch_commits
 from wellhead.engine import build_engine, connect_first, plan_pool, probe
-from wellhead.errors import ConnectError, NotOpenError, classify
+from wellhead.errors import ConnectError, NotOpenError, PoolTimeout, classify, fault_of
 from wellhead.fleet import warn_if_overbooked
 from wellhead.health import Health, HealthReport
+from wellhead.opening import Opening
 from wellhead.outcome import Outcome, Ticket, ask
 from wellhead.pool import PoolPlan, PoolStats
 from wellhead.reader import Reader, refuse_writes
+from wellhead.readiness import Readiness
 from wellhead.retry import connect_with_retry
 from wellhead.run_stats import RunCounter, RunStats
 from wellhead.schema import SchemaSource, SchemaWatch
@@ -55,6 +57,9 @@ class Database:
         self._runs = RunCounter()
         self._changing = asyncio.Lock()
         self._live: _Live | None = None
+        self._opening: Opening | None = None
+        self._has_started = False
+        self._is_draining = False
 
     def __repr__(self) -> str:
         return f"<Database {self.settings.url} ({'open' if self.is_open else 'closed'})>"
@@ -63,6 +68,16 @@ class Database:
     def is_open(self) -> bool:
         """Whether sessions can be had."""
         return self._live is not None
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it was open and its schema ready at least once since :meth:`open`."""
+        return self._has_started
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether :meth:`drain` was called."""
+        return self._is_draining
 
     @property
     def engine(self) -> AsyncEngine:
@@ -76,30 +91,77 @@ class Database:
     async def open(self) -> None:
         """Connect, and wait for a server that is still starting; nothing happens when it is open.
 
-        Tries ``connect_retry_count`` times, ``connect_retry_delay`` seconds and more apart.
+        Tries ``connect_retry_count`` times, ``connect_retry_delay`` seconds and more apart, or for
+        ``startup_timeout`` seconds where that is set. With ``start_degraded`` it returns after the
+        first attempt, whatever became of it, and the attempts go on in the background until one
+        succeeds; meanwhile sessions raise :class:`wellhead.NotOpenError`.
 
         Raises:
-            ConnectError: The server could not be reached, or refused; see its subclasses.
+            ConnectError: The server could not be reached, or refused; see its subclasses. Never
+                with ``start_degraded``.
             ConfigurationError: A driver or a certificate file is missing.
             MigrationError: The schema's state cannot be told; see ``migrations`` above.
         """
         async with self._changing:
-            if self._live is not None:
+            if self._live is not None or self._opening is not None:
                 return
-            settings = self.settings
-            live = _Live(settings, self._plan, self._migrations, self._runs)
+            self._has_started = self._is_draining = False
+            if self.settings.start_degraded:
+                await self._start_opening()
+            else:
+                await self._open_or_raise()
+
+    async def _open_or_raise(self) -> None:
+        settings = self.settings
+        live = _Live(settings, self._plan, self._migrations, self._runs)
+        try:
+            await connect_with_retry(
+                live.connect_once,
+                attempts=None if settings.startup_timeout else settings.connect_retry_count,
+                delay=settings.connect_retry_delay,
+                deadline=settings.startup_timeout,
+            )
+            await live.read_schema()
+        except BaseException:
+            await live.engine.dispose()
+            raise
+        self._opened(live)
+
+    async def _start_opening(self) -> None:
+        async def attempt() -> None:
+            live = _Live(self.settings, self._plan, self._migrations, self._runs)
             try:
-                await connect_with_retry(
-                    live.connect_once,
-                    attempts=settings.connect_retry_count,
-                    delay=settings.connect_retry_delay,
-                )
-                await live.read_schema()
+                async with asyncio.timeout(self.settings.startup_timeout):
+                    await live.connect_once()
+                    await live.read_schema()
             except BaseException:
                 await live.engine.dispose()
                 raise
-            self._live = live
+            self._opening = None
+            self._opened(live)
+
+        opening = self._opening = Opening(attempt, delay=self.settings.connect_retry_delay)
+        try:
+            await opening.first_attempt()
+        except BaseException:
+            self._opening = None
+            await opening.stop()
+            raise
+
+    def _opened(self, live: "_Live") -> None:
+        self._live = live
+        self._has_started = live.is_ready_schema
         self._announce_open(live)
+
+    def drain(self) -> None:
+        """Note that this process is about to end: it is not ready any more, and works on.
+
+        Sessions can still be had, so that requests on their way are served; :meth:`close` waits
+        for them. Until it is opened again, :meth:`ready` says ``draining``.
+        """
+        if not self._is_draining:
+            self._is_draining = True
+            logger.info("draining: this process is about to end", extra={"event": "draining"})
 
     async def close(self, *, grace: float = 10.0) -> None:
         """Refuse new sessions, wait for those in use, close every connection.
@@ -108,6 +170,9 @@ class Database:
             grace: Seconds to wait for sessions in use; theirs are closed when they come back.
         """
         async with self._changing:
+            opening, self._opening = self._opening, None
+            if opening is not None:
+                await opening.stop()
             live, self._live = self._live, None
             if live is None:
                 return
@@ -237,13 +302,37 @@ class Database:
         """
         live = self._live
         if live is None:
-            return HealthReport.not_open()
+            return self.last_known()
         report = await live.health.report()
-        if live.schema is None or not report.is_healthy:
+        # Through a pool that is full, or to a database that is away, there is no way to look.
+        if live.schema is None or report.state not in {"connected", "idle", "read_only"}:
             return report
-        return report.with_schema(await live.schema.state())
+        schema = await live.schema.state()
+        self._has_started = self._has_started or (schema is not None and schema.is_ready)
+        return report.with_schema(schema)
+
+    def last_known(self) -> HealthReport:
+        """The same without asking the database anything; never waits."""
+        if self._live is not None:
+            schema = self._live.schema.known if self._live.schema else None
+            report = self._live.health.known()
+            return report.with_schema(schema) if report.is_healthy else report
+        if self._opening is not None:
+            return HealthReport.starting(self._opening.fault, self._opening.age)
+        return HealthReport.not_open()
+
+    async def ready(self) -> Readiness:
+        """Say whether this process should get requests; asks as little as :meth:`check`."""
+        if self._is_draining:
+            return Readiness(False, "draining", self.last_known())
+        return Readiness.of(await self.check(), is_started=self._has_started)
 
     def _require(self) -> "_Live":
+        if self._opening is not None:
+            raise NotOpenError(
+                f"The database {self.settings.url} could not be opened yet: {self._opening.fault}.",
+                hint="It is tried again in the background; see DATABASE_START_DEGRADED.",
+            )
         if self._live is None:
             raise NotOpenError(
                 f"The database {self.settings.url} is not open.",
@@ -287,6 +376,7 @@ class _Live:
         self.health = Health(
             probe(settings, self.engine),
             may_sleep=isinstance(settings.url, PostgresURL) and settings.url.provider == "neon",
+            queue_is_full=lambda: plan.stats(self.engine.sync_engine.pool).is_full,
         )
         self.health.watch(self.engine)
         self.schema: SchemaWatch | None = None
@@ -314,6 +404,12 @@ class _Live:
         finally:
             await connection.close()
 
+    @property
+    def is_ready_schema(self) -> bool:
+        """Whether the schema will do, as far as anybody wants to know."""
+        known = self.schema.known if self.schema else None
+        return self.schema is None or (known is not None and known.is_ready)
+
     async def read_schema(self) -> None:
         """Learn where the schema stands, where somebody wants to know."""
         if self.schema is not None:
@@ -327,6 +423,9 @@ class _Live:
         self.unused.clear()
         try:
             yield
+        except PoolTimeout as error:
+            self.health.record_failure(fault_of(error))
+            raise
         finally:
             self.in_use -= 1
             if not self.in_use:

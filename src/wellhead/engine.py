@@ -33,6 +33,12 @@ from wellhead.url import PostgresURL, SQLiteURL
 CLOSE_TIMEOUT = 2.0
 """Seconds that the server is given to say goodbye to a connection."""
 
+PROBE_TIMEOUT = 3.0
+"""Seconds for a probe's whole visit, or the connect timeout where that is shorter."""
+
+# What a URL says that is content with a server that takes no changes.
+_READ_ONLY_IS_WANTED = ("read-only", "standby", "prefer-standby")
+
 Connect = Callable[..., Awaitable[Any]]
 OnError = Callable[[ConnectError], None]
 
@@ -107,12 +113,20 @@ def build_engine(
     return engine
 
 
-def connector(settings: DatabaseSettings, *, on_error: OnError | None = None) -> Connect:
+def connector(
+    settings: DatabaseSettings, *, on_error: OnError | None = None, limit: float | None = None
+) -> Connect:
     """A function that opens one connection of the driver, within the connect timeout.
 
     It takes the driver's keyword arguments and raises a :class:`wellhead.ConnectError`.
+
+    Args:
+        settings: How to connect.
+        on_error: Told of a failure before it is raised.
+        limit: Seconds, in place of the connect timeout.
     """
-    target, limit = target_of(settings.url), settings.effective_connect_timeout
+    target = target_of(settings.url)
+    limit = settings.effective_connect_timeout if limit is None else limit
     connect_driver = _driver_connect(settings.url)
 
     async def connect(*args: Any, **kwargs: Any) -> Any:
@@ -148,15 +162,16 @@ async def connect_first(engine: AsyncEngine, settings: DatabaseSettings) -> Asyn
     return connection
 
 
-def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Awaitable[None]]:
-    """A function that opens a connection past the pool, runs ``SELECT 1`` and closes it.
+def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Awaitable[bool]]:
+    """A function that opens a connection past the pool, asks one question and closes it.
 
-    It raises a :class:`wellhead.ConnectError` when all that takes longer than the connect timeout.
+    It says whether the server takes no changes although the URL does not ask for such a server,
+    and raises a :class:`wellhead.ConnectError` when all that takes longer than ``PROBE_TIMEOUT``.
     """
-    limit = settings.effective_connect_timeout
-    connect = connector(settings)
+    limit = min(settings.effective_connect_timeout, PROBE_TIMEOUT)
+    connect = connector(settings, limit=limit)
 
-    async def ask() -> None:
+    async def ask() -> bool:
         deadline = asyncio.get_running_loop().time() + limit
         arguments, keywords = engine.dialect.create_connect_args(engine.url)
         keywords = {**keywords, **_connect_args(settings)}
@@ -165,15 +180,30 @@ def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Await
         connection = await connect(*arguments, **keywords)
         try:
             async with asyncio.timeout_at(deadline):
-                await connection.execute("SELECT 1")
+                is_read_only = await _is_read_only(connection, settings.url)
                 await connection.close()
         except Exception as error:
             raise connect_error(error, target=target_of(settings.url), timeout=limit) from error
         finally:
             # On a silent network the end of a conversation would be waited for, too.
             terminate(connection)
+        return is_read_only
 
     return ask
+
+
+async def _is_read_only(connection: Any, url: PostgresURL | SQLiteURL) -> bool:
+    # On for a standby, too: https://www.postgresql.org/docs/current/hot-standby.html
+    question = "SELECT current_setting('transaction_read_only')"
+    if not isinstance(url, PostgresURL):
+        await connection.execute("SELECT 1")
+        return False
+    if isinstance(connection, asyncpg.Connection):
+        answer = await connection.fetchval(question)
+    else:
+        cursor = await connection.execute(question)
+        (answer,) = await cursor.fetchone()
+    return answer == "on" and url.parameters.target_session_attrs not in _READ_ONLY_IS_WANTED
 
 
 # Connect arguments that SQLAlchemy's dialect keeps to itself.

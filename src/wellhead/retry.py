@@ -16,7 +16,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from wellhead.errors import ConnectError, fault_of
+from wellhead.errors import ConnectError, UnreachableError, fault_of, words_of
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ async def connect_with_retry(
     attempts: int | None,
     delay: float,
     max_delay: float = MAX_DELAY,
+    deadline: float | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
     """Try to connect until it succeeds, cannot succeed, or the attempts are used up.
@@ -45,29 +46,18 @@ async def connect_with_retry(
         delay: Seconds before the second; doubled each time, then up to a second of jitter
             added.
         max_delay: Seconds between two attempts at the most, without the jitter.
+        deadline: Seconds for all of it; an attempt that is under way then is given up.
         sleep: Waits for so many seconds.
 
     Raises:
-        ConnectError: The last attempt's error.
+        ConnectError: The last attempt's error; ``UnreachableError`` at the deadline.
     """
+    last: list[BaseException] = []
 
     def announce(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        seconds = state.next_action.sleep if state.next_action else 0.0
-        logger.warning(
-            "waiting for the database: attempt %d%s failed, next in %.1f s: %s",
-            state.attempt_number,
-            "" if attempts is None else f" of {attempts}",
-            seconds,
-            error.args[0] if error else "",
-            extra={
-                "event": "database_waiting",
-                "attempt": state.attempt_number,
-                "attempts": attempts,
-                "fault": str(fault_of(error)) if error else None,
-                "seconds": round(seconds, 3),
-            },
-        )
+        if state.outcome and (error := state.outcome.exception()):
+            last[:] = [error]
+            announce_attempt(state, error, attempts=attempts)
 
     retrying = AsyncRetrying(
         stop=stop_never if attempts is None else stop_after_attempt(attempts),
@@ -77,7 +67,39 @@ async def connect_with_retry(
         sleep=sleep,
         reraise=True,
     )
-    return await retrying(attempt)
+    limit = asyncio.timeout(deadline)
+    try:
+        async with limit:
+            return await retrying(attempt)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        error = last[0] if last else None
+        raise UnreachableError(
+            f"The database did not accept a connection within {deadline:g} s."
+            + (f" {error.args[0]}" if error else ""),
+            hint=getattr(error, "hint", None),
+        ) from error
+
+
+def announce_attempt(
+    state: RetryCallState, error: BaseException, *, attempts: int | None = None
+) -> None:
+    """Log what is waited for, after an attempt to connect has failed."""
+    logger.warning(
+        "waiting for the database: attempt %d%s failed, next in %.1f s: %s",
+        state.attempt_number,
+        "" if attempts is None else f" of {attempts}",
+        state.upcoming_sleep,
+        words_of(error) or type(error).__name__,
+        extra={
+            "event": "database_waiting",
+            "attempt": state.attempt_number,
+            "attempts": attempts,
+            "fault": str(fault_of(error)),
+            "seconds": round(state.upcoming_sleep, 3),
+        },
+    )
 
 
 async def retry_until(

@@ -87,6 +87,11 @@ class SchemaWatch:
         self._read_at = 0.0
         self._reading = asyncio.Lock()
 
+    @property
+    def known(self) -> SchemaState | None:
+        """The state as it was last read."""
+        return self._last
+
     async def read(self, connection: AsyncConnection) -> SchemaState:
         """Read the state now.
 

@@ -170,6 +170,13 @@ class DatabaseSettings(BaseSettings):
     connect_retry_delay: Annotated[float, Field(ge=0, le=60)] = 2.0
     """Seconds before the second attempt; doubled for each later one, with jitter."""
 
+    startup_timeout: Annotated[float, Field(ge=0.1, le=86400)] | None = None
+    """Seconds to keep trying when the database is opened, in place of a number of attempts."""
+
+    start_degraded: bool = False
+    """Whether opening goes on without the database when the first attempt fails, and tries again
+    in the background until it succeeds."""
+
     run_timeout: Annotated[float, Field(ge=0, le=600)] = 10.0
     """Seconds within which ``run()`` may begin its unit of work again; 0 for never."""
 

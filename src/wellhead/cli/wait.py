@@ -7,7 +7,6 @@ import typer
 
 from wellhead.cli.exits import plain_errors
 from wellhead.engine import build_engine, connect_first, plan_pool
-from wellhead.errors import ConnectError, UnreachableError
 from wellhead.retry import connect_with_retry
 from wellhead.settings import DatabaseSettings
 
@@ -39,22 +38,18 @@ def wait(
 
 async def _wait(settings: DatabaseSettings, *, timeout: float) -> None:
     settings = settings.model_copy(update={"pool_mode": "none"})
-    errors: list[ConnectError] = []
-    engine = build_engine(settings, plan_pool(settings), on_connect_error=errors.append)
+    engine = build_engine(settings, plan_pool(settings))
 
     async def attempt() -> None:
         await (await connect_first(engine, settings)).close()
 
     try:
-        async with asyncio.timeout(timeout):
-            await connect_with_retry(
-                attempt, attempts=None, delay=_FIRST_PAUSE, max_delay=_LONGEST_PAUSE
-            )
-    except TimeoutError:
-        last = f" {errors[-1].args[0]}" if errors else ""
-        raise UnreachableError(
-            f"The database did not accept a connection within {timeout:g} s.{last}",
-            hint=errors[-1].hint if errors else None,
-        ) from None
+        await connect_with_retry(
+            attempt,
+            attempts=None,
+            delay=_FIRST_PAUSE,
+            max_delay=_LONGEST_PAUSE,
+            deadline=timeout,
+        )
     finally:
         await engine.dispose()

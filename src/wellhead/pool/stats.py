@@ -80,6 +80,14 @@ class PoolStats:
         return self.checked_in
 
     @property
+    def is_full(self) -> bool:
+        """Whether the next caller is refused: all connections are in use, and the queue is full."""
+        if self.max_waiting is None or self.max_overflow is None:
+            return False
+        free = self.pool_size + self.max_overflow - self.active - self.closing
+        return self.waiting - free >= self.max_waiting
+
+    @property
     def utilization(self) -> float:
         """Connections in use as a percentage of ``pool_size``; 0 where there is no pool."""
         return self.checked_out / self.pool_size * 100 if self.pool_size else 0.0
