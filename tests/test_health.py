@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
+from sqlalchemy import column, insert, table, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from tests.staging.proxy import TCPProxy
@@ -14,11 +17,13 @@ from wellhead import (
     DatabaseSettings,
     Fault,
     HealthReport,
+    PoolSaturated,
     PostgresURL,
     StartingError,
     UnreachableError,
 )
-from wellhead.health import FAILED_FOR, FRESH_FOR, Health
+from wellhead.engine import probe
+from wellhead.health import FAILED_FOR, FRESH_FOR, REFUSED_FOR, Health
 
 
 class Clock:
@@ -40,14 +45,16 @@ class Answers:
     def __init__(self) -> None:
         self.asked = 0
         self.error: Exception | None = None
+        self.is_read_only = False
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
-    async def __call__(self) -> None:
+    async def __call__(self) -> bool:
         self.asked += 1
         await self.may_answer.wait()
         if self.error is not None:
             raise self.error
+        return self.is_read_only
 
 
 @pytest.fixture
@@ -237,6 +244,100 @@ async def test_a_database_that_sleeps_is_asked_after_traffic_met_a_failure(
     assert answers.asked == 1
 
 
+async def test_a_refused_change_makes_the_server_be_asked_whether_it_takes_any(
+    health: Health, answers: Answers, clock: Clock
+) -> None:
+    answers.is_read_only = True
+    health.record_failure(Fault.READ_ONLY_SERVER)
+    health.record_success()
+    report = await health.report()
+
+    assert report == HealthReport(False, "read_only", Fault.READ_ONLY_SERVER, "probe", 0)
+    clock.forward(FRESH_FOR - 1)
+    health.record_success()
+    assert (await health.report()).state == "read_only"
+    assert answers.asked == 1
+
+
+async def test_a_transaction_that_was_read_only_by_itself_condemns_nobody(
+    health: Health, answers: Answers
+) -> None:
+    health.record_failure(Fault.READ_ONLY_SERVER)
+    health.record_success()
+
+    assert (await health.report()).state == "connected"
+    assert answers.asked == 1
+
+
+async def test_a_server_that_takes_changes_again_is_noticed_without_one(
+    health: Health, answers: Answers, clock: Clock
+) -> None:
+    answers.is_read_only = True
+    await health.report()
+    answers.is_read_only = False
+    clock.forward(FRESH_FOR)
+    health.record_success()
+
+    assert (await health.report()).state == "connected"
+
+
+async def test_a_sleeper_that_took_no_changes_is_not_woken_to_be_asked_again(
+    sleeper: Health, answers: Answers, clock: Clock
+) -> None:
+    answers.is_read_only = True
+    sleeper.record_success()
+    sleeper.record_failure(Fault.READ_ONLY_SERVER)
+    await sleeper.report()
+    clock.forward(86400)
+
+    assert (await sleeper.report()).state == "read_only"
+    assert answers.asked == 1
+
+
+async def test_whoever_got_no_connection_makes_the_pool_count_as_saturated_for_a_while(
+    health: Health, answers: Answers, clock: Clock
+) -> None:
+    health.record_success()
+    health.record_failure(Fault.SATURATED)
+    report = await health.report()
+    clock.forward(REFUSED_FOR)
+
+    assert report == HealthReport(False, "saturated", Fault.SATURATED, "traffic", 0)
+    assert (await health.report()).state == "connected"
+    assert answers.asked == 0
+
+
+async def test_a_full_queue_is_told_without_asking_the_database(
+    answers: Answers, clock: Clock
+) -> None:
+    health = Health(answers, may_sleep=False, queue_is_full=lambda: True, clock=clock)
+    health.record_success()
+    clock.forward(FRESH_FOR)
+
+    assert (await health.report()).state == "saturated"
+    assert answers.asked == 0
+
+
+async def test_a_queue_that_is_full_because_the_database_is_away_is_no_saturation(
+    answers: Answers, clock: Clock
+) -> None:
+    health = Health(answers, may_sleep=False, queue_is_full=lambda: True, clock=clock)
+    health.record_failure(Fault.UNREACHABLE)
+
+    assert (await health.report()).fault is Fault.UNREACHABLE
+
+
+async def test_what_is_known_is_told_without_a_question(
+    health: Health, answers: Answers, clock: Clock
+) -> None:
+    assert health.known() == HealthReport(True, "idle", None, "none", None)
+    health.record_failure(Fault.UNREACHABLE)
+    clock.forward(3600)
+
+    assert health.known() == HealthReport(False, "unavailable", Fault.UNREACHABLE, "traffic", 3600)
+    assert answers.asked == 0
+
+
 # On a real database. Evidence is made to be stale at once, where a test says so.
 
 
@@ -371,6 +472,66 @@ async def test_closing_does_not_wait_for_a_probe_that_hears_nothing(
         asking = await waiting(database.check)
 
     assert await asking == HealthReport.not_open()
+
+
+@pytest.mark.usefixtures("_stale_at_once")
+async def test_a_server_that_takes_no_changes_is_told_from_one_that_does(
+    url: str, database_url: str
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    name = database_url.rpartition("/")[2]
+    async with opened(url) as database:
+        await connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        before = await database.check()
+        await connection.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        after = await database.check()
+    await connection.close()
+
+    assert (before.state, before.fault) == ("read_only", Fault.READ_ONLY_SERVER)
+    assert after.state == "connected"
+
+
+async def test_a_change_that_was_refused_and_one_that_was_not_are_evidence(url: str) -> None:
+    async with opened(url) as database:
+        async with database.engine.begin() as connection:
+            await connection.execute(text("CREATE TABLE note (id int)"))
+        with pytest.raises(DBAPIError):
+            await change(database, "SET TRANSACTION READ ONLY")
+        refused = database.last_known()
+        await change(database)
+
+        assert (refused.state, refused.fault) == ("read_only", Fault.READ_ONLY_SERVER)
+        assert database.last_known().state == "connected"
+
+
+async def change(database: Database, *first: str) -> None:
+    async with database.engine.begin() as connection:
+        for statement in first:
+            await connection.execute(text(statement))
+        await connection.execute(insert(table("note", column("id"))).values(id=1))
+
+
+async def test_a_standby_is_no_fault_where_the_url_asks_for_one(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    name = database_url.rpartition("/")[2]
+    await connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    await connection.close()
+    async with opened(f"{database_url}?target_session_attrs=read-only") as database:
+        ask = probe(database.settings, database.engine)
+
+        assert await ask() is False
+
+
+async def test_a_caller_that_got_no_connection_is_evidence(url: str) -> None:
+    async with opened(url, pool_size=1, max_overflow=0, pool_max_waiting=0) as database:
+        async with database.session() as session:
+            await session.connection()
+            full = database.last_known()
+            with pytest.raises(PoolSaturated):
+                await read(database)
+        after = await database.check()
+
+    assert full.state == after.state == "saturated"
 
 
 async def test_a_database_that_is_not_open_is_unavailable(database_url: str) -> None:

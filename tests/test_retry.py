@@ -6,6 +6,7 @@ import logging
 import pytest
 
 import wellhead
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import (
     AuthenticationError,
@@ -165,3 +166,46 @@ async def test_a_database_that_comes_up_meanwhile_is_opened(
 
     assert "attempt 1 of 3 failed" in caplog.text
     assert "onnection refused" in caplog.text
+
+
+async def test_a_deadline_ends_it_and_names_the_last_failure() -> None:
+    attempts = Attempts(*(StartingError("not yet", hint="wait") for _ in range(1000)))
+
+    with pytest.raises(UnreachableError) as caught:
+        await connect_with_retry(attempts, attempts=None, delay=0.01, deadline=0.1)
+
+    assert caught.value.args[0] == (
+        "The database did not accept a connection within 0.1 s. not yet"
+    )
+    assert caught.value.hint == "wait"
+    assert attempts.made > 1
+
+
+async def test_an_attempt_that_hangs_ends_at_the_deadline() -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(UnreachableError, match=r"within 0\.05 s\.$"):
+        await connect_with_retry(hang, attempts=None, delay=0, deadline=0.05)
+
+
+async def test_a_timeout_of_the_attempt_itself_is_not_taken_for_the_deadline() -> None:
+    attempts = Attempts(TimeoutError("its own"))
+
+    with pytest.raises(TimeoutError, match="its own"):
+        await connect_with_retry(attempts, attempts=None, delay=0, deadline=60)
+
+
+async def test_opening_waits_for_as_long_as_the_startup_timeout_says(
+    proxied_url: str, proxy: TCPProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"connect_retry_count": 1, "connect_retry_delay": 0.01}
+    database = Database(DatabaseSettings(url=proxied_url, startup_timeout=60, **settings))
+    await proxy.refuse()
+    opening = asyncio.create_task(database.open())
+    await until(lambda: any("waiting for the database" in line for line in caplog.messages))
+    await proxy.accept()
+    await opening
+
+    assert database.is_open
+    await database.close()

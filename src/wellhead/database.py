@@ -93,8 +93,8 @@ class Database:
 
         Tries ``connect_retry_count`` times, ``connect_retry_delay`` seconds and more apart, or for
         ``startup_timeout`` seconds where that is set. With ``start_degraded`` it returns after the
-        first attempt, whatever became of it, and the attempts go on in the background until one
-        succeeds; meanwhile sessions raise :class:`wellhead.NotOpenError`.
+        first attempt or that time, whatever became of it, and the attempts go on in the background
+        until one succeeds; meanwhile sessions raise :class:`wellhead.NotOpenError`.
 
         Raises:
             ConnectError: The server could not be reached, or refused; see its subclasses. Never
@@ -128,21 +128,18 @@ class Database:
         self._opened(live)
 
     async def _start_opening(self) -> None:
+        live = _Live(self.settings, self._plan, self._migrations, self._runs)
+
         async def attempt() -> None:
-            live = _Live(self.settings, self._plan, self._migrations, self._runs)
-            try:
-                async with asyncio.timeout(self.settings.startup_timeout):
-                    await live.connect_once()
-                    await live.read_schema()
-            except BaseException:
-                await live.engine.dispose()
-                raise
+            await live.connect_once()
+            await live.read_schema()
             self._opening = None
             self._opened(live)
 
-        opening = self._opening = Opening(attempt, delay=self.settings.connect_retry_delay)
+        delay = self.settings.connect_retry_delay
+        opening = self._opening = Opening(attempt, give_up=live.engine.dispose, delay=delay)
         try:
-            await opening.first_attempt()
+            await opening.first_attempt(within=self.settings.startup_timeout)
         except BaseException:
             self._opening = None
             await opening.stop()

@@ -23,14 +23,22 @@ class Opening:
 
     Args:
         attempt: Makes one attempt.
+        give_up: Called when it ends without success.
         delay: Seconds before the second attempt; doubled for each later one.
     """
 
-    def __init__(self, attempt: Callable[[], Awaitable[None]], *, delay: float) -> None:
+    def __init__(
+        self,
+        attempt: Callable[[], Awaitable[None]],
+        *,
+        give_up: Callable[[], Awaitable[None]],
+        delay: float,
+    ) -> None:
         self._attempt = attempt
+        self._give_up = give_up
         self._pause = wait_exponential(multiplier=delay, max=LONGEST_PAUSE)
         self._failed = asyncio.Event()
-        self._failed_at = 0.0
+        self._failed_at = time.monotonic()
         self._task = asyncio.create_task(self._run())
         self.fault = Fault.NOT_OPEN
 
@@ -39,20 +47,22 @@ class Opening:
         """Seconds since the last failure."""
         return time.monotonic() - self._failed_at
 
-    async def first_attempt(self) -> bool:
-        """Wait until the first attempt has ended; says whether it succeeded.
+    async def first_attempt(self, *, within: float | None = None) -> None:
+        """Wait until the first attempt has ended, or for so many seconds.
 
         Raises:
             ConfigurationError: It can never succeed.
         """
         failed = asyncio.create_task(self._failed.wait())
+        waited_for = {self._task, failed}
         try:
-            await asyncio.wait({self._task, failed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waited_for, timeout=within, return_when=asyncio.FIRST_COMPLETED)
         finally:
             failed.cancel()
         if self._task.done():
             await self._task
-        return self._task.done()
+        elif not self._failed.is_set():
+            self._say_that_it_goes_on(f"no answer within {within:g} s")
 
     async def stop(self) -> None:
         """Give up."""
@@ -66,7 +76,11 @@ class Opening:
             before_sleep=self._note,
             reraise=True,
         )
-        await retrying(self._attempt)
+        try:
+            await retrying(self._attempt)
+        except BaseException:
+            await self._give_up()
+            raise
 
     def _can_go_on(self, error: BaseException) -> bool:
         # At the start a mistake in the configuration ends the program, as everywhere.
@@ -87,9 +101,12 @@ class Opening:
         if self._failed.is_set():
             announce_attempt(state, error)
             return
+        self._say_that_it_goes_on(words_of(error) or type(error).__name__)
+
+    def _say_that_it_goes_on(self, why: str) -> None:
         self._failed.set()
         logger.warning(
             "starting without the database, which is tried again in the background: %s",
-            words_of(error) or type(error).__name__,
+            why,
             extra={"event": "database_degraded", "fault": str(self.fault)},
         )

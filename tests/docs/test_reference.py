@@ -28,7 +28,7 @@ from wellhead import (
     classify,
 )
 from wellhead.embedded import EmbeddedPostgres
-from wellhead.fastapi import routers
+from wellhead.fastapi import probes, routers
 from wellhead.settings import PROFILES, accepted_values
 
 
@@ -206,8 +206,10 @@ def test_the_reference_has_what_settings_offer_beside_their_fields() -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        routers.Alive,
-        routers.DatabaseHealth,
+        probes.Alive,
+        probes.Started,
+        probes.Ready,
+        probes.DatabaseHealth,
         routers.PoolStatus,
         wellhead.fastapi.Problem,
         wellhead.fastapi.ValidationFault,
@@ -230,7 +232,7 @@ def test_the_reference_has_every_route_with_its_statuses() -> None:
 
     assert said == {
         route.path: {str(route.status_code or 200), *map(str, route.responses)}
-        for route in routers.router.routes
+        for route in [*probes.router.routes, *routers.router.routes]
         if isinstance(route, APIRoute)
     }
 

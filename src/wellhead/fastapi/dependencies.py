@@ -10,23 +10,36 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.database import Database
 from wellhead.errors import NotOpenError
+from wellhead.fastapi.draining import drained_on_signals
 from wellhead.pool import serving
 from wellhead.reader import Reader
 
 T = TypeVar("T")
 
 
-def lifespan(database: Database) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def lifespan(
+    database: Database, *, drain_seconds: float | None = None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """A lifespan that opens the database before the first request and closes it after the last.
 
-    An application with a lifespan of its own uses ``async with database:`` in it instead.
+    An application with a lifespan of its own uses ``async with database:`` in it instead, and
+    :meth:`wellhead.Database.drain` when it is told to end.
+
+    Args:
+        database: What to open and close.
+        drain_seconds: Seconds for which the process still takes requests after SIGTERM while
+            ``/health/ready`` already answers 503; 0 for none. None leaves signals alone.
     """
 
     @asynccontextmanager
     async def open_and_close(app: FastAPI) -> AsyncIterator[None]:
         del app
         async with database:
-            yield
+            if drain_seconds is None:
+                yield
+                return
+            with drained_on_signals(database, drain_seconds):
+                yield
 
     return open_and_close
 

@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 
 from wellhead.database import Database
 from wellhead.errors import Classification, WellheadError, classify, words_of
+from wellhead.fastapi.draining import Farewell
+from wellhead.fastapi.probes import router as probes
 from wellhead.fastapi.problems import (
     ValidationFault,
     describe_problems,
@@ -39,8 +41,9 @@ _MOST_NAMES = 5
 def install(app: FastAPI, database: Database) -> None:
     """Give the application its database, its error handlers and the routes about the database.
 
-    The routes are ``/health``, ``/health/db`` and ``/db/pool-status``. A handler that the
-    application adds for a more specific exception wins over these.
+    The routes are ``/health``, ``/health/live``, ``/health/startup``, ``/health/ready``,
+    ``/health/db`` and ``/db/pool-status``. A handler that the application adds for a more specific
+    exception wins over these.
     """
     app.state.database = database
     app.add_exception_handler(HTTPException, answer_http_exception)
@@ -48,7 +51,9 @@ def install(app: FastAPI, database: Database) -> None:
     app.add_exception_handler(SQLAlchemyError, answer_database_error)
     app.add_exception_handler(WellheadError, answer_database_error)
     app.add_exception_handler(Exception, answer_unexpected_error)
+    app.include_router(probes)
     app.include_router(router)
+    app.add_middleware(Farewell, database=database)
     describe_problems(app)
 
 

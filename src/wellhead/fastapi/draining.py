@@ -1,0 +1,85 @@
+"""The last moments of a process: it is not ready any more, and still answers."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wellhead.database import Database
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What asks a server to end: Ctrl-C, and the way of everything that runs services."""
+
+
+class Farewell:
+    """Sends the clients of a draining process elsewhere with their next request.
+
+    Its answers carry ``Connection: close``, so that no connection is left on which a client could
+    be sending a request in the moment when the server hangs up (RFC 9112, section 9.6).
+    """
+
+    def __init__(self, app: ASGIApp, database: Database) -> None:
+        self._app = app
+        self._database = database
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection, as ASGI defines it."""
+        # HTTP/2 has no such header.
+        if scope["type"] != "http" or not scope["http_version"].startswith("1"):
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_farewell(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._database.is_draining:
+                MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
+        await self._app(scope, receive, send_with_farewell)
+
+
+@contextmanager
+def drained_on_signals(database: Database, seconds: float) -> Iterator[None]:
+    """Let SIGTERM turn readiness off first, and reach the server so many seconds later.
+
+    A second signal reaches it at once, and so does Ctrl-C, after which nobody sends requests. The
+    server must have set its handlers with ``signal.signal``, as uvicorn does, in the main thread;
+    in any other thread nothing happens.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    has_waited = False
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+        elif handler is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal has_waited
+        # Not from within the handler: it may have interrupted a write to the log, and a loop that
+        # sleeps must be woken.
+        loop.call_soon_threadsafe(database.drain)
+        if number == signal.SIGTERM and seconds > 0 and not has_waited:
+            loop.call_soon_threadsafe(loop.call_later, seconds, pass_on, number, None)
+        else:
+            pass_on(number, frame)
+        has_waited = True
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
