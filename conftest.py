@@ -14,7 +14,7 @@ from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
 
 _PREFIXES = ("DATABASE_", "JWT_", "APP_", "CORS_", "PG")
-_NAMES = {"HOST", "PORT", "DEBUG", "RELOAD"}
+_NAMES = {"HOST", "PORT", "DEBUG", "RELOAD", "DRAIN_SECONDS", "METRICS"}
 
 
 @pytest.fixture(scope="session")

@@ -1,89 +1,15 @@
 """The command `todo`, in real processes, on a real socket and a real database."""
 
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 import pytest
-from staged import KEY
-
-TODO = Path(sys.executable).with_name("todo")
-CHEAP = {
-    "ARGON2_TIME_COST": "1",
-    "ARGON2_MEMORY_KIB": "7168",
-    "ARGON2_PARALLELISM": "1",
-    "JWT_SECRET_KEY": KEY,
-}
-SECONDS = 60
-
-
-def environment(**changes: str) -> dict[str, str]:
-    return {**os.environ, **CHEAP, "PYTHONUNBUFFERED": "1", **changes}
-
-
-def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [TODO, *arguments],
-        env=environment(**changes),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-
-
-@dataclass
-class Served:
-    """A running `todo serve`."""
-
-    process: subprocess.Popen[str]
-    address: str
-    banner: str
-
-    def stop(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
-        """End it as Ctrl-C does, and return its exit code and what it wrote to the log."""
-        if how is signal.SIGINT:
-            os.killpg(self.process.pid, how)  # A terminal sends it to every process at once.
-        else:
-            self.process.send_signal(how)
-        _, log = self.process.communicate(timeout=SECONDS)
-        return self.process.returncode, log
-
-
-@contextmanager
-def serving(*arguments: str, **changes: str) -> Iterator[Served]:
-    process = subprocess.Popen(
-        [TODO, "serve", "--port", "0", *arguments],
-        env=environment(**changes),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        lines = []
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if "-d '" in line:  # The last line of the banner.
-                break
-        banner = "".join(lines)
-        found = re.search(r"Address  (http://\S+)", banner)
-        assert found, (banner, process.stderr.read() if process.stderr else "")
-        yield Served(process, found[1], banner)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+from commands import SECONDS, run, serving
 
 
 def register(address: str) -> httpx2.Response:

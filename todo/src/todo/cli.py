@@ -80,6 +80,7 @@ def serve(
             port=settings.port if port is None else port,
             workers=workers,
             reload=settings.reload if reload is None else reload,
+            drain_seconds=settings.drain_seconds,
         )
         with listen(serving.host, serving.port) as listener, provided_database(settings) as data:
             if migrate:

@@ -85,7 +85,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         # A redirect would name the scheme and the host as the last proxy sees them: behind TLS it
         # would send a token over plain HTTP.
         redirect_slashes=False,
-        lifespan=lifespan(database),
+        lifespan=lifespan(database, drain_seconds=settings.drain_seconds),
         middleware=_middleware(settings),
         generate_unique_id_function=operation_id,
     )

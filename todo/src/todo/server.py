@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
+from todo.draining import LingeringProtocol, Server, turn_away
 from todo.main import create_app
 from todo.settings import Settings, load_settings
 from todo.web.logs import configure_logging
@@ -31,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10
 """How long requests in flight may take to finish after Ctrl-C."""
+
+EARLIER = 0.5
+"""Seconds before several workers close their listener: then nobody can connect any more."""
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What asks a server to end: Ctrl-C, and the way of everything that runs services."""
@@ -46,12 +51,16 @@ class AddressError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """How to serve: what the command line said, or else the settings."""
+    """How to serve: what the command line said, or else the settings.
+
+    ``drain_seconds`` is what the workers wait after SIGTERM before they stop.
+    """
 
     host: str
     port: int
     workers: int
     reload: bool
+    drain_seconds: float = 0.0
 
 
 def served_app() -> FastAPI:
@@ -101,10 +110,15 @@ def provided_database(settings: Settings) -> Iterator[str]:
 async def wait_for_database() -> None:
     """Connect once, before anything is served: what is wrong is then told in a sentence.
 
+    Where `DATABASE_START_DEGRADED` says to start without it, nothing is waited for.
+
     Raises:
         ConnectError: The database cannot be reached, or refuses.
     """
-    async with Database():
+    settings = DatabaseSettings()
+    if settings.start_degraded:
+        return
+    async with Database(settings):
         pass
 
 
@@ -145,7 +159,7 @@ def _advice(error: OSError) -> str:
 
 
 def serve(serving: Serving, listener: socket.socket, *, announce: Callable[[], None]) -> bool:
-    """Serve until Ctrl-C or SIGTERM, then let requests in flight finish.
+    """Serve until Ctrl-C or SIGTERM, then let requests in flight finish; nothing is cut off.
 
     Args:
         serving: How to serve.
@@ -167,7 +181,7 @@ def _runner(serving: Serving, listener: socket.socket) -> Callable[[], bool]:
     # exception wherever the program happens to be, is lost in a finalizer; and SIGTERM's would
     # kill this process before it has stopped the database.
     config = _config(serving)
-    server = uvicorn.Server(config)
+    server = Server(config)
     if serving.reload:
         reloader = _Reloader(config, target=server.run, sockets=[listener])
         _send_signals_to(reloader.signal_handler)
@@ -175,6 +189,7 @@ def _runner(serving: Serving, listener: socket.socket) -> Callable[[], bool]:
     if serving.workers > 1:
         # It takes note of signals as soon as it exists.
         supervisor = _Workers(config, sockets=[listener])
+        supervisor.drain_seconds = serving.drain_seconds
         return lambda: _run_workers(supervisor)
     _send_signals_to(server.handle_exit)
     return lambda: _run_here(server, listener)
@@ -191,6 +206,7 @@ def _config(serving: Serving) -> uvicorn.Config:
         reload_dirs=[str(Path(__file__).parent)] if serving.reload else None,
         log_config=None,
         server_header=False,
+        http=LingeringProtocol,
         # There are no WebSockets here; looking for them, uvicorn would leave a PATCH that asks for
         # one without any answer.
         ws="none",
@@ -249,7 +265,27 @@ def _without_ctrl_c() -> Iterator[None]:
 
 
 class _Workers(Multiprocess):
-    """Worker processes that leave Ctrl-C to this one."""
+    """Worker processes that leave Ctrl-C to this one, and end without cutting anybody off."""
+
+    drain_seconds = 0.0
+
+    def terminate_all(self) -> None:
+        # A worker waits by itself, and then closes the listener. As long as anybody else has it,
+        # too, connections would be made that nobody accepts; so that ends a bit earlier.
+        until_then = self.drain_seconds - EARLIER
+        if until_then < 0:
+            self._turn_away()
+            time.sleep(-until_then)
+        super().terminate_all()
+        if until_then >= 0:
+            time.sleep(until_then)
+            self._turn_away()
+        for listener in self.sockets:
+            listener.close()
+
+    def _turn_away(self) -> None:
+        for listener in self.sockets:
+            turn_away(listener)
 
     def init_processes(self) -> None:
         with _without_ctrl_c():

@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     reload: bool = False
     """Start anew when the code changes; for work on the application itself."""
 
+    drain_seconds: float = Field(default=1.0, ge=0, le=300)
+    """How long after SIGTERM requests are still taken while `/health/ready` says no already."""
+
     data_dir: Path = Path(".wellhead")
     """Where development keeps what it makes: the embedded database and the secret."""
 

@@ -1,0 +1,98 @@
+"""The command `todo` in real processes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from staged import KEY
+
+TODO = Path(sys.executable).with_name("todo")
+CHEAP = {
+    "ARGON2_TIME_COST": "1",
+    "ARGON2_MEMORY_KIB": "7168",
+    "ARGON2_PARALLELISM": "1",
+    "JWT_SECRET_KEY": KEY,
+    "DRAIN_SECONDS": "0",
+}
+SECONDS = 60
+
+
+def environment(**changes: str) -> dict[str, str]:
+    return {**os.environ, **CHEAP, "PYTHONUNBUFFERED": "1", **changes}
+
+
+def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TODO, *arguments],
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+@dataclass
+class Served:
+    """A running `todo serve`."""
+
+    process: subprocess.Popen[str]
+    log_file: IO[str]
+    address: str
+    banner: str
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+        """End it as Ctrl-C does, and return its exit code and what it wrote to the log."""
+        if how is signal.SIGINT:
+            os.killpg(self.process.pid, how)  # A terminal sends it to every process at once.
+        else:
+            self.process.send_signal(how)
+        return self.ended()
+
+    def ended(self) -> tuple[int, str]:
+        """Wait for its end; returns its exit code and what it wrote to the log."""
+        self.process.communicate(timeout=SECONDS)
+        self.log_file.seek(0)
+        return self.process.returncode, self.log_file.read()
+
+
+@contextmanager
+def serving(*arguments: str, **changes: str) -> Iterator[Served]:
+    # Not a pipe: nobody reads it while requests are sent, and a full one would stop the server.
+    with tempfile.TemporaryFile("w+") as log_file:
+        process = subprocess.Popen(
+            [TODO, "serve", "--port", "0", *arguments],
+            env=environment(**changes),
+            stdout=subprocess.PIPE,
+            stderr=log_file,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield Served(process, log_file, *address_of(process))
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+
+
+def address_of(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Where it serves, and the banner that says so."""
+    lines = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if "-d '" in line:  # The last line of the banner.
+            break
+    banner = "".join(lines)
+    found = re.search(r"Address  (http://\S+)", banner)
+    assert found, banner
+    return found[1], banner
