@@ -43,7 +43,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
-# Asks /health, which asks the database nothing: a database that sleeps is left asleep.
+# Asks /health/live, which asks the database nothing: a database that sleeps is left asleep.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-I", "-m", "todo.healthcheck"]
 CMD ["todo", "serve"]

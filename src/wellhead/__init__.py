@@ -32,6 +32,7 @@ from wellhead.errors import (
 from wellhead.health import HealthReport
 from wellhead.pool import AsyncPool, DriverPool, PoolPolicy, PoolStats, Timing
 from wellhead.reader import Reader
+from wellhead.readiness import Readiness
 from wellhead.run_stats import RunStats
 from wellhead.schema import SchemaState
 from wellhead.settings import DatabaseSettings
@@ -64,6 +65,7 @@ __all__ = [
     "PostgresURL",
     "ReadOnlyError",
     "Reader",
+    "Readiness",
     "RolledBackError",
     "RunStats",
     "SQLiteURL",

@@ -19,7 +19,7 @@ from wellhead.opening import Opening
 from wellhead.outcome import Outcome, Ticket, ask
 from wellhead.pool import PoolPlan, PoolStats
 from wellhead.reader import Reader, refuse_writes
-from wellhead.readiness import Readiness
+from wellhead.readiness import Readiness, readiness
 from wellhead.retry import connect_with_retry
 from wellhead.run_stats import RunCounter, RunStats
 from wellhead.schema import SchemaSource, SchemaWatch
@@ -322,7 +322,7 @@ class Database:
         """Say whether this process should get requests; asks as little as :meth:`check`."""
         if self._is_draining:
             return Readiness(False, "draining", self.last_known())
-        return Readiness.of(await self.check(), is_started=self._has_started)
+        return readiness(await self.check(), is_started=self._has_started)
 
     def _require(self) -> "_Live":
         if self._opening is not None:

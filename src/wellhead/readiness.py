@@ -1,9 +1,12 @@
 """Whether this process should get requests, which is more and less than a healthy database."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 from wellhead.health import HealthReport, State
+
+Reason = Literal["draining", "starting", "behind", "unavailable"]
 
 KEEPS_TRAFFIC: frozenset[State] = frozenset({"connected", "idle", "saturated", "read_only"})
 """The states in which requests are better sent here than nowhere.
@@ -12,6 +15,8 @@ A saturated pool refuses in milliseconds and has room again in the next; a balan
 process away would push its share onto the others, until all of them are away. And a server that
 takes no changes still answers reads.
 """
+
+_REASONS: Mapping[State, Reason] = {"starting": "starting", "behind": "behind"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +31,12 @@ class Readiness:
     """
 
     is_ready: bool
-    reason: Literal["draining", "starting", "behind", "unavailable"] | None
+    reason: Reason | None
     health: HealthReport
 
-    @classmethod
-    def of(cls, health: HealthReport, *, is_started: bool) -> Self:
-        """What the state of the database means for a process that has been ready once, or not."""
-        if health.state in KEEPS_TRAFFIC:
-            return cls(is_started, None if is_started else "starting", health)
-        if health.state == "starting":
-            return cls(False, "starting", health)
-        return cls(False, "behind" if health.state == "behind" else "unavailable", health)
+
+def readiness(health: HealthReport, *, is_started: bool) -> Readiness:
+    """What the state of the database means for a process that has been ready once, or not."""
+    if health.state in KEEPS_TRAFFIC:
+        return Readiness(is_started, None if is_started else "starting", health)
+    return Readiness(False, _REASONS.get(health.state, "unavailable"), health)

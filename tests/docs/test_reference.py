@@ -25,10 +25,12 @@ from wellhead import (
     HealthReport,
     PoolStats,
     Reader,
+    Readiness,
     classify,
 )
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.fastapi import probes, routers
+from wellhead.metrics import FIGURES
 from wellhead.settings import PROFILES, accepted_values
 
 
@@ -174,6 +176,7 @@ def members_of(kind: type) -> set[str]:
     [
         ("reference/database.md", Reader),
         ("reference/database.md", PoolStats),
+        ("reference/database.md", Readiness),
         ("reference/database.md", wellhead.RunStats),
         ("reference/errors.md", Classification),
         ("reference/embedded.md", EmbeddedPostgres),
@@ -258,6 +261,29 @@ def test_the_reference_has_every_argument_of_the_embedded_server() -> None:
         each.name: "required" if each.default is each.empty else str(each.default)
         for each in parameters
     }
+
+
+def test_the_reference_has_every_metric_with_its_kind_and_its_label() -> None:
+    said = {
+        row["Metric"]: (row["Kind"], row["Further label"] or None)
+        for row in page("reference/metrics.md").rows()
+        if "Metric" in row
+    }
+    kinds = {
+        figure: figure.kind.__name__.removesuffix("MetricFamily").lower() for figure in FIGURES
+    }
+
+    assert said == {
+        f"wellhead_{figure.name}{'_total' if kind == 'counter' else ''}": (kind, figure.label)
+        for figure, kind in kinds.items()
+    }
+
+
+def test_the_page_on_measuring_names_only_metrics_that_there_are() -> None:
+    known = {f"wellhead_{figure.name}" for figure in FIGURES}
+    used = set(re.findall(r"wellhead_\w+", page("how-to/measure.md").text))
+
+    assert {re.sub("_(total|bucket|sum|count)$", "", name) for name in used} <= known
 
 
 def test_every_public_name_stands_in_the_reference() -> None:

@@ -41,7 +41,7 @@ def test_only_health_is_asked_for() -> None:
     with server(200) as (port, paths):
         fault = ask(port)
 
-    assert (fault, paths) == (None, ["/health"])
+    assert (fault, paths) == (None, ["/health/live"])
 
 
 def test_another_status_is_told() -> None:

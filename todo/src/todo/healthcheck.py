@@ -1,8 +1,8 @@
 """Asks the server in this container whether it is alive: `python -m todo.healthcheck`.
 
-It imports nothing but the standard library, since it runs every half minute, and asks `/health`,
-which costs the database nothing. It ends with 0 when the answer is 200, otherwise with 1 and the
-reason.
+It imports nothing but the standard library, since it runs every few seconds, and asks
+`/health/live`, which costs the database nothing. It ends with 0 when the answer is 200, otherwise
+with 1 and the reason.
 """
 
 import http.client
@@ -14,10 +14,10 @@ TIMEOUT = 4
 
 
 def ask(port: int) -> str | None:
-    """Ask for `/health` on this machine; returns what is wrong, or None."""
+    """Ask for `/health/live` on this machine; returns what is wrong, or None."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", "/health/live")
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         return f"port {port} does not answer: {error!r}"
