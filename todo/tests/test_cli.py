@@ -151,6 +151,30 @@ class TestServe:
         assert "todo: Could not connect to 127.0.0.1" in answer.stderr
         assert "Traceback" not in answer.stderr
 
+    def test_it_serves_without_its_database_where_that_is_wanted(self) -> None:
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            url = f"postgresql://u:hidden@127.0.0.1:{nobody.getsockname()[1]}/d"
+            with (
+                serving(DATABASE_URL=url, DATABASE_START_DEGRADED="true") as served,
+                httpx2.Client(base_url=served.address, timeout=SECONDS) as client,
+            ):
+                statuses = {
+                    path: client.get(path).status_code
+                    for path in ("/health/live", "/health/startup", "/health/ready", "/health/db")
+                }
+                login = client.post("/api/auth/login", data={"username": "u", "password": "p"})
+                code, log = served.stop()
+
+        assert statuses.pop("/health/live") == 200
+        assert set(statuses.values()) == {503}
+        assert (login.status_code, login.headers["retry-after"]) == (503, "1")
+        assert login.json()["type"] == "urn:wellhead:not_open"
+        assert code == 0
+        assert "starting without the database" in log
+        assert "hidden" not in log
+        assert "Traceback" not in log
+
     @pytest.mark.parametrize("workers", ["1", "2"])
     def test_an_application_that_does_not_start_ends_it(
         self, migrated_url: str, workers: str, tmp_path: Path

@@ -1,6 +1,7 @@
 """The end of `todo serve`: whoever is connected is answered, whoever comes later is refused."""
 
 import asyncio
+import re
 import signal
 import socket
 from collections import Counter
@@ -10,11 +11,15 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+import uvicorn
 from commands import SECONDS, Served, serving
+from fastapi import FastAPI
 from staged import StagedAccount, make_account
 
 from tests.staging.patience import until
-from todo.draining import turn_away
+from todo.draining import LingeringProtocol, Server, turn_away
+from todo.server import listen
+from wellhead import Database
 
 IN_FLIGHT = 200
 CLIENTS = 16
@@ -176,6 +181,55 @@ async def test_whoever_asks_twice_does_not_wait(migrated_url: str) -> None:
         code, _ = await ended(served)
 
     assert code == 0
+
+
+@asynccontextmanager
+async def ending(app: FastAPI) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A kept, idle connection to a server that has closed its listener, and ends with the block."""
+    with listen("127.0.0.1", 0) as listener:
+        address = listener.getsockname()
+        config = uvicorn.Config(app, http=LingeringProtocol, ws="none", log_config=None)
+        server = Server(config)
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        await until(lambda: server.started)
+        reader, writer = await asyncio.open_connection(*address)
+        await ask_on(reader, writer)
+        server.should_exit = True
+        await until(lambda: not any(each.is_serving() for each in server.servers))
+        yield reader, writer
+        writer.close()
+        await running
+
+
+async def ask_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """Ask on a connection; the answer's head."""
+    writer.write(b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(re.findall(rb"content-length: (\d+)", head)[0])
+    await reader.readexactly(length)
+    return head
+
+
+async def test_a_request_that_is_on_its_way_on_an_idle_connection_is_answered(
+    app: FastAPI, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("todo.draining.LINGER", 3600.0)
+    async with ending(app) as (reader, writer):
+        database.drain()
+        head = await ask_on(reader, writer)
+        rest = await reader.read()
+
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in head.lower()
+    assert rest == b""
+
+
+async def test_an_idle_connection_is_closed_after_a_moment(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("todo.draining.LINGER", 0.01)
+    async with ending(app) as (reader, _):
+        assert await reader.read() == b""
 
 
 def test_nobody_can_connect_after_being_turned_away_and_who_is_connected_stays() -> None:

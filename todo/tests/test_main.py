@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
-from staged import KEY
+from staged import KEY, client_of
 
 from todo.errors import TodoError
 from todo.main import STATUSES, create_app
@@ -91,6 +91,27 @@ async def test_the_health_of_the_database_is_told(client: AsyncClient) -> None:
 
     assert answer.status_code == 200
     assert answer.json()["status"] == "healthy"
+
+
+@pytest.mark.parametrize(("wanted", "status"), [(True, 200), (False, 404)])
+async def test_the_figures_are_told_only_where_that_is_wanted(
+    settings: Settings, database: Database, wanted: bool, status: int
+) -> None:
+    app = create_app(settings.model_copy(update={"metrics": wanted}), database)
+    async with client_of(app) as client:
+        answer = await client.get("/metrics")
+
+    assert answer.status_code == status
+    assert ("wellhead_pool_size" in answer.text) == wanted
+
+
+async def test_every_probe_is_told_and_guarded_by_nothing(client: AsyncClient) -> None:
+    statuses = {
+        name: (await client.get(f"/health/{name}")).status_code
+        for name in ("live", "startup", "ready", "db")
+    }
+
+    assert statuses == dict.fromkeys(statuses, 200)
 
 
 def test_every_operation_has_a_name_of_its_own(app: FastAPI) -> None:
