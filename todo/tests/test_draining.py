@@ -4,9 +4,10 @@ import asyncio
 import re
 import signal
 import socket
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from urllib.parse import urlsplit
 
 import httpx2
@@ -237,8 +238,8 @@ def test_nobody_can_connect_after_being_turned_away_and_who_is_connected_stays()
         address = listener.getsockname()
         with socket.create_connection(address) as before:
             turn_away(listener)
-            with pytest.raises(TimeoutError):
-                socket.create_connection(address, timeout=0.2)
+            with pytest.raises(TimeoutError) if sys.platform == "linux" else nullcontext():
+                socket.create_connection(address, timeout=0.2).close()
             accepted, _ = listener.accept()
             with accepted:
                 before.sendall(b"still here")
