@@ -172,6 +172,14 @@ async def test_a_kept_connection_is_sent_away_with_its_next_answer(
     assert (after.status_code, after.headers["connection"]) == (200, "close")
 
 
+async def test_after_ctrl_c_nobody_waits(migrated_url: str, workers: str) -> None:
+    async with running(migrated_url, workers, DRAIN_SECONDS="300") as (served, _):
+        code, log = await asyncio.to_thread(served.stop, signal.SIGINT)
+
+    assert code == 0
+    assert "Traceback" not in log
+
+
 async def test_whoever_asks_twice_does_not_wait(migrated_url: str) -> None:
     async with running(migrated_url, "1", DRAIN_SECONDS="300") as (served, _):
         served.process.send_signal(signal.SIGTERM)

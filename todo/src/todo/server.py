@@ -37,6 +37,9 @@ GRACE_SECONDS = 10
 EARLIER = 0.5
 """Seconds before several workers close their listener: then nobody can connect any more."""
 
+AGAIN = 0.2
+"""Seconds between two signals to a worker, so that it hears both."""
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What asks a server to end: Ctrl-C, and the way of everything that runs services."""
 
@@ -268,11 +271,16 @@ class _Workers(Multiprocess):
     """Worker processes that leave Ctrl-C to this one, and end without cutting anybody off."""
 
     drain_seconds = 0.0
+    is_interrupted = False
+
+    def handle_int(self) -> None:
+        self.is_interrupted = True
+        super().handle_int()
 
     def terminate_all(self) -> None:
         # A worker waits by itself, and then closes the listener. As long as anybody else has it,
         # too, connections would be made that nobody accepts; so that ends a bit earlier.
-        until_then = self.drain_seconds - EARLIER
+        until_then = (0.0 if self.is_interrupted else self.drain_seconds) - EARLIER
         if until_then < 0:
             self._turn_away()
             time.sleep(-until_then)
@@ -280,6 +288,10 @@ class _Workers(Multiprocess):
         if until_then >= 0:
             time.sleep(until_then)
             self._turn_away()
+        if self.is_interrupted:
+            # After Ctrl-C nobody wants to wait; who is asked twice does not.
+            time.sleep(AGAIN)
+            super().terminate_all()
         for listener in self.sockets:
             listener.close()
 
