@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "opening": {"errors", "retry"},
     "readiness": {"health"},
-    "metrics": {"database", "health", "pool"},
+    "metrics": {"database", "health", "pool", "run_stats"},
     "schema": {"errors"},
     "migrations": {"engine", "errors", "retry", "schema", "settings", "url"},
     "embedded": {"errors"},

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import text
 from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, PoolTimeout
@@ -104,6 +106,27 @@ async def test_closed_connections_are_told_by_reason(database: Database) -> None
 
         assert value(registry, "wellhead_pool_closed_total", reason="invalidated") == 1
         assert value(registry, "wellhead_pool_closed_total", reason="lifetime") == 0
+
+
+async def test_units_of_work_that_ran_again_are_told_by_fault(database: Database) -> None:
+    registry = registry_of(database)
+    attempts = 0
+
+    async def work(session: AsyncSession) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            await session.exec(select(text("pg_terminate_backend(pg_backend_pid())")))
+        await session.exec(select(1))
+
+    async with database:
+        await database.run(work)
+
+        assert value(registry, "wellhead_units_of_work_total") == 1
+        retried = value(registry, "wellhead_units_of_work_retried_total", fault="connection_lost")
+        assert retried == attempts - 1 == 1
+        assert value(registry, "wellhead_commits_unknown_total") == 0
+        assert value(registry, "wellhead_commits_resolved_total", outcome="committed") == 0
 
 
 async def test_what_is_known_of_the_database_is_told(database: Database, proxy: TCPProxy) -> None:

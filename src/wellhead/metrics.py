@@ -21,6 +21,7 @@ from wellhead.database import Database
 from wellhead.health import HealthReport, State
 from wellhead.pool import PoolStats, Timing
 from wellhead.pool.timing import BOUNDS
+from wellhead.run_stats import RunStats
 
 EVERY = 2
 """Of the bounds of a timing every so many are exported, so that each is twice the one before."""
@@ -55,11 +56,12 @@ class _Seen:
 
     database: Database
     pool: PoolStats
+    runs: RunStats
     health: HealthReport
 
     @classmethod
     def of(cls, database: Database) -> "_Seen":
-        return cls(database, database.stats(), database.last_known())
+        return cls(database, database.stats(), database.run_stats(), database.last_known())
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,19 @@ def _states(seen: _Seen) -> Mapping[str, float]:
     return {state: state == seen.health.state for state in get_args(State)}
 
 
+def _retried(seen: _Seen) -> Mapping[str, float]:
+    return {str(fault): count for fault, count in seen.runs.retried.items()}
+
+
+def _repeated(seen: _Seen) -> Mapping[str, float]:
+    return {str(fault): count for fault, count in seen.runs.reads_repeated.items()}
+
+
+def _outcomes(seen: _Seen) -> Mapping[str, float]:
+    runs = seen.runs
+    return {"committed": runs.resolved_committed, "rolled_back": runs.resolved_rolled_back}
+
+
 _GAUGE, _COUNTER = GaugeMetricFamily, CounterMetricFamily
 _HISTOGRAM, _SUMMARY = HistogramMetricFamily, SummaryMetricFamily
 
@@ -192,6 +207,34 @@ FIGURES = (
         "How long each route held connections.",
         lambda seen: seen.pool.routes,
         "route",
+    ),
+    Figure(_COUNTER, "units_of_work", "Units of work begun.", lambda seen: seen.runs.units),
+    Figure(
+        _COUNTER,
+        "units_of_work_retried",
+        "Units of work that were run again.",
+        _retried,
+        "fault",
+    ),
+    Figure(
+        _COUNTER,
+        "reads_repeated",
+        "Statements of readers that were sent once more.",
+        _repeated,
+        "fault",
+    ),
+    Figure(
+        _COUNTER,
+        "commits_unknown",
+        "COMMITs that were sent and not answered.",
+        lambda seen: seen.runs.unknown,
+    ),
+    Figure(
+        _COUNTER,
+        "commits_resolved",
+        "Those of them of which it was found out what became of them.",
+        _outcomes,
+        "outcome",
     ),
     Figure(
         _GAUGE,
