@@ -31,8 +31,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "health": {"errors", "schema"},
     "logging": set(),
     "database": {
-        "commits", "engine", "errors", "fleet", "health", "opening", "outcome", "pool", "readiness",
-        "reader", "retry", "run_stats", "schema", "settings", "unit_of_work", "url",
+        "commits", "engine", "errors", "health", "live", "opening", "outcome", "pool", "readiness",
+        "reader", "retry", "run_stats", "schema", "settings", "unit_of_work",
+    },
+    "live": {
+        "commits", "engine", "errors", "fleet", "health", "pool", "reader", "run_stats", "schema",
+        "settings", "url",
     },
     "opening": {"errors", "retry"},
     "readiness": {"health"},

@@ -2,30 +2,29 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from wellhead.commits import OPTION, CommitLog, watch_commits
-from wellhead.engine import build_engine, connect_first, plan_pool, probe
-from wellhead.errors import ConnectError, NotOpenError, PoolTimeout, classify, fault_of
-from wellhead.fleet import warn_if_overbooked
-from wellhead.health import Health, HealthReport
+from wellhead.commits import OPTION, CommitLog
+from wellhead.engine import plan_pool
+from wellhead.errors import NotOpenError
+from wellhead.health import HealthReport
+from wellhead.live import Live
 from wellhead.opening import Opening
 from wellhead.outcome import Outcome, Ticket, ask
-from wellhead.pool import PoolPlan, PoolStats
-from wellhead.reader import Reader, refuse_writes
+from wellhead.pool import PoolStats
+from wellhead.reader import Reader
 from wellhead.readiness import Readiness, readiness
 from wellhead.retry import connect_with_retry
 from wellhead.run_stats import RunCounter, RunStats
-from wellhead.schema import SchemaSource, SchemaWatch
+from wellhead.schema import SchemaSource
 from wellhead.settings import DatabaseSettings
 from wellhead.unit_of_work import UnitOfWork
-from wellhead.url import PostgresURL
 
 T = TypeVar("T")
 
@@ -56,7 +55,7 @@ class Database:
         self._plan = plan_pool(self.settings)
         self._runs = RunCounter()
         self._changing = asyncio.Lock()
-        self._live: _Live | None = None
+        self._live: Live | None = None
         self._opening: Opening | None = None
         self._has_started = False
         self._is_draining = False
@@ -113,7 +112,7 @@ class Database:
 
     async def _open_or_raise(self) -> None:
         settings = self.settings
-        live = _Live(settings, self._plan, self._migrations, self._runs)
+        live = Live(settings, self._plan, self._migrations, self._runs)
         try:
             await connect_with_retry(
                 live.connect_once,
@@ -128,7 +127,7 @@ class Database:
         self._opened(live)
 
     async def _start_opening(self) -> None:
-        live = _Live(self.settings, self._plan, self._migrations, self._runs)
+        live = Live(self.settings, self._plan, self._migrations, self._runs)
 
         async def attempt() -> None:
             await live.connect_once()
@@ -145,7 +144,7 @@ class Database:
             await opening.stop()
             raise
 
-    def _opened(self, live: "_Live") -> None:
+    def _opened(self, live: Live) -> None:
         self._live = live
         self._has_started = live.is_ready_schema
         self._announce_open(live)
@@ -324,7 +323,7 @@ class Database:
             return Readiness(False, "draining", self.last_known())
         return readiness(await self.check(), is_started=self._has_started)
 
-    def _require(self) -> "_Live":
+    def _require(self) -> Live:
         if self._opening is not None:
             raise NotOpenError(
                 f"The database {self.settings.url} could not be opened yet: {self._opening.fault}.",
@@ -337,7 +336,7 @@ class Database:
             )
         return self._live
 
-    def _announce_open(self, live: "_Live") -> None:
+    def _announce_open(self, live: Live) -> None:
         url, stats = self.settings.url, self.stats()
         version = ".".join(str(part) for part in live.engine.dialect.server_version_info or ())
         for note in url.notes:
@@ -356,88 +355,3 @@ class Database:
                 "max_overflow": stats.max_overflow,
             },
         )
-
-
-class _Live:
-    """What exists while a database is open."""
-
-    def __init__(
-        self,
-        settings: DatabaseSettings,
-        plan: PoolPlan,
-        migrations: SchemaSource | None,
-        runs: RunCounter,
-    ) -> None:
-        self.engine = build_engine(settings, plan, on_connect_error=self._note_connect_error)
-        watch_commits(self.engine.sync_engine, on_unknown=runs.count_unknown)
-        self.health = Health(
-            probe(settings, self.engine),
-            may_sleep=isinstance(settings.url, PostgresURL) and settings.url.provider == "neon",
-            queue_is_full=lambda: plan.stats(self.engine.sync_engine.pool).is_full,
-        )
-        self.health.watch(self.engine)
-        self.schema: SchemaWatch | None = None
-        if migrations is not None:
-            limit = settings.effective_connect_timeout
-            self.schema = SchemaWatch(migrations, self.engine.connect, timeout=limit)
-        self.asking = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        refuse_writes(reading.sync_engine)
-        self.sessions = _session_maker(self.engine)
-        self.readers = _session_maker(reading)
-        self._settings = settings
-        self.in_use = 0
-        self.unused = asyncio.Event()
-        self.unused.set()
-
-    async def connect_once(self) -> None:
-        """Take a connection, which makes SQLAlchemy learn the server, and put it in the pool."""
-        connection = await connect_first(self.engine, self._settings)
-        self.health.record_success()
-        try:
-            url = self._settings.url
-            if isinstance(url, PostgresURL) and not url.is_pooled:
-                await warn_if_overbooked(connection, processes=self._settings.pool_processes)
-        finally:
-            await connection.close()
-
-    @property
-    def is_ready_schema(self) -> bool:
-        """Whether the schema will do, as far as anybody wants to know."""
-        known = self.schema.known if self.schema else None
-        return self.schema is None or (known is not None and known.is_ready)
-
-    async def read_schema(self) -> None:
-        """Learn where the schema stands, where somebody wants to know."""
-        if self.schema is not None:
-            async with self.engine.connect() as connection:
-                await self.schema.read(connection)
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count a session while it is in use."""
-        self.in_use += 1
-        self.unused.clear()
-        try:
-            yield
-        except PoolTimeout as error:
-            self.health.record_failure(fault_of(error))
-            raise
-        finally:
-            self.in_use -= 1
-            if not self.in_use:
-                self.unused.set()
-
-    def _note_connect_error(self, error: ConnectError) -> None:
-        self.health.record_failure(classify(error).fault)
-
-
-def _session_maker(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
-    return async_sessionmaker(
-        engine,
-        class_=AsyncSession,
-        # Loaded objects stay readable after the commit, without a query that nobody awaits.
-        expire_on_commit=False,
-        # A session used after its end raises; otherwise it would take a connection and leak it.
-        close_resets_only=False,
-    )
