@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench-pool poolers fuzz check containers format clean
+.PHONY: help run test bench-pool bench-overload poolers fuzz check containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ format: $(VENV)/.dev  ## Format the code and mend what can be mended by itself.
 
 bench-pool: $(VENV)/.dev  ## Measure the pool beside its peers and write the table to docs/explanation/pool.md.
 	PYTHONPATH=. $(BIN)/python bench/pool.py --write docs/explanation/pool.md
+
+bench-overload: $(VENV)/.dev  ## Put ten times the clients on a service and write the table to docs/explanation/overload.md.
+	PYTHONPATH=. $(BIN)/python bench/overload.py --write docs/explanation/overload.md
 
 clean:  ## Remove the virtual environment and the caches; the data in .wellhead stays.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

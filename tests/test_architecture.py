@@ -21,7 +21,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pool": {"errors"},
     "fleet": {"pool"},
     "listeners": {"errors"},
-    "engine": {"errors", "listeners", "pool", "settings", "url"},
+    "cancelling": {"pool"},
+    "deadline": set(),
+    "engine": {
+        "cancelling", "deadline", "errors", "listeners", "pool", "settings", "url",
+    },
     "reader": {"errors"},
     "retry": {"errors"},
     "outcome": set(),
@@ -46,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "embedded": {"errors"},
     "cli": {"engine", "errors", "logging", "migrations", "pool", "retry", "settings"},
     "__main__": {"cli"},
-    "fastapi": {"database", "errors", "health", "metrics", "pool", "reader"},
+    "fastapi": {"database", "deadline", "errors", "health", "metrics", "pool", "reader"},
 }  # fmt: skip
 
 OPTIONAL = (

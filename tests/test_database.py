@@ -20,6 +20,7 @@ from wellhead import (
     DatabaseNotFoundError,
     DatabaseSettings,
     NotOpenError,
+    PoolSaturated,
     UnreachableError,
 )
 
@@ -140,6 +141,23 @@ async def test_a_session_without_a_statement_costs_nothing(
         sent = proxy.bytes_to_server
 
     assert sent == 0
+
+
+async def test_behind_a_full_queue_no_session_and_no_reader_is_given_out(
+    proxied_url: str, proxy: TCPProxy
+) -> None:
+    settings = DatabaseSettings(url=proxied_url, pool_size=1, max_overflow=0, pool_max_waiting=0)
+    async with Database(settings) as database:
+        async with database.engine.connect():
+            proxy.reset()
+            for opened in (database.session(), database.reader()):
+                with pytest.raises(PoolSaturated, match="is full and 0 callers wait"):
+                    await opened.__aenter__()
+            told, trips = database.stats().saturated, proxy.round_trips
+        async with database.session(), database.reader():
+            pass
+
+    assert (told, trips) == (2, 0)
 
 
 async def test_loaded_objects_stay_usable_after_the_commit(database: Database) -> None:

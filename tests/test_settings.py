@@ -184,3 +184,10 @@ def test_settings_cannot_be_changed() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         settings.pool_size = 3  # type: ignore[misc]
+
+
+def test_a_request_must_have_longer_than_it_may_wait_for_its_connection() -> None:
+    with pytest.raises(SettingsError, match=r"POOL_TIMEOUT \(30 s\).*REQUEST_TIMEOUT \(30 s\)"):
+        DatabaseSettings(url=URL, request_timeout=30)
+
+    assert DatabaseSettings(url=URL, request_timeout=None, pool_timeout=600).request_timeout is None

@@ -209,6 +209,7 @@ class Database:
 
         Raises:
             NotOpenError: The database is not open.
+            PoolSaturated: Every connection is in use and as many wait as may.
         """
         live = self._require()
         with live.counted():
@@ -224,6 +225,7 @@ class Database:
 
         Raises:
             NotOpenError: The database is not open.
+            PoolSaturated: Every connection is in use and as many wait as may.
         """
         live = self._require()
         with live.counted():

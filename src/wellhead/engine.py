@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from wellhead.cancelling import CancellableConnection, keep_cancelled_connections
+from wellhead.deadline import watch_commits_for_deadlines
 from wellhead.errors import (
     ConfigurationError,
     ConnectError,
@@ -103,6 +105,8 @@ def build_engine(
         if not url.takes_startup_settings:
             _set_limits_in_transactions(engine, server_side_limits(settings))
     name_command_timeouts(engine, limit=settings.effective_command_timeout)
+    keep_cancelled_connections(engine)
+    watch_commits_for_deadlines(engine)
     keep_discreet(
         engine.sync_engine,
         show_statements=settings.echo,
@@ -216,7 +220,7 @@ def target_of(url: PostgresURL | SQLiteURL) -> str:
     return ", ".join(host.name if host.is_socket else str(host) for host in hosts) or "SQLite"
 
 
-class _PatientConnection(asyncpg.Connection):
+class _PatientConnection(CancellableConnection):
     """asyncpg's connection, honest about COMMIT.
 
     Its end does not wait for ever for a server that is silent.

@@ -12,7 +12,7 @@ from wellhead.engine import build_engine, connect_first, probe
 from wellhead.errors import ConnectError, PoolTimeout, classify, fault_of
 from wellhead.fleet import warn_if_overbooked
 from wellhead.health import Health
-from wellhead.pool import PoolPlan
+from wellhead.pool import AsyncPool, PoolPlan
 from wellhead.reader import refuse_writes
 from wellhead.run_stats import RunCounter
 from wellhead.schema import SchemaSource, SchemaWatch
@@ -77,10 +77,17 @@ class Live:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count a session while it is in use."""
+        """Count a session while it is in use.
+
+        Raises:
+            PoolSaturated: As many wait for connections as may. To hear that here costs a third of
+                what it costs at the first statement.
+        """
         self.in_use += 1
         self.unused.clear()
         try:
+            if isinstance(pool := self.engine.sync_engine.pool, AsyncPool):
+                pool.refuse_if_full()
             yield
         except PoolTimeout as error:
             self.health.record_failure(fault_of(error))

@@ -134,7 +134,7 @@ class DatabaseSettings(BaseSettings):
     pool_min_idle: Annotated[int, Field(ge=0, le=1000)] = 0
     """Connections kept open while nobody uses them; must not exceed ``pool_size``."""
 
-    pool_max_waiting: Annotated[int, Field(ge=0, le=100000)] | None = 300
+    pool_max_waiting: Annotated[int, Field(ge=0, le=100000)] | None = 100
     """Callers that may queue while every connection is in use; none for no limit."""
 
     pool_use_lifo: bool = True
@@ -154,6 +154,10 @@ class DatabaseSettings(BaseSettings):
 
     connect_timeout: Annotated[float, Field(ge=1, le=300)] = 10.0
     """Seconds for one connection to be made; must be less than ``pool_timeout``."""
+
+    request_timeout: Seconds | None = 60.0
+    """Seconds until the answer to a request must begin, with ``wellhead.fastapi``; more than
+    ``pool_timeout``; none for no limit."""
 
     command_timeout: Seconds | None = 60.0
     """Seconds a statement may take before the client cancels it (asyncpg); none for no limit."""
@@ -242,6 +246,12 @@ class DatabaseSettings(BaseSettings):
                 f"DATABASE_CONNECT_TIMEOUT ({self.effective_connect_timeout:g} s) must be less "
                 f"than DATABASE_POOL_TIMEOUT ({self.pool_timeout:g} s): whoever waits for a "
                 "connection waits for its set-up, too."
+            )
+        if self.request_timeout is not None and self.pool_timeout >= self.request_timeout:
+            raise ValueError(
+                f"DATABASE_POOL_TIMEOUT ({self.pool_timeout:g} s) must be less than "
+                f"DATABASE_REQUEST_TIMEOUT ({self.request_timeout:g} s): a request waits for its "
+                "connection first."
             )
         if self.pool_min_idle > self.pool_size:
             raise ValueError(

@@ -112,6 +112,7 @@ class ServerError(Exception):
 # Faults that no code of the server stands for.
 WITHOUT_CODE: Mapping[Fault, Exception] = {
     Fault.SATURATED: PoolTimeout(),
+    Fault.REQUEST_TIMEOUT: wellhead.RequestTimeoutError("staged"),
     Fault.UNREACHABLE: OSError(),
     Fault.OUTCOME_UNKNOWN: wellhead.CommitUnknownError("staged"),
     Fault.TLS: wellhead.TLSError("staged"),

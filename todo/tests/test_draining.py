@@ -75,7 +75,9 @@ def workers(request: pytest.FixtureRequest) -> str:
 async def running(
     migrated_url: str, workers: str, **changes: str
 ) -> AsyncIterator[tuple[Served, StagedAccount]]:
-    with serving("--workers", workers, DATABASE_URL=migrated_url, **changes) as served:
+    with serving(
+        "--workers", workers, DATABASE_URL=migrated_url, DATABASE_POOL_MAX_WAITING="1000", **changes
+    ) as served:
         async with client_of(served) as client:
             account = await make_account(client)
         yield served, account

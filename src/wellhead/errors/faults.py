@@ -18,6 +18,7 @@ class Fault(StrEnum):
     DEADLOCK = "deadlock"
     LOCK_TIMEOUT = "lock_timeout"
     STATEMENT_TIMEOUT = "statement_timeout"
+    REQUEST_TIMEOUT = "request_timeout"
     STALE_PLAN = "stale_plan"
     READ_ONLY_SERVER = "read_only_server"
     DISK_FULL = "disk_full"
@@ -66,6 +67,7 @@ MEANINGS: Mapping[Fault, Meaning] = {
     Fault.DEADLOCK: Meaning(503, "Another request changed the same data; try again.", 1),
     Fault.LOCK_TIMEOUT: Meaning(503, "The data is in use by another request; try again.", 1),
     Fault.STATEMENT_TIMEOUT: Meaning(504, "The database took too long to answer."),
+    Fault.REQUEST_TIMEOUT: Meaning(504, "The request took too long and was cancelled."),
     Fault.STALE_PLAN: Meaning(503, "The data's layout changed just now; try again.", 1),
     Fault.READ_ONLY_SERVER: Meaning(503, "The database accepts no changes at the moment.", 5),
     Fault.DISK_FULL: Meaning(503, "The database has no space left.", 30),

@@ -16,6 +16,7 @@ The tree::
     │   ├── StartingError
     │   └── TooManyConnectionsError
     ├── CommandTimeoutError (TimeoutError)
+    ├── RequestTimeoutError (TimeoutError)
     ├── CommitUnknownError
     ├── NotCommittedError
     ├── RolledBackError
@@ -117,6 +118,10 @@ class TooManyConnectionsError(ConnectError):
 
 class CommandTimeoutError(WellheadError, TimeoutError):
     """A statement took longer than the command timeout and was cancelled."""
+
+
+class RequestTimeoutError(WellheadError, TimeoutError):
+    """A request was not answered in the time that it has, and its work was cancelled."""
 
 
 class CommitUnknownError(WellheadError):

@@ -9,6 +9,7 @@ Three lines connect the two::
 after which a route takes a ``SessionDep`` or a ``ReaderDep``.
 """
 
+from wellhead.fastapi.deadlines import deadline
 from wellhead.fastapi.dependencies import ReaderDep, Run, RunDep, SessionDep, lifespan
 from wellhead.fastapi.handlers import install
 from wellhead.fastapi.problems import (
@@ -27,6 +28,7 @@ __all__ = [
     "RunDep",
     "SessionDep",
     "ValidationFault",
+    "deadline",
     "install",
     "lifespan",
     "problem_response",

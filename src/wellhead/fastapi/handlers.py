@@ -14,7 +14,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from wellhead.database import Database
-from wellhead.errors import Classification, ConfigurationError, WellheadError, classify, words_of
+from wellhead.errors import (
+    Classification,
+    ConfigurationError,
+    PoolSaturated,
+    WellheadError,
+    classify,
+    words_of,
+)
+from wellhead.fastapi.deadlines import add_deadline
 from wellhead.fastapi.draining import Farewell
 from wellhead.fastapi.probes import router as probes
 from wellhead.fastapi.problems import (
@@ -23,6 +31,7 @@ from wellhead.fastapi.problems import (
     phrase_of,
     problem_response,
 )
+from wellhead.fastapi.refusals import Refusals
 from wellhead.fastapi.routers import router
 from wellhead.fastapi.sockets import fit
 from wellhead.fastapi.targets import allowed_methods
@@ -41,6 +50,9 @@ _MOST_NAMES = 5
 def install(app: FastAPI, database: Database, *, metrics: bool = False) -> None:
     """Give the application its database, its error handlers and the routes about the database.
 
+    From now on a request has ``DATABASE_REQUEST_TIMEOUT`` seconds until its answer begins, and
+    its work ends when its client has gone.
+
     The routes are ``/health``, ``/health/live``, ``/health/startup``, ``/health/ready``,
     ``/health/db`` and ``/db/pool-status``. A handler that the application adds for a more specific
     exception wins over these.
@@ -58,8 +70,10 @@ def install(app: FastAPI, database: Database, *, metrics: bool = False) -> None:
     app.add_exception_handler(RequestValidationError, answer_validation_error)
     app.add_exception_handler(SQLAlchemyError, answer_database_error)
     app.add_exception_handler(WellheadError, answer_database_error)
+    app.add_exception_handler(PoolSaturated, Refusals(answer_database_error))
     app.add_exception_handler(Exception, answer_unexpected_error)
     app.include_router(probes)
+    add_deadline(app, seconds=database.settings.request_timeout)
     app.include_router(router)
     app.add_middleware(Farewell, database=database)
     if metrics:

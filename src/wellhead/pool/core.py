@@ -169,7 +169,12 @@ class Core(Opening[C]):
 
     # Waiting.
 
-    def _new_waiter(self, now: float, deadline: float, stack: Stack) -> Waiter[C]:
+    def refuse_if_full(self) -> None:
+        """Raise at once what ``acquire`` would raise, where as many wait as may.
+
+        Raises:
+            PoolSaturated: As many wait as may.
+        """
         # Those for whom a connection is free, or can be opened, do not wait for other callers.
         free = self.policy.limit - len(self._slots) + len(self._idle)
         most = self.policy.max_waiting
@@ -177,9 +182,12 @@ class Core(Opening[C]):
             self.tally.saturated += 1
             raise PoolSaturated(
                 f"The pool {self.name!r} is full and {len(self._queue)} callers wait already "
-                f"({self._figures()}).{say(self._slots, now)}",
+                f"({self._figures()}).{say(self._slots, monotonic())}",
                 hint="Hold connections for a shorter time, or raise max_waiting or pool_size.",
             ) from self.outage.error
+
+    def _new_waiter(self, now: float, deadline: float, stack: Stack) -> Waiter[C]:
+        self.refuse_if_full()
         future: asyncio.Future[Slot[C]] = asyncio.get_running_loop().create_future()
         # Short outages are waited out; in a long one callers hear at once that it goes on.
         is_patient = not self.outage.lasts(self.policy.timeout, now)

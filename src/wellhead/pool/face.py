@@ -235,6 +235,16 @@ class AsyncPool(Pool):
         """Open a connection, unless one is free; raises at once what opening raises."""
         await self._core.open_one()
 
+    def refuse_if_full(self) -> None:
+        """Raise at once what taking a connection would raise, where as many wait as may.
+
+        Whoever would only come to hear that need not come all the way.
+
+        Raises:
+            PoolSaturated: As many wait as may.
+        """
+        self._core.refuse_if_full()
+
     @asynccontextmanager
     async def driver_connection(self, *, timeout: float | None = None) -> AsyncIterator[Any]:
         """A connection of this pool as the driver's own object, past SQLAlchemy.

@@ -1,0 +1,94 @@
+"""What becomes of a connection whose statement was cancelled: kept where it is proved to be sound.
+
+SQLAlchemy closes a connection that a cancellation passed through, because an answer may still be on
+its way. Both drivers then ask the server to cancel the statement; once it has confirmed that, the
+connection is as good as after any statement that failed, and closing it would cost the next caller
+a new one. The transaction is left as it is, for SQLAlchemy to roll back.
+"""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util.concurrency import await_, greenlet_spawn
+
+from wellhead.pool import drivers
+
+CONFIRM_TIMEOUT = 2.0
+"""Seconds that the server has to confirm the cancellation."""
+
+
+class CancellableConnection(asyncpg.Connection):
+    """asyncpg's connection, given up where a transaction was begun by halves.
+
+    After a BEGIN that was cancelled asyncpg takes the next one for a savepoint.
+    """
+
+    __slots__ = ()
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Run a command, as asyncpg's own does."""
+        try:
+            return await super().execute(query, *args, timeout=timeout)
+        except asyncio.CancelledError:
+            if query.startswith("BEGIN"):
+                self.terminate()
+            raise
+
+
+def keep_cancelled_connections(engine: AsyncEngine) -> None:
+    """Let this engine keep the connections of cancelled statements, where they are sound.
+
+    The confirmation is waited for in the caller's time, within :data:`CONFIRM_TIMEOUT`. A
+    connection that does not get it by then is closed at once.
+    """
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def keep(context: ExceptionContext) -> None:
+        connection = context.connection
+        if connection is None or connection.invalidated or not context.is_disconnect:
+            return
+        if isinstance(context.original_exception, asyncio.CancelledError):
+            dbapi_connection = connection.connection.dbapi_connection
+            # SQLAlchemy gives no statement for COMMIT and ROLLBACK.
+            was_ending = context.statement is None
+            is_sound = await_(_is_sound(context.dialect, dbapi_connection, was_ending=was_ending))
+            context.is_disconnect = not is_sound
+
+
+async def _is_sound(dialect: Any, dbapi_connection: Any, *, was_ending: bool) -> bool:
+    driver_connection = dbapi_connection.driver_connection
+    if not drivers.is_known(driver_connection):
+        return False
+    is_sound = False
+    try:
+        async with asyncio.timeout(CONFIRM_TIMEOUT):
+            await _hear_the_end(driver_connection)
+            if was_ending:
+                await _end_for_sure(driver_connection)
+                await greenlet_spawn(dialect.do_ping, dbapi_connection)
+        is_sound = not drivers.closed_check(driver_connection)()
+    except Exception:  # noqa: BLE001 - whatever it is, the connection is not usable
+        is_sound = False
+    finally:
+        if not is_sound:
+            # At once: SQLAlchemy would say goodbye to a server that does not answer.
+            drivers.terminate(driver_connection)
+    return is_sound
+
+
+async def _hear_the_end(driver_connection: Any) -> None:
+    # psycopg has waited already, or has closed the connection. asyncpg waits before it sends
+    # anything more; an empty statement may be parsed in a failed transaction, too, and a
+    # cancellation that comes late would strike here.
+    if isinstance(driver_connection, asyncpg.Connection):
+        await driver_connection.prepare(";", name="")
+
+
+async def _end_for_sure(driver_connection: Any) -> None:
+    # SQLAlchemy and the driver take the transaction for ended, whatever became of it.
+    if drivers.is_in_transaction(driver_connection):
+        await driver_connection.execute("ROLLBACK")

@@ -1,0 +1,242 @@
+"""Requests that take too long and clients that hang up, over a real socket and a real server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx2
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from tests.pool.conftest import eventually
+from tests.staging.proxy import TCPProxy
+from tests.staging.server import serve
+from wellhead import Database, DatabaseSettings
+from wellhead.fastapi import ReaderDep, SessionDep, deadline, install, lifespan
+
+Observer = Callable[[str], Awaitable[int]]
+
+SHORT = deadline(0.05)
+PATIENT = deadline(0.4)
+
+BUSY = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
+"""
+COMMITTING = f"{BUSY} AND query LIKE 'COMMIT%'"
+SLEEPING = f"{BUSY} AND wait_event = 'PgSleep'"
+NOTES = "SELECT count(*) FROM note"
+
+# A COMMIT takes as many seconds as the row says.
+SLOW_COMMIT = """
+    CREATE TABLE note (seconds float);
+    CREATE FUNCTION wait_for_it() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep(NEW.seconds); RETURN NULL; END
+    $$;
+    CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON note
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_for_it();
+"""
+
+
+@pytest.fixture(params=["postgresql", "postgresql+psycopg"], ids=["asyncpg", "psycopg"])
+async def database(request: pytest.FixtureRequest, proxied_url: str, database_url: str) -> Database:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(SLOW_COMMIT)
+    await connection.close()
+    url = proxied_url.replace("postgresql", request.param, 1)
+    return Database(DatabaseSettings(url=url, pool_size=2, max_overflow=0))
+
+
+@pytest.fixture
+async def ask(database_url: str) -> AsyncIterator[Observer]:
+    """Asks the server past the pool."""
+    connection = await asyncpg.connect(database_url)
+
+    async def ask(query: str) -> int:
+        return int(await connection.fetchval(query))
+
+    yield ask
+    await connection.close()
+
+
+async def run(session: AsyncSession, statement: str, **values: float) -> None:
+    await (await session.connection()).execute(text(statement), values)
+
+
+async def insert_and_sleep(session: AsyncSession) -> None:
+    await run(session, "INSERT INTO note VALUES (0)")
+    await run(session, "SELECT pg_sleep(60)")
+
+
+def application(database: Database) -> FastAPI:
+    app = FastAPI(lifespan=lifespan(database))
+    install(app, database)
+
+    @app.get("/reads", dependencies=[SHORT])
+    async def read(reader: ReaderDep) -> None:
+        await reader.exec(text("SELECT pg_sleep(60)"))
+
+    @app.post("/writes", dependencies=[SHORT])
+    async def write(session: SessionDep) -> None:
+        await insert_and_sleep(session)
+
+    @app.post("/commits/{seconds}", dependencies=[PATIENT], status_code=201)
+    async def commit_slowly(seconds: float, session: SessionDep) -> None:
+        await run(session, "INSERT INTO note VALUES (:seconds)", seconds=seconds)
+
+    @app.post("/unhurried")
+    async def write_unhurried(session: SessionDep) -> None:
+        await insert_and_sleep(session)
+
+    @app.post("/one")
+    async def one(session: SessionDep) -> None:
+        await run(session, "SELECT 1")
+
+    return app
+
+
+@asynccontextmanager
+async def client_of(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with serve(app) as base, httpx2.AsyncClient(base_url=base) as client:
+        yield client
+
+
+async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Return once something is so; the suite's time limit ends it otherwise."""
+    while True:
+        if await is_so():
+            return
+        await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def client_that_hangs_up(client: httpx2.AsyncClient, request: str) -> AsyncIterator[None]:
+    """Send a request, and close the connection at the end of the block."""
+    where = urlsplit(str(client.base_url))
+    _, writer = await asyncio.open_connection(where.hostname, where.port)
+    writer.write(request.replace("\n", "\r\n").encode())
+    try:
+        yield
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/reads"), ("POST", "/writes")])
+async def test_a_request_over_its_deadline_is_answered_504_and_its_query_cancelled(
+    method: str, path: str, database: Database, ask: Observer
+) -> None:
+    async with client_of(application(database)) as client:
+        answer = await client.request(method, path)
+
+        assert await ask(SLEEPING) == 0
+    assert answer.status_code == 504
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:wellhead:request_timeout"
+    assert await ask(NOTES) == 0
+
+
+async def test_those_who_waited_for_a_connection_until_the_deadline_cost_none(
+    database: Database,
+) -> None:
+    async with client_of(application(database)) as client:
+        answers = await asyncio.gather(*(client.get("/reads") for _ in range(20)))
+        stats = database.stats()
+
+    assert {answer.status_code for answer in answers} == {504}
+    assert (stats.active, stats.waiting) == (0, 0)
+    assert stats.total <= 2
+
+
+async def test_fifty_clients_that_hang_up_end_their_work_and_open_no_connection(
+    database: Database, ask: Observer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="wellhead.fastapi")
+    async with client_of(application(database)) as client:
+        request = "POST /unhurried HTTP/1.1\nHost: test\nContent-Length: 2\n\n{}"
+        for _ in range(50):
+            async with client_that_hangs_up(client, request):
+                await until(lambda: is_one(ask(SLEEPING)))
+            await until(lambda: is_none(ask(BUSY)))
+        still = await client.post("/one")
+        opened = database.stats().opened
+
+    assert still.status_code == 200
+    assert opened <= 2
+    assert await ask(NOTES) == 0
+    events = [vars(record).get("event") for record in caplog.records]
+    assert events.count("client_gone") == 50
+
+
+async def is_one(number: Awaitable[int]) -> bool:
+    return await number == 1
+
+
+async def is_none(number: Awaitable[int]) -> bool:
+    return await number == 0
+
+
+async def test_a_client_that_sent_no_body_is_missed_too(database: Database, ask: Observer) -> None:
+    async with client_of(application(database)) as client:
+        async with client_that_hangs_up(client, "POST /unhurried HTTP/1.1\nHost: test\n\n"):
+            await until(lambda: is_one(ask(SLEEPING)))
+        await until(lambda: is_none(ask(BUSY)))
+
+    assert await ask(NOTES) == 0
+
+
+async def test_a_commit_under_way_at_the_deadline_is_finished_and_answered(
+    database: Database, ask: Observer
+) -> None:
+    async with client_of(application(database)) as client:
+        answer = await client.post("/commits/0.5")
+
+    assert answer.status_code == 201
+    assert await ask(NOTES) == 1
+
+
+async def test_a_commit_that_takes_longer_than_its_grace_is_cancelled_and_answered_as_unknown(
+    database: Database, ask: Observer
+) -> None:
+    async with client_of(application(database)) as client:
+        answer = await client.post("/commits/60")
+        again = await client.post("/one")
+
+        assert await ask(SLEEPING) == 0
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:wellhead:outcome_unknown")
+    assert "retry-after" not in answer.headers
+    assert again.status_code == 200
+    assert await ask(NOTES) == 0
+
+
+async def test_a_commit_under_way_when_the_client_hangs_up_is_finished(
+    database: Database, ask: Observer
+) -> None:
+    async with client_of(application(database)) as client:
+        async with client_that_hangs_up(client, "POST /commits/0.3 HTTP/1.1\nHost: test\n\n"):
+            await until(lambda: is_one(ask(COMMITTING)))
+        await until(lambda: is_none(ask(BUSY)))
+
+    assert await ask(NOTES) == 1
+
+
+async def test_a_server_that_does_not_answer_the_cancelling_is_not_waited_for(
+    database: Database, proxy: TCPProxy
+) -> None:
+    async with client_of(application(database)) as client:
+        await client.post("/one")
+        waiting = asyncio.create_task(client.post("/commits/60"))
+        await eventually(lambda: database.stats().active == 1)
+        proxy.stall()
+        # In less than the five seconds for which this client waits, and psycopg for the server.
+        answer = await waiting
+        proxy.resume()
+        again = await client.post("/one")
+
+    assert answer.status_code == 504
+    assert again.status_code == 200
+    assert database.stats().active == 0

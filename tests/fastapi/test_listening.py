@@ -1,0 +1,138 @@
+"""Messages of a client: passed on whole and in order, while its end is listened for."""
+
+import asyncio
+
+import pytest
+from fastapi import HTTPException
+from starlette.types import Message, Scope
+
+from wellhead.fastapi import listening
+from wellhead.fastapi.listening import Listener
+
+GONE: Message = {"type": "http.disconnect"}
+
+
+def piece(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def scope_of(*headers: tuple[bytes, bytes]) -> Scope:
+    return {"type": "http", "headers": list(headers)}
+
+
+class Client:
+    """A client of which the server hears these messages, and then nothing."""
+
+    def __init__(self, *messages: Message | Exception) -> None:
+        self.messages = list(messages)
+        self.asked = 0
+
+    async def receive(self) -> Message:
+        self.asked += 1
+        if not self.messages:
+            await asyncio.Event().wait()
+        message = self.messages.pop(0)
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "LISTEN_AFTER", 0)
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def ignore() -> None:
+    """What a test does that is not about the end."""
+
+
+async def test_a_body_arrives_whole_and_in_order() -> None:
+    client = Client(piece(b"a", more=True), piece(b"b", more=True), piece(b"c", more=False))
+    listener = Listener(scope_of(), client.receive, ignore)
+    bodies = [(await listener.receive())["body"] for _ in range(3)]
+    listener.stop()
+
+    assert bodies == [b"a", b"b", b"c"]
+
+
+@pytest.mark.usefixtures("soon")
+async def test_the_end_is_heard_though_nobody_asks_and_the_body_is_kept() -> None:
+    ends: list[str] = []
+    client = Client(piece(b"all", more=False), GONE)
+    listener = Listener(scope_of(), client.receive, lambda: ends.append("gone"))
+    await settle()
+    first, second, third = [await listener.receive() for _ in range(3)]
+
+    assert ends == ["gone"]
+    assert first["body"] == b"all"
+    assert second == third == GONE
+
+
+@pytest.mark.usefixtures("soon")
+async def test_only_one_piece_of_a_long_body_is_read_ahead() -> None:
+    client = Client(*(piece(b"x", more=True) for _ in range(5)))
+    listener = Listener(scope_of(), client.receive, ignore)
+    await settle()
+    ahead = client.asked
+    await listener.receive()
+    await settle()
+    listener.stop()
+
+    assert (ahead, client.asked) == (1, 2)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_body_that_the_client_holds_back_is_not_asked_for_early() -> None:
+    client = Client(piece(b"x", more=False))
+    listener = Listener(scope_of((b"expect", b"100-continue")), client.receive, ignore)
+    await settle()
+    before = client.asked
+    message = await listener.receive()
+    listener.stop()
+
+    assert before == 0
+    assert message["body"] == b"x"
+
+
+async def test_who_asks_and_gives_up_takes_nothing_from_the_next() -> None:
+    arrived = asyncio.Event()
+
+    async def receive() -> Message:
+        await arrived.wait()
+        arrived.clear()
+        return piece(b"late", more=False)
+
+    listener = Listener(scope_of(), receive, ignore)
+    hasty = asyncio.create_task(listener.receive())
+    await settle()
+    hasty.cancel()
+    await settle()
+    arrived.set()
+    message = await listener.receive()
+    listener.stop()
+
+    assert hasty.cancelled()
+    assert message["body"] == b"late"
+
+
+@pytest.mark.usefixtures("soon")
+async def test_what_receiving_raises_is_raised_where_it_is_asked_for() -> None:
+    listener = Listener(scope_of(), Client(HTTPException(413)).receive, ignore)
+    await settle()
+    for _ in range(2):
+        with pytest.raises(HTTPException):
+            await listener.receive()
+
+
+async def test_a_request_that_is_answered_at_once_is_not_listened_to() -> None:
+    client = Client(piece(b"", more=False))
+    listener = Listener(scope_of(), client.receive, ignore)
+    await settle()
+    listener.stop()
+
+    assert client.asked == 0
