@@ -19,7 +19,7 @@ from wellhead import (
     TooManyConnectionsError,
     UnreachableError,
 )
-from wellhead.retry import MAX_DELAY, connect_with_retry
+from wellhead.retry import MAX_DELAY, connect_with_retry, retry_until
 
 
 class Attempts:
@@ -209,3 +209,65 @@ async def test_opening_waits_for_as_long_as_the_startup_timeout_says(
 
     assert database.is_open
     await database.close()
+
+
+class PassingError(Exception):
+    """A failure that passes."""
+
+
+async def test_attempts_go_on_until_one_succeeds() -> None:
+    failures = [PassingError("first"), PassingError("second")]
+    announced: list[tuple[str, int]] = []
+
+    async def attempt() -> str:
+        if failures:
+            raise failures.pop(0)
+        return "done"
+
+    def announce(error: BaseException, number: int, seconds: float) -> None:
+        assert 0 <= seconds <= 0.1
+        announced.append((str(error), number))
+
+    ends_at = asyncio.get_running_loop().time() + 60
+    answer = await retry_until(ends_at, attempt, can_retry=lambda _: True, announce=announce)
+
+    assert answer == "done"
+    assert announced == [("first", 1), ("second", 2)]
+
+
+async def test_what_must_not_be_repeated_is_raised_at_once() -> None:
+    attempts = 0
+
+    async def attempt() -> None:
+        nonlocal attempts
+        attempts += 1
+        raise PassingError
+
+    ends_at = asyncio.get_running_loop().time() + 60
+    with pytest.raises(PassingError):
+        await retry_until(ends_at, attempt, can_retry=lambda _: False)
+
+    assert attempts == 1
+
+
+async def test_the_last_failure_is_raised_when_the_time_is_over() -> None:
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + 0.2
+    begun: list[float] = []
+
+    async def attempt() -> None:
+        begun.append(loop.time())
+        raise PassingError(str(len(begun)))
+
+    with pytest.raises(PassingError) as caught:
+        await retry_until(ends_at, attempt, can_retry=lambda _: True)
+
+    assert str(caught.value) == str(len(begun))
+    assert len(begun) > 1
+
+
+async def test_the_first_attempt_is_made_even_when_the_time_is_over() -> None:
+    async def attempt() -> str:
+        return "done"
+
+    assert await retry_until(0.0, attempt, can_retry=lambda _: True) == "done"

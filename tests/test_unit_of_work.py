@@ -137,6 +137,20 @@ async def test_what_work_raises_is_raised_and_rolled_back(database: Database) ->
     assert (work.count, await done(database)) == (1, [])
 
 
+@pytest.mark.parametrize("kind", [TimeoutError, FileNotFoundError, ConnectionResetError])
+async def test_what_failed_elsewhere_is_not_repeated(
+    database: Database, kind: type[OSError]
+) -> None:
+    async def fail(_: AsyncSession) -> None:
+        raise kind
+
+    work = Attempts(fail)
+    with pytest.raises(kind):
+        await database.run(work)
+
+    assert work.count == 1
+
+
 async def test_two_that_deadlock_both_succeed(database: Database) -> None:
     met = asyncio.Barrier(2)
 

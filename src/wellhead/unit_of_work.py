@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.commits import CommitLog
 from wellhead.errors import (
     CommitUnknownError,
-    ConnectError,
     NotCommittedError,
     PoolTimeout,
+    WellheadError,
     classify,
     fault_of,
 )
@@ -87,9 +88,9 @@ class UnitOfWork(Generic[T]):
         if self._committed_itself or isinstance(error, PoolTimeout):
             # Whoever waited for a connection in vain has had its time.
             return False
-        if isinstance(error, ConnectError):
-            return error.can_retry
-        return classify(error).can_run_again
+        # A TimeoutError or an OSError of the work's own is no failure of the database.
+        is_ours = isinstance(error, SQLAlchemyError | WellheadError)
+        return is_ours and classify(error).can_run_again
 
     def _announce(self, error: BaseException, attempt: int, seconds: float) -> None:
         fault = fault_of(error)

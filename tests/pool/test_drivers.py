@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -9,7 +10,10 @@ import psycopg
 import pytest
 
 from tests.pool.conftest import eventually
+from tests.staging.databases import Databases
+from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
+from wellhead import Database, DatabaseSettings
 from wellhead.pool import drivers
 
 
@@ -96,3 +100,78 @@ async def test_a_link_opens_in_time_or_raises(proxied_url: str, proxy: TCPProxy)
     await asyncio.sleep(0)
 
     assert link.closed_check(opened)()
+
+
+@asynccontextmanager
+async def borrowed(url: str) -> AsyncIterator[Any]:
+    """The driver's connection of a database of ours."""
+    async with Database(DatabaseSettings(url=url)) as database, database.engine.connect() as taken:
+        yield (await taken.get_raw_connection()).driver_connection
+
+
+async def test_a_connection_whose_end_has_arrived_is_gone_and_nobody_is_asked(
+    either_url: str, proxy: TCPProxy
+) -> None:
+    async with borrowed(either_url) as connection:
+        before = drivers.is_gone(connection)
+        proxy.reset()
+        await proxy.cut()
+        await eventually(lambda: drivers.is_gone(connection))
+        sent = proxy.bytes_to_server
+
+    assert not before
+    assert sent == 0
+
+
+async def test_the_servers_last_words_are_enough(
+    database_url: str, either_url: str, databases: Databases
+) -> None:
+    direct = database_url.replace("postgresql", either_url.partition(":")[0], 1)
+    async with borrowed(direct) as connection:
+        pid = (
+            connection.get_server_pid()
+            if hasattr(connection, "get_server_pid")
+            else connection.info.backend_pid
+        )
+        databases.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        # The loop has not run since: asyncpg itself cannot know yet.
+        gone = drivers.is_gone(connection)
+
+    assert gone
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+async def test_a_tls_connection_that_works_is_not_taken_for_gone(
+    tls_postgres: TLSPostgres, pki: PKI, scheme: str
+) -> None:
+    url = tls_postgres.url.replace("postgresql", scheme, 1)
+    async with borrowed(f"{url}?sslmode=verify-full&sslrootcert={pki.ca_file}") as connection:
+        fresh = drivers.is_gone(connection)
+        await connection.execute("SELECT 1")
+
+        assert (fresh, drivers.is_gone(connection)) == (False, False)
+
+
+async def test_a_notification_is_not_taken_for_an_end(database_url: str, either_url: str) -> None:
+    direct = database_url.replace("postgresql", either_url.partition(":")[0], 1)
+    async with borrowed(direct) as connection:
+        await connection.execute("LISTEN news")
+        if hasattr(connection, "commit"):
+            await connection.commit()
+        with psycopg.connect(database_url, autocommit=True) as other:
+            other.execute("NOTIFY news")
+        other.close()
+
+        assert not drivers.is_gone(connection)
+
+
+async def test_psycopg_tells_that_a_statement_of_the_transaction_failed(proxied_url: str) -> None:
+    async with borrowed(proxied_url.replace("postgresql", "postgresql+psycopg", 1)) as connection:
+        await connection.execute("SELECT 1")
+        before = drivers.has_failed(connection)
+        with pytest.raises(psycopg.Error):
+            await connection.execute("SELECT 1 / 0")
+        during = drivers.has_failed(connection)
+        await connection.rollback()
+
+        assert (before, during, drivers.has_failed(connection)) == (False, True, False)

@@ -6,7 +6,7 @@ Three lines connect the two::
     app = FastAPI(lifespan=lifespan(database))
     install(app, database)
 
-after which a route takes a ``SessionDep`` or a ``ReaderDep``.
+after which a route takes a ``SessionDep``, a ``RunDep`` or a ``ReaderDep``.
 """
 
 from wellhead.fastapi.deadlines import deadline
