@@ -26,12 +26,15 @@ from wellhead.outcome import Outcome, Ticket
         ("committed", "this", Outcome.COMMITTED),
         ("aborted", "this", Outcome.ROLLED_BACK),
         ("in progress", "this", Outcome.PENDING),
+        ("not given", "this", Outcome.PENDING),
         (None, "this", Outcome.AMBIGUOUS),
         ("standby", "this", Outcome.PENDING),
         ("committed", "another", Outcome.AMBIGUOUS),
         ("aborted", "another", Outcome.ROLLED_BACK),
-        # Not yet given, or given to somebody else.
-        ("in progress", "another", Outcome.ROLLED_BACK),
+        # It was lost, and nobody has it yet.
+        ("not given", "another", Outcome.ROLLED_BACK),
+        # A stranger has it; or it is ours, and somebody has only reset the statistics.
+        ("in progress", "another", Outcome.PENDING),
         (None, "another", Outcome.AMBIGUOUS),
         ("standby", "another", Outcome.PENDING),
     ],
@@ -224,6 +227,28 @@ async def test_a_transaction_that_reached_the_disk_and_ended_with_the_server_is_
 
     assert said == "aborted"
     assert await lost.end() == 2
+    assert await rows(forgetful.url) == 1
+
+
+async def test_a_reset_of_the_statistics_is_not_taken_for_the_end_of_the_transaction(
+    forgetful: EmbeddedPostgres, database: Database, proxy: TCPProxy
+) -> None:
+    lost = await Lost.begin(database, proxy)
+    admin = await connect(forgetful.url)
+    await admin.execute("SELECT pg_stat_reset_shared('bgwriter')")
+    ending = asyncio.create_task(lost.end())
+    asked = proxy.round_trips
+    async with asyncio.timeout(30):
+        while True:
+            if proxy.round_trips > asked + 10:
+                break
+            await asyncio.sleep(0.01)
+    waits = not ending.done()
+    await admin.execute("SELECT pg_terminate_backend($1, 5000)", lost.work.backend)
+    await admin.close()
+
+    assert await ending == 2
+    assert waits
     assert await rows(forgetful.url) == 1
 
 

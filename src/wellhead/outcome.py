@@ -22,12 +22,15 @@ _RUN = (
     "(SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter))"
 )
 _READ_TICKET = text(f"SELECT pg_current_xact_id_if_assigned()::text, {_RUN}")
-# Ids from xmax on have not ended; asking for one that was never given would be an error.
+# Ids from xmax on have not ended, and asking for one that was never given would be an error. Who
+# has one holds a lock on it.
 _ASK = text(
+    "WITH asked AS (SELECT CAST(CAST(:xid AS text) AS xid8) AS xid) "  # noqa: S608 - of constants
     "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' "
-    "WHEN CAST(CAST(:xid AS text) AS xid8) >= pg_snapshot_xmax(pg_current_snapshot()) "
-    "THEN 'in progress' "
-    f"ELSE pg_xact_status(CAST(CAST(:xid AS text) AS xid8)) END, {_RUN}"
+    "WHEN xid < pg_snapshot_xmax(pg_current_snapshot()) THEN pg_xact_status(xid) "
+    "WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid' "
+    "AND transactionid = CAST(xid AS xid) AND granted) THEN 'in progress' "
+    f"ELSE 'not given' END, {_RUN} FROM asked"
 )
 
 
@@ -65,19 +68,20 @@ class Ticket:
         """Say what the server's word about this id means.
 
         Args:
-            status: What ``pg_xact_status`` said, ``standby`` from a server that only replays, or
-                None where the server has forgotten.
+            status: What ``pg_xact_status`` said, ``not given`` of an id that nobody has or had,
+                ``standby`` from a server that only replays, or None where it has forgotten.
             server_run: The run of the server that said so.
         """
         if status == "standby":
             return Outcome.PENDING
         if status is None:
             return Outcome.AMBIGUOUS
-        if server_run != self.server_run:
-            return Outcome.AMBIGUOUS if status == "committed" else Outcome.ROLLED_BACK
-        if status == "in progress":
-            return Outcome.PENDING
-        return Outcome.COMMITTED if status == "committed" else Outcome.ROLLED_BACK
+        is_same_run = server_run == self.server_run
+        if status == "committed":
+            return Outcome.COMMITTED if is_same_run else Outcome.AMBIGUOUS
+        if status == "aborted" or (status == "not given" and not is_same_run):
+            return Outcome.ROLLED_BACK
+        return Outcome.PENDING
 
 
 async def ask(engine: AsyncEngine, ticket: Ticket) -> Outcome:
@@ -91,4 +95,7 @@ async def ask(engine: AsyncEngine, ticket: Ticket) -> Outcome:
         return Outcome.ROLLED_BACK
     async with engine.connect() as connection:
         status, server_run = (await connection.execute(_ASK, {"xid": ticket.xid})).one()
+        if status == "not given":
+            # It may have ended between the look at what has ended and the look at the locks.
+            status, server_run = (await connection.execute(_ASK, {"xid": ticket.xid})).one()
     return ticket.judge(status, server_run)
