@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, literal, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import NullPool, literal, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import QueuePool
 from sqlmodel import select
@@ -86,3 +86,21 @@ def test_a_pool_without_connections_has_no_size() -> None:
     engine = create_async_engine("postgresql+asyncpg://u:p@localhost/db", poolclass=NullPool)
 
     assert not hasattr(engine.pool, "size")
+
+
+@pytest.mark.parametrize("driver", ["postgresql+asyncpg", "postgresql+psycopg"])
+async def test_a_commit_after_a_failure_that_was_caught_loses_the_writes_without_a_word(
+    database_url: str, driver: str
+) -> None:
+    engine = create_async_engine(make_url(database_url).set(drivername=driver))
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("CREATE TABLE note (id int)")
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("INSERT INTO note VALUES (1)")
+        with pytest.raises(DBAPIError):
+            await connection.exec_driver_sql("SELECT 1 / 0")
+    async with engine.connect() as connection:
+        rows = await connection.scalar(text("SELECT count(*) FROM note"))
+    await engine.dispose()
+
+    assert rows == 0
