@@ -1,8 +1,14 @@
-"""What the library's tests share on top of the server: the way to it, through the proxy."""
+"""What the library's tests share on top of the server: ways to it, and one that may sleep."""
+
+import socket
+from pathlib import Path
 
 import pytest
 
 from tests.staging.given import Postgres
+from tests.staging.neon import StoppedPostgres, prepare
+from tests.staging.neon.resolver.sitecustomize import stage
+from tests.staging.pki import PKI
 from tests.staging.proxy import TCPProxy
 
 
@@ -16,3 +22,16 @@ def proxied_url(database_url: str, postgres: Postgres, proxy: TCPProxy) -> str:
 def either_url(request: pytest.FixtureRequest, proxied_url: str) -> str:
     """The same URL, for one driver and then for the other."""
     return proxied_url.replace("postgresql", str(request.param), 1)
+
+
+@pytest.fixture(scope="session")
+def stopped_postgres(public_directory: Path) -> StoppedPostgres:
+    """A PostgreSQL of its own that a staged Neon may start and stop."""
+    return prepare(public_directory / "compute")
+
+
+@pytest.fixture
+def neon_names(monkeypatch: pytest.MonkeyPatch, pki: PKI) -> None:
+    """Neon's host names lead to this machine, and the staged certificates are trusted."""
+    monkeypatch.setattr(socket, "getaddrinfo", stage)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca_file))

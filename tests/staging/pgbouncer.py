@@ -118,6 +118,11 @@ class PgBouncer:
         self._process.kill()
         self._process.wait()
 
+    @property
+    def port(self) -> int:
+        """The port that it listens on, while it runs."""
+        return self._port
+
     def url(self, server_url: str) -> str:
         """The way to a database of the server through the pooler."""
         parts = urlsplit(server_url)
