@@ -1,10 +1,11 @@
 """What the pool needs to know of a driver's connection: dead or alive, and free for the next one.
 
-asyncpg notices by itself when the server hangs up; psycopg does not before it is used.
+asyncpg notices by itself when the server hangs up; psycopg has to be made to look.
 """
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,6 +16,8 @@ import asyncpg
 from wellhead.pool.slot import Slot
 
 _IN_ERROR = 3  # psycopg's TransactionStatus.INERROR, whose package may not be installed
+# Linux tells by this that the other side has sent its last; macOS tells it unasked.
+_HUNG_UP = getattr(select, "POLLRDHUP", 0)
 
 
 def closed_check(connection: Any) -> Callable[[], bool]:
@@ -22,8 +25,21 @@ def closed_check(connection: Any) -> Callable[[], bool]:
     if isinstance(connection, asyncpg.Connection):
         return connection.is_closed
     if hasattr(connection, "pgconn"):
-        return lambda: bool(connection.closed)
+        return _psycopg_closed(connection)
     return _never
+
+
+def _psycopg_closed(connection: Any) -> Callable[[], bool]:
+    if connection.closed:
+        return _always
+    # Reading would be asking libpq to; whether the other side has hung up is known without that.
+    line = select.poll()
+    line.register(connection.fileno(), _HUNG_UP)
+    return lambda: bool(connection.closed or line.poll(0))
+
+
+def _always() -> bool:
+    return True
 
 
 def _never() -> bool:
