@@ -1,0 +1,139 @@
+"""The Todo API under a real uvicorn, in a process of its own, and somebody who uses it."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import httpx2
+
+TODO = Path(sys.executable).with_name("todo")
+
+_PERSON = {"email": "sleeper@example.com", "password": "correct horse battery staple"}
+_SETTINGS = {
+    "JWT_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-for-the-fault-suite",
+    "ARGON2_TIME_COST": "1",
+    "ARGON2_MEMORY_KIB": "8192",
+    "ARGON2_PARALLELISM": "1",
+}
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who is logged in.
+
+    Attributes:
+        tasks: The path of their tasks.
+        headers: What their requests carry.
+    """
+
+    tasks: str
+    headers: Mapping[str, str]
+
+
+class TodoService:
+    """`todo serve` on a free port.
+
+    Args:
+        directory: Where it runs and writes its log.
+        url: Its database.
+        environment: More variables.
+
+    Attributes:
+        client: Sends requests to it.
+    """
+
+    def __init__(
+        self, directory: Path, url: str, *, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.log = directory / "todo.log"
+        self._directory = directory
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            **_SETTINGS,
+            **(environment or {}),
+            "DATABASE_URL": url,
+        }
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client = httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{self._port}",
+            trust_env=False,
+            timeout=_PATIENCE,
+            # uvicorn hangs up after 5 seconds, and must not do so while a request is on its way.
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=2),
+        )
+
+    async def __aenter__(self) -> Self:
+        self._process = self._launch()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                while not await self._answers():
+                    assert self._process.poll() is None, self.log.read_text()
+                    await asyncio.sleep(0.05)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.client.aclose()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.to_thread(process.wait, _STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _launch(self) -> "subprocess.Popen[bytes]":
+        with self.log.open("wb") as log:
+            return subprocess.Popen(
+                [TODO, "serve", "--port", str(self._port)],
+                cwd=self._directory,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    async def user(self) -> User:
+        """Log somebody in, who is registered first where that has not been done."""
+        registered = await self.client.post("/api/auth/register", json=_PERSON)
+        assert registered.status_code in {201, 409}, registered.text
+        form = {"username": _PERSON["email"], "password": _PERSON["password"]}
+        tokens = (await self.client.post("/api/auth/login", data=form)).raise_for_status().json()
+        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        me = (await self.client.get("/api/auth/me", headers=headers)).raise_for_status().json()
+        return User(f"/api/{me['id']}/tasks", headers)
+
+    async def _answers(self) -> bool:
+        try:
+            return (await self.client.get("/health")).is_success
+        except httpx2.TransportError:
+            return False
+
+
+def migrate(url: str) -> None:
+    """Bring the tables of the Todo API into a database."""
+    environment = {"PATH": os.environ["PATH"], **_SETTINGS, "DATABASE_URL": url}
+    subprocess.run([TODO, "migrate"], env=environment, check=True, capture_output=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
