@@ -145,7 +145,7 @@ async def database(forgetful: EmbeddedPostgres, proxy: TCPProxy) -> AsyncIterato
     await admin.execute("CREATE TABLE IF NOT EXISTS ours (n int); TRUNCATE ours; CHECKPOINT")
     await admin.close()
     url = forgetful.url.replace(f":{forgetful.port}/", f":{proxy.port}/")
-    async with Database(DatabaseSettings(url=url, pool_timeout=60)) as database:
+    async with Database(DatabaseSettings(url=url, pool_timeout=50)) as database:
         yield database
 
 
