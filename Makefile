@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench-pool bench-overload poolers fuzz check containers format clean
+.PHONY: help run test bench-pool bench-overload faults poolers fuzz check containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,7 +19,11 @@ EXAMPLES ?= 300
 fuzz: $(VENV)/.dev  ## Make up many more requests for the Todo API than the tests do (EXAMPLES=).
 	CONTRACT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q todo/tests/test_contract.py -k whatever
 
-poolers:  ## Fetch the PgBouncers of tests/poolers (on Debian; needs no root, installs nothing).
+SEED ?=
+faults: $(VENV)/.dev  ## Let everything fail under load and write the table to docs/explanation/failure.md (SEED=).
+	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) --write docs/explanation/failure.md
+
+poolers:  ## Fetch the PgBouncers of the tests (on Debian; needs no root, installs nothing).
 	scripts/install-poolers .poolers
 
 check: $(VENV)/.dev  ## Check style, types, migrations, import directions and the documentation.

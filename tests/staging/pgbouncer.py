@@ -93,6 +93,24 @@ class PgBouncer:
 
     def __enter__(self) -> Self:
         self._port = _free_port()
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; the same after a restart."""
+        return self._port
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
         program = HOME / self.kind.version / "pgbouncer"
         with self._log.open("wb") as log:
             # Not a pipe: when nobody reads it, PgBouncer stops at its next line of log.
@@ -106,22 +124,13 @@ class PgBouncer:
         while "process up: PgBouncer" not in self._log.read_text():
             assert self._process.poll() is None, self._log.read_text()
             time.sleep(0.02)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def kill(self) -> None:
+        """End it at once, with every connection through it."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
-    @property
-    def port(self) -> int:
-        """The port that it listens on, while it runs."""
-        return self._port
 
     def url(self, server_url: str) -> str:
         """The way to a database of the server through the pooler."""

@@ -22,6 +22,7 @@ class _Network:
 
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
     delay: float = 0.0
+    swallows: bool = False
     traps: "list[_Trap]" = field(default_factory=list)
     orphans: list[asyncio.StreamWriter] = field(default_factory=list)
 
@@ -121,6 +122,19 @@ class TCPProxy:
         """Forward again, first what has gathered since `stall`."""
         self._network.flowing.set()
 
+    def swallow(self) -> None:
+        """Lose every byte from now on, each way, and stay silent; also on new connections.
+
+        A connection that has lost a byte stays silent for its client after `deliver`, too.
+        """
+        self._network.swallows = True
+
+    def deliver(self) -> None:
+        """Lose nothing any more; the server gives up the connections that have lost something."""
+        self._network.swallows = False
+        for link in self._links.values():
+            link.give_up_server()
+
     def delay(self, seconds: float) -> None:
         """Hold every chunk back for so long, each way; a round trip takes twice as long."""
         self._network.delay = seconds
@@ -182,11 +196,16 @@ class _Link:
         self._count = count
         self._client_spoke_last = False
         self._trap: _Trap | None = None
+        self._is_lost = False
 
     async def run(self, target: tuple[str, int]) -> None:
         """Forward until both sides have ended, or the task is cancelled."""
         client = self._writers[0]
         try:
+            if self._network.swallows:
+                while await self._reader.read(_CHUNK):
+                    pass
+                return
             reader, server = await asyncio.open_connection(*target)
             self._writers.append(server)
             async with asyncio.TaskGroup() as group:
@@ -202,6 +221,11 @@ class _Link:
             self.ends_by_reset = True
         finally:
             await self._close()
+
+    def give_up_server(self) -> None:
+        """End the connection to the server of a link that has lost something."""
+        if self._is_lost:
+            self._writers[-1].transport.abort()
 
     async def _receive(
         self,
@@ -222,6 +246,9 @@ class _Link:
             if (wait := chunk.due - loop.time()) > 0:
                 await asyncio.sleep(wait)
             await self._network.flowing.wait()
+            self._is_lost |= self._network.swallows
+            if self._is_lost:
+                continue
             if not chunk.data:
                 sink.write_eof()
                 return

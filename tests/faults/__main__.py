@@ -1,0 +1,52 @@
+"""``python -m tests.faults``: the whole suite, with a table at the end."""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.faults.apps import TODO, USUAL
+from tests.faults.report import line_of, section, write
+from tests.faults.scenario import Played
+from tests.faults.suite import FAULTS, run
+from tests.staging.pgbouncer import missing
+
+_ROUNDS = 3
+
+
+def main() -> int:
+    """Play the faults; 1 when a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--quick", action="store_true", help="each fault once, the Todo API alone")
+    parser.add_argument("--only", metavar="WORD", default="", help="faults with this in their name")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table on this page")
+    given = parser.parse_args()
+    if missing():
+        parser.error(f"PgBouncer {' and '.join(missing())} is missing: run make poolers.")
+    print(f"seed {given.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="wellhead-faults-") as name:
+        Path(name).chmod(0o755)
+        played = asyncio.run(_play(Path(name), given.seed, quick=given.quick, only=given.only))
+    text = section(played, seed=given.seed)
+    print(text)
+    if given.write is not None:
+        write(text, given.write)
+    return 1 if any(each.reports[0].wrongs or each.reports[0].late for each in played) else 0
+
+
+async def _play(directory: Path, seed: int, *, quick: bool, only: str) -> list[Played]:
+    played = []
+    chosen = [fault for fault in FAULTS if only.casefold() in fault.__name__.casefold()]
+    kinds = (TODO,) if quick else (TODO, USUAL)
+    rounds = 1 if quick else _ROUNDS
+    async for each in run(chosen, directory, kinds=kinds, seed=seed, rounds=rounds):
+        print(line_of(each), flush=True)
+        played.append(each)
+    return played
+
+
+if __name__ == "__main__":
+    sys.exit(main())

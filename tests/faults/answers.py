@@ -1,0 +1,57 @@
+"""Reads answers: what a client may conclude from a status, a problem or a broken connection."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+
+from tests.faults.ledger import Answer, Outcome
+
+NOTHING_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+_SAYS_THAT_NOTHING_WAS_DONE = 503
+_LEAVES_IT_OPEN = "outcome"
+"""What the type of a problem holds that says: nobody knows whether it was done."""
+
+
+def read(response: httpx2.Response, began: float) -> Answer:
+    """What an answer means.
+
+    A success is an acknowledgement. A refusal of the client (4xx) and a 503 say that nothing was
+    done, unless the problem's type says that the outcome is unknown. Any other error says nothing.
+    """
+    body = _body(response)
+    kind = str(body.get("type", "")).rpartition(":")[2]
+    words = f"{response.status_code} {kind}".rstrip() if kind else str(response.status_code)
+    return Answer(
+        _outcome(response.status_code, kind),
+        words,
+        began,
+        time.monotonic(),
+        str(body["id"]) if response.is_success and "id" in body else None,
+    )
+
+
+def broken(error: Exception, began: float) -> Answer:
+    """What it means when no answer came at all."""
+    outcome = Outcome.REFUSED if isinstance(error, NOTHING_SENT) else Outcome.UNKNOWN
+    return Answer(outcome, f"no answer ({type(error).__name__})", began, time.monotonic())
+
+
+def _outcome(status: int, kind: str) -> Outcome:
+    if 200 <= status < 300:
+        return Outcome.ACKNOWLEDGED
+    if _LEAVES_IT_OPEN in kind:
+        return Outcome.UNKNOWN
+    if 400 <= status < 500 or status == _SAYS_THAT_NOTHING_WAS_DONE:
+        return Outcome.REFUSED
+    return Outcome.UNKNOWN
+
+
+def _body(response: httpx2.Response) -> Mapping[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,191 @@
+"""The applications under test, each a process of its own behind a real socket."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from tests.faults.clients import Door
+from tests.faults.server import workers
+from tests.faults.waiting import until
+
+ROOT = Path(__file__).parents[2]
+
+CONNECT, ACQUIRE, REQUEST = 1, 3, 4
+"""Seconds: the deadlines of a new connection, of having one, and of a whole request."""
+
+POOL, OVERFLOW = 5, 5
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+_PATIENCE = REQUEST + 4.0
+_KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-the-fault-suite"
+_EMAIL = "writer@example.com"
+_PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An application that can be served.
+
+    Attributes:
+        name: How reports call it.
+        command: What to run; `{port}` and `{workers}` are filled in.
+        environment: Its settings besides the URL.
+        variable: The variable that takes the URL; one that ends in ``_FILE`` takes a file with it.
+        table: Where its tasks are.
+        has_accounts: Whether one has to log in.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    variable: str
+    table: str
+    has_accounts: bool
+
+
+TODO = Kind(
+    "Todo API",
+    (
+        str(Path(sys.executable).with_name("todo")),
+        *("serve", "--port", "{port}", "--workers", "{workers}"),
+    ),
+    {
+        "JWT_SECRET_KEY": _KEY,
+        "JWT_ACCESS_TOKEN_EXPIRE_MINUTES": "120",
+        "ARGON2_MEMORY_KIB": "8192",
+        "ARGON2_TIME_COST": "1",
+        "DATABASE_POOL_SIZE": str(POOL),
+        "DATABASE_MAX_OVERFLOW": str(OVERFLOW),
+        "DATABASE_CONNECT_TIMEOUT": str(CONNECT),
+        "DATABASE_POOL_TIMEOUT": str(ACQUIRE),
+        "DATABASE_REQUEST_TIMEOUT": str(REQUEST),
+    },
+    "DATABASE_URL_FILE",
+    "tasks",
+    has_accounts=True,
+)
+
+USUAL = Kind(
+    "the usual way",
+    (
+        *(sys.executable, "-m", "uvicorn", "--factory", "bench.usual_way:create_app"),
+        *("--port", "{port}", "--workers", "{workers}"),
+    ),
+    {"POOL_SIZE": str(POOL), "MAX_OVERFLOW": str(OVERFLOW), "POOL_TIMEOUT": str(ACQUIRE)},
+    "DATABASE_URL",
+    "usual_tasks",
+    has_accounts=False,
+)
+
+
+class ServedApp:
+    """A running application.
+
+    Args:
+        kind: Which.
+        directory: Where its log and its secrets are to lie, and where it runs.
+        workers: How many processes serve.
+        environment: More variables.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        directory: Path,
+        *,
+        workers: int = 1,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.log = directory / "app.log"
+        self._directory = directory
+        self._workers = workers
+        self._more = dict(environment or {})
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens; the same after a restart."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self, url: str) -> None:
+        """Start it on a database and wait until it answers."""
+        self._process = self._launch(url)
+        await until(self._answers, seconds=_START_SECONDS)
+
+    def _launch(self, url: str) -> "subprocess.Popen[bytes]":
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [part.format(port=self._port, workers=self._workers) for part in self.kind.command],
+                cwd=self._directory,
+                env=self._environment(url),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    async def stop(self) -> None:
+        """Ask it to end and wait until it has gone; what does not end in time is killed."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.to_thread(process.wait, _STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def workers(self) -> list[int]:
+        """The numbers of its worker processes, where it has more than one."""
+        assert self._process is not None
+        return workers(self._process.pid)
+
+    async def open_door(self) -> Door:
+        """Where to write; an account is made first, where the application has accounts."""
+        if not self.kind.has_accounts:
+            return Door(self.base_url, "/tasks", {}, _PATIENCE)
+        who = {"email": _EMAIL, "password": _PASSWORD}
+        async with httpx2.AsyncClient(base_url=self.base_url, trust_env=False) as client:
+            registered = await client.post("/api/auth/register", json=who)
+            assert registered.status_code in (201, 409), registered.text
+            form = {"username": _EMAIL, "password": _PASSWORD}
+            tokens = (await client.post("/api/auth/login", data=form)).raise_for_status().json()
+            headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+            me = (await client.get("/api/auth/me", headers=headers)).raise_for_status().json()
+        return Door(self.base_url, f"/api/{me['id']}/tasks", headers, _PATIENCE)
+
+    def _environment(self, url: str) -> dict[str, str]:
+        given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+        if self.kind.variable.endswith("_FILE"):
+            secret = self._directory / "database-url"
+            secret.write_text(url)
+            url = str(secret)
+        return {**given, **self.kind.environment, **self._more, self.kind.variable: url}
+
+    async def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log.read_text()
+        try:
+            async with httpx2.AsyncClient(trust_env=False, timeout=1, verify=False) as client:
+                return (await client.get(f"{self.base_url}/health")).is_success
+        except httpx2.HTTPError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,84 @@
+"""The suite's figures, for a terminal and for docs/explanation/failure.md."""
+
+import datetime as dt
+import os
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults.scenario import Played, Report
+
+_BEGIN, _END = "<!-- faults -->\n", "<!-- /faults -->"
+_SHOWN = 5
+
+
+def line_of(played: Played) -> str:
+    """One scenario in a few lines."""
+    lines = [f"{played.fault.name} ({played.rounds} x, took effect {played.fault.happened} times)"]
+    for report in played.reports:
+        lines.append(
+            f"  {report.app}: {report.acknowledged} done, {saw(report)}; all served again after"
+            f" {recovery(report)}; longest request {report.longest:.1f} s, {report.late} late;"
+            f" {broken(report)}"
+        )
+        lines += [f"    {wrong.kind}: {wrong.words}" for wrong in report.wrongs[:_SHOWN]]
+    return "\n".join(lines)
+
+
+def saw(report: Report) -> str:
+    """What clients saw besides success."""
+    if not report.failures:
+        return "nothing"
+    return ", ".join(f"{count} x {words}" for words, count in report.failures.most_common())
+
+
+def recovery(report: Report) -> str:
+    """How long it took until all were served again."""
+    return "more than 20 s" if report.recovered is None else f"{report.recovered:.1f} s"
+
+
+def broken(report: Report) -> str:
+    """Which promises were broken, and how often."""
+    kinds = Counter(wrong.kind for wrong in report.wrongs)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing lost"
+
+
+def section(played: Sequence[Played], *, seed: int) -> str:
+    """The table of all faults, in Markdown, with when and where."""
+    has_usual = len(played[0].reports) > 1
+    heads = ["Fault", "What the client saw", "All served after", "Table"]
+    if has_usual:
+        heads += ["The usual way: the client saw", "All served after", "Table"]
+    rows = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for each in played:
+        cells = [each.fault.name]
+        for report in each.reports:
+            cells += [saw(report), recovery(report), broken(report)]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*rows, "", _summary(played, seed=seed)])
+
+
+def _summary(played: Sequence[Played], *, seed: int) -> str:
+    lines = []
+    for reports in zip(*(each.reports for each in played), strict=True):
+        done = sum(report.acknowledged for report in reports)
+        failed = sum(report.failed for report in reports)
+        unknown = sum(report.unknown for report in reports)
+        late = sum(report.late for report in reports)
+        wrongs = sum(len(report.wrongs) for report in reports)
+        lines.append(
+            f"{reports[0].app}: {done} requests acknowledged, {failed} failed ({unknown} of them"
+            f" left open), {late} outlived their deadline, {wrongs} promises broken."
+        )
+    lines.append(
+        f"Measured on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d} with seed {seed}: Python"
+        f" {platform.python_version()}, {os.cpu_count()} cores of {platform.machine()}."
+    )
+    return "\n".join(lines)
+
+
+def write(text: str, page: Path) -> None:
+    """Put the section between its marks on the page."""
+    before, _, rest = page.read_text().partition(_BEGIN)
+    page.write_text(f"{before}{_BEGIN}\n{text}\n\n{_END}{rest.partition(_END)[2]}")

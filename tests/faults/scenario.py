@@ -1,0 +1,133 @@
+"""One fault under full load: let it happen, let it end, and see what the clients went through."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.faults.apps import REQUEST
+from tests.faults.chance import chance
+from tests.faults.clients import CLIENTS, Crowd
+from tests.faults.fault import Fault
+from tests.faults.ledger import Outcome
+from tests.faults.stage import Stage, Way
+from tests.faults.verdict import Wrong, judge
+
+LATE = REQUEST + 1.0
+"""Seconds after which a request has outlived its deadline."""
+
+_CALM = 1.0
+_AFTERWARDS = 0.5
+_RECOVERY_LIMIT = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one application's clients went through.
+
+    Attributes:
+        app: The application.
+        acknowledged: Requests that were answered with success.
+        failures: What clients saw instead, and how often.
+        unknown: How many of those left the outcome open.
+        late: Requests that outlived their deadline by more than a second.
+        longest: Seconds of the longest request.
+        recovered: Seconds from the end of the fault until every client had been served again, the
+            worst round; None when one had not been within 20 s.
+        wrongs: Broken promises.
+    """
+
+    app: str
+    acknowledged: int
+    failures: Counter[str]
+    unknown: int
+    late: int
+    longest: float
+    recovered: float | None
+    wrongs: Sequence[Wrong]
+
+    @property
+    def failed(self) -> int:
+        """How many requests did not succeed."""
+        return self.failures.total()
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A fault, and what it did.
+
+    Attributes:
+        fault: Which.
+        rounds: How often it happened.
+        reports: Of each application.
+    """
+
+    fault: Fault
+    rounds: int
+    reports: Sequence[Report]
+
+
+async def play(fault: Fault, stage: Stage, rng: random.Random, *, rounds: int) -> Played:
+    """Let clients write while a fault comes and goes.
+
+    Args:
+        fault: Which.
+        stage: The stage that it needs, with nobody on it.
+        rng: Decides when it comes and how long it lasts.
+        rounds: How often it comes.
+    """
+    for way in stage.ways:
+        await stage.console.empty(way.app.kind.table)
+    crowds = [Crowd(way.door, chance(rng.random())) for way in stage.ways]
+    for crowd in crowds:
+        crowd.start(type(fault).__name__)
+    await asyncio.sleep(_CALM)
+    recovered: list[list[float | None]] = []
+    for _ in range(rounds):
+        await asyncio.sleep(rng.uniform(0, 0.5))
+        await fault.inject(stage)
+        await asyncio.sleep(rng.uniform(*fault.hold))
+        await fault.heal(stage)
+        recovered.append(await _recoveries(crowds))
+        await asyncio.sleep(_AFTERWARDS)
+    await asyncio.gather(*(crowd.stop() for crowd in crowds))
+    await asyncio.gather(*(crowd.resolve() for crowd in crowds))
+    await stage.console.settle()
+    reports = [
+        await _report(stage, way, crowd, times)
+        for way, crowd, *times in zip(stage.ways, crowds, *recovered, strict=True)
+    ]
+    return Played(fault, rounds, reports)
+
+
+async def _recoveries(crowds: Sequence[Crowd]) -> list[float | None]:
+    healed = time.monotonic()
+    while time.monotonic() - healed < _RECOVERY_LIMIT:
+        times = [crowd.ledger.all_served_after(healed, CLIENTS) for crowd in crowds]
+        if None not in times:
+            return times
+        await asyncio.sleep(0.05)
+    return [crowd.ledger.all_served_after(healed, CLIENTS) for crowd in crowds]
+
+
+async def _report(
+    stage: Stage, way: Way, crowd: Crowd, recovered: Sequence[float | None]
+) -> Report:
+    ledger = crowd.ledger
+    return Report(
+        app=way.app.kind.name,
+        acknowledged=ledger.count(Outcome.ACKNOWLEDGED),
+        failures=ledger.failures(),
+        unknown=ledger.count(Outcome.UNKNOWN),
+        late=len(ledger.late(LATE)),
+        longest=max(answer.seconds for answer in ledger.answers()),
+        recovered=_worst(recovered),
+        wrongs=judge(ledger, await stage.console.rows(way.app.kind.table)),
+    )
+
+
+def _worst(times: Sequence[float | None]) -> float | None:
+    known = [each for each in times if each is not None]
+    return max(known) if len(known) == len(times) else None

@@ -1,0 +1,46 @@
+"""What a client may conclude from what it sees."""
+
+import httpx2
+import pytest
+
+from tests.faults.answers import broken, read
+from tests.faults.ledger import Outcome
+
+
+def outcome(status: int, kind: str = "") -> Outcome:
+    body = {"type": f"urn:wellhead:{kind}"} if kind else {"id": "1"}
+    return read(httpx2.Response(status, json=body), 0.0).outcome
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_success_is_an_acknowledgement(status: int) -> None:
+    assert outcome(status) is Outcome.ACKNOWLEDGED
+
+
+@pytest.mark.parametrize("status", [401, 409, 422, 503])
+def test_a_refusal_says_that_nothing_was_done(status: int) -> None:
+    assert outcome(status, "saturated") is Outcome.REFUSED
+
+
+@pytest.mark.parametrize("status", [500, 504])
+def test_another_error_says_nothing(status: int) -> None:
+    assert outcome(status) is Outcome.UNKNOWN
+
+
+def test_a_problem_may_say_that_the_outcome_is_unknown() -> None:
+    assert outcome(503, "outcome_unknown") is Outcome.UNKNOWN
+
+
+def test_an_answer_without_json_is_read_by_its_status() -> None:
+    answer = read(httpx2.Response(500, text="Internal Server Error"), 0.0)
+
+    assert (answer.words, answer.outcome) == ("500", Outcome.UNKNOWN)
+
+
+def test_a_connection_that_was_never_made_has_sent_nothing() -> None:
+    assert broken(httpx2.ConnectError("refused"), 0.0).outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize("error", [httpx2.ReadError("reset"), TimeoutError()])
+def test_a_connection_that_broke_says_nothing(error: Exception) -> None:
+    assert broken(error, 0.0).outcome is Outcome.UNKNOWN

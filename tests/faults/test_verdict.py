@@ -1,0 +1,90 @@
+"""The verdict sees every way in which a table and the answers can disagree."""
+
+from tests.faults.ledger import Answer, Ledger, Outcome, Write
+from tests.faults.verdict import Row, judge
+
+DONE = Answer(Outcome.ACKNOWLEDGED, "201", 0.0, 0.1, "id")
+REFUSED = Answer(Outcome.REFUSED, "503 unreachable", 0.0, 0.1)
+OPEN = Answer(Outcome.UNKNOWN, "no answer (ReadError)", 0.0, 0.1)
+
+
+def kinds(write: Write, *rows: Row) -> list[str]:
+    return [wrong.kind for wrong in judge(Ledger([write]), rows)]
+
+
+def test_what_was_acknowledged_and_is_there_once_is_right() -> None:
+    assert kinds(Write(0, "a", None, DONE), Row("a", None)) == []
+
+
+def test_what_was_acknowledged_and_is_not_there_is_lost() -> None:
+    assert kinds(Write(0, "a", None, DONE)) == ["lost"]
+
+
+def test_what_is_there_twice_is_doubled() -> None:
+    assert kinds(Write(0, "a", "key", DONE), Row("a", None), Row("a", None)) == ["doubled"]
+
+
+def test_what_was_refused_and_is_not_there_is_right() -> None:
+    assert kinds(Write(0, "a", None, REFUSED)) == []
+
+
+def test_what_was_refused_and_is_there_is_undead() -> None:
+    assert kinds(Write(0, "a", None, REFUSED), Row("a", None)) == ["undead"]
+
+
+def test_what_is_unknown_without_a_key_may_be_there_or_not() -> None:
+    assert kinds(Write(0, "a", None, OPEN), Row("a", None)) == []
+    assert kinds(Write(0, "a", None, OPEN)) == []
+
+
+def test_what_is_unknown_without_a_key_may_not_be_there_twice() -> None:
+    assert kinds(Write(0, "a", None, OPEN), Row("a", None), Row("a", None)) == ["doubled"]
+
+
+def test_what_is_unknown_with_a_key_must_be_resolved() -> None:
+    assert kinds(Write(0, "a", "key", OPEN)) == ["unresolved"]
+    assert kinds(Write(0, "a", "key", OPEN, resolved=OPEN), Row("a", None)) == ["unresolved"]
+
+
+def test_what_was_resolved_is_there_exactly_once() -> None:
+    resolved = Write(0, "a", "key", OPEN, resolved=DONE)
+
+    assert kinds(resolved, Row("a", None)) == []
+    assert kinds(resolved) == ["lost"]
+    assert kinds(resolved, Row("a", None), Row("a", None)) == ["doubled"]
+
+
+def test_what_nobody_asked_for_is_stray() -> None:
+    assert kinds(Write(0, "a", None, DONE), Row("a", None), Row("b", None)) == ["stray"]
+    assert kinds(Write(0, "a", None, DONE), Row("a", "a note")) == ["stray"]
+
+
+def test_a_note_is_judged_like_a_task() -> None:
+    def noted(patch: Answer, found: str | None, resolved: Answer | None = None) -> list[str]:
+        write = Write(0, "a", None, DONE, "note", patch, patch_resolved=resolved)
+        return kinds(write, Row("a", found))
+
+    assert noted(DONE, "note") == []
+    assert noted(DONE, None) == ["lost"]
+    assert noted(REFUSED, None) == []
+    assert noted(REFUSED, "note") == ["undead"]
+    assert noted(OPEN, "note") == ["unresolved"]
+    assert noted(OPEN, "note", DONE) == []
+    assert noted(OPEN, None, DONE) == ["lost"]
+
+
+def test_a_request_is_late_whatever_its_answer() -> None:
+    slow = Answer(Outcome.REFUSED, "503", 10.0, 15.5)
+
+    assert Ledger([Write(0, "a", None, slow)]).late(5.0) == [slow]
+    assert Ledger([Write(0, "a", None, slow)]).late(6.0) == []
+
+
+def test_all_are_served_again_when_the_last_client_was() -> None:
+    def served(client: int, ended: float) -> Write:
+        return Write(client, "a", None, Answer(Outcome.ACKNOWLEDGED, "201", 0.0, ended))
+
+    ledger = Ledger([served(0, 9.0), served(0, 11.0), served(1, 12.5), served(1, 20.0)])
+
+    assert ledger.all_served_after(10.0, 2) == 2.5
+    assert ledger.all_served_after(13.0, 2) is None
