@@ -88,10 +88,11 @@ class Crowd:
         Requests with an ``Idempotency-Key``, and changes, which are idempotent by themselves.
         """
         gate = asyncio.Semaphore(_RESOLVERS)
+        limit = time.monotonic() + _RESOLVE_SECONDS
 
         async def one(write: Write) -> None:
             async with gate, self._door.connect() as client:
-                await self._resolve(client, write)
+                await self._resolve(client, write, limit)
 
         unknown = [
             write
@@ -157,20 +158,23 @@ class Crowd:
             return broken(error, began)
         return read(response, began)
 
-    async def _resolve(self, client: httpx2.AsyncClient, write: Write) -> None:
+    async def _resolve(self, client: httpx2.AsyncClient, write: Write, limit: float) -> None:
         if write.post.outcome is Outcome.UNKNOWN and (key := write.key) is not None:
-            write.resolved = await _until_definite(lambda: self._post(client, write.title, key))
+            write.resolved = await _until_done(
+                lambda: self._post(client, write.title, key), limit=limit
+            )
         patch, task_id, note = write.patch, write.post.task_id, write.note
         if patch is not None and patch.outcome is Outcome.UNKNOWN and task_id and note:
-            write.patch_resolved = await _until_definite(lambda: self._patch(client, task_id, note))
+            write.patch_resolved = await _until_done(
+                lambda: self._patch(client, task_id, note), limit=limit
+            )
 
 
-async def _until_definite(send: Callable[[], Awaitable[Answer]]) -> Answer:
+async def _until_done(send: Callable[[], Awaitable[Answer]], *, limit: float) -> Answer:
     # Only success ends it: a 503 says that this attempt did nothing, not what became of the first,
     # and a 409 that the first one is still running.
-    until = time.monotonic() + _RESOLVE_SECONDS
     while (answer := await send()).outcome is not Outcome.ACKNOWLEDGED:
-        if time.monotonic() > until:
+        if time.monotonic() > limit:
             break
         await asyncio.sleep(0.25)
     return answer

@@ -111,7 +111,8 @@ class PasswordRotated(Fault):
         self.happened += stage.server.log_count("password authentication failed") - before
 
     async def heal(self, stage: Stage) -> None:
-        await stage.restart_apps()
+        for way in stage.ways:
+            await stage.restart(way)
 
 
 class SchemaChanged(Fault):

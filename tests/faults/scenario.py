@@ -91,6 +91,10 @@ async def play(fault: Fault, stage: Stage, rng: random.Random, *, rounds: int) -
         await asyncio.sleep(rng.uniform(*fault.hold))
         await fault.heal(stage)
         recovered.append(await _recoveries(crowds))
+        for way, seconds in zip(stage.ways, recovered[-1], strict=True):
+            if seconds is None:
+                # As somebody would do in the end; what comes next would show nothing otherwise.
+                await stage.restart(way)
         await asyncio.sleep(_AFTERWARDS)
     await asyncio.gather(*(crowd.stop() for crowd in crowds))
     await asyncio.gather(*(crowd.resolve() for crowd in crowds))

@@ -86,15 +86,10 @@ class Stage:
         is_over = self.pair is not None and not self.server.is_running()
         return self.pair.console if self.pair and is_over else self.server.console
 
-    def url_of(self, way: Way) -> str:
-        """The URL of the database, in the dialect of the application."""
-        return _url(self, way.app.kind, way.proxy)
-
-    async def restart_apps(self) -> None:
-        """Stop all applications in order and start them with the URL as it is now."""
-        for way in self.ways:
-            await way.app.stop()
-            await way.app.start(self.url_of(way))
+    async def restart(self, way: Way) -> None:
+        """Stop an application in order and start it with the URL as it is now."""
+        await way.app.stop()
+        await way.app.start(_url(self, way.app.kind, way.proxy))
 
 
 @asynccontextmanager
