@@ -24,7 +24,7 @@ CONNECT, ACQUIRE, REQUEST = 1, 3, 4
 POOL, OVERFLOW = 5, 5
 
 _START_SECONDS = 60.0
-_STOP_SECONDS = 30.0
+_STOP_SECONDS = 15.0
 _PATIENCE = REQUEST + 4.0
 _KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-the-fault-suite"
 _EMAIL = "writer@example.com"
@@ -138,13 +138,19 @@ class ServedApp:
 
     async def stop(self) -> None:
         """Ask it to end and wait until it has gone; what does not end in time is killed."""
-        process, self._process = self._process, None
-        if process is None:
+        if self._process is None:
             return
-        process.send_signal(signal.SIGTERM)
+        self._process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.to_thread(process.wait, _STOP_SECONDS)
+            await asyncio.to_thread(self._process.wait, _STOP_SECONDS)
+            self._process = None
         except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once, and all its workers."""
+        process, self._process = self._process, None
+        if process is not None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 

@@ -35,7 +35,7 @@ class Report:
         late: Requests that outlived their deadline by more than a second.
         longest: Seconds of the longest request.
         recovered: Seconds from the end of the fault until every client had been served again, the
-            worst round; None when one had not been within 20 s.
+            worst round; None when one had not been within 20 s, which ends the scenario.
         wrongs: Broken promises.
     """
 
@@ -91,19 +91,22 @@ async def play(fault: Fault, stage: Stage, rng: random.Random, *, rounds: int) -
         await asyncio.sleep(rng.uniform(*fault.hold))
         await fault.heal(stage)
         recovered.append(await _recoveries(crowds))
-        for way, seconds in zip(stage.ways, recovered[-1], strict=True):
-            if seconds is None:
-                # As somebody would do in the end; what comes next would show nothing otherwise.
-                await stage.restart(way)
         await asyncio.sleep(_AFTERWARDS)
+        if None in recovered[-1]:
+            break
     await asyncio.gather(*(crowd.stop() for crowd in crowds))
+    for way, seconds in zip(stage.ways, recovered[-1], strict=True):
+        if seconds is None:
+            # As somebody would do in the end; what comes next would show nothing otherwise.
+            way.app.kill()
+            await stage.restart(way)
     await asyncio.gather(*(crowd.resolve() for crowd in crowds))
     await stage.console.settle()
     reports = [
         await _report(stage, way, crowd, times)
         for way, crowd, *times in zip(stage.ways, crowds, *recovered, strict=True)
     ]
-    return Played(fault, rounds, reports)
+    return Played(fault, len(recovered), reports)
 
 
 async def _recoveries(crowds: Sequence[Crowd]) -> list[float | None]:
