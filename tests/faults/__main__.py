@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import random
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -23,13 +24,20 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="each fault once, the Todo API alone")
     parser.add_argument("--only", metavar="WORD", default="", help="faults with this in their name")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table on this page")
+    parser.add_argument("--keep", action="store_true", help="leave the logs, and say where")
     given = parser.parse_args()
     if missing():
         parser.error(f"PgBouncer {' and '.join(missing())} is missing: run make poolers.")
     print(f"seed {given.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="wellhead-faults-") as name:
-        Path(name).chmod(0o755)
-        played = asyncio.run(_play(Path(name), given.seed, quick=given.quick, only=given.only))
+    directory = Path(tempfile.mkdtemp(prefix="wellhead-faults-"))
+    directory.chmod(0o755)
+    try:
+        played = asyncio.run(_play(directory, given.seed, quick=given.quick, only=given.only))
+    finally:
+        if given.keep:
+            print(f"logs in {directory}")
+        else:
+            shutil.rmtree(directory)
     text = section(played, seed=given.seed)
     print(text)
     if given.write is not None:
