@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx2
 
 from tests.faults.clients import Door
+from tests.faults.ports import quiet_port
 from tests.faults.server import workers
 from tests.faults.waiting import until
 
@@ -111,7 +111,7 @@ class ServedApp:
         self._directory = directory
         self._workers = workers
         self._more = dict(environment or {})
-        self._port = _free_port()
+        self._port = quiet_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -189,10 +189,3 @@ class ServedApp:
                 return (await client.get(f"{self.base_url}/health")).is_success
         except httpx2.HTTPError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -1,12 +1,12 @@
 """A primary and its synchronous standby, and what happens when the primary dies."""
 
 import asyncio
-import socket
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode
 
 from tests.faults.console import DATABASE, ROLE, Console
+from tests.faults.ports import quiet_port
 from tests.faults.server import Server
 from tests.faults.waiting import until
 from wellhead.embedded import watch
@@ -34,7 +34,7 @@ class Pair:
         self._data = self._directory / watch.DATA
         self._account = server_account(primary.postgres.data_dir)
         self._binaries = find_binaries(None, self._account)
-        self._port = _free_port()
+        self._port = quiet_port()
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._copy_and_start)
@@ -90,10 +90,3 @@ class Pair:
             self._binaries.bin_dir / program, *arguments, environment=self._binaries.environment
         )
         assert done.returncode == 0, done.stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

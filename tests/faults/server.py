@@ -13,6 +13,7 @@ from typing import Self
 import asyncpg
 
 from tests.faults.console import DATABASE, ROLE, Console
+from tests.faults.ports import quiet_port
 from tests.faults.waiting import until
 from tests.faults.wal_device import WalDevice
 from wellhead.embedded import EmbeddedPostgres, watch
@@ -48,7 +49,9 @@ class Server:
     """
 
     def __init__(self, directory: Path, *, wal_device: WalDevice | None = None) -> None:
-        self.postgres = EmbeddedPostgres(directory, durable=True, options=OPTIONS)
+        self.postgres = EmbeddedPostgres(
+            directory, port=quiet_port(), durable=True, options=OPTIONS
+        )
         self.password = "first"
         self.wal_device = wal_device
 

@@ -15,6 +15,7 @@ from tests.faults.clients import Door
 from tests.faults.console import Console
 from tests.faults.names import Names
 from tests.faults.pair import Pair
+from tests.faults.ports import quiet_port
 from tests.faults.server import Server
 from tests.staging.pgbouncer import Kind as PoolerKind
 from tests.staging.pgbouncer import PgBouncer
@@ -117,7 +118,7 @@ async def open_stage(
             stage.names = Names(directory)
         if setting is Setting.POOLED:
             stage.pooler = stack.enter_context(
-                PgBouncer(PoolerKind("1.24", 1000), server.url(), directory)
+                PgBouncer(PoolerKind("1.24", 1000), server.url(), directory, port=quiet_port())
             )
             target = stage.pooler.port
         if setting is Setting.PAIR:

@@ -68,6 +68,7 @@ class PgBouncer:
         directory: Where its files are to lie.
         pool_size: Connections to the server.
         options: Further settings.
+        port: Where it listens; None takes a free port.
 
     Attributes:
         kind: Which.
@@ -81,6 +82,7 @@ class PgBouncer:
         *,
         pool_size: int = 5,
         options: Mapping[str, str] | None = None,
+        port: int | None = None,
     ) -> None:
         self.kind = kind
         self._server = urlsplit(server_url)
@@ -89,10 +91,10 @@ class PgBouncer:
         self._options = {"max_client_conn": "200", **(options or {})}
         self._log = directory / "pgbouncer.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
+        self._port = port or 0
 
     def __enter__(self) -> Self:
-        self._port = _free_port()
+        self._port = self._port or _free_port()
         self.start()
         return self
 
