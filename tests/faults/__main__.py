@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.faults.apps import TODO, USUAL
 from tests.faults.report import line_of, section, write
 from tests.faults.scenario import Played
-from tests.faults.suite import FAULTS, run
+from tests.faults.suite import FAULTS, run, servers
 from tests.staging.pgbouncer import missing
 
 _ROUNDS = 3
@@ -38,7 +38,8 @@ def main() -> int:
             print(f"logs in {directory}")
         else:
             shutil.rmtree(directory)
-    text = section(played, seed=given.seed)
+    played.sort(key=lambda each: FAULTS.index(type(each.fault)))
+    text = section(played, seed=given.seed, servers=servers())
     print(text)
     if given.write is not None:
         write(text, given.write)

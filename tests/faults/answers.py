@@ -35,8 +35,10 @@ def read(response: httpx2.Response, began: float) -> Answer:
 
 def broken(error: Exception, began: float) -> Answer:
     """What it means when no answer came at all."""
-    outcome = Outcome.REFUSED if isinstance(error, NOTHING_SENT) else Outcome.UNKNOWN
-    return Answer(outcome, f"no answer ({type(error).__name__})", began, time.monotonic())
+    if isinstance(error, NOTHING_SENT):
+        return Answer(Outcome.REFUSED, "no connection", began, time.monotonic())
+    words = "no answer" if isinstance(error, TimeoutError) else "connection cut"
+    return Answer(Outcome.UNKNOWN, words, began, time.monotonic())
 
 
 def _outcome(status: int, kind: str) -> Outcome:

@@ -25,7 +25,7 @@ class Answer:
 
     Attributes:
         outcome: What the client may rely on.
-        words: What it saw, such as ``503 saturated`` or ``no answer (ReadError)``.
+        words: What it saw, such as ``503 saturated`` or ``no answer``.
         began: When it was sent, on the clock of `time.monotonic`.
         ended: When it was answered or given up.
         task_id: The id in the answer, if there is one.

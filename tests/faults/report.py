@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.scenario import Played, Report
+from tests.faults.scenario import RECOVERY_LIMIT, Played, Report
 
 _BEGIN, _END = "<!-- faults -->\n", "<!-- /faults -->"
 _SHOWN = 5
@@ -18,7 +18,7 @@ def line_of(played: Played) -> str:
     lines = [f"{played.fault.name} ({played.rounds} x, took effect {played.fault.happened} times)"]
     for report in played.reports:
         lines.append(
-            f"  {report.app}: {report.acknowledged} done, {saw(report)}; all served again after"
+            f"  {report.app}: {report.acknowledged} done; {saw(report)}; all served again after"
             f" {recovery(report)}; longest request {report.longest:.1f} s, {report.late} late;"
             f" {broken(report)}"
         )
@@ -29,53 +29,59 @@ def line_of(played: Played) -> str:
 def saw(report: Report) -> str:
     """What clients saw besides success."""
     if not report.failures:
-        return "nothing"
+        return "no failure"
     return ", ".join(f"{count} x {words}" for words, count in report.failures.most_common())
 
 
 def recovery(report: Report) -> str:
     """How long it took until all were served again."""
-    return "more than 20 s" if report.recovered is None else f"{report.recovered:.1f} s"
+    if report.recovered is None:
+        return f"not within {RECOVERY_LIMIT:.0f} s"
+    return f"{report.recovered:.1f} s"
 
 
 def broken(report: Report) -> str:
     """Which promises were broken, and how often."""
     kinds = Counter(wrong.kind for wrong in report.wrongs)
-    return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing lost"
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing"
 
 
-def section(played: Sequence[Played], *, seed: int) -> str:
-    """The table of all faults, in Markdown, with when and where."""
-    has_usual = len(played[0].reports) > 1
-    heads = ["Fault", "What the client saw", "All served after", "Table"]
-    if has_usual:
-        heads += ["The usual way: the client saw", "All served after", "Table"]
+def section(played: Sequence[Played], *, seed: int, servers: str) -> str:
+    """The table of all faults, in Markdown, with when and where.
+
+    Args:
+        played: The scenarios, in the order of the table.
+        seed: What brought chance about.
+        servers: Which servers took part.
+    """
+    heads = ["Fault"]
+    for report in played[0].reports:
+        heads += [f"{report.app}: clients saw", "all served after", "lost"]
     rows = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for each in played:
         cells = [each.fault.name]
         for report in each.reports:
             cells += [saw(report), recovery(report), broken(report)]
         rows.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*rows, "", _summary(played, seed=seed)])
-
-
-def _summary(played: Sequence[Played], *, seed: int) -> str:
-    lines = []
-    for reports in zip(*(each.reports for each in played), strict=True):
-        done = sum(report.acknowledged for report in reports)
-        failed = sum(report.failed for report in reports)
-        unknown = sum(report.unknown for report in reports)
-        late = sum(report.late for report in reports)
-        wrongs = sum(len(report.wrongs) for report in reports)
-        lines.append(
-            f"{reports[0].app}: {done} requests acknowledged, {failed} failed ({unknown} of them"
-            f" left open), {late} outlived their deadline, {wrongs} promises broken."
-        )
-    lines.append(
-        f"Measured on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d} with seed {seed}: Python"
+    totals = [_total(reports) for reports in zip(*(each.reports for each in played), strict=True)]
+    measured = (
+        f"Measured on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d} with seed {seed}, each fault up to"
+        f" {max(each.rounds for each in played)} times: {servers}, Python"
         f" {platform.python_version()}, {os.cpu_count()} cores of {platform.machine()}."
     )
-    return "\n".join(lines)
+    return "\n".join([*rows, "", *totals, "", measured])
+
+
+def _total(reports: Sequence[Report]) -> str:
+    done = sum(report.acknowledged for report in reports)
+    failed = sum(report.failed for report in reports)
+    unknown = sum(report.unknown for report in reports)
+    late = sum(report.late for report in reports)
+    wrongs = sum(len(report.wrongs) for report in reports)
+    return (
+        f"- {reports[0].app}: {done} requests acknowledged, {failed} failed ({unknown} of them left"
+        f" it open), {late} outlived their deadline, {wrongs} promises broken."
+    )
 
 
 def write(text: str, page: Path) -> None:

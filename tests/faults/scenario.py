@@ -20,7 +20,8 @@ LATE = REQUEST + 1.0
 
 _CALM = 1.0
 _AFTERWARDS = 0.5
-_RECOVERY_LIMIT = 20.0
+RECOVERY_LIMIT = 20.0
+"""Seconds after which nobody waits any longer for a client to be served again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ async def play(fault: Fault, stage: Stage, rng: random.Random, *, rounds: int) -
 
 async def _recoveries(crowds: Sequence[Crowd]) -> list[float | None]:
     healed = time.monotonic()
-    while time.monotonic() - healed < _RECOVERY_LIMIT:
+    while time.monotonic() - healed < RECOVERY_LIMIT:
         times = [crowd.ledger.all_served_after(healed, CLIENTS) for crowd in crowds]
         if None not in times:
             return times

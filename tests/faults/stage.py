@@ -21,6 +21,9 @@ from tests.staging.pgbouncer import Kind as PoolerKind
 from tests.staging.pgbouncer import PgBouncer
 from tests.staging.proxy import TCPProxy
 
+POOLER = PoolerKind("1.24", 1000)
+"""As Neon runs it: it tracks prepared statements."""
+
 
 class Setting(StrEnum):
     """How an application reaches its database."""
@@ -118,7 +121,7 @@ async def open_stage(
             stage.names = Names(directory)
         if setting is Setting.POOLED:
             stage.pooler = stack.enter_context(
-                PgBouncer(PoolerKind("1.24", 1000), server.url(), directory, port=quiet_port())
+                PgBouncer(POOLER, server.url(), directory, port=quiet_port())
             )
             target = stage.pooler.port
         if setting is Setting.PAIR:

@@ -11,8 +11,10 @@ from tests.faults.chance import chance
 from tests.faults.fault import Fault
 from tests.faults.scenario import Played, play
 from tests.faults.server import Server
-from tests.faults.stage import Setting, Stage, open_stage
+from tests.faults.stage import POOLER, Setting, Stage, open_stage
 from tests.faults.wal_device import WalDevice, may_mount
+from wellhead.embedded.account import server_account
+from wellhead.embedded.binaries import find_binaries
 
 FAULTS: tuple[type[Fault], ...] = (
     on_server.Killed,
@@ -36,6 +38,12 @@ FAULTS: tuple[type[Fault], ...] = (
 
 OF_THEIR_OWN = (Setting.PAIR, Setting.DISK)
 """The settings whose server is not that of the others: it is gone afterwards, or a special one."""
+
+
+def servers() -> str:
+    """Which servers take part."""
+    version = find_binaries(None, server_account()).version
+    return f"PostgreSQL {version}, PgBouncer {POOLER.version}"
 
 
 def by_setting(faults: Sequence[type[Fault]], rng: random.Random) -> dict[Setting, list[Fault]]:

@@ -5,7 +5,7 @@ from tests.faults.verdict import Row, judge
 
 DONE = Answer(Outcome.ACKNOWLEDGED, "201", 0.0, 0.1, "id")
 REFUSED = Answer(Outcome.REFUSED, "503 unreachable", 0.0, 0.1)
-OPEN = Answer(Outcome.UNKNOWN, "no answer (ReadError)", 0.0, 0.1)
+OPEN = Answer(Outcome.UNKNOWN, "no answer", 0.0, 0.1)
 
 
 def kinds(write: Write, *rows: Row) -> list[str]:
@@ -28,8 +28,8 @@ def test_what_was_refused_and_is_not_there_is_right() -> None:
     assert kinds(Write(0, "a", None, REFUSED)) == []
 
 
-def test_what_was_refused_and_is_there_is_undead() -> None:
-    assert kinds(Write(0, "a", None, REFUSED), Row("a", None)) == ["undead"]
+def test_what_was_refused_and_is_there_is_denied() -> None:
+    assert kinds(Write(0, "a", None, REFUSED), Row("a", None)) == ["denied"]
 
 
 def test_what_is_unknown_without_a_key_may_be_there_or_not() -> None:
@@ -67,7 +67,7 @@ def test_a_note_is_judged_like_a_task() -> None:
     assert noted(DONE, "note") == []
     assert noted(DONE, None) == ["lost"]
     assert noted(REFUSED, None) == []
-    assert noted(REFUSED, "note") == ["undead"]
+    assert noted(REFUSED, "note") == ["denied"]
     assert noted(OPEN, "note") == ["unresolved"]
     assert noted(OPEN, "note", DONE) == []
     assert noted(OPEN, None, DONE) == ["lost"]

@@ -20,7 +20,7 @@ class Wrong:
     """A promise that was broken.
 
     Attributes:
-        kind: Which one: ``lost`` (acknowledged and not there), ``doubled``, ``undead`` (refused
+        kind: Which one: ``lost`` (acknowledged and not there), ``doubled``, ``denied`` (refused
             and there all the same), ``unresolved`` (nobody could tell in the end), ``stray``
             (nobody asked for it).
         words: What exactly, for whoever looks for the reason.
@@ -65,7 +65,7 @@ def _judge_post(write: Write, times: int) -> Iterator[Wrong]:
     if outcome is Outcome.ACKNOWLEDGED and not times:
         yield Wrong("lost", f"{told}; not in the table")
     if outcome is Outcome.REFUSED and times:
-        yield Wrong("undead", f"{told}; in the table {times} times")
+        yield Wrong("denied", f"{told}; in the table {times} times")
 
 
 def _judge_patch(write: Write, row: Row) -> Iterator[Wrong]:
@@ -86,4 +86,4 @@ def _judge_patch(write: Write, row: Row) -> Iterator[Wrong]:
     if outcome is Outcome.ACKNOWLEDGED and row.description != write.note:
         yield Wrong("lost", f"{told}; not in the table")
     if outcome is Outcome.REFUSED and row.description is not None:
-        yield Wrong("undead", f"{told}; in the table")
+        yield Wrong("denied", f"{told}; in the table")
