@@ -174,6 +174,41 @@ async def test_stall_holds_back_the_end_of_a_connection_too(echo: TCPProxy) -> N
         assert await asyncio.wait_for(reader.read(), 10) == b""
 
 
+async def test_what_is_swallowed_never_arrives_and_nobody_is_told(echo: TCPProxy) -> None:
+    async with connected(echo) as (reader, writer):
+        await exchange((reader, writer), b"x")
+        echo.swallow()
+        writer.write(b"lost")
+
+        assert await is_silent(reader)
+        echo.deliver()
+        writer.write(b"lost, too")
+        assert await is_silent(reader)
+
+
+async def test_a_connection_that_is_made_while_bytes_are_swallowed_stays_silent(
+    echo: TCPProxy,
+) -> None:
+    echo.swallow()
+    async with connected(echo) as (reader, writer):
+        writer.write(b"lost")
+
+        assert await is_silent(reader)
+        echo.deliver()
+        assert await is_silent(reader)
+
+
+async def test_connections_that_have_lost_nothing_work_after_it(echo: TCPProxy) -> None:
+    async with connected(echo) as old:
+        await exchange(old, b"x")
+        echo.swallow()
+        echo.deliver()
+
+        assert await exchange(old, b"still here") == b"still here"
+    async with connected(echo) as new:
+        assert await exchange(new, b"new") == b"new"
+
+
 async def test_delay_holds_each_chunk_back_for_so_long_each_way(echo: TCPProxy) -> None:
     async with connected(echo) as streams:
         await exchange(streams, b"x")
