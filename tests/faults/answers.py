@@ -11,15 +11,15 @@ from tests.faults.ledger import Answer, Outcome
 NOTHING_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 _SAYS_THAT_NOTHING_WAS_DONE = 503
-_LEAVES_IT_OPEN = "outcome"
-"""What the type of a problem holds that says: nobody knows whether it was done."""
+_LEAVE_IT_OPEN = ("outcome_unknown", "idempotency-key-in-use")
+"""The types of problems that say: nobody knows, or not yet, whether it was done."""
 
 
 def read(response: httpx2.Response, began: float) -> Answer:
     """What an answer means.
 
     A success is an acknowledgement. A refusal of the client (4xx) and a 503 say that nothing was
-    done, unless the problem's type says that the outcome is unknown. Any other error says nothing.
+    done, unless the problem's type says that it is not known. Any other error says nothing.
     """
     body = _body(response)
     kind = str(body.get("type", "")).rpartition(":")[2]
@@ -44,7 +44,7 @@ def broken(error: Exception, began: float) -> Answer:
 def _outcome(status: int, kind: str) -> Outcome:
     if 200 <= status < 300:
         return Outcome.ACKNOWLEDGED
-    if _LEAVES_IT_OPEN in kind:
+    if kind in _LEAVE_IT_OPEN:
         return Outcome.UNKNOWN
     if 400 <= status < 500 or status == _SAYS_THAT_NOTHING_WAS_DONE:
         return Outcome.REFUSED

@@ -25,7 +25,7 @@ OPTIONS = {
     "max_wal_size": "48MB",
     "min_wal_size": "32MB",
     # What a transaction has locked whose client was lost in silence is free again after this.
-    "idle_in_transaction_session_timeout": "5s",
+    "idle_in_transaction_session_timeout": "20s",
     "log_checkpoints": "off",
 }
 

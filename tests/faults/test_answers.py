@@ -27,8 +27,11 @@ def test_another_error_says_nothing(status: int) -> None:
     assert outcome(status) is Outcome.UNKNOWN
 
 
-def test_a_problem_may_say_that_the_outcome_is_unknown() -> None:
-    assert outcome(503, "outcome_unknown") is Outcome.UNKNOWN
+@pytest.mark.parametrize(
+    ("status", "kind"), [(503, "outcome_unknown"), (409, "idempotency-key-in-use")]
+)
+def test_a_problem_may_say_that_nobody_knows(status: int, kind: str) -> None:
+    assert outcome(status, kind) is Outcome.UNKNOWN
 
 
 def test_an_answer_without_json_is_read_by_its_status() -> None:
