@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.faults.apps import TODO, USUAL
 from tests.faults.report import line_of, section, write
 from tests.faults.scenario import Played
-from tests.faults.suite import FAULTS, run, servers
+from tests.faults.suite import FAULTS, playable, run, servers
 from tests.staging.pgbouncer import missing
 
 _ROUNDS = 3
@@ -48,7 +48,11 @@ def main() -> int:
 
 async def _play(directory: Path, seed: int, *, quick: bool, only: str) -> list[Played]:
     played = []
-    chosen = [fault for fault in FAULTS if only.casefold() in fault.__name__.casefold()]
+    chosen = [
+        fault
+        for fault in playable(with_pooler=True)
+        if only.casefold() in fault.__name__.casefold()
+    ]
     kinds = (TODO,) if quick else (TODO, USUAL)
     rounds = 1 if quick else _ROUNDS
     async for each in run(chosen, directory, kinds=kinds, seed=seed, rounds=rounds):

@@ -1,7 +1,6 @@
 """Faults of the server itself."""
 
 import asyncio
-import resource
 import signal
 from contextlib import suppress
 
@@ -12,6 +11,9 @@ from tests.faults.fault import Fault
 from tests.faults.occupier import Occupier
 from tests.faults.stage import Setting, Stage
 from tests.faults.waiting import until
+from tests.faults.wal_device import limit_files
+
+_HALF_A_SEGMENT = 8 * 1024 * 1024
 
 
 class Killed(Fault):
@@ -154,7 +156,7 @@ class DiskFull(Fault):
         if device is not None:
             device.fill()
         else:
-            _limit_files(stage.server.processes(), 8 * 1024 * 1024)
+            limit_files(stage.server.processes(), _HALF_A_SEGMENT)
 
         async def panicked() -> bool:
             # It breaks down under this very question.
@@ -169,12 +171,5 @@ class DiskFull(Fault):
         if stage.server.wal_device is not None:
             stage.server.wal_device.free()
         else:
-            _limit_files(stage.server.processes(), resource.RLIM_INFINITY)
+            limit_files(stage.server.processes(), -1)
         await stage.server.start()
-
-
-def _limit_files(processes: list[int], size: int) -> None:
-    for process in processes:
-        with suppress(ProcessLookupError):
-            hard = resource.prlimit(process, resource.RLIMIT_FSIZE)[1]
-            resource.prlimit(process, resource.RLIMIT_FSIZE, (size, hard))

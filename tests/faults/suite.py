@@ -12,7 +12,7 @@ from tests.faults.fault import Fault
 from tests.faults.scenario import Played, play
 from tests.faults.server import Server
 from tests.faults.stage import POOLER, Setting, Stage, open_stage
-from tests.faults.wal_device import WalDevice, may_mount
+from tests.faults.wal_device import WalDevice, may_limit_files, may_mount
 from wellhead.embedded.account import server_account
 from wellhead.embedded.binaries import find_binaries
 
@@ -38,6 +38,18 @@ FAULTS: tuple[type[Fault], ...] = (
 
 OF_THEIR_OWN = (Setting.PAIR, Setting.DISK)
 """The settings whose server is not that of the others: it is gone afterwards, or a special one."""
+
+
+def playable(*, with_pooler: bool) -> list[type[Fault]]:
+    """The faults that can be staged on this machine.
+
+    Args:
+        with_pooler: Whether there is a PgBouncer.
+    """
+    left_out: set[Setting] = set() if with_pooler else {Setting.POOLED}
+    if not (may_mount() or may_limit_files()):
+        left_out.add(Setting.DISK)
+    return [fault for fault in FAULTS if fault.setting not in left_out]
 
 
 def servers() -> str:

@@ -15,15 +15,14 @@ from tests.faults.apps import TODO
 from tests.faults.fault import Fault
 from tests.faults.report import line_of
 from tests.faults.scenario import Played
-from tests.faults.stage import Setting
-from tests.faults.suite import FAULTS, run
+from tests.faults.suite import playable, run
 from tests.staging.pgbouncer import missing
 
 SEED = int(os.environ.get("FAULTS_SEED", "20261122"))
 
-IS_POOLER_MISSING = bool(missing()) and os.environ.get("WELLHEAD_POOLERS") != "required"
+IS_POOLER_REQUIRED = os.environ.get("WELLHEAD_POOLERS") == "required"
 
-PLAYED = [fault for fault in FAULTS if not (IS_POOLER_MISSING and fault.setting is Setting.POOLED)]
+PLAYED = playable(with_pooler=IS_POOLER_REQUIRED or not missing())
 
 Results = Mapping[type[Fault], Played]
 

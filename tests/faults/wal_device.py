@@ -1,9 +1,12 @@
-"""A small device of its own for the write-ahead log, which can be filled to the last byte."""
+"""A small device for the write-ahead log, which can be filled; and its nearest equal."""
 
 import errno
 import os
+import resource
 import shutil
 import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -56,6 +59,19 @@ class WalDevice:
 
     def _mount(self, *command: str) -> None:
         subprocess.run([*command, self._directory], check=True, capture_output=True)
+
+
+def limit_files(processes: Iterable[int], size: int) -> None:
+    """Let no file of some processes grow beyond a size, -1 for any size."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            hard = resource.prlimit(process, resource.RLIMIT_FSIZE)[1]
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def may_limit_files() -> bool:
+    """Whether the limits of other processes can be set, as on Linux."""
+    return hasattr(resource, "prlimit")
 
 
 def may_mount() -> bool:
