@@ -12,8 +12,9 @@ from tests.faults.occupier import Occupier
 from tests.faults.stage import Setting, Stage
 from tests.faults.waiting import until
 from tests.faults.wal_device import limit_files
+from wellhead.embedded.account import server_account
 
-_HALF_A_SEGMENT = 8 * 1024 * 1024
+_HALF_A_SEGMENT = str(8 * 1024 * 1024)
 
 
 class Killed(Fault):
@@ -156,7 +157,7 @@ class DiskFull(Fault):
         if device is not None:
             device.fill()
         else:
-            limit_files(stage.server.processes(), _HALF_A_SEGMENT)
+            self._limit(stage, _HALF_A_SEGMENT)
 
         async def panicked() -> bool:
             # It breaks down under this very question.
@@ -171,5 +172,9 @@ class DiskFull(Fault):
         if stage.server.wal_device is not None:
             stage.server.wal_device.free()
         else:
-            limit_files(stage.server.processes(), -1)
+            self._limit(stage, "unlimited")
         await stage.server.start()
+
+    def _limit(self, stage: Stage, size: str) -> None:
+        account = server_account(stage.server.postgres.data_dir)
+        limit_files(account, stage.server.processes(), size)

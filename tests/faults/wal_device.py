@@ -2,13 +2,13 @@
 
 import errno
 import os
-import resource
 import shutil
 import subprocess
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
+
+from wellhead.embedded.account import Account
 
 _SIZE = "160m"
 _BLOCK = b"\0" * 65536
@@ -61,17 +61,21 @@ class WalDevice:
         subprocess.run([*command, self._directory], check=True, capture_output=True)
 
 
-def limit_files(processes: Iterable[int], size: int) -> None:
-    """Let no file of some processes grow beyond a size, -1 for any size."""
+def limit_files(account: Account, processes: Iterable[int], size: str) -> None:
+    """Let no file of some processes grow beyond a size in bytes, or ``unlimited``.
+
+    Args:
+        account: Whose processes they are; it may set their limits, and root may not everywhere.
+        processes: Their numbers; those that have gone meanwhile are passed over.
+        size: The size.
+    """
     for process in processes:
-        with suppress(ProcessLookupError):
-            hard = resource.prlimit(process, resource.RLIMIT_FSIZE)[1]
-            resource.prlimit(process, resource.RLIMIT_FSIZE, (size, hard))
+        account.run("prlimit", "--pid", str(process), f"--fsize={size}:")
 
 
 def may_limit_files() -> bool:
-    """Whether the limits of other processes can be set, as on Linux."""
-    return hasattr(resource, "prlimit")
+    """Whether the limits of running processes can be set, as on Linux."""
+    return shutil.which("prlimit") is not None
 
 
 def may_mount() -> bool:
