@@ -13,11 +13,13 @@ class Fault(ABC):
         name: How reports call it.
         setting: The stage that it needs.
         hold: Between how many seconds it lasts, from the end of `inject` to the start of `heal`.
+        most_rounds: How often it can happen on one stage.
         happened: How often it took effect; none means that the scenario has shown nothing.
     """
 
     name: ClassVar[str]
     setting: ClassVar[Setting] = Setting.DIRECT
+    most_rounds: ClassVar[int] = 100
     hold: ClassVar[tuple[float, float]] = (0.5, 1.5)
 
     def __init__(self) -> None:

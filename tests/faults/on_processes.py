@@ -25,6 +25,7 @@ class FailedOver(Fault):
 
     name = "Failover to a promoted standby"
     setting = Setting.PAIR
+    most_rounds = 1
 
     async def inject(self, stage: Stage) -> None:
         await stage.server.kill()

@@ -86,7 +86,7 @@ async def play(fault: Fault, stage: Stage, rng: random.Random, *, rounds: int) -
         crowd.start(type(fault).__name__)
     await asyncio.sleep(_CALM)
     recovered: list[list[float | None]] = []
-    for _ in range(rounds):
+    for _ in range(min(rounds, fault.most_rounds)):
         await asyncio.sleep(rng.uniform(0, 0.5))
         await fault.inject(stage)
         await asyncio.sleep(rng.uniform(*fault.hold))
