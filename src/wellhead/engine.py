@@ -31,6 +31,7 @@ from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.pool.drivers import terminate
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL
+from wellhead.url.tls import OPPORTUNISTIC
 
 CLOSE_TIMEOUT = 2.0
 """Seconds that the server is given to say goodbye to a connection."""
@@ -132,13 +133,16 @@ def connector(
     target = target_of(settings.url)
     limit = settings.effective_connect_timeout if limit is None else limit
     connect_driver = _driver_connect(settings.url)
+    insists_on_tls = getattr(settings.url, "sslmode", "prefer") not in OPPORTUNISTIC
 
     async def connect(*args: Any, **kwargs: Any) -> Any:
         try:
             async with asyncio.timeout(limit):
                 return await connect_driver(*args, **kwargs)
         except Exception as error:
-            failure = connect_error(error, target=target, timeout=limit)
+            failure = connect_error(
+                error, target=target, timeout=limit, insists_on_tls=insists_on_tls
+            )
             if on_error is not None:
                 on_error(failure)
             raise failure from error

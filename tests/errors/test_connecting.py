@@ -1,5 +1,6 @@
 """Failures to connect, each met for real, with both drivers."""
 
+import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -329,6 +330,23 @@ async def test_a_server_that_hangs_up_when_it_is_asked_for_tls_may_be_tried_agai
         error = await refusal(locate(port=dead_end.port, query="sslmode=require"))
 
     assert type(error) is UnreachableError
+
+
+async def test_a_server_that_dies_when_it_was_offered_tls_may_be_tried_again(
+    locate: Locate,
+) -> None:
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        # "No TLS here", and in the same breath the last words of a server that was killed.
+        writer.write(b"NE\0\0\0\x0fC57P02\0")
+        writer.close()
+
+    server = await asyncio.start_server(die, "127.0.0.1", 0)
+    async with server:
+        error = await refusal(locate(port=server.sockets[0].getsockname()[1]))
+
+    assert type(error) is UnreachableError
+    assert error.can_retry
 
 
 def test_a_handshake_that_is_cut_is_unreachable_and_no_fault_of_certificates() -> None:

@@ -46,15 +46,21 @@ _WHERE = re.compile(
 )
 
 
-def connect_error(error: BaseException, *, target: str, timeout: float) -> ConnectError:
+def connect_error(
+    error: BaseException, *, target: str, timeout: float, insists_on_tls: bool = True
+) -> ConnectError:
     """Translate a driver's failure to connect.
 
     Args:
         error: What asyncpg, psycopg, the TLS layer or the operating system raised.
         target: Where the attempt went, as ``host:port``; shown in the message.
         timeout: Seconds the attempt was given; shown when they ran out.
+        insists_on_tls: Whether a connection without TLS is refused. Where it is not, an odd answer
+            to the offer of TLS is that of a server which died over it.
     """
     kind = _CLASSES.get(fault_of(error), ConnectError)
+    if kind is TLSError and not insists_on_tls and isinstance(error, ConnectionError):
+        kind = UnreachableError
     sqlstate = sqlstate_of(error)
     code = f" (SQLSTATE {sqlstate})" if sqlstate else ""
     message = f"Could not connect to {target}: {_reason(error, timeout)}{code}."
