@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ CONNECT, ACQUIRE, REQUEST = 1, 3, 4
 POOL, OVERFLOW = 5, 5
 
 _START_SECONDS = 60.0
+_WORKER_IS_UP = "Application startup complete."
 _STOP_SECONDS = 15.0
 _PATIENCE = REQUEST + 4.0
 _KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-the-fault-suite"
@@ -112,6 +114,7 @@ class ServedApp:
         self._workers = workers
         self._more = dict(environment or {})
         self._port = quiet_port()
+        self._started_workers = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -122,6 +125,7 @@ class ServedApp:
     async def start(self, url: str) -> None:
         """Start it on a database and wait until it answers."""
         self._process = self._launch(url)
+        self._started_workers += self._workers
         await until(self._answers, seconds=_START_SECONDS)
 
     def _launch(self, url: str) -> "subprocess.Popen[bytes]":
@@ -154,10 +158,15 @@ class ServedApp:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def workers(self) -> list[int]:
-        """The numbers of its worker processes, where it has more than one."""
+    async def kill_worker(self, rng: random.Random) -> None:
+        """Kill one of several worker processes, when all of them serve; it is replaced by itself.
+
+        While none serves, clients wait in the queue of the system, where no deadline holds.
+        """
         assert self._process is not None
-        return workers(self._process.pid)
+        await until(self._is_complete, seconds=_START_SECONDS)
+        os.kill(rng.choice(workers(self._process.pid)), signal.SIGKILL)
+        self._started_workers += 1
 
     async def open_door(self) -> Door:
         """Where to write; an account is made first, where the application has accounts."""
@@ -180,6 +189,9 @@ class ServedApp:
             secret.write_text(url)
             url = str(secret)
         return {**given, **self.kind.environment, **self._more, self.kind.variable: url}
+
+    async def _is_complete(self) -> bool:
+        return self.log.read_text().count(_WORKER_IS_UP) == self._started_workers
 
     async def _answers(self) -> bool:
         assert self._process is not None

@@ -1,8 +1,5 @@
 """Faults of whole processes: a worker of the application, the primary of a pair."""
 
-import os
-import signal
-
 from tests.faults.fault import Fault
 from tests.faults.stage import Setting, Stage
 
@@ -16,7 +13,7 @@ class WorkerKilled(Fault):
 
     async def inject(self, stage: Stage) -> None:
         for way in stage.ways:
-            os.kill(stage.rng.choice(way.app.workers()), signal.SIGKILL)
+            await way.app.kill_worker(stage.rng)
             self.happened += 1
 
 
