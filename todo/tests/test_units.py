@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.staging.proxy import TCPProxy
@@ -55,3 +56,31 @@ async def test_it_gives_up_when_no_commit_is_ever_answered(
         await run_repeatable(database.run, write)
 
     assert [each.is_set() for each in broken] == [True] * MOST_UNKNOWN + [False]
+
+
+async def test_what_fails_after_a_lost_commit_leaves_it_unknown(
+    database: Database, proxy: TCPProxy
+) -> None:
+    attempts = 0
+
+    async def write_and_fail_the_second_time(session: AsyncSession) -> int:
+        nonlocal attempts
+        attempts += 1
+        if attempts > 1:
+            await (await session.connection()).execute(text("SELECT 1 / 0"))
+        return await write(session)
+
+    proxy.break_at(COMMIT, passes=True)
+
+    with pytest.raises(CommitUnknownError):
+        await run_repeatable(database.run, write_and_fail_the_second_time)
+
+    assert await written(database) == 1
+
+
+async def test_what_fails_at_once_is_what_it_is(database: Database) -> None:
+    async def fail(session: AsyncSession) -> None:
+        await (await session.connection()).execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(DBAPIError):
+        await run_repeatable(database.run, fail)

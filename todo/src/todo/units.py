@@ -8,9 +8,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from wellhead import CommitUnknownError
+from wellhead import CommitUnknownError, WellheadError
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +52,19 @@ async def run_repeatable(run: Run, work: Work[T]) -> T:
     Costs nothing where the COMMIT is answered.
 
     Raises:
-        CommitUnknownError: Three COMMITs in a row were not answered.
+        CommitUnknownError: Three COMMITs in a row were not answered, or after one of them the
+            database failed in another way: that attempt did nothing, but the one before may have.
     """
-    for _ in range(MOST_UNKNOWN - 1):
+    unknown: CommitUnknownError | None = None
+    for _ in range(MOST_UNKNOWN):
         try:
             return await run(work)
-        except CommitUnknownError:
-            logger.warning("a COMMIT was not answered; its work may be done twice, and runs again")
-    return await run(work)
+        except CommitUnknownError as error:
+            unknown = error
+            logger.warning("a COMMIT was not answered; its work may be done twice")
+        except (SQLAlchemyError, WellheadError) as error:
+            if unknown is None:
+                raise
+            raise unknown from error
+    assert unknown is not None  # noqa: S101 - nothing else ends the loop
+    raise unknown
