@@ -133,7 +133,6 @@ class PgBouncer:
         self._process.kill()
         self._process.wait()
 
-
     def url(self, server_url: str) -> str:
         """The way to a database of the server through the pooler."""
         parts = urlsplit(server_url)
