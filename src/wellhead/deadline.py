@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 COMMIT_GRACE = 0.4
 """Seconds that a COMMIT under way has to finish, and the answer to begin."""
 
-END_GRACE = 0.8
+END_GRACE = 0.6
 """Seconds after the deadline until the task is cancelled again, if the first did not end it.
 
 Until then the server may confirm that it has cancelled the query. Where the client has gone nobody
