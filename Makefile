@@ -12,8 +12,9 @@ help:  ## Show these commands.
 run: $(VENV)/.runtime  ## Serve the Todo API on an embedded PostgreSQL (HOST=, PORT=, DATABASE_URL=).
 	@exec $(BIN)/todo serve --migrate
 
-test: $(VENV)/.dev  ## Run the tests of the library and of the application.
-	$(BIN)/python -m pytest
+JOBS ?= 3
+test: $(VENV)/.dev  ## Run the tests of the library and of the application (JOBS=, at the same time).
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 EXAMPLES ?= 300
 fuzz: $(VENV)/.dev  ## Make up many more requests for the Todo API than the tests do (EXAMPLES=).
