@@ -9,9 +9,9 @@ import pytest
 from deploy.tests.engine import Compose
 
 ON_POSTGRESQL = (
+    "tests/pool",
     "tests/test_database.py",
     "tests/test_engine.py",
-    "tests/test_pool.py",
     "tests/test_reader.py",
     "tests/test_url_on_server.py",
     "tests/fastapi",
