@@ -9,7 +9,8 @@ import pytest
 from deploy.tests.engine import Compose
 
 ON_POSTGRESQL = (
-    "tests/pool",
+    "tests/pool/test_face.py",
+    "tests/pool/test_plan.py",
     "tests/test_database.py",
     "tests/test_engine.py",
     "tests/test_reader.py",

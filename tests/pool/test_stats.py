@@ -1,6 +1,7 @@
 """The figures: what is counted, and that reading them waits for nobody."""
 
 import dataclasses
+import inspect
 from typing import Any
 
 import pytest
@@ -14,10 +15,10 @@ from wellhead.pool.stats import Tally
 
 
 def test_every_figure_of_a_snapshot_has_its_line() -> None:
-    documented = PoolStats.__doc__ or ""
+    documented = inspect.getdoc(PoolStats) or ""
 
     for field in dataclasses.fields(PoolStats):
-        assert f"        {field.name}: " in documented, field.name
+        assert f"    {field.name}: " in documented, field.name
 
 
 def test_every_reason_to_close_is_named_though_it_never_happened() -> None:
