@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
+from typing import IO
 
 import asyncpg
 import uvicorn
@@ -36,14 +37,20 @@ SIZE, HELD, QUEUE = 5, 0.02, 20
 
 MANY = 10 * SIZE
 ROUNDS, SECONDS, WARM_UP = 5, 4.0, 0.5
-ACQUIRE = 30.0
+CONNECT, ACQUIRE = 1.0, 3.0
+"""Seconds: the deadlines of a new connection, and of having one."""
 
 
 def application(url: str) -> FastAPI:
     """A service whose only route holds a connection for a while."""
     database = Database(
         DatabaseSettings(
-            url=url, pool_size=SIZE, max_overflow=0, pool_max_waiting=QUEUE, pool_timeout=ACQUIRE
+            url=url,
+            pool_size=SIZE,
+            max_overflow=0,
+            pool_max_waiting=QUEUE,
+            connect_timeout=CONNECT,
+            pool_timeout=ACQUIRE,
         )
     )
     app = FastAPI(lifespan=lifespan(database))
@@ -196,15 +203,20 @@ HEADS = [
 
 
 @asynccontextmanager
-async def service(url: str) -> AsyncIterator[int]:
-    """The service in a process of its own; yields its port."""
+async def service(url: str, *, log: IO[bytes] | None = None) -> AsyncIterator[int]:
+    """The service in a process of its own; yields its port.
+
+    Args:
+        url: Its database.
+        log: Where it writes that it refuses somebody; None leaves that to the terminal.
+    """
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(1024)
         port = listener.getsockname()[1]
         command = [sys.executable, __file__, "--serve", url, str(listener.fileno())]
         process = subprocess.Popen(  # noqa: ASYNC220 - it goes on by itself
-            command, pass_fds=[listener.fileno()]
+            command, pass_fds=[listener.fileno()], stderr=log
         )
     try:
         yield port

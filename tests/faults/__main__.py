@@ -8,11 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.faults import figures
 from tests.faults.apps import TODO, USUAL
+from tests.faults.figures import Figure
 from tests.faults.report import line_of, section, write
 from tests.faults.scenario import Played
 from tests.faults.suite import FAULTS, playable, run, servers
 from tests.staging.pgbouncer import missing
+
+FIGURES = "figures"
+"""What the other figures are called, for `--only` and on the page."""
 
 _ROUNDS = 3
 
@@ -21,9 +26,18 @@ def main() -> int:
     """Play the faults; 1 when a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--quick", action="store_true", help="each fault once, the Todo API alone")
-    parser.add_argument("--only", metavar="WORD", default="", help="faults with this in their name")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table on this page")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="each fault once, the Todo API alone, and no other figure",
+    )
+    parser.add_argument(
+        "--only",
+        metavar="WORD",
+        default="",
+        help=f"faults with this in their name, or {FIGURES!r} for overload, sleep and bad input",
+    )
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables on this page")
     parser.add_argument("--keep", action="store_true", help="leave the logs, and say where")
     given = parser.parse_args()
     if missing():
@@ -33,17 +47,33 @@ def main() -> int:
     directory.chmod(0o755)
     try:
         played = asyncio.run(_play(directory, given.seed, quick=given.quick, only=given.only))
+        is_whole = not given.only and not given.quick
+        others = asyncio.run(_figures(directory)) if is_whole or given.only == FIGURES else []
     finally:
         if given.keep:
             print(f"logs in {directory}")
         else:
             shutil.rmtree(directory)
-    played.sort(key=lambda each: FAULTS.index(type(each.fault)))
-    text = section(played, seed=given.seed, servers=servers())
-    print(text)
-    if given.write is not None:
-        write(text, given.write)
-    return 1 if any(each.reports[0].wrongs or each.reports[0].late for each in played) else 0
+    sections = {}
+    if played:
+        played.sort(key=lambda each: FAULTS.index(type(each.fault)))
+        sections["faults"] = section(played, seed=given.seed, servers=servers())
+    if others:
+        sections[FIGURES] = figures.table(others, servers=servers())
+    for name, text in sections.items():
+        print(text)
+        if given.write is not None:
+            write(text, given.write, name=name)
+    is_broken = any(each.reports[0].wrongs or each.reports[0].late for each in played)
+    return 1 if is_broken or any(each.broken for each in others) else 0
+
+
+async def _figures(directory: Path) -> list[Figure]:
+    played = []
+    async for each in figures.play(directory):
+        print(each, flush=True)
+        played.append(each)
+    return played
 
 
 async def _play(directory: Path, seed: int, *, quick: bool, only: str) -> list[Played]:

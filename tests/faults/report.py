@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tests.faults.scenario import RECOVERY_LIMIT, Played, Report
 
-_BEGIN, _END = "<!-- faults -->\n", "<!-- /faults -->"
 _SHOWN = 5
 
 
@@ -84,7 +83,15 @@ def _total(reports: Sequence[Report]) -> str:
     )
 
 
-def write(text: str, page: Path) -> None:
-    """Put the section between its marks on the page."""
-    before, _, rest = page.read_text().partition(_BEGIN)
-    page.write_text(f"{before}{_BEGIN}\n{text}\n\n{_END}{rest.partition(_END)[2]}")
+def write(text: str, page: Path, *, name: str) -> None:
+    """Put a section between the marks of its name on the page.
+
+    Raises:
+        ValueError: The page has no such marks.
+    """
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, opening, rest = page.read_text().partition(begin)
+    _, closing, after = rest.partition(end)
+    if not (opening and closing):
+        raise ValueError(f"{page} has no place for {name}: it needs {begin.strip()} and {end}.")
+    page.write_text(f"{before}{begin}\n{text}\n\n{end}{after}")

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from tests.faults.todo_service import TodoService, User
-from tests.staging.neon import Figures, StagedNeon
+from tests.staging.neon import Figures, StagedNeon, StoppedPostgres
+from tests.staging.pgbouncer import Kind
+from tests.staging.pki import PKI
 from wellhead.health import FRESH_FOR
 
 ABOUT_ITSELF = ("/health", "/db/", "/metrics")
@@ -19,6 +21,9 @@ ABOUT_ITSELF = ("/health", "/db/", "/metrics")
 
 SUSPEND_AFTER = 1.0
 """Seconds of idleness after which the compute sleeps; Neon's are 300 by default."""
+
+_START_DELAY = 0.5
+_AT_NEON = Kind("1.24", 1000)
 
 SETTINGS = {
     # What the defaults are to Neon's 300 seconds, these are to the above.
@@ -54,6 +59,39 @@ class Way:
     name: str
     url: str
     is_by_name: bool
+
+
+def stage_neon(
+    postgres: StoppedPostgres, pki: PKI, directory: Path, *, with_pooler: bool
+) -> StagedNeon:
+    """A compute that falls asleep soon."""
+    return StagedNeon(
+        postgres,
+        pki,
+        directory,
+        start_delay=_START_DELAY,
+        suspend_after=SUSPEND_AFTER,
+        pooler=_AT_NEON if with_pooler else None,
+    )
+
+
+def ways(neon: StagedNeon, *, with_pooler: bool) -> list[Way]:
+    """Both drivers, under Neon's name and by address with uvloop; through the pooler, too."""
+    direct = [
+        Way("direct, asyncpg", neon.url(), is_by_name=True),
+        Way("direct, psycopg", _by_psycopg(neon.address_url()), is_by_name=False),
+    ]
+    if not with_pooler:
+        return direct
+    return [
+        *direct,
+        Way("pooled, asyncpg", neon.address_url(pooled=True), is_by_name=False),
+        Way("pooled, psycopg", _by_psycopg(neon.url(pooled=True)), is_by_name=True),
+    ]
+
+
+def _by_psycopg(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +133,26 @@ class Quiet:
     probes: tuple[str, ...]
     answers: dict[tuple[str, int], int]
 
+    @property
+    def asked(self) -> int:
+        """How many probes were sent."""
+        return sum(self.answers.values())
+
+    @property
+    def sent(self) -> int:
+        """Bytes that reached the compute."""
+        return self.after.bytes_to_compute - self.before.bytes_to_compute
+
+    @property
+    def opened(self) -> int:
+        """Connections to the compute or to the proxy before it."""
+        return self.after.connections - self.before.connections
+
     def __str__(self) -> str:
-        asked = sum(self.answers.values())
-        sent = self.after.bytes_to_compute - self.before.bytes_to_compute
-        opened = self.after.connections - self.before.connections
-        return f"asleep: {asked} probes, {sent} bytes and {opened} connections to the database"
+        return (
+            f"asleep: {self.asked} probes, "
+            f"{self.sent} bytes and {self.opened} connections to the database"
+        )
 
 
 class Sleepers:

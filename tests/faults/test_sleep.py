@@ -7,32 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sleep import CROWD, ROUNDS, SUSPEND_AFTER, Sleepers, Waking, Way
+from tests.faults.sleep import CROWD, ROUNDS, Sleepers, Waking, Way, stage_neon, ways
 from tests.staging.neon import DOMAIN, StagedNeon, StoppedPostgres
-from tests.staging.pgbouncer import Kind, missing
+from tests.staging.pgbouncer import missing
 from tests.staging.pki import PKI
 
-START_DELAY = 0.5
-AT_NEON = Kind("1.24", 1000)
-
 HAS_POOLER = not missing() or os.environ.get("WELLHEAD_POOLERS") == "required"
-
-
-def by_psycopg(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+psycopg://")
-
-
-def ways(neon: StagedNeon) -> list[Way]:
-    """Both drivers, under Neon's name and by address with uvloop; through the pooler, too."""
-    direct = [
-        Way("direct, asyncpg", neon.url(), is_by_name=True),
-        Way("direct, psycopg", by_psycopg(neon.address_url()), is_by_name=False),
-    ]
-    pooled = [
-        Way("pooled, asyncpg", neon.address_url(pooled=True), is_by_name=False),
-        Way("pooled, psycopg", by_psycopg(neon.url(pooled=True)), is_by_name=True),
-    ]
-    return [*direct, *(pooled if HAS_POOLER else [])]
 
 
 @pytest.fixture
@@ -40,21 +20,14 @@ async def neon(
     todo_postgres: StoppedPostgres, pki: PKI, tmp_path: Path
 ) -> AsyncIterator[StagedNeon]:
     """A compute that falls asleep soon, with a pooler where one is installed."""
-    async with StagedNeon(
-        todo_postgres,
-        pki,
-        tmp_path,
-        start_delay=START_DELAY,
-        suspend_after=SUSPEND_AFTER,
-        pooler=AT_NEON if HAS_POOLER else None,
-    ) as neon:
+    async with stage_neon(todo_postgres, pki, tmp_path, with_pooler=HAS_POOLER) as neon:
         yield neon
 
 
 async def test_an_idle_service_lets_its_database_sleep_and_wakes_it_once(
     neon: StagedNeon, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with Sleepers(neon, ways(neon), tmp_path) as sleepers:
+    async with Sleepers(neon, ways(neon, with_pooler=HAS_POOLER), tmp_path) as sleepers:
         quiet = await sleepers.be_quiet(ROUNDS)
 
         # Not a byte, not a connection, neither to the compute nor to the proxy before it.

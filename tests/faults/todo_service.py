@@ -15,9 +15,12 @@ import httpx2
 
 TODO = Path(sys.executable).with_name("todo")
 
+KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-the-fault-suite"
+"""What the service signs its tokens with."""
+
 _PERSON = {"email": "sleeper@example.com", "password": "correct horse battery staple"}
 _SETTINGS = {
-    "JWT_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-for-the-fault-suite",
+    "JWT_SECRET_KEY": KEY,
     "ARGON2_TIME_COST": "1",
     "ARGON2_MEMORY_KIB": "8192",
     "ARGON2_PARALLELISM": "1",

@@ -1,0 +1,133 @@
+"""Figure 6, bad input: a corpus is sent to a service, and what it did is counted."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import httpx2
+
+from tests.faults.hostile.corpus import REFUSED, Corpus, Harm, HostileRequest, Person
+from tests.faults.hostile.evidence import Snapshot, signs_of
+from tests.faults.hostile.operations import Operation, operations
+from tests.faults.todo_service import KEY, TodoService
+
+SETTINGS = {
+    "METRICS": "true",
+    # Whoever is refused for being too many is not looked at any further.
+    "LOGIN_ATTEMPTS_PER_ACCOUNT": "1000000 per minute",
+    "LOGIN_ATTEMPTS_PER_ADDRESS": "1000000 per minute",
+    "REGISTRATIONS_PER_ADDRESS": "1000000 per minute",
+}
+"""How the service is set."""
+
+# Not the example of the document: with that one the attacker's account would soon be gone.
+_PASSWORD = "none of the examples in the document"
+_AT_ONCE = 8
+
+Make = Callable[[list[Operation], Person, Person], Iterable[HostileRequest]]
+
+
+@dataclass
+class Outcome:
+    """What came of an attack.
+
+    Attributes:
+        sent: How many requests tried what.
+        statuses: How often which status was answered; 0 stands for no answer.
+        operations: Which operations were asked.
+        failed: Requests that were answered with 5xx, or not at all.
+        accepted: Requests that had to be refused and were not.
+        leaks: Requests whose answers hold a word that nobody may see.
+        changed: Rows that changed and should not have.
+    """
+
+    sent: Counter[Harm] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
+    operations: int = 0
+    failed: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
+    changed: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, request: HostileRequest, status: int, text: str, signs: Iterable[str]) -> None:
+        """Judge one answer."""
+        words = f"{request.name}: {request.method} {request.target[:100]} -> {status}"
+        self.sent[request.harm] += 1
+        self.statuses[status] += 1
+        if not 100 <= status < 500:
+            self.failed.append(words)
+        elif request.harm in REFUSED and status < 400:
+            self.accepted.append(words)
+        self.leaks += [f"{sign!r} in {words}" for sign in signs if sign in text.lower()]
+
+
+async def attack(service: TodoService, url: str, make: Make | None = None) -> Outcome:
+    """Send the corpus to a service and compare its database with what it was before.
+
+    Args:
+        service: Runs with `SETTINGS`.
+        url: Its database.
+        make: Makes other requests than the corpus, of the operations, an attacker and a victim.
+    """
+    client, outcome, signs = service.client, Outcome(), signs_of(url)
+    attacker, victim = [await _settle(client, name) for name in ("attacker", "victim")]
+    document = (await client.get("/openapi.json")).raise_for_status().json()
+    # What Prometheus scrapes is not described.
+    known = [*operations(document), Operation("GET", "/metrics"), Operation("GET", "/openapi.json")]
+    outcome.operations = len(known)
+    requests = iter((make or _corpus)(known, attacker, victim))
+    registered = 0
+
+    async def send_all(requests: Iterator[HostileRequest]) -> None:
+        nonlocal registered
+        for request in requests:
+            status, text = await _send(client, request)
+            outcome.note(request, status, text, signs)
+            registered += status == 201 and request.target.startswith("/api/auth/register")
+
+    before = await Snapshot.take(url, but=attacker.ids["user_id"])
+    await asyncio.gather(*(send_all(requests) for _ in range(_AT_ONCE)))
+    after = await Snapshot.take(url, but=attacker.ids["user_id"])
+    outcome.changed = before.changed(after, registered=registered)
+    return outcome
+
+
+def _corpus(known: list[Operation], attacker: Person, victim: Person) -> Iterable[HostileRequest]:
+    return Corpus(known, attacker=attacker, victim=victim, key=KEY)
+
+
+async def _send(client: httpx2.AsyncClient, request: HostileRequest) -> tuple[int, str]:
+    headers = {"Host": b"todo.test", **request.headers}
+    try:
+        answer = await client.request(
+            request.method,
+            request.target,
+            headers=[(name.encode(), value) for name, value in headers.items()],
+            content=request.body,
+        )
+    except httpx2.TransportError as error:
+        return 0, str(error)
+    lines = [f"{name}: {value}" for name, value in answer.headers.multi_items()]
+    return answer.status_code, "\n".join([*lines, answer.text])
+
+
+async def _settle(client: httpx2.AsyncClient, name: str) -> Person:
+    """Register somebody and give them a tagged task."""
+    account = {"email": f"{name}@example.com", "password": _PASSWORD}
+    (await client.post("/api/auth/register", json=account)).raise_for_status()
+    tokens = [await _log_in(client, account["email"]) for _ in range(2)]
+    headers = {"Authorization": f"Bearer {tokens[0]}"}
+    me = (await client.get("/api/auth/me", headers=headers)).raise_for_status().json()
+    made = await client.post(
+        f"/api/{me['id']}/tasks", headers=headers, json={"title": name, "tags": [name]}
+    )
+    task = made.raise_for_status().json()
+    ids = {"user_id": me["id"], "task_id": task["id"], "tag_id": task["tags"][0]["id"]}
+    return Person(ids, *tokens)
+
+
+async def _log_in(client: httpx2.AsyncClient, email: str) -> str:
+    form = {"username": email, "password": _PASSWORD}
+    answer = (await client.post("/api/auth/login", data=form)).raise_for_status()
+    return str(answer.json()["access_token"])

@@ -1,0 +1,88 @@
+"""What an attack has left behind: rows that are no longer what they were, and words that leaked."""
+
+from collections import Counter
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import asyncpg
+
+SIGNS = (
+    "sqlalchemy",
+    "asyncpg",
+    "psycopg",
+    "traceback",
+    "[sql",
+    "syntax error",
+    "$1::",
+    "select tasks",
+    "from tasks",
+    "from users",
+    "insert into",
+    "update tasks",
+    "pg_catalog",
+    "argon2",
+    "localhost",
+)
+"""Words of statements, drivers and hosts, in small letters; no request of the corpus has them."""
+
+
+def signs_of(url: str) -> tuple[str, ...]:
+    """What must not show in any answer of an application on this database."""
+    parts = urlsplit(url)
+    own = (parts.hostname, f":{parts.port}", parts.password, parts.path[1:])
+    return (*SIGNS, *(each.lower() for each in own if each))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All rows but those of one user, and all columns there are.
+
+    Attempts at logging in are counted by whoever tries, so they are left out.
+    """
+
+    rows: Counter[tuple[str, str]]
+
+    @classmethod
+    async def take(cls, url: str, *, but: str) -> "Snapshot":
+        """Read everything.
+
+        Args:
+            url: The database.
+            but: The id of the user whose rows do not matter.
+        """
+        connection = await asyncpg.connect(url)
+        try:
+            columns = await connection.fetch(
+                "SELECT table_name::text, column_name::text FROM information_schema.columns"
+                " WHERE table_schema = 'public'"
+            )
+            rows = Counter((table, f"column {column}") for table, column in columns)
+            theirs = [str(each) for each, *_ in await connection.fetch(_OWNED, but)]
+            for table in {table for table, _ in columns} - {"login_attempts"}:
+                found = await connection.fetch(f'SELECT each::text FROM "{table}" each')  # noqa: S608 - a table of ours
+                for (row,) in found:
+                    if not any(each in row for each in theirs):
+                        rows[table, row] += 1
+        finally:
+            await connection.close()
+        return cls(rows)
+
+    def changed(self, after: "Snapshot", *, registered: int) -> list[tuple[str, str]]:
+        """Rows that have gone or changed, and rows that nobody was told of.
+
+        Args:
+            after: The same at the end.
+            registered: How many new users were acknowledged.
+        """
+        gone = list((self.rows - after.rows).elements())
+        come = list((after.rows - self.rows).elements())
+        users = [row for row in come if row[0] == "users"]
+        others = [row for row in come if row[0] != "users"]
+        strays = users if len(users) != registered else []
+        return [*gone, *others, *strays]
+
+
+_OWNED = """
+    SELECT $1 UNION SELECT id::text FROM tasks WHERE user_id::text = $1
+    UNION SELECT id::text FROM tags WHERE user_id::text = $1
+"""
