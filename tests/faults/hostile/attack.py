@@ -25,6 +25,9 @@ SETTINGS = {
 _PASSWORD = "none of the examples in the document"
 _AT_ONCE = 8
 
+# Whoever registers with a fragment of SQL for a password may log in with it.
+_NEW_ROWS = {"/api/auth/register": "users", "/api/auth/login": "logins"}
+
 Make = Callable[[list[Operation], Person, Person], Iterable[HostileRequest]]
 
 
@@ -77,19 +80,19 @@ async def attack(service: TodoService, url: str, make: Make | None = None) -> Ou
     known = [*operations(document), Operation("GET", "/metrics"), Operation("GET", "/openapi.json")]
     outcome.operations = len(known)
     requests = iter((make or _corpus)(known, attacker, victim))
-    registered = 0
+    acknowledged: Counter[str] = Counter()
 
     async def send_all(requests: Iterator[HostileRequest]) -> None:
-        nonlocal registered
         for request in requests:
             status, text = await _send(client, request)
             outcome.note(request, status, text, signs)
-            registered += status == 201 and request.target.startswith("/api/auth/register")
+            if 200 <= status < 300 and (table := _NEW_ROWS.get(request.target.partition("?")[0])):
+                acknowledged[table] += 1
 
     before = await Snapshot.take(url, but=attacker.ids["user_id"])
     await asyncio.gather(*(send_all(requests) for _ in range(_AT_ONCE)))
     after = await Snapshot.take(url, but=attacker.ids["user_id"])
-    outcome.changed = before.changed(after, registered=registered)
+    outcome.changed = before.changed(after, acknowledged=acknowledged, victim=victim.ids["user_id"])
     return outcome
 
 

@@ -1,6 +1,7 @@
 """What an attack has left behind: rows that are no longer what they were, and words that leaked."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -67,19 +68,25 @@ class Snapshot:
             await connection.close()
         return cls(rows)
 
-    def changed(self, after: "Snapshot", *, registered: int) -> list[tuple[str, str]]:
+    def changed(
+        self, after: "Snapshot", *, acknowledged: Mapping[str, int], victim: str
+    ) -> list[tuple[str, str]]:
         """Rows that have gone or changed, and rows that nobody was told of.
 
         Args:
             after: The same at the end.
-            registered: How many new users were acknowledged.
+            acknowledged: How many new rows of which table somebody was told of.
+            victim: The id of a user who did nothing: no new row may be theirs.
         """
-        gone = list((self.rows - after.rows).elements())
+        wrong = list((self.rows - after.rows).elements())
         come = list((after.rows - self.rows).elements())
-        users = [row for row in come if row[0] == "users"]
-        others = [row for row in come if row[0] != "users"]
-        strays = users if len(users) != registered else []
-        return [*gone, *others, *strays]
+        counts = Counter(table for table, _ in come)
+        wrong += [
+            (table, row)
+            for table, row in come
+            if victim in row or counts[table] != acknowledged.get(table, 0)
+        ]
+        return wrong
 
 
 _OWNED = """
