@@ -16,7 +16,14 @@ from sqlalchemy import text
 from wellhead import Database, DatabaseSettings
 from wellhead.logging import Format, configure, redact
 
-TOUCHED = ("", "uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy.engine.Engine")
+TOUCHED = (
+    "",
+    "uvicorn",
+    "uvicorn.error",
+    "uvicorn.access",
+    "sqlalchemy.engine.Engine",
+    "alembic",
+)
 
 URL = "postgresql://user:s3cret@host/database"
 
@@ -129,6 +136,15 @@ def test_uvicorns_lines_are_written_once_and_in_the_same_form(
 
     assert [line["message"] for line in records(stream)] == ["started", '127.0.0.1 - "GET /"']
     assert capsys.readouterr() == ("", "")
+
+
+def test_alembic_is_heard_when_it_warns(stream: io.StringIO, form: Format) -> None:
+    configure(format=form, level="INFO", stream=stream)
+    logger = logging.getLogger("alembic.runtime.migration")
+    logger.info("Context impl PostgresqlImpl.")
+    logger.warning("Something is odd.")
+    assert stream.getvalue().count("\n") == 1
+    assert "Something is odd." in stream.getvalue()
 
 
 async def test_the_statements_of_echo_are_written_once_and_without_values(

@@ -15,6 +15,7 @@ Format = Literal["text", "json"]
 
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
 _ECHO = "sqlalchemy.engine.Engine"
+_ALEMBIC = "alembic"
 _TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _PASSWORDS = (
     # In a database's URL up to the last @: a password that lacks its percent-encoding has some.
@@ -69,8 +70,8 @@ def configure(
 ) -> None:
     """Send every record of the process to one stream.
 
-    Replaces the handlers of the root logger and of uvicorn's, and keeps SQLAlchemy from adding
-    one for ``DATABASE_ECHO``. Call it before the database is opened.
+    Replaces the handlers of the root logger and of uvicorn's, keeps SQLAlchemy from adding one
+    for ``DATABASE_ECHO``, and Alembic to warnings. Call it before the database is opened.
 
     Args:
         format: ``text`` for people, ``json`` for machines.
@@ -86,5 +87,7 @@ def configure(
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    # It tells at INFO how it looks at the schema, each time; what was done Wellhead tells itself.
+    logging.getLogger(_ALEMBIC).setLevel(max(root.level, logging.WARNING))
     # Without any handler SQLAlchemy would add one, and each statement stand in the log twice.
     logging.getLogger(_ECHO).handlers[:] = [logging.NullHandler()]

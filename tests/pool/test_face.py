@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -199,6 +200,15 @@ async def test_a_new_pool_after_disposing_has_the_same_knobs(make_engine: MakeEn
     assert after is not before
     assert (after.policy, after.name) == (before.policy, "shop")
     assert before.policy.recycle == 77
+
+
+async def test_it_speaks_through_the_loggers_that_sqlalchemy_documents(
+    make_engine: MakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "sqlalchemy.pool")
+    await make_engine().dispose()
+
+    assert {record.name for record in caplog.records} == {"sqlalchemy.pool.AsyncPool"}
 
 
 async def test_pre_ping_switched_off_means_no_ping(make_engine: MakeEngine) -> None:

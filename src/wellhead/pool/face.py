@@ -60,6 +60,8 @@ class AsyncPool(Pool):
     """
 
     _is_asyncio = True
+    # Its lines belong to the loggers that SQLAlchemy documents, which are quiet below WARNING.
+    _sqla_logger_namespace = "sqlalchemy.pool.AsyncPool"
 
     def __init__(
         self,

@@ -12,6 +12,8 @@ from wellhead.pool.stats import PoolStats
 class CountingNullPool(NullPool):
     """SQLAlchemy's NullPool that knows how many connections are out."""
 
+    # As that of AsyncPool.
+    _sqla_logger_namespace = "sqlalchemy.pool.CountingNullPool"
     _out = 0
 
     def checkedout(self) -> int:
