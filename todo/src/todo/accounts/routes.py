@@ -46,7 +46,7 @@ AddressDep = Annotated[str | None, Depends(client_address)]
                 **REPLAYED_HEADER,
             }
         },
-        **problem_responses(400, 409, 413, 422, 429, 503),
+        **problem_responses(400, 409, 413, 422, 429, 503, 504),
     },
 )
 async def register(
@@ -75,7 +75,7 @@ async def register(
     return await once(register, is_repeatable=True)
 
 
-@router.post("/login", responses=problem_responses(400, 401, 413, 422, 429, 503))
+@router.post("/login", responses=problem_responses(400, 401, 413, 422, 429, 503, 504))
 async def login(
     form: Annotated[schemas.LoginForm, Form()], accounts: AccountsDep, address: AddressDep
 ) -> schemas.TokenPair:
@@ -90,7 +90,7 @@ async def login(
     )
 
 
-@router.post("/refresh", responses=problem_responses(400, 401, 413, 422, 503))
+@router.post("/refresh", responses=problem_responses(400, 401, 413, 422, 503, 504))
 async def refresh(given: schemas.Refresh, accounts: AccountsDep) -> schemas.TokenPair:
     """Exchange a refresh token for the next pair of tokens.
 
@@ -101,7 +101,7 @@ async def refresh(given: schemas.Refresh, accounts: AccountsDep) -> schemas.Toke
     return await accounts.refresh(given.refresh_token)
 
 
-@router.post("/logout", status_code=204, responses=problem_responses(401, 413, 503))
+@router.post("/logout", status_code=204, responses=problem_responses(401, 413, 503, 504))
 async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
     """End this login: its refresh token stops working; the access token expires by itself.
 
@@ -110,13 +110,15 @@ async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
     await accounts.log_out(token)
 
 
-@router.get("/me", response_model=schemas.Account, responses=problem_responses(401, 413, 503))
+@router.get("/me", response_model=schemas.Account, responses=problem_responses(401, 413, 503, 504))
 async def read_account(user_id: CurrentUserId, accounts: AccountsDep) -> User:
     """Your account, with the id that stands in the paths of your tasks and tags."""
     return await accounts.get(user_id)
 
 
-@router.post("/change-password", responses=problem_responses(400, 401, 403, 413, 422, 429, 503))
+@router.post(
+    "/change-password", responses=problem_responses(400, 401, 403, 413, 422, 429, 503, 504)
+)
 async def change_password(
     change: schemas.PasswordChange,
     token: AccessTokenDep,
@@ -139,7 +141,7 @@ async def change_password(
 @router.post(
     "/delete-account",
     status_code=204,
-    responses=problem_responses(400, 401, 403, 413, 422, 429, 503),
+    responses=problem_responses(400, 401, 403, 413, 422, 429, 503, 504),
 )
 async def delete_account(
     given: schemas.AccountDeletion,

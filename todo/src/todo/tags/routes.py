@@ -36,7 +36,7 @@ router = APIRouter(prefix="/api/{user_id}/tags", tags=["Tags"])
 
 @router.get(
     "",
-    responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 413, 422, 503)},
+    responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 413, 422, 503, 504)},
 )
 async def list_tags(
     owner_id: OwnerId,
@@ -59,7 +59,7 @@ async def list_tags(
     response_model=TagRead,
     responses={
         201: {"headers": {**ETAG_HEADER, **LOCATION_HEADER, **REPLAYED_HEADER}},
-        **problem_responses(400, 401, 403, 409, 413, 422, 503),
+        **problem_responses(400, 401, 403, 409, 413, 422, 503, 504),
     },
 )
 async def create_tag(
@@ -82,7 +82,11 @@ async def create_tag(
 @router.get(
     "/{tag_id}",
     response_model=TagRead,
-    responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 413, 422, 503)},
+    responses={
+        **_TAGGED,
+        **NOT_MODIFIED,
+        **problem_responses(400, 401, 403, 404, 413, 422, 503, 504),
+    },
 )
 async def read_tag(
     owner_id: OwnerId, tag_id: TagId, reader: ReaderDep, response: Response, known: IfNoneMatch
@@ -96,7 +100,7 @@ async def read_tag(
 
 @router.patch(
     "/{tag_id}",
-    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 503)},
+    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 503, 504)},
 )
 async def change_tag(
     *,
@@ -121,7 +125,7 @@ async def change_tag(
 @router.delete(
     "/{tag_id}",
     status_code=204,
-    responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503),
+    responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504),
 )
 async def delete_tag(owner_id: OwnerId, tag_id: TagId, run: RunDep, expected: IfMatch) -> None:
     """Delete a tag and take it off every task; the tasks stay."""
@@ -132,7 +136,7 @@ async def delete_tag(owner_id: OwnerId, tag_id: TagId, run: RunDep, expected: If
 
 @router.put(
     "/{tag_id}/tasks/{task_id}",
-    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 503)},
+    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 503, 504)},
 )
 async def attach_tag(
     *,
@@ -157,7 +161,7 @@ async def attach_tag(
 
 @router.delete(
     "/{tag_id}/tasks/{task_id}",
-    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 413, 422, 503)},
+    responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504)},
 )
 async def detach_tag(
     *,

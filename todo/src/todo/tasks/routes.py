@@ -21,14 +21,14 @@ TaskId = Annotated[UUID, Path(description="The task's id.")]
 DONE = Completion()
 
 _TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": ETAG_HEADER}}
-_CHANGED = {**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 413, 422, 503)}
+_CHANGED = {**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504)}
 
 router = APIRouter(prefix="/api/{user_id}/tasks", tags=["Tasks"])
 
 
 @router.get(
     "",
-    responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 413, 422, 503)},
+    responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 413, 422, 503, 504)},
 )
 async def list_tasks(
     owner_id: OwnerId,
@@ -58,7 +58,7 @@ async def list_tasks(
     response_model=TaskRead,
     responses={
         201: {"headers": {**ETAG_HEADER, **LOCATION_HEADER, **REPLAYED_HEADER}},
-        **problem_responses(400, 401, 403, 409, 413, 422, 503),
+        **problem_responses(400, 401, 403, 409, 413, 422, 503, 504),
     },
 )
 async def create_task(
@@ -81,7 +81,11 @@ async def create_task(
 @router.get(
     "/{task_id}",
     response_model=TaskRead,
-    responses={**_TAGGED, **NOT_MODIFIED, **problem_responses(400, 401, 403, 404, 413, 422, 503)},
+    responses={
+        **_TAGGED,
+        **NOT_MODIFIED,
+        **problem_responses(400, 401, 403, 404, 413, 422, 503, 504),
+    },
 )
 async def read_task(
     owner_id: OwnerId,
@@ -164,7 +168,7 @@ async def complete_task(
 @router.delete(
     "/{task_id}",
     status_code=204,
-    responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503),
+    responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504),
 )
 async def delete_task(owner_id: OwnerId, task_id: TaskId, run: RunDep, expected: IfMatch) -> None:
     """Delete a task."""
