@@ -191,3 +191,17 @@ def test_a_request_must_have_longer_than_it_may_wait_for_its_connection() -> Non
         DatabaseSettings(url=URL, request_timeout=30)
 
     assert DatabaseSettings(url=URL, request_timeout=None, pool_timeout=600).request_timeout is None
+
+
+def test_running_again_must_take_less_than_a_request() -> None:
+    with pytest.raises(SettingsError, match=r"RUN_TIMEOUT \(60 s\).*REQUEST_TIMEOUT \(60 s\)"):
+        DatabaseSettings(url=URL, run_timeout=60)
+
+    assert DatabaseSettings(url=URL).effective_run_timeout == 10
+    assert DatabaseSettings(url=URL, request_timeout=None, run_timeout=60).run_timeout == 60
+
+
+def test_the_default_for_running_again_follows_a_shorter_request() -> None:
+    settings = DatabaseSettings(url=URL, request_timeout=4, pool_timeout=3, connect_timeout=1)
+
+    assert settings.effective_run_timeout == 4

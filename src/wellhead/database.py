@@ -253,7 +253,7 @@ class Database:
         Args:
             work: Takes the session; what it returns is returned, what it raises is raised.
             deadline: Seconds after which no attempt begins; ``run_timeout`` by default. A running
-                attempt is not cut short.
+                attempt is not cut short: it waits for its connection up to ``pool_timeout``.
             resolve_commit: After a COMMIT without an answer ask the server what became of it, by
                 the transaction's id on another connection, for as long as the deadline lets it.
                 Committed: the result is returned; rolled back: the work runs again. It costs one
@@ -269,7 +269,7 @@ class Database:
             work,
             self._open_session,
             self._runs,
-            deadline=self.settings.run_timeout if deadline is None else deadline,
+            deadline=self.settings.effective_run_timeout if deadline is None else deadline,
             ask=self._ask_outcome if resolve_commit else None,
         )
         return await unit.run()

@@ -182,7 +182,8 @@ class DatabaseSettings(BaseSettings):
     in the background until it succeeds."""
 
     run_timeout: Annotated[float, Field(ge=0, le=600)] = 10.0
-    """Seconds within which ``run()`` may begin its unit of work again; 0 for never."""
+    """Seconds within which ``run()`` may begin its unit of work again; less than
+    ``request_timeout``; 0 for never."""
 
     migration_timeout: Annotated[float, Field(ge=1, le=86400)] = 300.0
     """Seconds that ``migrate up`` waits for another process that migrates, and again for the
@@ -253,6 +254,16 @@ class DatabaseSettings(BaseSettings):
                 f"DATABASE_REQUEST_TIMEOUT ({self.request_timeout:g} s): a request waits for its "
                 "connection first."
             )
+        if (
+            self.request_timeout is not None
+            and "run_timeout" in self.model_fields_set
+            and self.run_timeout >= self.request_timeout
+        ):
+            raise ValueError(
+                f"DATABASE_RUN_TIMEOUT ({self.run_timeout:g} s) must be less than "
+                f"DATABASE_REQUEST_TIMEOUT ({self.request_timeout:g} s): what begins again then is "
+                "cut at once."
+            )
         if self.pool_min_idle > self.pool_size:
             raise ValueError(
                 f"DATABASE_POOL_MIN_IDLE ({self.pool_min_idle}) must not exceed "
@@ -277,6 +288,13 @@ class DatabaseSettings(BaseSettings):
         if from_url and "command_timeout" not in self.model_fields_set:
             return float(from_url)
         return self.command_timeout
+
+    @property
+    def effective_run_timeout(self) -> float:
+        """Seconds within which ``run()`` begins again: the setting, at most a request's."""
+        if self.request_timeout is None:
+            return self.run_timeout
+        return min(self.run_timeout, self.request_timeout)
 
     def direct_url(self) -> PostgresURL | SQLiteURL:
         """Where migrations and session locks go: ``url_direct``, else the twin of ``url``.
