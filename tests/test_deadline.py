@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from wellhead import CommitUnknownError
 from wellhead.deadline import Deadline, Ending, current_deadline
 
 
@@ -136,3 +137,16 @@ async def test_a_commit_that_is_over_holds_nothing_up() -> None:
         await wait_for_ever()
 
     assert is_over
+
+
+@pytest.mark.parametrize("is_resolved", [True, False])
+async def test_an_earlier_commit_counts_until_it_is_known_what_became_of_it(
+    *, is_resolved: bool
+) -> None:
+    unknown = CommitUnknownError.after_silence()
+    with Deadline(0.01) as deadline:
+        deadline.note_unknown(unknown)
+        unknown.is_resolved = is_resolved
+        await wait_for_ever()
+
+    assert deadline.cut_commit is not is_resolved

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
+from wellhead.deadline import current_deadline
 from wellhead.errors import CommitUnknownError, RolledBackError, is_definite_answer
 from wellhead.outcome import Ticket
 from wellhead.pool import has_failed, is_gone
@@ -58,7 +59,11 @@ def watch_commits(engine: Engine, *, on_unknown: Callable[[], None]) -> None:
         if not connection.info.pop(_UNANSWERED, False) or is_definite_answer(error):
             return None
         on_unknown()
-        return CommitUnknownError.after_silence() if isinstance(error, Exception) else None
+        unknown = CommitUnknownError.after_silence()
+        if (deadline := current_deadline.get()) is not None:
+            # Whoever does the work again may be cut before that is done.
+            deadline.note_unknown(unknown)
+        return unknown if isinstance(error, Exception) else None
 
 
 def _mark_commits(engine: Engine) -> None:

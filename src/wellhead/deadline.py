@@ -15,6 +15,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from wellhead.errors import CommitUnknownError
+
 COMMIT_GRACE = 0.4
 """Seconds that a COMMIT under way has to finish, and the answer to begin."""
 
@@ -43,7 +45,8 @@ class Deadline:
 
     Attributes:
         ending: Why the block was ended, or None.
-        cut_commit: Whether a COMMIT was under way when it was cancelled, and may have taken effect.
+        cut_commit: Whether a COMMIT may have taken effect that nobody knows of: one that was under
+            way when the block was cancelled, or an earlier one whose outcome is still unknown.
         error: What the block raised when it was cancelled, where that is something else.
     """
 
@@ -58,6 +61,7 @@ class Deadline:
         self._task: asyncio.Task[Any] | None = None
         self._token: Token[Deadline | None] | None = None
         self._commits: list[dict[Any, Any]] = []
+        self._unknown: list[CommitUnknownError] = []
         self._cancels = 0
         self._cancels_of_others = 0
 
@@ -133,6 +137,13 @@ class Deadline:
         if all(known is not marks for known in self._commits):
             self._commits.append(marks)
 
+    def note_unknown(self, error: CommitUnknownError) -> None:
+        """Take note of a COMMIT that was not answered; it counts until the error is resolved."""
+        self._unknown.append(error)
+
+    def _leaves_open(self) -> bool:
+        return self._is_committing() or any(not error.is_resolved for error in self._unknown)
+
     def _is_committing(self) -> bool:
         return any(marks.get(_COMMITTING) is self for marks in self._commits)
 
@@ -140,7 +151,7 @@ class Deadline:
         if self._task is None:
             return
         self._cancels += 1
-        self.cut_commit |= self._is_committing()
+        self.cut_commit |= self._leaves_open()
         self._task.cancel()
 
     def _forget_alarms(self) -> None:

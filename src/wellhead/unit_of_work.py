@@ -123,6 +123,7 @@ class UnitOfWork(Generic[T]):
             outcome.replace("_", " "),
             extra={"event": "commit_resolved", "outcome": str(outcome)},
         )
+        unknown.is_resolved = outcome in {Outcome.COMMITTED, Outcome.ROLLED_BACK}
         if outcome is Outcome.ROLLED_BACK:
             raise NotCommittedError(
                 "The connection was lost during COMMIT, and nothing was committed."

@@ -15,8 +15,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from tests.pool.conftest import eventually
 from tests.staging.proxy import TCPProxy
 from tests.staging.server import serve
-from wellhead import Database, DatabaseSettings
-from wellhead.fastapi import ReaderDep, SessionDep, deadline, install, lifespan
+from wellhead import CommitUnknownError, Database, DatabaseSettings
+from wellhead.fastapi import ReaderDep, RunDep, SessionDep, deadline, install, lifespan
+from wellhead.url import PostgresURL
 
 Observer = Callable[[str], Awaitable[int]]
 
@@ -97,6 +98,35 @@ def application(database: Database) -> FastAPI:
         await run(session, "SELECT 1")
 
     return app
+
+
+def application_of_two_units(database: Database) -> FastAPI:
+    """Whose second unit of work is cut at the deadline."""
+    app = FastAPI(lifespan=lifespan(database))
+    install(app, database)
+
+    async def write(session: AsyncSession) -> None:
+        await run(session, "INSERT INTO note VALUES (0)")
+
+    @app.post("/twice", dependencies=[PATIENT])
+    async def write_twice(once: RunDep) -> None:
+        try:
+            await once(write)
+        except CommitUnknownError:
+            await once(insert_and_sleep)
+
+    @app.post("/looks-it-up", dependencies=[PATIENT])
+    async def look_it_up(once: RunDep) -> None:
+        await once(write, resolve_commit=True)
+        await once(insert_and_sleep)
+
+    return app
+
+
+def commit_of(database: Database) -> bytes:
+    """The bytes of a COMMIT; a BEGIN may name READ COMMITTED."""
+    url = database.settings.url
+    return b"COMMIT\0" if isinstance(url, PostgresURL) and url.driver == "psycopg" else b"COMMIT;"
 
 
 @asynccontextmanager
@@ -211,6 +241,30 @@ async def test_a_commit_that_takes_longer_than_its_grace_is_cancelled_and_answer
     assert "retry-after" not in answer.headers
     assert again.status_code == 200
     assert await ask(NOTES) == 0
+
+
+async def test_an_earlier_commit_without_an_answer_makes_the_outcome_unknown(
+    database: Database, proxy: TCPProxy, ask: Observer
+) -> None:
+    async with client_of(application_of_two_units(database)) as client:
+        broken = proxy.break_at(commit_of(database), passes=True)
+        answer = await client.post("/twice")
+
+    assert broken.is_set()
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:wellhead:outcome_unknown")
+    assert await ask(NOTES) == 1
+
+
+async def test_an_earlier_commit_that_was_looked_up_leaves_nothing_open(
+    database: Database, proxy: TCPProxy, ask: Observer
+) -> None:
+    async with client_of(application_of_two_units(database)) as client:
+        broken = proxy.break_at(commit_of(database), passes=True)
+        answer = await client.post("/looks-it-up")
+
+    assert broken.is_set()
+    assert (answer.status_code, answer.json()["type"]) == (504, "urn:wellhead:request_timeout")
+    assert await ask(NOTES) == 1
 
 
 async def test_a_commit_under_way_when_the_client_hangs_up_is_finished(

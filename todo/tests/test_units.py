@@ -1,5 +1,6 @@
 """Units of work that may be done twice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from tests.staging.proxy import TCPProxy
 from todo.units import MOST_UNKNOWN, run_repeatable
 from wellhead import CommitUnknownError, Database
+from wellhead.deadline import Deadline, Ending
 
 COMMIT = b"COMMIT;"
 
@@ -84,3 +86,17 @@ async def test_what_fails_at_once_is_what_it_is(database: Database) -> None:
 
     with pytest.raises(DBAPIError):
         await run_repeatable(database.run, fail)
+
+
+async def test_a_unit_that_was_done_at_last_leaves_nothing_open(
+    database: Database, proxy: TCPProxy
+) -> None:
+    broken = proxy.break_at(COMMIT, passes=True)
+
+    with Deadline(60) as deadline:
+        await run_repeatable(database.run, write)
+        asyncio.get_running_loop().call_soon(deadline.end, Ending.TIMEOUT)
+        await asyncio.Event().wait()
+
+    assert broken.is_set()
+    assert (deadline.is_over, deadline.cut_commit) == (True, False)

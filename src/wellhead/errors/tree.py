@@ -129,7 +129,13 @@ class CommitUnknownError(WellheadError):
 
     Nothing is repeated after it. Look for what the work would have left behind, or give the work a
     key of its own by which a second time is refused or recognised.
+
+    Attributes:
+        is_resolved: Set it once it is known what became of the COMMIT, or the work was done anyway.
+            Until then a request that is cut at its deadline is answered as an unknown outcome, too.
     """
+
+    is_resolved: bool = False
 
     @classmethod
     def after_silence(cls) -> Self:

@@ -56,15 +56,21 @@ async def run_repeatable(run: Run, work: Work[T]) -> T:
             database failed in another way: that attempt did nothing, but the one before may have.
     """
     unknown: CommitUnknownError | None = None
+    unanswered: list[CommitUnknownError] = []
     for _ in range(MOST_UNKNOWN):
         try:
-            return await run(work)
+            result = await run(work)
         except CommitUnknownError as error:
             unknown = error
+            unanswered.append(error)
             logger.warning("a COMMIT was not answered; its work may be done twice")
         except (SQLAlchemyError, WellheadError) as error:
             if unknown is None:
                 raise
             raise unknown from error
+        else:
+            for each in unanswered:
+                each.is_resolved = True
+            return result
     assert unknown is not None  # noqa: S101 - nothing else ends the loop
     raise unknown
