@@ -48,7 +48,7 @@ async def test_a_schema_that_is_behind_is_not_ready_until_it_is_migrated(
         await asyncio.to_thread(migrations.upgrade)
         after = await health_of(database)
 
-    assert (before.status_code, before.json()["type"]) == (503, "urn:wellhead:schema-behind")
+    assert (before.status_code, before.json()["type"]) == (503, "urn:wellhead:schema_behind")
     assert (after.status_code, after.json()["migrations"]) == (200, "at_head")
 
 

@@ -204,7 +204,7 @@ async def test_a_schema_that_is_behind_keeps_the_process_from_starting_until_it_
         await statuses(client)
 
     assert before == {"live": 200, "startup": 503, "ready": 503, "db": 503}
-    assert {answer["type"] for answer in answers} == {"urn:wellhead:schema-behind"}
+    assert {answer["type"] for answer in answers} == {"urn:wellhead:schema_behind"}
     assert after == {"live": 200, "startup": 200, "ready": 200, "db": 200}
     assert schema.read == read
 

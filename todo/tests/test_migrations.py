@@ -189,5 +189,5 @@ async def test_the_api_is_ready_once_its_migrations_have_run(
         await asyncio.to_thread(up, settings)
         after = await client.get("/health/db")
 
-    assert (before.status_code, before.json()["type"]) == (503, "urn:wellhead:schema-behind")
+    assert (before.status_code, before.json()["type"]) == (503, "urn:wellhead:schema_behind")
     assert (after.status_code, after.json()["migrations"]) == (200, "at_head")

@@ -135,7 +135,7 @@ def _kind_of(reason: str, report: HealthReport) -> str:
     if reason == "draining":
         return "draining"
     if reason == "behind":
-        return "schema-behind"
+        return "schema_behind"
     return str(report.fault or "starting")
 
 
