@@ -82,7 +82,7 @@ async def test_a_pool_serves_more_callers_than_it_has_connections(url: str) -> N
 
 
 async def test_a_full_pool_says_so(url: str) -> None:
-    engine = engine_on(url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    engine = engine_on(url, pool_size=1, max_overflow=0, pool_timeout=1.5)
     async with engine.connect():
         with pytest.raises(PoolTimeout):
             await ask(engine)

@@ -1,6 +1,7 @@
 """The core: who gets which connection and when, on a real server."""
 
 import asyncio
+import re
 from typing import Any
 
 import asyncpg
@@ -202,14 +203,14 @@ async def test_those_for_whom_there_is_a_connection_do_not_count_as_waiting(
 async def test_a_caller_that_waited_in_vain_learns_who_holds_the_connections(
     make_pool: MakePool,
 ) -> None:
-    pool = make_pool(pool_size=1, max_overflow=0, timeout=0.05, name="shop")
+    pool = make_pool(pool_size=1, max_overflow=0, name="shop")
     async with pool.acquire():
         with pytest.raises(PoolTimeout) as caught:
-            async with pool.acquire():
+            async with pool.acquire(timeout=0.05):
                 pass
 
     said = caught.value.args[0]
-    assert "The pool 'shop' had no connection within 5" in said
+    assert re.search(r"The pool 'shop' had no connection within \d+ ms", said)
     assert "(total 1, active 1, idle 0, waiting 1, opening 0, limit 1)" in said
     assert "by test_a_caller_that_waited_in_vain_learns_who_holds_the_connections" in said
     assert caught.value.__cause__ is None
@@ -414,7 +415,7 @@ async def test_a_connection_that_the_server_closed_is_not_handed_out(
 async def test_a_failed_ping_drops_every_connection_of_its_age(
     make_pool: MakePool, proxy: TCPProxy
 ) -> None:
-    pool = make_pool(check_after_idle=0, connect_timeout=0.2, timeout=0.5)
+    pool = make_pool(check_after_idle=0, connect_timeout=1, timeout=2)
     held = pool.acquire()
     await held.__aenter__()
     async with pool.acquire(), pool.acquire():

@@ -279,7 +279,7 @@ async def test_a_connection_that_is_not_made_in_time_is_named(
 ) -> None:
     proxy.stall()
     engine = make_engine(connect_timeout=0.1, pool_timeout=0.3)
-    with pytest.raises(Exception, match="had no connection within 3") as caught:
+    with pytest.raises(Exception, match=r"had no connection within \d+ ms") as caught:
         await ask(engine)
 
     assert str(caught.value.__cause__).startswith("No connection was made within 0.1 s.")

@@ -82,7 +82,7 @@ async def test_at_a_full_server_a_caller_waits_for_those_who_hold_connections(
         made += 1
         return await asyncpg.connect(proxied_url)
 
-    pool = make_pool(pool_size=5, max_overflow=0, timeout=0.5, connect=connect)
+    pool = make_pool(pool_size=5, max_overflow=0, timeout=1.5, connect=connect)
     async with pool.acquire():
         with pytest.raises(PoolTimeout):
             async with pool.acquire():
@@ -134,7 +134,7 @@ async def test_fifty_waiters_send_one_attempt_at_a_time(
 
 
 async def test_nobody_knocks_while_nobody_waits(make_pool: MakePool, proxy: TCPProxy) -> None:
-    pool = make_pool(pool_size=4, min_idle=4, timeout=0.3)
+    pool = make_pool(pool_size=4, min_idle=4, timeout=1.5)
     async with pool.acquire():
         pass
     await eventually(lambda: pool.stats().idle == 4)
