@@ -15,7 +15,9 @@ ON_POSTGRESQL = (
     "tests/test_engine.py",
     "tests/test_reader.py",
     "tests/test_url_on_server.py",
-    "tests/fastapi",
+    "tests/fastapi/test_dependencies.py",
+    "tests/fastapi/test_handlers.py",
+    "tests/fastapi/test_probes.py",
     "todo/tests/test_tasks_listing.py",
 )
 THROUGH_PGBOUNCER = (
