@@ -30,12 +30,9 @@ from wellhead.errors import (
     WellheadError,
     classify,
 )
-from wellhead.health import HealthReport
+from wellhead.health import HealthReport, Readiness, SchemaState
 from wellhead.pool import AsyncPool, DriverPool, PoolPolicy, PoolStats, Timing
-from wellhead.reader import Reader
-from wellhead.readiness import Readiness
-from wellhead.run_stats import RunStats
-from wellhead.schema import SchemaState
+from wellhead.sessions import Reader, RunStats
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.docs.pages import ROOT, page
 from todo.settings import SECRETS as APPLICATION_SECRETS
-from wellhead.settings import PREFIX, SECRETS
+from wellhead.settings.settings import PREFIX, SECRETS
 
 DOCKER = page("how-to/docker.md")
 LINES = [row for row in DOCKER.rows() if "There" in row]

@@ -30,8 +30,8 @@ from wellhead import (
 )
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.fastapi import probes, routers
-from wellhead.metrics import FIGURES
-from wellhead.settings import PROFILES, accepted_values
+from wellhead.settings.settings import PROFILES, accepted_values
+from wellhead.telemetry.metrics import FIGURES
 
 
 def test_the_reference_has_every_setting_with_its_default_and_its_range() -> None:

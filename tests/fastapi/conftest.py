@@ -29,5 +29,5 @@ def closed_client(database: Database) -> httpx2.AsyncClient:
 
 @pytest.fixture
 def _stale_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wellhead.health.FRESH_FOR", 0.0)
-    monkeypatch.setattr("wellhead.health.FAILED_FOR", 0.0)
+    monkeypatch.setattr("wellhead.health.health.FRESH_FOR", 0.0)
+    monkeypatch.setattr("wellhead.health.health.FAILED_FOR", 0.0)

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from wellhead import ConfigurationError, Database, DatabaseSettings
 from wellhead.fastapi import install
-from wellhead.metrics import FIGURES
+from wellhead.telemetry.metrics import FIGURES
 
 
 @pytest.fixture

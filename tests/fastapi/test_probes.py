@@ -192,7 +192,7 @@ async def test_every_probe_is_content_with_a_database_that_is_well(
 async def test_a_schema_that_is_behind_keeps_the_process_from_starting_until_it_is_not(
     proxied_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wellhead.schema.ASK_AGAIN_AFTER", 0.0)
+    monkeypatch.setattr("wellhead.health.schema.ASK_AGAIN_AFTER", 0.0)
     schema = Schema()
     database = Database(DatabaseSettings(url=proxied_url, **SETTINGS), migrations=schema)
     async with served(database) as client:

@@ -14,7 +14,7 @@ from tests.faults.todo_service import TodoService, User
 from tests.staging.neon import Figures, StagedNeon, StoppedPostgres
 from tests.staging.pgbouncer import Kind
 from tests.staging.pki import PKI
-from wellhead.health import FRESH_FOR
+from wellhead.health.health import FRESH_FOR
 
 ABOUT_ITSELF = ("/health", "/db/", "/metrics")
 """How the paths begin that ask a service how it is; none of them may wake a database."""

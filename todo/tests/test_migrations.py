@@ -20,7 +20,8 @@ from tests.staging.databases import Databases
 from todo.main import create_app
 from todo.settings import Settings
 from todo.tables import metadata
-from wellhead import Database, DatabaseSettings, schema
+from wellhead import Database, DatabaseSettings
+from wellhead.health import schema
 from wellhead.migrations import downgrade, upgrade
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from tests.staging.proxy import TCPProxy
 from todo.units import MOST_UNKNOWN, run_repeatable
 from wellhead import CommitUnknownError, Database
-from wellhead.deadline import Deadline, Ending
+from wellhead.sessions.deadline import Deadline, Ending
 
 COMMIT = b"COMMIT;"
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from wellhead.cli import migrate, pool_size, wait
-from wellhead.logging import configure
+from wellhead.telemetry.logging import configure
 
 app = typer.Typer(
     name="wellhead",

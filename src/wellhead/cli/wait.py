@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from wellhead.cli.exits import plain_errors
-from wellhead.engine import build_engine, connect_first, plan_pool
+from wellhead.connecting import build_engine, connect_first, plan_pool
 from wellhead.retry import connect_with_retry
 from wellhead.settings import DatabaseSettings
 

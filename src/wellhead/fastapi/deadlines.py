@@ -9,9 +9,9 @@ from fastapi import Depends, FastAPI, Response
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wellhead.deadline import Deadline, Ending, current_deadline
 from wellhead.errors import CommitUnknownError, RequestTimeoutError, SettingsError
 from wellhead.fastapi.listening import Listener
+from wellhead.sessions.deadline import Deadline, Ending, current_deadline
 
 logger = logging.getLogger("wellhead.fastapi")
 

@@ -12,7 +12,7 @@ from wellhead.database import Database
 from wellhead.errors import NotOpenError
 from wellhead.fastapi.draining import drained_on_signals
 from wellhead.pool import serving
-from wellhead.reader import Reader
+from wellhead.sessions import Reader
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from wellhead.database import Database
-from wellhead.metrics import DatabaseCollector
+from wellhead.telemetry.metrics import DatabaseCollector
 
 
 def install_metrics(app: FastAPI, database: Database) -> None:

@@ -5,7 +5,7 @@ import socket
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from wellhead.engine import build_engine, connect_first, plan_pool
+from wellhead.connecting import build_engine, connect_first, plan_pool
 from wellhead.errors import MigrationError
 from wellhead.retry import connect_with_retry
 from wellhead.settings import DatabaseSettings

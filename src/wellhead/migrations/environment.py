@@ -24,7 +24,7 @@ from wellhead.migrations.turns import Turn
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(__package__)
 
 FindSteps = Callable[[tuple[str, ...], MigrationContext], Iterable[MigrationStep]]
 

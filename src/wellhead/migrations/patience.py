@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from wellhead.errors import Fault, classify
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(__package__)
 
 MAX_PAUSE: Final = 15.0
 """Seconds between two attempts at the most."""

@@ -18,12 +18,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from wellhead.errors import MigrationError, WellheadError, classify
+from wellhead.health import SchemaState
 from wellhead.migrations import faults
 from wellhead.migrations.direct import connect, direct_engine, direct_settings
 from wellhead.migrations.location import config_for
 from wellhead.migrations.state import compare
 from wellhead.migrations.steps import Applied, Report, Request
-from wellhead.schema import SchemaState
 from wellhead.settings import DatabaseSettings
 
 

@@ -6,7 +6,7 @@ from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 
 from wellhead.errors import MigrationError
-from wellhead.schema import SchemaState
+from wellhead.health import SchemaState
 
 
 def compare(scripts: ScriptDirectory, current: Sequence[str]) -> SchemaState:

@@ -23,7 +23,7 @@ from tenacity import (
 
 from wellhead.errors import MigrationBusyError, MigrationError
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(__package__)
 
 # Any constant will do, as long as every process that migrates this database takes the same.
 _KEY: Final = 7_317_486_020_134_469

@@ -11,7 +11,7 @@ from wellhead.pool.slot import Slot
 
 C = TypeVar("C")
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(__package__)
 
 _NAMED = 3
 

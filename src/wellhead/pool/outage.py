@@ -5,7 +5,7 @@ import random
 
 from wellhead.errors import Fault, fault_of
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(__package__)
 
 FIRST_PAUSE = 0.05
 """Seconds between the first failed attempt to connect and the second, without jitter."""

@@ -34,8 +34,8 @@ from pydantic_settings import (
 
 from todo import __version__
 from wellhead.errors import SettingsError
-from wellhead.secret_files import SecretFiles
-from wellhead.settings import NOT_UTF8
+from wellhead.settings.secret_files import SecretFiles
+from wellhead.settings.settings import NOT_UTF8
 
 SECRETS = ("jwt_secret_key", "database_url")
 """The fields that may also come from a file, named by a variable such as `JWT_SECRET_KEY_FILE`."""

@@ -4,7 +4,7 @@ import logging
 
 from todo.settings import Settings
 from todo.web.request_id import request_id
-from wellhead.logging import RedactingTextFormatter, configure
+from wellhead.telemetry.logging import RedactingTextFormatter, configure
 
 
 class RequestIdFilter(logging.Filter):

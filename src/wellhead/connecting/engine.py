@@ -1,0 +1,361 @@
+"""From settings to an ``AsyncEngine``: which pool, which driver arguments, and why."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from wellhead.connecting.cancelling import CancellableConnection, keep_cancelled_connections
+from wellhead.connecting.listeners import (
+    log_slow_queries,
+    name_command_timeouts,
+    replace_stale_connections,
+)
+from wellhead.errors import (
+    ConfigurationError,
+    ConnectError,
+    RolledBackError,
+    connect_error,
+    keep_discreet,
+)
+from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
+from wellhead.pool.drivers import terminate
+from wellhead.sessions.deadline import watch_commits_for_deadlines
+from wellhead.settings import DatabaseSettings
+from wellhead.url import PostgresURL, SQLiteURL
+from wellhead.url.tls import OPPORTUNISTIC
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds that the server is given to say goodbye to a connection."""
+
+PROBE_TIMEOUT = 3.0
+"""Seconds for a probe's whole visit, or the connect timeout where that is shorter."""
+
+# What a URL says that is content with a server that takes no changes.
+_READ_ONLY_IS_WANTED = ("read-only", "standby", "prefer-standby")
+
+Connect = Callable[..., Awaitable[Any]]
+OnError = Callable[[ConnectError], None]
+
+
+def plan_pool(settings: DatabaseSettings) -> PoolPlan:
+    """Decide which pool these settings get, and say why."""
+    url = settings.url
+    if not isinstance(url, PostgresURL):
+        return PoolPlan("static", "An in-memory SQLite database lives in its one connection.", 1, 0)
+    if settings.pool_mode == "none":
+        return PoolPlan("none", "DATABASE_POOL_MODE=none opens a connection for each use.")
+    sizes = settings.pool_size, settings.max_overflow
+    if settings.pool_mode == "pool":
+        return PoolPlan("pool", "DATABASE_POOL_MODE=pool keeps connections.", *sizes)
+    if url.is_pooled:
+        reason = (
+            "The URL leads to a pooler; a long-lived process still keeps connections to it, "
+            "because opening one costs more round trips than a request."
+        )
+        return PoolPlan("pool", reason, *sizes)
+    return PoolPlan("pool", "The URL leads straight to the server.", *sizes)
+
+
+def build_engine(
+    settings: DatabaseSettings,
+    plan: PoolPlan,
+    *,
+    on_connect_error: OnError | None = None,
+) -> AsyncEngine:
+    """Make the engine; no connection is opened.
+
+    Args:
+        settings: How to connect.
+        plan: Which pool; see :func:`plan_pool`.
+        on_connect_error: Told of every connection that could not be made, before it is raised.
+
+    Raises:
+        ConfigurationError: The driver that the URL names is not installed.
+        URLError: A certificate file of the URL cannot be read.
+    """
+    url = settings.url
+    arguments = _connect_args(settings)
+    try:
+        if isinstance(url, PostgresURL):
+            arguments["async_creator_fn"] = connector(settings, on_error=on_connect_error)
+        engine = create_async_engine(
+            url.sqlalchemy_url(),
+            connect_args=arguments,
+            echo=settings.echo,
+            hide_parameters=not settings.echo_parameters,
+            **_pool_arguments(settings, plan, on_connect_error),
+        )
+    except ModuleNotFoundError as error:
+        extra = "sqlite" if error.name == "aiosqlite" else "psycopg"
+        raise ConfigurationError(
+            f"The URL needs the package {error.name}, which is not installed.",
+            hint=f'Install it with pip install "wellhead[{extra}]".',
+        ) from error
+    if isinstance(url, PostgresURL):
+        if url.driver == "psycopg":
+            replace_stale_connections(engine)
+        if not url.takes_startup_settings:
+            _set_limits_in_transactions(engine, server_side_limits(settings))
+    name_command_timeouts(engine, limit=settings.effective_command_timeout)
+    keep_cancelled_connections(engine)
+    watch_commits_for_deadlines(engine)
+    keep_discreet(
+        engine.sync_engine,
+        show_statements=settings.echo,
+        show_values=settings.echo_parameters,
+    )
+    if settings.slow_query_threshold is not None:
+        log_slow_queries(engine, threshold=settings.slow_query_threshold)
+    return engine
+
+
+def connector(
+    settings: DatabaseSettings, *, on_error: OnError | None = None, limit: float | None = None
+) -> Connect:
+    """A function that opens one connection of the driver, within the connect timeout.
+
+    It takes the driver's keyword arguments and raises a :class:`wellhead.ConnectError`.
+
+    Args:
+        settings: How to connect.
+        on_error: Told of a failure before it is raised.
+        limit: Seconds, in place of the connect timeout.
+    """
+    target = target_of(settings.url)
+    limit = settings.effective_connect_timeout if limit is None else limit
+    connect_driver = _driver_connect(settings.url)
+    insists_on_tls = getattr(settings.url, "sslmode", "prefer") not in OPPORTUNISTIC
+
+    async def connect(*args: Any, **kwargs: Any) -> Any:
+        try:
+            async with asyncio.timeout(limit):
+                return await connect_driver(*args, **kwargs)
+        except Exception as error:
+            failure = connect_error(
+                error, target=target, timeout=limit, insists_on_tls=insists_on_tls
+            )
+            if on_error is not None:
+                on_error(failure)
+            raise failure from error
+
+    return connect
+
+
+async def connect_first(engine: AsyncEngine, settings: DatabaseSettings) -> AsyncConnection:
+    """Make an engine's first connection, on which SQLAlchemy learns about the server.
+
+    Raises:
+        ConnectError: It could not be made, or was lost or refused in the first queries, as
+            happens behind a pooler.
+    """
+    connection = engine.connect()
+    pool = engine.sync_engine.pool
+    try:
+        if isinstance(pool, AsyncPool):
+            # Who opens a database hears of a failure at once, and decides whether to try again.
+            await pool.open_one()
+        await connection.start()
+    except DBAPIError as error:
+        limit = settings.effective_connect_timeout
+        raise connect_error(error, target=target_of(settings.url), timeout=limit) from error
+    return connection
+
+
+def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Awaitable[bool]]:
+    """A function that opens a connection past the pool, asks one question and closes it.
+
+    It says whether the server takes no changes although the URL does not ask for such a server,
+    and raises a :class:`wellhead.ConnectError` when all that takes longer than ``PROBE_TIMEOUT``.
+    """
+    limit = min(settings.effective_connect_timeout, PROBE_TIMEOUT)
+    connect = connector(settings, limit=limit)
+
+    async def ask() -> bool:
+        deadline = asyncio.get_running_loop().time() + limit
+        arguments, keywords = engine.dialect.create_connect_args(engine.url)
+        keywords = {**keywords, **_connect_args(settings)}
+        for name in _SQLALCHEMY_ONLY:
+            keywords.pop(name, None)
+        connection = await connect(*arguments, **keywords)
+        try:
+            async with asyncio.timeout_at(deadline):
+                is_read_only = await _is_read_only(connection, settings.url)
+                await connection.close()
+        except Exception as error:
+            raise connect_error(error, target=target_of(settings.url), timeout=limit) from error
+        finally:
+            # On a silent network the end of a conversation would be waited for, too.
+            terminate(connection)
+        return is_read_only
+
+    return ask
+
+
+async def _is_read_only(connection: Any, url: PostgresURL | SQLiteURL) -> bool:
+    # On for a standby, too: https://www.postgresql.org/docs/current/hot-standby.html
+    question = "SELECT current_setting('transaction_read_only')"
+    if not isinstance(url, PostgresURL):
+        await connection.execute("SELECT 1")
+        return False
+    if isinstance(connection, asyncpg.Connection):
+        answer = await connection.fetchval(question)
+    else:
+        cursor = await connection.execute(question)
+        (answer,) = await cursor.fetchone()
+    return answer == "on" and url.parameters.target_session_attrs not in _READ_ONLY_IS_WANTED
+
+
+# Connect arguments that SQLAlchemy's dialect keeps to itself.
+_SQLALCHEMY_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
+
+
+def target_of(url: PostgresURL | SQLiteURL) -> str:
+    """Where connections go, for messages: every host with its port."""
+    hosts = url.hosts if isinstance(url, PostgresURL) else ()
+    return ", ".join(host.name if host.is_socket else str(host) for host in hosts) or "SQLite"
+
+
+class _PatientConnection(CancellableConnection):
+    """asyncpg's connection, honest about COMMIT.
+
+    Its end does not wait for ever for a server that is silent.
+    """
+
+    __slots__ = ()
+
+    _transport: asyncio.Transport
+
+    def fileno(self) -> int:
+        """The descriptor of the socket."""
+        descriptor: int = self._transport.get_extra_info("socket").fileno()
+        return descriptor
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Run a command; a COMMIT that could only roll back is an error.
+
+        Raises:
+            RolledBackError: The server answered COMMIT with ROLLBACK.
+        """
+        status = await super().execute(query, *args, timeout=timeout)
+        if status == "ROLLBACK" and query.startswith("COMMIT"):
+            raise RolledBackError.because_of_failure()
+        return status
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        # On a time-out asyncpg itself aborts the connection: all that is left is the exception.
+        with suppress(TimeoutError):
+            await super().close(timeout=CLOSE_TIMEOUT if timeout is None else timeout)
+
+
+def _driver_connect(url: PostgresURL | SQLiteURL) -> Connect:
+    if isinstance(url, SQLiteURL):
+        import aiosqlite  # noqa: PLC0415 - an optional driver
+
+        return aiosqlite.connect
+    if url.driver == "psycopg":
+        import psycopg  # noqa: PLC0415 - an optional driver
+
+        return psycopg.AsyncConnection.connect
+    return partial(asyncpg.connect, connection_class=_PatientConnection)
+
+
+def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
+    url = settings.url
+    if not isinstance(url, PostgresURL):
+        return url.connect_args()
+    choices = {"auto": None, "on": True, "off": False}
+    arguments = url.connect_args(
+        server_side_limits(settings) if url.takes_startup_settings else None,
+        prepared_statements=choices[settings.prepared_statements],
+    )
+    limit = settings.effective_connect_timeout
+    if url.driver == "asyncpg":
+        arguments["timeout"] = limit
+        arguments["command_timeout"] = settings.effective_command_timeout
+    if settings.application_name is not None:
+        _name_application(arguments, settings.application_name, driver=url.driver)
+    return arguments
+
+
+def _name_application(arguments: dict[str, Any], name: str, *, driver: str) -> None:
+    if driver == "psycopg":
+        arguments["application_name"] = name
+    else:
+        known = arguments.get("server_settings", {})
+        arguments["server_settings"] = {**known, "application_name": name}
+
+
+def server_side_limits(settings: DatabaseSettings) -> dict[str, str]:
+    """The limits that the server keeps, as PostgreSQL settings in milliseconds.
+
+    psycopg cannot cancel a statement by itself, so there the server keeps the command timeout.
+    """
+    statement = settings.statement_timeout
+    if statement is None and getattr(settings.url, "driver", None) == "psycopg":
+        statement = settings.effective_command_timeout
+    limits = {"statement_timeout": statement, "lock_timeout": settings.lock_timeout}
+    return {
+        name: str(round(seconds * 1000)) for name, seconds in limits.items() if seconds is not None
+    }
+
+
+def _pool_arguments(
+    settings: DatabaseSettings, plan: PoolPlan, on_connect_error: OnError | None
+) -> dict[str, Any]:
+    if plan.mode == "static":
+        return {"poolclass": StaticPool}
+    if plan.mode == "none":
+        return {"poolclass": CountingNullPool}
+    return {
+        "poolclass": AsyncPool,
+        "pool_size": plan.pool_size,
+        "max_overflow": plan.max_overflow,
+        "pool_timeout": settings.pool_timeout,
+        "pool_recycle": settings.pool_recycle,
+        "pool_use_lifo": settings.pool_use_lifo,
+        "pool_pre_ping": settings.pool_pre_ping,
+        "min_idle": settings.pool_min_idle,
+        "max_waiting": settings.pool_max_waiting,
+        "idle_timeout": settings.pool_idle_timeout,
+        "lifetime_jitter": settings.pool_lifetime_jitter,
+        "check_after_idle": settings.pool_check_after_idle,
+        "connect_timeout": settings.effective_connect_timeout,
+        "leak_threshold": settings.pool_leak_threshold,
+        "name": settings.application_name or getattr(settings.url, "database", "default"),
+        "name_connect_timeout": _namer(settings, on_connect_error),
+    }
+
+
+def _namer(
+    settings: DatabaseSettings, on_error: OnError | None
+) -> Callable[[TimeoutError], ConnectError]:
+    target, limit = target_of(settings.url), settings.effective_connect_timeout
+
+    def name(error: TimeoutError) -> ConnectError:
+        failure = connect_error(error, target=target, timeout=limit)
+        if on_error is not None:
+            on_error(failure)
+        return failure
+
+    return name
+
+
+def _set_limits_in_transactions(engine: AsyncEngine, limits: dict[str, str]) -> None:
+    # A pooler refuses settings at the start of a connection, and would share them afterwards.
+    if not limits:
+        return
+    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in limits.items())
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def set_them(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql(f"SELECT {calls}")

@@ -1,0 +1,57 @@
+"""Whether the server has connections enough for every process that keeps a pool to it."""
+
+import logging
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from wellhead.pool import AsyncPool
+from wellhead.pool.sizing import overbooking
+
+logger = logging.getLogger(__package__)
+
+_LIMITS = text(
+    "SELECT current_setting('max_connections')::int,"
+    " current_setting('superuser_reserved_connections')::int"
+)
+
+
+async def warn_if_overbooked(connection: AsyncConnection, *, processes: int) -> None:
+    """Warn where so many processes may open more connections than the server takes.
+
+    Asks on a connection that is open anyway, in one statement outside a transaction. A server that
+    does not answer that is not warned of.
+
+    Args:
+        connection: Straight to the server, from the pool in question.
+        processes: How many processes have a pool like this one.
+    """
+    pool = connection.sync_engine.pool
+    if not isinstance(pool, AsyncPool):
+        return
+    plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        max_connections, reserved = (await plain.execute(_LIMITS)).one()
+    except DBAPIError:
+        logger.debug("the server did not tell its max_connections", exc_info=True)
+        return
+    sentence = overbooking(
+        max_connections=max_connections,
+        reserved=reserved,
+        processes=processes,
+        per_process=pool.policy.limit,
+    )
+    if sentence is not None:
+        logger.warning(
+            "%s Lower DATABASE_POOL_SIZE and DATABASE_MAX_OVERFLOW; `wellhead pool-size` computes "
+            "them.",
+            sentence,
+            extra={
+                "event": "pool_overbooked",
+                "max_connections": max_connections,
+                "reserved": reserved,
+                "processes": processes,
+                "per_process": pool.policy.limit,
+            },
+        )

@@ -1,0 +1,78 @@
+"""What Wellhead listens for on an engine: slow statements, time-outs, stale connections."""
+
+import hashlib
+import logging
+import time
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from wellhead.errors import CommandTimeoutError, Fault, fault_of
+
+logger = logging.getLogger(__package__)
+
+_STARTED = "wellhead_started"
+
+
+def name_command_timeouts(engine: AsyncEngine, *, limit: float | None) -> None:
+    """Raise a ``CommandTimeoutError`` where a statement took longer than ``limit`` seconds."""
+
+    # asyncpg raises a bare TimeoutError, which an application cannot tell from its own.
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def name_it(context: ExceptionContext) -> BaseException | None:
+        if limit is None or type(context.original_exception) is not TimeoutError:
+            return None
+        return CommandTimeoutError(
+            f"A statement took longer than {limit:g} s and was cancelled.",
+            hint="Make it faster, or raise DATABASE_COMMAND_TIMEOUT.",
+        )
+
+
+def replace_stale_connections(engine: AsyncEngine) -> None:
+    """Close a connection on its return where its prepared statements are out of date."""
+
+    # psycopg forgets its prepared statements at a ROLLBACK, which autocommit never sends: after a
+    # change of schema a reader's statement would fail on that connection for ever.
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def replace_it(context: ExceptionContext) -> None:
+        error, connection = context.sqlalchemy_exception, context.connection
+        if error is None or connection is None or fault_of(error) is not Fault.STALE_PLAN:
+            return
+        connection.connection.invalidate(soft=True)
+
+
+def log_slow_queries(engine: AsyncEngine, *, threshold: float) -> None:
+    """Warn of each statement that takes so many seconds, by its kind and digest only."""
+
+    def start(*arguments: Any) -> None:
+        connection: Connection = arguments[0]
+        connection.info[_STARTED] = time.perf_counter()
+
+    def finish(*arguments: Any) -> None:
+        connection: Connection = arguments[0]
+        statement: str = arguments[2]
+        seconds = time.perf_counter() - connection.info[_STARTED]
+        if seconds < threshold:
+            return
+        kind = statement.split(None, 1)[0].upper() if statement.strip() else "?"
+        digest = hashlib.sha256(statement.encode()).hexdigest()[:12]
+        logger.warning(
+            "slow query: %s took %.3f s (limit %g s), statement %s; "
+            "DATABASE_ECHO=true shows the statements",
+            kind,
+            seconds,
+            threshold,
+            digest,
+            extra={
+                "event": "slow_query",
+                "seconds": round(seconds, 6),
+                "threshold": threshold,
+                "statement_kind": kind,
+                "statement_digest": digest,
+            },
+        )
+
+    event.listen(engine.sync_engine, "before_cursor_execute", start)
+    event.listen(engine.sync_engine, "after_cursor_execute", finish)

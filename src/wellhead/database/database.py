@@ -1,0 +1,358 @@
+"""The one object that an application holds: it opens, hands out sessions, and closes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from wellhead.connecting import plan_pool
+from wellhead.database.live import Live
+from wellhead.database.opening import Opening
+from wellhead.errors import NotOpenError
+from wellhead.health import HealthReport, SchemaSource
+from wellhead.health.readiness import Readiness, readiness
+from wellhead.pool import PoolStats
+from wellhead.retry import connect_with_retry
+from wellhead.sessions import Reader
+from wellhead.sessions.commits import OPTION, CommitLog
+from wellhead.sessions.outcome import Outcome, Ticket, ask
+from wellhead.sessions.run_stats import RunCounter, RunStats
+from wellhead.sessions.unit_of_work import UnitOfWork
+from wellhead.settings import DatabaseSettings
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__package__)
+
+
+class Database:
+    """A PostgreSQL database and the connections to it.
+
+    Nothing is built or reached for before :meth:`open`. It belongs to the event loop in which it
+    was opened, and can be opened again after :meth:`close`.
+
+    Args:
+        settings: How to connect; None reads them from the environment, now.
+        migrations: What the schema is compared with, a :class:`wellhead.migrations.Migrations`;
+            while it is behind, :meth:`check` says so, and the application is not ready.
+
+    Raises:
+        SettingsError: A setting cannot be used.
+        URLError: The URL is missing or cannot be used.
+    """
+
+    def __init__(
+        self, settings: DatabaseSettings | None = None, *, migrations: SchemaSource | None = None
+    ) -> None:
+        self.settings = settings if settings is not None else DatabaseSettings()
+        self._migrations = migrations
+        self._plan = plan_pool(self.settings)
+        self._runs = RunCounter()
+        self._changing = asyncio.Lock()
+        self._live: Live | None = None
+        self._opening: Opening | None = None
+        self._has_started = False
+        self._is_draining = False
+
+    def __repr__(self) -> str:
+        return f"<Database {self.settings.url} ({'open' if self.is_open else 'closed'})>"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether sessions can be had."""
+        return self._live is not None
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it was open and its schema ready at least once since :meth:`open`."""
+        return self._has_started
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether :meth:`drain` was called."""
+        return self._is_draining
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """SQLAlchemy's engine, for everything that Wellhead does not do.
+
+        Raises:
+            NotOpenError: The database is not open.
+        """
+        return self._require().engine
+
+    async def open(self) -> None:
+        """Connect, and wait for a server that is still starting; nothing happens when it is open.
+
+        Tries ``connect_retry_count`` times, ``connect_retry_delay`` seconds and more apart, or for
+        ``startup_timeout`` seconds where that is set. With ``start_degraded`` it returns after the
+        first attempt or that time, whatever became of it, and the attempts go on in the background
+        until one succeeds; meanwhile sessions raise :class:`wellhead.NotOpenError`.
+
+        Raises:
+            ConnectError: The server could not be reached, or refused; see its subclasses. Never
+                with ``start_degraded``.
+            ConfigurationError: A driver or a certificate file is missing.
+            MigrationError: The schema's state cannot be told; see ``migrations`` above.
+        """
+        async with self._changing:
+            if self._live is not None or self._opening is not None:
+                return
+            self._has_started = self._is_draining = False
+            if self.settings.start_degraded:
+                await self._start_opening()
+            else:
+                await self._open_or_raise()
+
+    async def _open_or_raise(self) -> None:
+        settings = self.settings
+        live = Live(settings, self._plan, self._migrations, self._runs)
+        try:
+            await connect_with_retry(
+                live.connect_once,
+                attempts=None if settings.startup_timeout else settings.connect_retry_count,
+                delay=settings.connect_retry_delay,
+                deadline=settings.startup_timeout,
+            )
+            await live.read_schema()
+        except BaseException:
+            await live.engine.dispose()
+            raise
+        self._opened(live)
+
+    async def _start_opening(self) -> None:
+        live = Live(self.settings, self._plan, self._migrations, self._runs)
+
+        async def attempt() -> None:
+            await live.connect_once()
+            await live.read_schema()
+            self._opening = None
+            self._opened(live)
+
+        delay = self.settings.connect_retry_delay
+        opening = self._opening = Opening(attempt, give_up=live.engine.dispose, delay=delay)
+        try:
+            await opening.first_attempt(within=self.settings.startup_timeout)
+        except BaseException:
+            self._opening = None
+            await opening.stop()
+            raise
+
+    def _opened(self, live: Live) -> None:
+        self._live = live
+        self._has_started = live.is_ready_schema
+        self._announce_open(live)
+
+    def drain(self) -> None:
+        """Note that this process is about to end: it is not ready any more, and works on.
+
+        Sessions can still be had, so that requests on their way are served; :meth:`close` waits
+        for them. Until it is opened again, :meth:`ready` says ``draining``.
+        """
+        if not self._is_draining:
+            self._is_draining = True
+            logger.info("draining: this process is about to end", extra={"event": "draining"})
+
+    async def close(self, *, grace: float = 10.0) -> None:
+        """Refuse new sessions, wait for those in use, close every connection.
+
+        Args:
+            grace: Seconds to wait for sessions in use; theirs are closed when they come back.
+        """
+        async with self._changing:
+            opening, self._opening = self._opening, None
+            if opening is not None:
+                await opening.stop()
+            live, self._live = self._live, None
+            if live is None:
+                return
+            try:
+                await live.health.close()
+                await asyncio.wait_for(live.unused.wait(), grace)
+            except TimeoutError:
+                logger.warning(
+                    "%d sessions were still in use %g s after closing began",
+                    live.in_use,
+                    grace,
+                    extra={"event": "database_close_timeout", "in_use": live.in_use},
+                )
+            finally:
+                await live.engine.dispose()
+        logger.info("database closed: %s", self.settings.url, extra={"event": "database_closed"})
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end of the block, rolled back on any exception.
+
+        The connection is taken at the first statement, so a block that runs none costs nothing.
+        Leaving the block waits for the COMMIT, and raises what the COMMIT raises. Afterwards the
+        session is closed for good; loaded objects stay usable. ``session.begin_nested()`` makes
+        a savepoint.
+
+        Raises:
+            NotOpenError: The database is not open.
+            PoolSaturated: Every connection is in use and as many wait as may.
+        """
+        live = self._require()
+        with live.counted():
+            async with live.sessions() as session:
+                yield session
+                await session.commit()
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[Reader]:
+        """Read without a transaction, one round trip a statement; see :class:`Reader`.
+
+        A statement whose connection was lost is sent once more.
+
+        Raises:
+            NotOpenError: The database is not open.
+            PoolSaturated: Every connection is in use and as many wait as may.
+        """
+        live = self._require()
+        with live.counted():
+            reader = Reader(live.readers, on_repeat=self._runs.count_repeated_read)
+            try:
+                yield reader
+            finally:
+                await reader.close()
+
+    async def run(
+        self,
+        work: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        deadline: float | None = None,
+        resolve_commit: bool = False,
+    ) -> T:
+        """Do a whole unit of work: ``work(session)`` in a fresh session, COMMIT, its result.
+
+        Where it is certain that nothing was committed, the work runs again, each time in a fresh
+        session: after a serialization failure, a deadlock, a change of schema, a connection that
+        was lost before COMMIT was sent, and one that could not be made and can be later. So
+        ``work`` must do outside the database only what may be done twice. Work that commits by
+        itself is not run again after that.
+
+        Args:
+            work: Takes the session; what it returns is returned, what it raises is raised.
+            deadline: Seconds after which no attempt begins; ``run_timeout`` by default. A running
+                attempt is not cut short: it waits for its connection up to ``pool_timeout``.
+            resolve_commit: After a COMMIT without an answer ask the server what became of it, by
+                the transaction's id on another connection, for as long as the deadline lets it.
+                Committed: the result is returned; rolled back: the work runs again. It costs one
+                round trip before each COMMIT, and needs PostgreSQL 13 or newer.
+
+        Raises:
+            CommitUnknownError: COMMIT was sent and not answered; it may have taken effect. With
+                ``resolve_commit`` only when nobody could be asked in time, or the server was
+                restarted and the answer would not be sure.
+            NotOpenError: The database is not open.
+        """
+        unit = UnitOfWork(
+            work,
+            self._open_session,
+            self._runs,
+            deadline=self.settings.effective_run_timeout if deadline is None else deadline,
+            ask=self._ask_outcome if resolve_commit else None,
+        )
+        return await unit.run()
+
+    async def _ask_outcome(self, ticket: Ticket) -> Outcome:
+        return await ask(self._require().asking, ticket)
+
+    @asynccontextmanager
+    async def _open_session(self, log: CommitLog) -> AsyncIterator[AsyncSession]:
+        live = self._require()
+        with live.counted():
+            async with live.sessions(execution_options={OPTION: log}) as session:
+                yield session
+
+    def run_stats(self) -> RunStats:
+        """A snapshot of what became of units of work and COMMITs; never waits."""
+        return self._runs.snapshot()
+
+    def stats(self) -> PoolStats:
+        """A snapshot of the pool, in every pool mode, also while the database is closed."""
+        return self._plan.stats(self._live.engine.sync_engine.pool if self._live else None)
+
+    async def check(self) -> HealthReport:
+        """Say whether the database answers and its schema will do; asks only where it must.
+
+        Never raises for a database that does not answer, and waits for the pool only to look
+        again at a schema that was behind.
+        """
+        live = self._live
+        if live is None:
+            return self.last_known()
+        report = await live.health.report()
+        # Through a pool that is full, or to a database that is away, there is no way to look.
+        if live.schema is None or report.state not in {"connected", "idle", "read_only"}:
+            return report
+        schema = await live.schema.state()
+        self._has_started = self._has_started or (schema is not None and schema.is_ready)
+        return report.with_schema(schema)
+
+    def last_known(self) -> HealthReport:
+        """The same without asking the database anything; never waits."""
+        if self._live is not None:
+            schema = self._live.schema.known if self._live.schema else None
+            report = self._live.health.known()
+            return report.with_schema(schema) if report.is_healthy else report
+        if self._opening is not None:
+            return HealthReport.starting(self._opening.fault, self._opening.age)
+        return HealthReport.not_open()
+
+    async def ready(self) -> Readiness:
+        """Say whether this process should get requests; asks as little as :meth:`check`."""
+        if self._is_draining:
+            return Readiness(False, "draining", self.last_known())
+        return readiness(await self.check(), is_started=self._has_started)
+
+    def _require(self) -> Live:
+        if self._opening is not None:
+            raise NotOpenError(
+                f"The database {self.settings.url} could not be opened yet: {self._opening.fault}.",
+                hint="It is tried again in the background; see DATABASE_START_DEGRADED.",
+            )
+        if self._live is None:
+            raise NotOpenError(
+                f"The database {self.settings.url} is not open.",
+                hint="Call await database.open() first, or use wellhead.fastapi.lifespan.",
+            )
+        return self._live
+
+    def _announce_open(self, live: Live) -> None:
+        url, stats = self.settings.url, self.stats()
+        version = ".".join(str(part) for part in live.engine.dialect.server_version_info or ())
+        for note in url.notes:
+            logger.info("%s", note, extra={"event": "url_note"})
+        logger.info(
+            "database opened: %s, server version %s, pool mode %s. %s",
+            url,
+            version or "unknown",
+            stats.mode,
+            stats.reason,
+            extra={
+                "event": "database_opened",
+                "server_version": version,
+                "pool_mode": stats.mode,
+                "pool_size": stats.pool_size,
+                "max_overflow": stats.max_overflow,
+            },
+        )

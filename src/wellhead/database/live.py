@@ -1,0 +1,112 @@
+"""What exists while a database is open: its engine, its sessions, and what watches them."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from wellhead.connecting import build_engine, connect_first, probe
+from wellhead.connecting.fleet import warn_if_overbooked
+from wellhead.errors import ConnectError, PoolTimeout, classify, fault_of
+from wellhead.health.health import Health
+from wellhead.health.schema import SchemaSource, SchemaWatch
+from wellhead.pool import AsyncPool, PoolPlan
+from wellhead.sessions.commits import watch_commits
+from wellhead.sessions.reader import refuse_writes
+from wellhead.sessions.run_stats import RunCounter
+from wellhead.settings import DatabaseSettings
+from wellhead.url import PostgresURL
+
+
+class Live:
+    """What exists while a database is open."""
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        plan: PoolPlan,
+        migrations: SchemaSource | None,
+        runs: RunCounter,
+    ) -> None:
+        self.engine = build_engine(settings, plan, on_connect_error=self._note_connect_error)
+        watch_commits(self.engine.sync_engine, on_unknown=runs.count_unknown)
+        self.health = Health(
+            probe(settings, self.engine),
+            may_sleep=isinstance(settings.url, PostgresURL) and settings.url.provider == "neon",
+            queue_is_full=lambda: plan.stats(self.engine.sync_engine.pool).is_full,
+        )
+        self.health.watch(self.engine)
+        self.schema: SchemaWatch | None = None
+        if migrations is not None:
+            limit = settings.effective_connect_timeout
+            self.schema = SchemaWatch(migrations, self.engine.connect, timeout=limit)
+        self.asking = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        refuse_writes(reading.sync_engine)
+        self.sessions = _session_maker(self.engine)
+        self.readers = _session_maker(reading)
+        self._settings = settings
+        self.in_use = 0
+        self.unused = asyncio.Event()
+        self.unused.set()
+
+    async def connect_once(self) -> None:
+        """Take a connection, which makes SQLAlchemy learn the server, and put it in the pool."""
+        connection = await connect_first(self.engine, self._settings)
+        self.health.record_success()
+        try:
+            url = self._settings.url
+            if isinstance(url, PostgresURL) and not url.is_pooled:
+                await warn_if_overbooked(connection, processes=self._settings.pool_processes)
+        finally:
+            await connection.close()
+
+    @property
+    def is_ready_schema(self) -> bool:
+        """Whether the schema will do, as far as anybody wants to know."""
+        known = self.schema.known if self.schema else None
+        return self.schema is None or (known is not None and known.is_ready)
+
+    async def read_schema(self) -> None:
+        """Learn where the schema stands, where somebody wants to know."""
+        if self.schema is not None:
+            async with self.engine.connect() as connection:
+                await self.schema.read(connection)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a session while it is in use.
+
+        Raises:
+            PoolSaturated: As many wait for connections as may. To hear that here costs a third of
+                what it costs at the first statement.
+        """
+        self.in_use += 1
+        self.unused.clear()
+        try:
+            if isinstance(pool := self.engine.sync_engine.pool, AsyncPool):
+                pool.refuse_if_full()
+            yield
+        except PoolTimeout as error:
+            self.health.record_failure(fault_of(error))
+            raise
+        finally:
+            self.in_use -= 1
+            if not self.in_use:
+                self.unused.set()
+
+    def _note_connect_error(self, error: ConnectError) -> None:
+        self.health.record_failure(classify(error).fault)
+
+
+def _session_maker(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    return async_sessionmaker(
+        engine,
+        class_=AsyncSession,
+        # Loaded objects stay readable after the commit, without a query that nobody awaits.
+        expire_on_commit=False,
+        # A session used after its end raises; otherwise it would take a connection and leak it.
+        close_resets_only=False,
+    )

@@ -1,0 +1,112 @@
+"""Starting without the database: it is tried in the background until it is there."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential
+
+from wellhead.errors import ConfigurationError, Fault, fault_of, words_of
+from wellhead.retry import MAX_DELAY, announce_attempt, can_retry_connect
+
+logger = logging.getLogger(__package__)
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two attempts at the most, where the same attempt can succeed later.
+
+Where somebody has to do something first, as after a wrong password, it is ``MAX_DELAY``."""
+
+
+class Opening:
+    """Opens a database, now or later.
+
+    Args:
+        attempt: Makes one attempt.
+        give_up: Called when it ends without success.
+        delay: Seconds before the second attempt; doubled for each later one.
+    """
+
+    def __init__(
+        self,
+        attempt: Callable[[], Awaitable[None]],
+        *,
+        give_up: Callable[[], Awaitable[None]],
+        delay: float,
+    ) -> None:
+        self._attempt = attempt
+        self._give_up = give_up
+        self._pause = wait_exponential(multiplier=delay, max=LONGEST_PAUSE)
+        self._failed = asyncio.Event()
+        self._failed_at = time.monotonic()
+        self._task = asyncio.create_task(self._run())
+        self.fault = Fault.NOT_OPEN
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last failure."""
+        return time.monotonic() - self._failed_at
+
+    async def first_attempt(self, *, within: float | None = None) -> None:
+        """Wait until the first attempt has ended, or for so many seconds.
+
+        Raises:
+            ConfigurationError: It can never succeed.
+        """
+        failed = asyncio.create_task(self._failed.wait())
+        waited_for = {self._task, failed}
+        try:
+            await asyncio.wait(waited_for, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            failed.cancel()
+        if self._task.done():
+            await self._task
+        elif not self._failed.is_set():
+            self._say_that_it_goes_on(f"no answer within {within:g} s")
+
+    async def stop(self) -> None:
+        """Give up."""
+        self._task.cancel()
+        await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(self._can_go_on),
+            wait=self._wait,
+            before_sleep=self._note,
+            reraise=True,
+        )
+        try:
+            await retrying(self._attempt)
+        except BaseException:
+            await self._give_up()
+            raise
+
+    def _can_go_on(self, error: BaseException) -> bool:
+        # At the start a mistake in the configuration ends the program, as everywhere.
+        is_mistake = isinstance(error, ConfigurationError) and not self._failed.is_set()
+        return isinstance(error, Exception) and not is_mistake
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if error is not None and not can_retry_connect(error):
+            return MAX_DELAY
+        return self._pause(state)
+
+    def _note(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if error is None:
+            return
+        self.fault, self._failed_at = fault_of(error), time.monotonic()
+        if self._failed.is_set():
+            announce_attempt(state, error)
+            return
+        self._say_that_it_goes_on(words_of(error) or type(error).__name__)
+
+    def _say_that_it_goes_on(self, why: str) -> None:
+        self._failed.set()
+        logger.warning(
+            "starting without the database, which is tried again in the background: %s",
+            why,
+            extra={"event": "database_degraded", "fault": str(self.fault)},
+        )

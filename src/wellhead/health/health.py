@@ -1,0 +1,227 @@
+"""Whether the database answers, learnt from real traffic wherever there is some.
+
+A probe that queries keeps a database awake that would sleep, and a probe that queues in the
+application's own pool fails when the pool is merely busy. So traffic is the evidence; only
+without any is the database asked, on a connection of its own, with a deadline of its own, once
+for all who ask at the same time, and never where the question would wake it.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from wellhead.errors import ConnectError, Fault, classify, fault_of
+from wellhead.health.schema import SchemaState
+
+logger = logging.getLogger(__package__)
+
+FRESH_FOR = 10.0
+"""Seconds for which a success stands before the database is asked again."""
+
+FAILED_FOR = 1.0
+"""Seconds for which a failure to connect stands; short, for the database may be back."""
+
+REFUSED_FOR = 5.0
+"""Seconds for which the pool counts as saturated after somebody got no connection of it."""
+
+Ask = Callable[[], Awaitable[bool]]
+
+State = Literal["connected", "idle", "saturated", "read_only", "behind", "unavailable", "starting"]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What is known of the database.
+
+    Attributes:
+        is_healthy: Whether requests that need the database can be expected to work.
+        state: ``connected``; ``idle``, when nothing was heard lately from a database that
+            sleeps when it is left alone, and asking would wake it; ``saturated``, when the pool
+            turns callers away; ``read_only``, when the server takes no changes; ``behind``, when
+            it answers but its schema lacks migrations; ``unavailable``; or ``starting``, when it
+            could not be opened yet and the attempts go on.
+        fault: What is wrong, where something is.
+        evidence: Where this is known from.
+        age: Seconds since it was observed, or None before anything was.
+        schema: Where its schema stands, where that is looked at and could be read.
+    """
+
+    is_healthy: bool
+    state: State
+    fault: Fault | None
+    evidence: Literal["traffic", "probe", "none"]
+    age: float | None
+    schema: SchemaState | None = None
+
+    @classmethod
+    def not_open(cls) -> Self:
+        """The report of a database that is not open."""
+        return cls(False, "unavailable", Fault.NOT_OPEN, "none", None)
+
+    @classmethod
+    def starting(cls, fault: Fault, age: float) -> Self:
+        """The report of a database whose opening has failed so far and is tried again."""
+        return cls(False, "starting", fault, "probe", age)
+
+    def with_schema(self, schema: SchemaState | None) -> Self:
+        """The same report, with what the schema's state means for it."""
+        if schema is None or schema.is_ready:
+            return replace(self, schema=schema)
+        return replace(self, is_healthy=False, state="behind", schema=schema)
+
+
+@dataclass(frozen=True, slots=True)
+class _Observation:
+    at: float
+    fault: Fault | None
+    evidence: Literal["traffic", "probe"]
+
+    @property
+    def stands_for(self) -> float:
+        if self.fault is None:
+            return FRESH_FOR
+        # That one connection was lost says little about the next one.
+        return 0.0 if self.fault is Fault.CONNECTION_LOST else FAILED_FOR
+
+
+class Health:
+    """Gathers evidence and answers probes.
+
+    Args:
+        ask: Opens a connection, asks for a sign of life and closes it, all within a deadline;
+            says whether the server takes no changes, and raises a
+            :class:`wellhead.ConnectError` when there is no answer.
+        may_sleep: Whether the database goes to sleep when nobody asks it anything.
+        queue_is_full: Whether the pool would refuse the next caller now.
+        clock: Tells the time in seconds; only differences count.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        *,
+        may_sleep: bool,
+        queue_is_full: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask = ask
+        self._may_sleep = may_sleep
+        self._queue_is_full = queue_is_full
+        self._clock = clock
+        self._last: _Observation | None = None
+        self._refused_at = -math.inf
+        self._is_read_only = False
+        # When the server itself said whether it takes changes; never, after traffic was refused.
+        self._asked_at = -math.inf
+        self._asking: asyncio.Task[None] | None = None
+
+    def watch(self, engine: AsyncEngine) -> None:
+        """Take every statement of this engine as evidence; costs no query."""
+
+        @event.listens_for(engine.sync_engine, "after_cursor_execute")
+        def succeeded(*arguments: Any) -> None:
+            self.record_success()
+            if self._is_read_only and _has_written(arguments[4]):
+                self._is_read_only = False
+
+        @event.listens_for(engine.sync_engine, "handle_error")
+        def failed(context: ExceptionContext) -> None:
+            if context.is_disconnect:
+                self.record_failure(Fault.CONNECTION_LOST)
+            elif fault_of(context.original_exception) is Fault.READ_ONLY_SERVER:
+                self.record_failure(Fault.READ_ONLY_SERVER)
+
+    def record_failure(self, fault: Fault) -> None:
+        """Note that real traffic met this fault."""
+        if fault is Fault.SATURATED:
+            self._refused_at = self._clock()
+        elif fault is Fault.READ_ONLY_SERVER:
+            # The server, or only this transaction? The server is asked at the next report.
+            self._is_read_only, self._asked_at = True, -math.inf
+        else:
+            self._last = _Observation(self._clock(), fault, "traffic")
+
+    def record_success(self) -> None:
+        """Note that the database answered real traffic."""
+        self._last = _Observation(self._clock(), None, "traffic")
+
+    async def report(self) -> HealthReport:
+        """Say what is known; waits only when the database has to be asked."""
+        if self._must_ask():
+            asking = self._start_asking()
+            # Neither does whoever stops waiting end the question for the others, nor does the end
+            # of the question end the one who waits.
+            await asyncio.wait({asking})
+            if asking.cancelled():
+                return HealthReport.not_open()
+        return self.known()
+
+    def known(self) -> HealthReport:
+        """Say what is known without asking the database anything; never waits."""
+        if self._last is None:
+            return HealthReport(True, "idle", None, "none", None)
+        last, age = self._last, self._clock() - self._last.at
+        if last.fault is not None:
+            return HealthReport(False, "unavailable", last.fault, last.evidence, age)
+        if self._is_saturated():
+            return HealthReport(False, "saturated", Fault.SATURATED, "traffic", age)
+        if self._is_read_only:
+            return HealthReport(False, "read_only", Fault.READ_ONLY_SERVER, last.evidence, age)
+        state: State = "idle" if self._may_sleep and self._is_stale() else "connected"
+        return HealthReport(True, state, None, last.evidence, age)
+
+    async def close(self) -> None:
+        """Give up a question that is under way; those who wait for it hear ``not_open``."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
+
+    def _must_ask(self) -> bool:
+        has_failed = self._last is not None and self._last.fault is not None
+        if not has_failed and self._is_saturated():
+            return False
+        if self._is_stale():
+            return has_failed or not self._may_sleep
+        # It has just answered, so a question does not wake it.
+        return not has_failed and self._is_read_only and self._is_old(self._asked_at)
+
+    def _is_stale(self) -> bool:
+        return self._last is None or self._clock() - self._last.at >= self._last.stands_for
+
+    def _is_old(self, at: float) -> bool:
+        return self._clock() - at >= FRESH_FOR
+
+    def _is_saturated(self) -> bool:
+        return self._clock() - self._refused_at < REFUSED_FOR or self._queue_is_full()
+
+    def _start_asking(self) -> asyncio.Task[None]:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._probe())
+        return self._asking
+
+    async def _probe(self) -> None:
+        began, fault = self._clock(), None
+        try:
+            self._is_read_only = await self._ask()
+            self._asked_at = self._clock()
+        except ConnectError as error:
+            fault = classify(error).fault
+        except Exception:
+            logger.exception("the database could not be asked", extra={"event": "probe_failed"})
+            fault = Fault.UNKNOWN
+        last = self._last
+        if fault is not None and last is not None and last.fault is None and last.at >= began:
+            return  # Meanwhile traffic was answered, and it is traffic that matters.
+        self._last = _Observation(self._clock(), fault, "probe")
+
+
+def _has_written(context: Any) -> bool:
+    return bool(context.isinsert or context.isupdate or context.isdelete or context.isddl)

@@ -1,0 +1,42 @@
+"""Whether this process should get requests, which is more and less than a healthy database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from wellhead.health.health import HealthReport, State
+
+Reason = Literal["draining", "starting", "behind", "unavailable"]
+
+KEEPS_TRAFFIC: frozenset[State] = frozenset({"connected", "idle", "saturated", "read_only"})
+"""The states in which requests are better sent here than nowhere.
+
+A saturated pool refuses in milliseconds and has room again in the next; a balancer that took the
+process away would push its share onto the others, until all of them are away. And a server that
+takes no changes still answers reads.
+"""
+
+_REASONS: Mapping[State, Reason] = {"starting": "starting", "behind": "behind"}
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether this process should get requests.
+
+    Attributes:
+        is_ready: Whether it should.
+        reason: Why not: ``draining``, it is about to end; ``starting``, it has not been ready
+            yet; ``behind``, the schema lacks migrations; or ``unavailable``, the database.
+        health: What is known of the database.
+    """
+
+    is_ready: bool
+    reason: Reason | None
+    health: HealthReport
+
+
+def readiness(health: HealthReport, *, is_started: bool) -> Readiness:
+    """What the state of the database means for a process that has been ready once, or not."""
+    if health.state in KEEPS_TRAFFIC:
+        return Readiness(is_started, None if is_started else "starting", health)
+    return Readiness(False, _REASONS.get(health.state, "unavailable"), health)

@@ -1,0 +1,144 @@
+"""Where the schema stands, compared with the migrations that this program brings along.
+
+Readiness needs it, and must not need Alembic for it: whoever reads the state is handed in.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from wellhead.errors import WellheadError
+
+logger = logging.getLogger(__package__)
+
+ASK_AGAIN_AFTER = 5.0
+"""Seconds for which a schema that was behind is taken to be behind still."""
+
+Position = Literal["at_head", "behind", "ahead"]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """Where a database's schema stands.
+
+    Attributes:
+        position: ``at_head``; ``behind``, migrations are missing; or ``ahead``, the database
+            knows migrations that this program does not, as an old program finds it while a new
+            one is being rolled out.
+        current: The revisions that the database says it is at; none when it is empty.
+        head: The newest revision of the program; None when it has no migrations.
+        pending: The revisions still to be applied, the oldest first.
+    """
+
+    position: Position
+    current: tuple[str, ...]
+    head: str | None
+    pending: tuple[str, ...] = ()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the program can work with this schema."""
+        return self.position != "behind"
+
+    def __str__(self) -> str:
+        at = ", ".join(self.current) or "nothing"
+        if self.position == "behind":
+            return f"behind: the database is at {at}; not applied: {', '.join(self.pending)}"
+        if self.position == "ahead":
+            return f"ahead: the database is at {at}, which this program does not know"
+        return f"at head: {at}"
+
+
+class SchemaSource(Protocol):
+    """Whatever can read the state; :class:`wellhead.migrations.Migrations` does."""
+
+    async def read_state(self, connection: AsyncConnection) -> SchemaState:
+        """Read the state on a connection, which is left as it was."""
+        ...
+
+
+class SchemaWatch:
+    """Knows the state; once the schema was found ready, the database is not asked again.
+
+    Args:
+        source: Reads the state.
+        connect: Gives a connection to read it on.
+        timeout: Seconds that a reading may take.
+    """
+
+    def __init__(
+        self,
+        source: SchemaSource,
+        connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]],
+        *,
+        timeout: float,
+    ) -> None:
+        self._source = source
+        self._connect = connect
+        self._timeout = timeout
+        self._last: SchemaState | None = None
+        self._read_at = 0.0
+        self._reading = asyncio.Lock()
+
+    @property
+    def known(self) -> SchemaState | None:
+        """The state as it was last read."""
+        return self._last
+
+    async def read(self, connection: AsyncConnection) -> SchemaState:
+        """Read the state now.
+
+        Raises:
+            MigrationError: The program's migrations contradict each other.
+        """
+        state = await self._source.read_state(connection)
+        if state != self._last:
+            _announce(state)
+        self._last, self._read_at = state, time.monotonic()
+        return state
+
+    async def state(self) -> SchemaState | None:
+        """The state as far as it is known; None where it could never be read.
+
+        Asks the database only while the schema is behind, and then not more often than every
+        ``ASK_AGAIN_AFTER`` seconds.
+        """
+        async with self._reading:
+            if not self._is_settled():
+                await self._try_to_read()
+            return self._last
+
+    def _is_settled(self) -> bool:
+        if self._last is None:
+            return False
+        return self._last.is_ready or time.monotonic() - self._read_at < ASK_AGAIN_AFTER
+
+    async def _try_to_read(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout), self._connect() as connection:
+                await self.read(connection)
+        except (WellheadError, SQLAlchemyError, OSError) as error:
+            # That the database does not answer is told elsewhere.
+            logger.debug("the state of the schema could not be read: %s", type(error).__name__)
+
+
+def _announce(state: SchemaState) -> None:
+    level = logging.INFO if state.position == "at_head" else logging.WARNING
+    logger.log(
+        level,
+        "the schema is %s",
+        state,
+        extra={
+            "event": "schema_state",
+            "position": state.position,
+            "current": list(state.current),
+            "head": state.head,
+        },
+    )

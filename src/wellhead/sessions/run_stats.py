@@ -1,0 +1,71 @@
+"""What became of the units of work of one database."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from wellhead.errors import Fault
+from wellhead.sessions.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RunStats:
+    """A snapshot of what units of work, COMMITs and readers came to.
+
+    Every figure counts from the making of the :class:`wellhead.Database`.
+
+    Attributes:
+        units: Units of work begun, each counted once however often it ran.
+        retried: How often one was run again, by the fault that made it necessary.
+        reads_repeated: Statements of readers that were sent once more, by fault.
+        unknown: COMMITs that were sent and not answered, of every session; those that were
+            found out afterwards are in it.
+        resolved_committed: Those of ``unknown`` that turned out to have taken effect.
+        resolved_rolled_back: Those of ``unknown`` that turned out not to have taken effect.
+    """
+
+    units: int
+    retried: Mapping[Fault, int]
+    reads_repeated: Mapping[Fault, int]
+    unknown: int
+    resolved_committed: int
+    resolved_rolled_back: int
+
+
+class RunCounter:
+    """Counts for :class:`RunStats`."""
+
+    def __init__(self) -> None:
+        self.units = 0
+        self._retried: Counter[Fault] = Counter()
+        self._reads_repeated: Counter[Fault] = Counter()
+        self._unknown = 0
+        self._outcomes: Counter[Outcome] = Counter()
+
+    def count_retry(self, fault: Fault) -> None:
+        """A unit of work is run again."""
+        self._retried[fault] += 1
+
+    def count_repeated_read(self, fault: Fault) -> None:
+        """A reader's statement is sent once more."""
+        self._reads_repeated[fault] += 1
+
+    def count_unknown(self) -> None:
+        """A COMMIT was sent and not answered."""
+        self._unknown += 1
+
+    def count_outcome(self, outcome: Outcome) -> None:
+        """It was found out what became of one."""
+        self._outcomes[outcome] += 1
+
+    def snapshot(self) -> RunStats:
+        """The figures of the moment."""
+        return RunStats(
+            units=self.units,
+            retried=MappingProxyType(dict(self._retried)),
+            reads_repeated=MappingProxyType(dict(self._reads_repeated)),
+            unknown=self._unknown,
+            resolved_committed=self._outcomes[Outcome.COMMITTED],
+            resolved_rolled_back=self._outcomes[Outcome.ROLLED_BACK],
+        )

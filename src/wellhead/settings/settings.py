@@ -1,0 +1,408 @@
+"""Every knob of the database connection: its default, its unit, its range.
+
+The only module that reads the environment. Read once, then frozen.
+"""
+
+import difflib
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from wellhead.errors import SettingsError, URLError
+from wellhead.settings.secret_files import SecretFiles
+from wellhead.url import PostgresURL, SQLiteURL, parse_url
+
+logger = logging.getLogger(__package__)
+
+PREFIX = "DATABASE_"
+
+SECRETS = ("url", "url_direct")
+"""The fields that may also come from a file, named by a variable such as `DATABASE_URL_FILE`."""
+
+NOT_UTF8 = "The file .env in the working directory is not UTF-8 text; save it as UTF-8."
+
+PoolMode = Literal["auto", "pool", "none"]
+Profile = Literal["development", "small", "large", "serverless"]
+
+PROFILES: Mapping[Profile, Mapping[str, object]] = {
+    "development": {"pool_size": 5, "max_overflow": 10},
+    "small": {"pool_size": 10, "max_overflow": 20},
+    "large": {"pool_size": 20, "max_overflow": 40, "pool_recycle": 1800.0},
+    "serverless": {"pool_size": 5, "max_overflow": 15, "pool_recycle": 600.0},
+}
+"""What each profile sets where nothing else does; the rest keeps its default."""
+
+
+def _parse_url(value: object) -> PostgresURL | SQLiteURL:
+    if isinstance(value, PostgresURL | SQLiteURL):
+        return value
+    if not isinstance(value, str):
+        raise URLError("The database URL must be text.")
+    return parse_url(value)
+
+
+def _word(value: object) -> object:
+    # The sources have read the word none as the absence of a value.
+    return "none" if value is None else value
+
+
+DatabaseURL = Annotated[
+    PostgresURL | SQLiteURL,
+    PlainValidator(_parse_url),
+    # Without it a dump of the settings would take the URL apart and show its password.
+    PlainSerializer(str, return_type=str),
+]
+Seconds = Annotated[float, Field(ge=0.1, le=3600)]
+
+
+class DatabaseSettings(BaseSettings):
+    """The settings of one database connection.
+
+    Read from keyword arguments, then from the environment (``DATABASE_`` and the field's name),
+    then from a ``.env`` file in the working directory, then from the profile, then the defaults.
+    ``DATABASE_URL_FILE`` and ``DATABASE_URL_DIRECT_FILE`` name files to read the URLs from.
+
+    Raises:
+        SettingsError: A value outside its range, an unknown keyword, or two values that
+            contradict each other. The message names the variable, the value and the range.
+        URLError: The URL is missing or cannot be used. The message never holds the password.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        # Compose files write NAME= for what nobody has set.
+        env_ignore_empty=True,
+        env_parse_none_str="none",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+    )
+
+    # NoDecode: read as JSON, a URL would lose the quotes that were pasted along.
+    url: Annotated[DatabaseURL, NoDecode]
+    """Where the database is, as the provider prints it."""
+
+    url_direct: Annotated[DatabaseURL | None, NoDecode] = None
+    """The same database past its pooler, for migrations; for Neon it is derived from ``url``."""
+
+    profile: Profile | None = None
+    """A preset of pool sizes; every value set by itself wins over it."""
+
+    pool_mode: Annotated[PoolMode, BeforeValidator(_word)] = "auto"
+    """``pool`` keeps connections, ``none`` opens one for each use, ``auto`` decides by the URL."""
+
+    pool_size: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Connections kept open."""
+
+    max_overflow: Annotated[int, Field(ge=0, le=1000)] = 20
+    """Connections opened beyond ``pool_size`` under load, and closed when they come back."""
+
+    pool_timeout: Annotated[float, Field(ge=0.1, le=600)] = 30.0
+    """Seconds a caller waits for a connection, a new connection's set-up included."""
+
+    pool_recycle: Annotated[float, Field(ge=-1, le=86400)] = 3600.0
+    """Seconds after which a connection is replaced when it is next taken; -1 for never."""
+
+    pool_lifetime_jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of ``pool_recycle`` by which lifetimes are shortened at random, at the most."""
+
+    pool_idle_timeout: Annotated[float, Field(ge=1, le=86400)] | None = 600.0
+    """Seconds after which a free connection beyond ``pool_min_idle`` is closed; none for never."""
+
+    pool_min_idle: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Connections kept open while nobody uses them; must not exceed ``pool_size``."""
+
+    pool_max_waiting: Annotated[int, Field(ge=0, le=100000)] | None = 100
+    """Callers that may queue while every connection is in use; none for no limit."""
+
+    pool_use_lifo: bool = True
+    """Whether the connection that came back last is taken first, so that the others may age out."""
+
+    pool_pre_ping: bool = True
+    """Whether a connection that sat idle is asked for a sign of life before it is handed out."""
+
+    pool_check_after_idle: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    """Seconds a connection must have been idle before ``pool_pre_ping`` asks it."""
+
+    pool_leak_threshold: Annotated[float, Field(ge=0.1, le=86400)] | None = 60.0
+    """Seconds a connection may be held before a warning names its holder; none for no warning."""
+
+    pool_processes: Annotated[int, Field(ge=1, le=10000)] = 1
+    """Processes with a pool like this one, for the warning that the server cannot serve them."""
+
+    connect_timeout: Annotated[float, Field(ge=1, le=300)] = 10.0
+    """Seconds for one connection to be made; must be less than ``pool_timeout``."""
+
+    request_timeout: Seconds | None = 60.0
+    """Seconds until the answer to a request must begin, with ``wellhead.fastapi``; more than
+    ``pool_timeout``; none for no limit."""
+
+    command_timeout: Seconds | None = 60.0
+    """Seconds a statement may take before the client cancels it (asyncpg); none for no limit."""
+
+    statement_timeout: Seconds | None = None
+    """Seconds a statement may take before the server cancels it; none for the server's own."""
+
+    lock_timeout: Seconds | None = None
+    """Seconds a statement may wait for a lock; none for the server's own."""
+
+    connect_retry_count: Annotated[int, Field(ge=1, le=100)] = 3
+    """Attempts to connect when the database is opened, the first one included."""
+
+    connect_retry_delay: Annotated[float, Field(ge=0, le=60)] = 2.0
+    """Seconds before the second attempt; doubled for each later one, with jitter."""
+
+    startup_timeout: Annotated[float, Field(ge=0.1, le=86400)] | None = None
+    """Seconds to keep trying when the database is opened, in place of a number of attempts."""
+
+    start_degraded: bool = False
+    """Whether opening goes on without the database when the first attempt fails, and tries again
+    in the background until it succeeds."""
+
+    run_timeout: Annotated[float, Field(ge=0, le=600)] = 10.0
+    """Seconds within which ``run()`` may begin its unit of work again; less than
+    ``request_timeout``; 0 for never."""
+
+    migration_timeout: Annotated[float, Field(ge=1, le=86400)] = 300.0
+    """Seconds that ``migrate up`` waits for another process that migrates, and again for the
+    tables that one migration needs; how long its statements run is not limited."""
+
+    migration_lock_timeout: Annotated[float, Field(ge=0.1, le=600)] = 5.0
+    """Seconds a migration may queue for a table, which holds up all that queue behind it; then it
+    gives way and tries again later."""
+
+    prepared_statements: Literal["auto", "on", "off"] = "auto"
+    """Named prepared statements: ``auto`` leaves them out behind a transaction pooler."""
+
+    application_name: Annotated[str, Field(max_length=63)] | None = None
+    """The name shown in ``pg_stat_activity``; wins over the URL's."""
+
+    echo: bool = False
+    """Log every statement, without its values."""
+
+    echo_parameters: bool = False
+    """Let values appear with the statements of ``echo`` and in exceptions; may expose secrets."""
+
+    slow_query_threshold: Annotated[float, Field(ge=0, le=3600)] | None = 0.5
+    """Seconds from which a statement is logged as slow; none for never."""
+
+    def __init__(self, **values: Any) -> None:
+        unknown = sorted(set(values) - set(type(self).model_fields))
+        if unknown:
+            raise SettingsError(
+                f"DatabaseSettings has no field {unknown[0]!r}."
+                + _nearest(unknown[0], type(self).model_fields)
+            )
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _refusal(error, type(self).model_fields) from None
+        except UnicodeDecodeError:
+            raise SettingsError(NOT_UTF8) from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the profile below everything that was said explicitly."""
+        named: list[PydanticBaseSettingsSource] = []
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                _warn_of_unknown_names(source, cls.model_fields)
+                named.append(SecretFiles(source, *SECRETS))
+            named.append(source)
+        return init_settings, *named, _ProfileSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _waits_nest(self) -> Self:
+        if self.effective_connect_timeout >= self.pool_timeout:
+            raise ValueError(
+                f"DATABASE_CONNECT_TIMEOUT ({self.effective_connect_timeout:g} s) must be less "
+                f"than DATABASE_POOL_TIMEOUT ({self.pool_timeout:g} s): whoever waits for a "
+                "connection waits for its set-up, too."
+            )
+        if self.request_timeout is not None and self.pool_timeout >= self.request_timeout:
+            raise ValueError(
+                f"DATABASE_POOL_TIMEOUT ({self.pool_timeout:g} s) must be less than "
+                f"DATABASE_REQUEST_TIMEOUT ({self.request_timeout:g} s): a request waits for its "
+                "connection first."
+            )
+        if (
+            self.request_timeout is not None
+            and "run_timeout" in self.model_fields_set
+            and self.run_timeout >= self.request_timeout
+        ):
+            raise ValueError(
+                f"DATABASE_RUN_TIMEOUT ({self.run_timeout:g} s) must be less than "
+                f"DATABASE_REQUEST_TIMEOUT ({self.request_timeout:g} s): what begins again then is "
+                "cut at once."
+            )
+        if self.pool_min_idle > self.pool_size:
+            raise ValueError(
+                f"DATABASE_POOL_MIN_IDLE ({self.pool_min_idle}) must not exceed "
+                f"DATABASE_POOL_SIZE ({self.pool_size})."
+            )
+        if 0 <= self.pool_recycle < 1:
+            raise ValueError("DATABASE_POOL_RECYCLE must be -1 (never) or from 1 to 86400.")
+        return self
+
+    @property
+    def effective_connect_timeout(self) -> float:
+        """Seconds for one connection: the setting, else the URL's ``connect_timeout``, else 10."""
+        from_url = getattr(self.url, "connect_timeout", None)
+        if from_url and "connect_timeout" not in self.model_fields_set:
+            return float(from_url)
+        return self.connect_timeout
+
+    @property
+    def effective_command_timeout(self) -> float | None:
+        """Seconds for one statement: the setting, else the URL's ``command_timeout``, else 60."""
+        from_url = getattr(self.url, "command_timeout", None)
+        if from_url and "command_timeout" not in self.model_fields_set:
+            return float(from_url)
+        return self.command_timeout
+
+    @property
+    def effective_run_timeout(self) -> float:
+        """Seconds within which ``run()`` begins again: the setting, at most a request's."""
+        if self.request_timeout is None:
+            return self.run_timeout
+        return min(self.run_timeout, self.request_timeout)
+
+    def direct_url(self) -> PostgresURL | SQLiteURL:
+        """Where migrations and session locks go: ``url_direct``, else the twin of ``url``.
+
+        Raises:
+            URLError: ``url`` leads to a pooler whose direct address cannot be derived.
+        """
+        if self.url_direct is not None:
+            return self.url_direct
+        return self.url.direct() if isinstance(self.url, PostgresURL) else self.url
+
+
+class _ProfileSource(PydanticBaseSettingsSource):
+    """Supplies the values of the chosen profile, below every other source."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        chosen = self.current_state.get("profile")
+        return next((dict(values) for name, values in PROFILES.items() if name == chosen), {})
+
+
+def _warn_of_unknown_names(source: EnvSettingsSource, fields: Mapping[str, FieldInfo]) -> None:
+    known = {f"{PREFIX}{name}".upper() for name in [*fields, *(f"{name}_FILE" for name in SECRETS)]}
+    for name in sorted({str(name).upper() for name in source.env_vars}):
+        if name.startswith(PREFIX) and name not in known:
+            logger.warning(
+                "%s is not a setting and has no effect.%s",
+                name,
+                _nearest(name, known),
+                extra={"event": "unknown_setting", "setting": name},
+            )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {matches[0]}?" if matches else ""
+
+
+def _refusal(error: ValidationError, fields: Mapping[str, FieldInfo]) -> SettingsError | URLError:
+    details = error.errors(include_url=False)
+    urls = [item for item in details if item["loc"] and item["loc"][0] in ("url", "url_direct")]
+    if urls:
+        return _url_refusal(urls[0])
+    return SettingsError(" ".join(_sentence(item, fields) for item in details))
+
+
+def _url_refusal(item: ErrorDetails) -> URLError:
+    variable = f"{PREFIX}{item['loc'][0]}".upper()
+    if item["type"] == "missing":
+        return URLError(
+            f"{variable} is not set.",
+            hint="Set it to what your provider prints, such as "
+            "postgresql://user:password@host/database",
+        )
+    cause = item.get("ctx", {}).get("error")
+    if isinstance(cause, URLError):
+        return URLError(f"{variable}: {cause.args[0]}", hint=cause.hint)
+    return URLError(f"{variable} cannot be used: {item['msg']}.")
+
+
+def _sentence(item: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
+    if not item["loc"]:
+        return str(item.get("ctx", {}).get("error", item["msg"]))
+    name = str(item["loc"][0])
+    accepted = accepted_values(fields[name])
+    return f"{PREFIX}{name.upper()} is {item['input']!r}; it takes {accepted}."
+
+
+def accepted_values(field: FieldInfo) -> str:
+    """What a field accepts, in words: its kind, its range, its choices."""
+    annotation, metadata = field.annotation, list(field.metadata)
+    optional = False
+    for part in get_args(annotation):
+        if part is type(None):
+            optional = True
+        elif get_origin(part) is Annotated:
+            metadata.extend(
+                meta
+                for item in get_args(part)[1:]
+                for meta in (item.metadata if isinstance(item, FieldInfo) else [item])
+            )
+    choices = _choices(annotation)
+    text = choices or _range(metadata) or _kind(annotation)
+    return f"{text}, or none" if optional else text
+
+
+def _choices(annotation: object) -> str:
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(str(choice) for choice in get_args(annotation))
+    literals = [part for part in get_args(annotation) if get_origin(part) is Literal]
+    return _choices(literals[0]) if literals else ""
+
+
+def _range(metadata: Iterable[object]) -> str:
+    low: object = None
+    high: object = None
+    for item in metadata:
+        if isinstance(item, Ge | Gt):
+            low = item.ge if isinstance(item, Ge) else item.gt
+        elif isinstance(item, Le | Lt):
+            high = item.le if isinstance(item, Le) else item.lt
+    return f"a number from {low} to {high}" if low is not None and high is not None else ""
+
+
+def _kind(annotation: object) -> str:
+    if annotation is bool:
+        return "true or false"
+    return "a database URL" if "URL" in str(annotation) else "text of at most 63 characters"

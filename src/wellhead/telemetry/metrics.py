@@ -1,0 +1,265 @@
+"""The figures of databases for Prometheus.
+
+Scraping reads what was counted anyway: it asks the database nothing and waits for nobody. Needs
+the extra ``metrics``; importing ``wellhead`` does not.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+from prometheus_client.registry import Collector
+
+from wellhead.database import Database
+from wellhead.health import HealthReport, State
+from wellhead.pool import PoolStats, Timing
+from wellhead.pool.timing import BOUNDS
+from wellhead.sessions import RunStats
+
+EVERY = 2
+"""Of the bounds of a timing every so many are exported, so that each is twice the one before."""
+
+
+class DatabaseCollector(Collector):
+    """Gives a registry of prometheus-client the figures of one database, or of several.
+
+    Most count from the moment a database was opened, and all only for this process: with several
+    workers each has its own. Scrape in the thread of the event loop, where the figures change.
+
+    Args:
+        databases: Whose figures, by the value of the label ``database``; one alone is
+            ``default``. They may be closed.
+    """
+
+    def __init__(self, databases: Database | Mapping[str, Database]) -> None:
+        if isinstance(databases, Database):
+            databases = {"default": databases}
+        self._databases = dict(databases)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of the moment."""
+        seen = {name: _Seen.of(database) for name, database in self._databases.items()}
+        for figure in FIGURES:
+            yield figure.metric(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One database at one moment."""
+
+    database: Database
+    pool: PoolStats
+    runs: RunStats
+    health: HealthReport
+
+    @classmethod
+    def of(cls, database: Database) -> "_Seen":
+        return cls(database, database.stats(), database.run_stats(), database.last_known())
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One metric.
+
+    Attributes:
+        kind: What Prometheus takes it for.
+        name: Its name, without the ``_total`` of a counter.
+        meaning: One sentence.
+        read: Finds its value; None where there is none. With a label: one for each value of it.
+        label: A label beside ``database``.
+    """
+
+    kind: "type[_Family]"
+    name: str
+    meaning: str
+    read: "Callable[[_Seen], _Value]"
+    label: str | None = None
+
+    def metric(self, seen: Mapping[str, _Seen]) -> Metric:
+        """Its values for these databases."""
+        labels = ["database"] if self.label is None else ["database", self.label]
+        family = self.kind(f"wellhead_{self.name}", self.meaning, labels=labels)
+        for name, each in seen.items():
+            value = self.read(each)
+            if isinstance(value, Mapping):
+                for label, one in value.items():
+                    _add(family, [name, label], one)
+            elif value is not None:
+                _add(family, [name], value)
+        return family
+
+
+_Family = GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily | SummaryMetricFamily
+_Value = float | Timing | Mapping[str, float] | Mapping[str, Timing] | None
+
+
+def _add(family: "_Family", labels: list[str], value: float | Timing) -> None:
+    if isinstance(family, HistogramMetricFamily) and isinstance(value, Timing):
+        family.add_metric(labels, _cumulated(value), value.total)
+    elif isinstance(family, SummaryMetricFamily) and isinstance(value, Timing):
+        family.add_metric(labels, value.count, value.total)
+    elif isinstance(family, GaugeMetricFamily | CounterMetricFamily):
+        assert not isinstance(value, Timing)  # noqa: S101 - the table below says so
+        family.add_metric(labels, float(value))
+
+
+def _cumulated(timing: Timing) -> list[tuple[str, float]]:
+    """The buckets as Prometheus counts them: each holds all that took no longer."""
+    buckets, so_far = [], 0
+    found = timing.buckets or (0,) * (len(BOUNDS) + 1)
+    for position, (bound, count) in enumerate(zip(BOUNDS, found, strict=False)):
+        so_far += count
+        if position % EVERY == 0:
+            buckets.append((f"{bound:.6g}", float(so_far)))
+    return [*buckets, ("+Inf", float(timing.count))]
+
+
+def _mode(seen: _Seen) -> Mapping[str, float]:
+    return {seen.pool.mode: 1.0}
+
+
+def _limit(seen: _Seen) -> float | None:
+    pool = seen.pool
+    return None if pool.max_overflow is None else pool.pool_size + pool.max_overflow
+
+
+def _connections(seen: _Seen) -> Mapping[str, float]:
+    pool = seen.pool
+    states = ("active", "idle", "opening", "closing")
+    return {state: getattr(pool, state) for state in states}
+
+
+def _states(seen: _Seen) -> Mapping[str, float]:
+    return {state: state == seen.health.state for state in get_args(State)}
+
+
+def _retried(seen: _Seen) -> Mapping[str, float]:
+    return {str(fault): count for fault, count in seen.runs.retried.items()}
+
+
+def _repeated(seen: _Seen) -> Mapping[str, float]:
+    return {str(fault): count for fault, count in seen.runs.reads_repeated.items()}
+
+
+def _outcomes(seen: _Seen) -> Mapping[str, float]:
+    runs = seen.runs
+    return {"committed": runs.resolved_committed, "rolled_back": runs.resolved_rolled_back}
+
+
+_GAUGE, _COUNTER = GaugeMetricFamily, CounterMetricFamily
+_HISTOGRAM, _SUMMARY = HistogramMetricFamily, SummaryMetricFamily
+
+FIGURES = (
+    Figure(_GAUGE, "pool_info", "Always 1.", _mode, "mode"),
+    Figure(_GAUGE, "pool_size", "Connections kept open.", lambda seen: seen.pool.pool_size),
+    Figure(_GAUGE, "pool_limit", "Connections that there may be at the most.", _limit),
+    Figure(_GAUGE, "pool_connections", "Connections by what they do.", _connections, "state"),
+    Figure(_GAUGE, "pool_waiting", "Callers that wait.", lambda seen: seen.pool.waiting),
+    Figure(
+        _GAUGE, "pool_max_waiting", "Callers that may wait.", lambda seen: seen.pool.max_waiting
+    ),
+    Figure(_COUNTER, "pool_acquired", "Connections handed out.", lambda seen: seen.pool.acquired),
+    Figure(
+        _COUNTER, "pool_timeouts", "Callers that waited in vain.", lambda seen: seen.pool.timeouts
+    ),
+    Figure(
+        _COUNTER,
+        "pool_saturated",
+        "Callers that were refused because the queue was full.",
+        lambda seen: seen.pool.saturated,
+    ),
+    Figure(_COUNTER, "pool_opened", "Connections opened.", lambda seen: seen.pool.opened),
+    Figure(
+        _COUNTER,
+        "pool_failed_connects",
+        "Attempts to open a connection that failed.",
+        lambda seen: seen.pool.failed_connects,
+    ),
+    Figure(_COUNTER, "pool_closed", "Connections closed.", lambda seen: seen.pool.closed, "reason"),
+    Figure(
+        _HISTOGRAM,
+        "pool_wait_seconds",
+        "How long callers waited for a connection.",
+        lambda seen: seen.pool.wait,
+    ),
+    Figure(
+        _HISTOGRAM,
+        "pool_hold_seconds",
+        "How long connections were held.",
+        lambda seen: seen.pool.hold,
+    ),
+    Figure(
+        _HISTOGRAM,
+        "pool_connect_seconds",
+        "How long opening a connection took.",
+        lambda seen: seen.pool.connect,
+    ),
+    Figure(
+        _SUMMARY,
+        "route_hold_seconds",
+        "How long each route held connections.",
+        lambda seen: seen.pool.routes,
+        "route",
+    ),
+    Figure(_COUNTER, "units_of_work", "Units of work begun.", lambda seen: seen.runs.units),
+    Figure(
+        _COUNTER,
+        "units_of_work_retried",
+        "Units of work that were run again.",
+        _retried,
+        "fault",
+    ),
+    Figure(
+        _COUNTER,
+        "reads_repeated",
+        "Statements of readers that were sent once more.",
+        _repeated,
+        "fault",
+    ),
+    Figure(
+        _COUNTER,
+        "commits_unknown",
+        "COMMITs that were sent and not answered.",
+        lambda seen: seen.runs.unknown,
+    ),
+    Figure(
+        _COUNTER,
+        "commits_resolved",
+        "Those of them of which it was found out what became of them.",
+        _outcomes,
+        "outcome",
+    ),
+    Figure(
+        _GAUGE,
+        "database_healthy",
+        "1 while requests that need the database can be expected to work.",
+        lambda seen: seen.health.is_healthy,
+    ),
+    Figure(_GAUGE, "database_state", "1 for the state observed last.", _states, "state"),
+    Figure(
+        _GAUGE,
+        "database_age_seconds",
+        "Seconds since the state was observed.",
+        lambda seen: seen.health.age,
+    ),
+    Figure(
+        _GAUGE,
+        "started",
+        "1 after the process has been ready once.",
+        lambda seen: seen.database.is_started,
+    ),
+    Figure(
+        _GAUGE,
+        "draining",
+        "1 while the process is about to end.",
+        lambda seen: seen.database.is_draining,
+    ),
+)
+"""Every metric, in the order in which they are told."""

@@ -1,0 +1,133 @@
+"""The engine: which pool, which driver arguments, which limits, and what is logged."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from wellhead import Database, DatabaseSettings, Fault, classify
+from wellhead.connecting import plan_pool
+
+DIRECT = "postgresql://u:p@db.example/shop"
+DRIVERS = ("postgresql+asyncpg://", "postgresql+psycopg://")
+
+
+@pytest.mark.parametrize(
+    ("url", "mode", "planned", "reason"),
+    [
+        (DIRECT, "auto", "pool", "straight to the server"),
+        (DIRECT + "?pgbouncer=true", "auto", "pool", "pooler"),
+        (DIRECT, "pool", "pool", "DATABASE_POOL_MODE=pool"),
+        (DIRECT, "none", "none", "DATABASE_POOL_MODE=none"),
+        ("sqlite+aiosqlite:///:memory:", "auto", "static", "one connection"),
+    ],
+)
+def test_the_pool_is_chosen_by_url_and_setting_and_says_why(
+    url: str, mode: str, planned: str, reason: str
+) -> None:
+    plan = plan_pool(DatabaseSettings(url=url, pool_mode=mode))
+
+    assert plan.mode == planned
+    assert reason in plan.reason
+
+
+async def shown(database: Database, name: str) -> str:
+    async with database.session() as session:
+        connection = await session.connection()
+        return str(await connection.scalar(text(f"SHOW {name}")))
+
+
+LIMITS = {"statement_timeout": 5.0, "lock_timeout": 1.5}
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("pooler", ["", "&pgbouncer=true"], ids=["direct", "pooled"])
+async def test_the_servers_limits_hold_in_every_transaction(
+    pooler: str, driver: str, database_url: str
+) -> None:
+    url = database_url.replace("postgresql://", driver) + "?sslmode=disable" + pooler
+    async with Database(DatabaseSettings(url=url, **LIMITS)) as database:
+        limits = [await shown(database, name) for name in LIMITS]
+
+    assert limits == ["5s", "1500ms"]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_behind_a_pooler_the_limits_do_not_outlive_the_transaction(
+    driver: str, database_url: str
+) -> None:
+    url = database_url.replace("postgresql://", driver) + "?pgbouncer=true"
+    async with Database(DatabaseSettings(url=url, pool_size=1, **LIMITS)) as database:
+        await shown(database, "lock_timeout")
+        async with database.reader() as reader:
+            left = (await reader.exec(text("SHOW lock_timeout"))).scalar_one()
+
+    assert left == "0"
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_a_statement_over_the_servers_limit_is_a_timeout(
+    driver: str, database_url: str
+) -> None:
+    url = database_url.replace("postgresql://", driver)
+    async with Database(DatabaseSettings(url=url, statement_timeout=0.1)) as database:
+        with pytest.raises(DBAPIError) as caught:
+            async with database.engine.connect() as connection:
+                await connection.execute(text("SELECT pg_sleep(60)"))
+
+    assert classify(caught.value).fault is Fault.STATEMENT_TIMEOUT
+
+
+async def test_under_psycopg_the_server_keeps_the_command_timeout(database_url: str) -> None:
+    url = database_url.replace("postgresql://", "postgresql+psycopg://")
+    async with Database(DatabaseSettings(url=url, command_timeout=7)) as database:
+        limit = await shown(database, "statement_timeout")
+
+    assert limit == "7s"
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_the_application_name_of_the_settings_wins(driver: str, database_url: str) -> None:
+    url = database_url.replace("postgresql://", driver) + "?application_name=by-url"
+    async with Database(DatabaseSettings(url=url)) as database:
+        by_url = await shown(database, "application_name")
+    async with Database(DatabaseSettings(url=url, application_name="by-setting")) as database:
+        by_setting = await shown(database, "application_name")
+
+    assert (by_url, by_setting) == ("by-url", "by-setting")
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize(
+    ("setting", "pooler", "kept"),
+    [("auto", "", True), ("auto", "?pgbouncer=true", False), ("on", "?pgbouncer=true", True),
+     ("off", "", False)],
+)  # fmt: skip
+async def test_named_prepared_statements_are_used_where_they_are_safe(
+    setting: str, pooler: str, kept: bool, driver: str, database_url: str
+) -> None:
+    url = database_url.replace("postgresql://", driver) + pooler
+    settings = DatabaseSettings(url=url, prepared_statements=setting, pool_size=1)
+    async with Database(settings) as database:
+        for _ in range(7):
+            # psycopg forgets its statements at a ROLLBACK.
+            async with database.engine.begin() as connection:
+                await connection.execute(text("SELECT 1 AS again"))
+        async with database.engine.connect() as connection:
+            found = await connection.scalar(
+                text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%again%'")
+            )
+
+    # The statement that asks holds the word itself, and may be prepared under its name, too.
+    assert (found is not None and found >= 1) is kept
+
+
+@pytest.mark.parametrize(("parameters", "shown_values"), [(False, False), (True, True)])
+async def test_echo_shows_statements_and_their_values_only_when_asked(
+    parameters: bool, shown_values: bool, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = DatabaseSettings(url=database_url, echo=True, echo_parameters=parameters)
+    async with Database(settings) as database, database.engine.connect() as connection:
+        await connection.execute(text("SELECT :word AS said"), {"word": "hush"})
+
+    assert "AS said" in caplog.text
+    assert ("hush" in caplog.text) is shown_values

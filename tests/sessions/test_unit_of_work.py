@@ -1,0 +1,558 @@
+"""Units of work: what runs again, what must not, and what the server says of a lost COMMIT."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import CursorResult, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from tests.staging.databases import Databases
+from tests.staging.proxy import COMMIT, TCPProxy
+from wellhead import (
+    CommitUnknownError,
+    Database,
+    DatabaseSettings,
+    Fault,
+    NotCommittedError,
+    NotOpenError,
+    PoolTimeout,
+    RolledBackError,
+    UnreachableError,
+    classify,
+)
+from wellhead.sessions.outcome import Outcome
+
+Met = Callable[[AsyncSession], Awaitable[None]]
+
+
+@pytest.fixture
+async def database(either_url: str) -> AsyncIterator[Database]:
+    """A database with two counters and an empty list of what was done."""
+    settings = DatabaseSettings(url=either_url, pool_timeout=1.1, connect_timeout=1)
+    async with Database(settings) as database:
+        async with database.engine.begin() as connection:
+            await connection.exec_driver_sql("CREATE TABLE done (what text UNIQUE)")
+            await connection.exec_driver_sql("CREATE TABLE counter (id int PRIMARY KEY, n int)")
+            await connection.exec_driver_sql("INSERT INTO counter VALUES (1, 0), (2, 0)")
+        yield database
+
+
+async def sql(session: AsyncSession, statement: str) -> CursorResult[Any]:
+    return await (await session.connection()).execute(text(statement))
+
+
+async def write(session: AsyncSession, what: str) -> None:
+    await sql(session, f"INSERT INTO done VALUES ('{what}')")  # noqa: S608 - from this file
+
+
+async def done(database: Database) -> list[str]:
+    async with database.engine.connect() as connection:
+        return list(await connection.scalars(text("SELECT what FROM done ORDER BY what")))
+
+
+async def add_one(session: AsyncSession, counter: int) -> None:
+    await sql(session, f"UPDATE counter SET n = n + 1 WHERE id = {counter}")  # noqa: S608
+
+
+async def counters(database: Database) -> list[int]:
+    async with database.engine.connect() as connection:
+        return list(await connection.scalars(text("SELECT n FROM counter ORDER BY id")))
+
+
+class Attempts:
+    """Work that counts how often it runs, and meets something each time.
+
+    Args:
+        met: What happens in the middle of an attempt.
+        times: In how many attempts it happens.
+    """
+
+    def __init__(
+        self, met: Callable[[AsyncSession], Awaitable[object]] | None = None, *, times: int = 1
+    ) -> None:
+        self.count = 0
+        self.sessions: list[AsyncSession] = []
+        self._met = met
+        self._times = times
+
+    async def __call__(self, session: AsyncSession) -> int:
+        self.count += 1
+        self.sessions.append(session)
+        await write(session, f"attempt {self.count}")
+        if self._met is not None and self.count <= self._times:
+            await self._met(session)
+        return self.count
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if happened():
+                return
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def end(databases: Databases) -> Met:
+    """Ends the server's side of a session's connection."""
+
+    async def terminate(session: AsyncSession) -> None:
+        pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        await asyncio.to_thread(databases.execute, f"SELECT pg_terminate_backend({pid}, 5000)")
+
+    return terminate
+
+
+@pytest.fixture
+def lose(end: Met) -> Met:
+    """Ends a session's connection, and meets that."""
+
+    async def end_and_go_on(session: AsyncSession) -> None:
+        await end(session)
+        await sql(session, "SELECT 1")
+
+    return end_and_go_on
+
+
+async def test_work_that_meets_nothing_runs_once_and_is_committed(database: Database) -> None:
+    work = Attempts()
+
+    assert await database.run(work) == 1
+    assert await done(database) == ["attempt 1"]
+    assert (database.run_stats().units, dict(database.run_stats().retried)) == (1, {})
+
+
+async def test_what_work_raises_is_raised_and_rolled_back(database: Database) -> None:
+    async def refuse(_: AsyncSession) -> None:
+        raise LookupError("nothing there")
+
+    work = Attempts(refuse)
+    with pytest.raises(LookupError, match="nothing there"):
+        await database.run(work)
+
+    assert (work.count, await done(database)) == (1, [])
+
+
+@pytest.mark.parametrize("kind", [TimeoutError, FileNotFoundError, ConnectionResetError])
+async def test_what_failed_elsewhere_is_not_repeated(
+    database: Database, kind: type[OSError]
+) -> None:
+    async def fail(_: AsyncSession) -> None:
+        raise kind
+
+    work = Attempts(fail)
+    with pytest.raises(kind):
+        await database.run(work)
+
+    assert work.count == 1
+
+
+async def test_two_that_deadlock_both_succeed(database: Database) -> None:
+    met = asyncio.Barrier(2)
+
+    waiting = 2
+
+    async def lock(session: AsyncSession, first: int, second: int) -> None:
+        nonlocal waiting
+        await sql(session, "SET LOCAL deadlock_timeout = 10")
+        await add_one(session, first)
+        if waiting:
+            waiting -= 1
+            await met.wait()
+        await add_one(session, second)
+
+    await asyncio.gather(
+        database.run(lambda session: lock(session, 1, 2)),
+        database.run(lambda session: lock(session, 2, 1)),
+    )
+
+    assert await counters(database) == [2, 2]
+    assert database.run_stats().retried == {Fault.DEADLOCK: 1}
+
+
+async def test_two_that_cannot_be_put_in_order_both_succeed(database: Database) -> None:
+    met = asyncio.Barrier(2)
+    attempts = 0
+
+    async def copy(session: AsyncSession, source: int, target: int) -> None:
+        nonlocal attempts
+        attempts += 1
+        await session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
+        n = await session.scalar(text(f"SELECT n FROM counter WHERE id = {source}"))  # noqa: S608
+        if attempts <= 2:
+            await met.wait()
+        await sql(session, f"UPDATE counter SET n = {n + 1} WHERE id = {target}")  # noqa: S608
+
+    await asyncio.gather(
+        database.run(lambda session: copy(session, 1, 2)),
+        database.run(lambda session: copy(session, 2, 1)),
+    )
+
+    assert sorted(await counters(database)) == [1, 2]
+    assert database.run_stats().retried == {Fault.SERIALIZATION: 1}
+
+
+async def test_a_connection_that_ended_while_it_was_idle_is_not_noticed(
+    database: Database, databases: Databases
+) -> None:
+    pid = await database.run(lambda session: session.scalar(text("SELECT pg_backend_pid()")))
+    databases.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+    work = Attempts()
+    await database.run(work)
+
+    assert await done(database) == [f"attempt {work.count}"]
+
+
+async def test_a_connection_that_ends_in_the_middle_is_replaced_and_the_work_done_once(
+    database: Database, lose: Met
+) -> None:
+    work = Attempts(lose)
+
+    assert await database.run(work) == 2
+    assert await done(database) == ["attempt 2"]
+    assert database.run_stats().retried == {Fault.CONNECTION_LOST: 1}
+
+
+async def test_every_attempt_has_a_session_of_its_own(database: Database, lose: Met) -> None:
+    work = Attempts(lose)
+    await database.run(work)
+
+    assert len(set(map(id, work.sessions))) == 2
+
+
+async def test_a_plan_that_a_migration_made_stale_is_not_noticed(
+    database: Database,
+) -> None:
+    async def read(session: AsyncSession) -> None:
+        for _ in range(7):
+            await sql(session, "SELECT * FROM counter")
+
+    await database.run(read)
+    async with database.engine.begin() as connection:
+        await connection.exec_driver_sql("ALTER TABLE counter ADD COLUMN name text")
+    await database.run(read)
+
+    assert dict(database.run_stats().retried) in ({}, {Fault.STALE_PLAN: 1})
+
+
+async def test_a_broken_constraint_is_raised_at_once(database: Database) -> None:
+    async def repeat(session: AsyncSession) -> None:
+        await write(session, "attempt 1")
+
+    work = Attempts(repeat)
+    with pytest.raises(IntegrityError):
+        await database.run(work)
+
+    assert work.count == 1
+
+
+async def test_work_that_committed_by_itself_is_not_run_again(database: Database, end: Met) -> None:
+    async def commit_and_lose(session: AsyncSession) -> None:
+        await session.commit()
+        await end(session)
+        await sql(session, "SELECT 1")
+
+    work = Attempts(commit_and_lose)
+    with pytest.raises(DBAPIError) as caught:
+        await database.run(work)
+
+    assert classify(caught.value).fault is Fault.CONNECTION_LOST
+    assert (work.count, await done(database)) == (1, ["attempt 1"])
+
+
+async def commit_in_words(session: AsyncSession) -> None:
+    await sql(session, "-- for good\n /* now */ commit ")
+
+
+async def commit_on_the_connection(session: AsyncSession) -> None:
+    connection = await session.connection()
+    await connection.commit()
+
+
+@pytest.mark.parametrize("commit", [commit_in_words, commit_on_the_connection])
+async def test_a_commit_past_the_session_counts_as_well(
+    database: Database, lose: Met, commit: Met
+) -> None:
+    async def commit_and_lose(session: AsyncSession) -> None:
+        await commit(session)
+        await lose(session)
+
+    work = Attempts(commit_and_lose)
+    with pytest.raises(DBAPIError):
+        await database.run(work)
+
+    assert (work.count, await done(database)) == (1, ["attempt 1"])
+
+
+async def test_work_in_autocommit_is_not_run_again(database: Database, end: Met) -> None:
+    count = 0
+
+    async def work(session: AsyncSession) -> None:
+        nonlocal count
+        count += 1
+        await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+        await write(session, f"attempt {count}")
+        await end(session)
+        await sql(session, "SELECT 1")
+
+    with pytest.raises(DBAPIError):
+        await database.run(work)
+
+    assert (count, await done(database)) == (1, ["attempt 1"])
+
+
+async def test_a_commit_that_did_not_get_through_is_unknown_and_not_repeated(
+    database: Database, proxy: TCPProxy
+) -> None:
+    proxy.break_at(COMMIT, passes=False)
+    work = Attempts()
+    with pytest.raises(CommitUnknownError):
+        await database.run(work)
+
+    assert (work.count, await done(database)) == (1, [])
+    assert database.run_stats().unknown == 1
+
+
+async def test_a_commit_whose_answer_is_lost_is_unknown_and_not_repeated(
+    database: Database, proxy: TCPProxy
+) -> None:
+    proxy.break_at(COMMIT, passes=True)
+    work = Attempts()
+    with pytest.raises(CommitUnknownError):
+        await database.run(work)
+
+    assert (work.count, await done(database)) == (1, ["attempt 1"])
+    assert database.run_stats().unknown == 1
+
+
+async def test_a_commit_that_is_known_not_to_be_sent_is_repeated(
+    database: Database, end: Met, proxy: TCPProxy
+) -> None:
+    async def end_first(session: AsyncSession) -> None:
+        heard = proxy.bytes_to_client
+        await end(session)
+        await until(lambda: proxy.bytes_to_client > heard)
+        # The proxy has the server's last words; a few turns of the loop bring them here.
+        await asyncio.sleep(0.02)
+
+    work = Attempts(end_first)
+
+    assert await database.run(work) == 2
+    assert await done(database) == ["attempt 2"]
+    assert database.run_stats().unknown == 0
+
+
+async def test_a_commit_that_took_effect_is_found_out(database: Database, proxy: TCPProxy) -> None:
+    proxy.break_at(COMMIT, passes=True)
+    work = Attempts()
+
+    assert await database.run(work, resolve_commit=True) == 1
+    assert (work.count, await done(database)) == (1, ["attempt 1"])
+    stats = database.run_stats()
+    assert (stats.unknown, stats.resolved_committed, stats.resolved_rolled_back) == (1, 1, 0)
+
+
+async def test_a_commit_that_was_lost_on_its_way_is_found_out_and_the_work_runs_again(
+    database: Database, proxy: TCPProxy
+) -> None:
+    proxy.break_at(COMMIT, passes=False)
+    work = Attempts()
+
+    assert await database.run(work, resolve_commit=True) == 2
+    assert (work.count, await done(database)) == (2, ["attempt 2"])
+    stats = database.run_stats()
+    assert (stats.unknown, stats.resolved_committed, stats.resolved_rolled_back) == (1, 0, 1)
+    assert stats.retried == {Fault.CONNECTION_LOST: 1}
+
+
+async def test_the_outcome_is_asked_for_until_the_server_is_back(
+    database: Database, proxy: TCPProxy
+) -> None:
+    broken = proxy.break_at(COMMIT, passes=True)
+    running = asyncio.create_task(database.run(Attempts(), resolve_commit=True))
+    await broken.wait()
+    await proxy.refuse()
+    await until(lambda: database.stats().failed_connects > 0)
+    await proxy.accept()
+
+    assert await running == 1
+    assert database.run_stats().resolved_committed == 1
+
+
+async def test_an_outcome_that_nobody_tells_in_time_stays_unknown(
+    database: Database, proxy: TCPProxy
+) -> None:
+    broken = proxy.break_at(COMMIT, passes=True)
+    running = asyncio.create_task(database.run(Attempts(), resolve_commit=True, deadline=0.5))
+    await broken.wait()
+    await proxy.refuse()
+    with pytest.raises(CommitUnknownError):
+        await running
+
+    stats = database.run_stats()
+    assert (stats.unknown, stats.resolved_committed, stats.resolved_rolled_back) == (1, 0, 0)
+
+
+async def test_a_transaction_that_the_server_still_has_open_is_waited_for(
+    database: Database, proxy: TCPProxy, databases: Databases
+) -> None:
+    """The client's side breaks, and the server does not notice before it is told."""
+    pids: list[int] = []
+
+    async def learn(session: AsyncSession) -> None:
+        pids.append(await session.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+    proxy.break_at(COMMIT, passes=False, is_noticed=False)
+    running = asyncio.create_task(database.run(Attempts(learn), resolve_commit=True))
+    asked = proxy.round_trips
+    await until(lambda: bool(pids) and proxy.round_trips > asked + 10)
+    waiting = not running.done()
+    databases.execute(f"SELECT pg_terminate_backend({pids[0]}, 5000)")
+
+    assert await running == 2
+    assert waiting
+    assert await done(database) == ["attempt 2"]
+
+
+async def test_a_work_that_wrote_nothing_runs_again_after_an_unknown_commit(
+    database: Database, proxy: TCPProxy
+) -> None:
+    count = 0
+
+    async def read(session: AsyncSession) -> int:
+        nonlocal count
+        count += 1
+        await sql(session, "SELECT 1")
+        return count
+
+    proxy.break_at(COMMIT, passes=True)
+
+    assert await database.run(read, resolve_commit=True) == 2
+
+
+async def test_a_rollback_that_was_found_out_too_late_to_run_again_is_said(
+    database: Database, proxy: TCPProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(*_: object) -> Outcome:
+        return Outcome.ROLLED_BACK
+
+    monkeypatch.setattr("wellhead.database.database.ask", answer)
+    proxy.break_at(COMMIT, passes=False)
+    with pytest.raises(NotCommittedError) as caught:
+        await database.run(Attempts(), resolve_commit=True, deadline=0)
+
+    assert classify(caught.value).fault is Fault.CONNECTION_LOST
+    assert await done(database) == []
+
+
+async def test_no_attempt_begins_after_the_deadline(database: Database, lose: Met) -> None:
+    work = Attempts(lose)
+    with pytest.raises(DBAPIError):
+        await database.run(work, deadline=0)
+
+    assert work.count == 1
+
+
+async def test_the_deadline_is_a_setting(either_url: str, proxy: TCPProxy) -> None:
+    settings = DatabaseSettings(url=either_url, run_timeout=0, pool_mode="none")
+    async with Database(settings) as database:
+        await proxy.refuse()
+        with pytest.raises(UnreachableError):
+            await database.run(Attempts())
+
+        assert database.run_stats().retried == {}
+
+
+async def test_a_connection_that_cannot_be_made_for_a_moment_is_not_noticed(
+    database: Database, either_url: str, proxy: TCPProxy
+) -> None:
+    settings = DatabaseSettings(url=either_url, pool_mode="none")
+    async with Database(settings) as other:
+        await proxy.refuse()
+        running = asyncio.create_task(other.run(Attempts()))
+        await until(lambda: bool(other.run_stats().retried))
+        await proxy.accept()
+        await running
+
+    assert set(other.run_stats().retried) == {Fault.UNREACHABLE}
+    assert len(await done(database)) == 1
+
+
+async def test_waiting_in_vain_for_a_connection_is_not_repeated(either_url: str) -> None:
+    settings = DatabaseSettings(
+        url=either_url, pool_size=1, max_overflow=0, pool_timeout=1.1, connect_timeout=1
+    )
+    work = Attempts()
+    async with Database(settings) as database, database.session() as holder:
+        await holder.connection()
+        with pytest.raises(PoolTimeout):
+            await database.run(work)
+
+    assert work.count == 1
+
+
+async def test_a_closed_database_runs_nothing(either_url: str) -> None:
+    with pytest.raises(NotOpenError):
+        await Database(DatabaseSettings(url=either_url)).run(Attempts())
+
+
+@pytest.mark.parametrize("resolve_commit", [False, True])
+async def test_a_failure_that_work_passed_over_is_not_taken_for_a_commit(
+    database: Database, resolve_commit: bool
+) -> None:
+    async def pass_over(session: AsyncSession) -> None:
+        with pytest.raises(ProgrammingError):
+            await sql(session, "SELECT * FROM nowhere")
+
+    with pytest.raises((RolledBackError, DBAPIError)) as caught:
+        await database.run(Attempts(pass_over), resolve_commit=resolve_commit)
+
+    assert classify(caught.value).http_status == 500
+    assert await done(database) == []
+    await database.run(Attempts())
+    assert await done(database) == ["attempt 1"]
+
+
+async def test_each_repetition_is_logged_without_sql(
+    database: Database, lose: Met, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "wellhead"):
+        await database.run(Attempts(lose))
+
+    records = [vars(each) for each in caplog.records if "again" in each.getMessage()]
+    assert [(each["event"], each["fault"], each["attempt"]) for each in records] == [
+        ("unit_of_work_retry", "connection_lost", 1)
+    ]
+    assert "SELECT" not in caplog.text
+    assert "INSERT" not in caplog.text
+
+
+async def test_it_costs_the_round_trips_of_a_transaction(
+    database: Database, proxy: TCPProxy
+) -> None:
+    async def work(session: AsyncSession) -> None:
+        await sql(session, "UPDATE counter SET n = 1 WHERE id = 1")
+
+    for _ in range(7):
+        await database.run(work)
+        await database.run(work, resolve_commit=True)
+    proxy.reset()
+    await database.run(work)
+    plain = proxy.round_trips
+    proxy.reset()
+    await database.run(work, resolve_commit=True)
+
+    assert (plain, proxy.round_trips) == (3, 4)
+
+
+async def test_it_works_in_memory() -> None:
+    async with Database(DatabaseSettings(url="sqlite+aiosqlite://")) as database:
+
+        async def work(session: AsyncSession) -> object:
+            return await session.scalar(text("SELECT 1"))
+
+        assert await database.run(work) == 1
