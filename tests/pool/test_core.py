@@ -197,6 +197,36 @@ async def test_those_for_whom_there_is_a_connection_do_not_count_as_waiting(
     assert pool.stats().saturated == 0
 
 
+async def test_a_pool_without_a_limit_is_never_full(make_pool: MakePool) -> None:
+    pool = make_pool(pool_size=0, max_overflow=0, max_waiting=0)
+    async with pool.acquire():
+        stats = pool.stats()
+        async with pool.acquire():
+            pass
+
+    assert not stats.is_full
+
+
+async def test_a_caller_that_is_being_cancelled_does_not_make_the_pool_full(
+    make_pool: MakePool,
+) -> None:
+    order: list[str] = []
+    pool = make_pool(pool_size=1, max_overflow=0, max_waiting=1)
+    async with pool.acquire():
+        gone = Caller(pool, "gone", order)
+        await settle()
+        before = pool.stats()
+        gone.task.cancel()
+        # Its task has not run since.
+        after = pool.stats()
+        last = Caller(pool, "last", order)
+        await settle()
+    await last.end()
+
+    assert (before.is_full, after.is_full) == (True, False)
+    assert order == ["last"]
+
+
 # 3. Honest deadlines.
 
 

@@ -35,7 +35,9 @@ class Live:
         self.health = Health(
             probe(settings, self.engine),
             may_sleep=isinstance(settings.url, PostgresURL) and settings.url.provider == "neon",
-            queue_is_full=lambda: plan.stats(self.engine.sync_engine.pool).is_full,
+            queue_is_full=lambda: (
+                isinstance(pool := self.engine.sync_engine.pool, AsyncPool) and pool.is_full
+            ),
         )
         self.health.watch(self.engine)
         self.schema: SchemaWatch | None = None

@@ -169,16 +169,24 @@ class Core(Opening[C]):
 
     # Waiting.
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the next caller is refused: every connection is in use, and the queue is full."""
+        most = self.policy.max_waiting
+        if most is None:
+            return False
+        # Callers for whom a connection is free, or can be opened, do not wait for other callers.
+        free = self.policy.limit - len(self._slots) + len(self._idle)
+        # The line may hold callers that gave up; to count the others takes longer.
+        return len(self._line) - free >= most and self._queue.exact() - free >= most
+
     def refuse_if_full(self) -> None:
         """Raise at once what ``acquire`` would raise, where as many wait as may.
 
         Raises:
             PoolSaturated: As many wait as may.
         """
-        # Those for whom a connection is free, or can be opened, do not wait for other callers.
-        free = self.policy.limit - len(self._slots) + len(self._idle)
-        most = self.policy.max_waiting
-        if most is not None and self._queue.exact() - free >= most:
+        if self.is_full:
             self.tally.saturated += 1
             raise PoolSaturated(
                 f"The pool {self.name!r} is full and {len(self._queue)} callers wait already "

@@ -237,6 +237,11 @@ class AsyncPool(Pool):
         """Open a connection, unless one is free; raises at once what opening raises."""
         await self._core.open_one()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the next caller is refused: every connection is in use, and the queue is full."""
+        return self._core.is_full
+
     def refuse_if_full(self) -> None:
         """Raise at once what taking a connection would raise, where as many wait as may.
 

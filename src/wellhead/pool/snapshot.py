@@ -22,6 +22,7 @@ def snapshot(core: Core[Any], *, reason: str) -> PoolStats:
         opening=core.opening,
         closing=core.closing,
         max_waiting=policy.max_waiting,
+        is_full=core.is_full,
         acquired=tally.acquired(held),
         timeouts=tally.timeouts,
         saturated=tally.saturated,

@@ -30,6 +30,8 @@ class PoolStats:
         opening: Connections being opened.
         closing: Connections being closed; they still count towards the limit.
         max_waiting: Callers that may queue while every connection is in use; None for no limit.
+        is_full: Whether the next caller is refused: every connection is in use, and the queue is
+            full.
         acquired: How often a connection was handed out.
         timeouts: How often a caller waited in vain.
         saturated: How often a caller was refused because the queue was full.
@@ -53,6 +55,7 @@ class PoolStats:
     opening: int = 0
     closing: int = 0
     max_waiting: int | None = None
+    is_full: bool = False
     acquired: int = 0
     timeouts: int = 0
     saturated: int = 0
@@ -78,14 +81,6 @@ class PoolStats:
     def idle(self) -> int:
         """Open connections that are free; the same as ``checked_in``."""
         return self.checked_in
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the next caller is refused: all connections are in use, and the queue is full."""
-        if self.max_waiting is None or self.max_overflow is None:
-            return False
-        free = self.pool_size + self.max_overflow - self.active - self.closing
-        return self.waiting - free >= self.max_waiting
 
     @property
     def utilization(self) -> float:
