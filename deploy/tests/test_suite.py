@@ -9,7 +9,7 @@ import pytest
 from deploy.tests.engine import Compose
 
 ON_POSTGRESQL = (
-    "tests/pool/test_face.py",
+    "tests/pool/test_sqlalchemy.py",
     "tests/pool/test_plan.py",
     "tests/database/test_database.py",
     "tests/connecting/test_engine.py",

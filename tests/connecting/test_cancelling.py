@@ -14,7 +14,7 @@ from tests.pool.conftest import eventually
 from tests.pool.test_cancelling import was_cancelled
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
-from wellhead.pool.drivers import is_in_transaction
+from wellhead.pool.connection_state import is_in_transaction
 
 Work = Callable[[Database], Awaitable[None]]
 

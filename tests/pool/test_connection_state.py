@@ -1,6 +1,5 @@
 """What the pool reads off a driver's connection without asking the server."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +13,7 @@ from tests.staging.databases import Databases
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
-from wellhead.pool import drivers
+from wellhead.pool import connection_state
 
 
 @pytest.fixture(params=["asyncpg", "psycopg"])
@@ -29,9 +28,9 @@ async def connection(request: pytest.FixtureRequest, proxied_url: str) -> AsyncI
 
 
 async def test_open_and_closed_are_told_apart(connection: Any) -> None:
-    is_closed = drivers.closed_check(connection)
+    is_closed = connection_state.closed_check(connection)
     before = is_closed()
-    await drivers.close(connection)
+    await connection.close()
 
     assert (before, is_closed()) == (False, True)
 
@@ -40,7 +39,7 @@ async def test_asyncpg_knows_without_asking_that_the_server_hung_up(
     proxied_url: str, proxy: TCPProxy
 ) -> None:
     connection = await asyncpg.connect(proxied_url)
-    is_closed = drivers.closed_check(connection)
+    is_closed = connection_state.closed_check(connection)
     proxy.reset()
     await proxy.cut()
     await eventually(is_closed)
@@ -50,56 +49,43 @@ async def test_asyncpg_knows_without_asking_that_the_server_hung_up(
 
 async def test_an_open_transaction_is_seen(connection: Any) -> None:
     await connection.execute("BEGIN")
-    during = drivers.is_in_transaction(connection)
+    during = connection_state.is_in_transaction(connection)
     await connection.execute("ROLLBACK")
 
-    assert (during, drivers.is_in_transaction(connection)) == (True, False)
+    assert (during, connection_state.is_in_transaction(connection)) == (True, False)
 
 
 async def test_a_ping_is_one_round_trip_and_opens_no_transaction(
     connection: Any, proxy: TCPProxy
 ) -> None:
     proxy.reset()
-    await drivers.ping(connection, timeout=20)
+    await connection_state.ping(connection, timeout=20)
 
     assert proxy.round_trips == 1
-    assert not drivers.is_in_transaction(connection)
+    assert not connection_state.is_in_transaction(connection)
 
 
 async def test_a_ping_without_an_answer_ends_in_time(connection: Any, proxy: TCPProxy) -> None:
     proxy.stall()
     with pytest.raises((TimeoutError, psycopg.OperationalError)):
-        await drivers.ping(connection, timeout=0.1)
+        await connection_state.ping(connection, timeout=0.1)
     proxy.resume()
-    drivers.terminate(connection)
+    connection_state.terminate(connection)
 
 
 async def test_terminating_says_no_word_and_does_not_wait(connection: Any, proxy: TCPProxy) -> None:
     proxy.stall()
-    drivers.terminate(connection)
-    drivers.terminate(connection)
+    connection_state.terminate(connection)
+    connection_state.terminate(connection)
     proxy.resume()
     await eventually(lambda: proxy.open_connections == 0)
 
-    assert drivers.closed_check(connection)()
+    assert connection_state.closed_check(connection)()
 
 
 async def test_an_unknown_driver_is_not_guessed_at() -> None:
-    assert not drivers.is_known(object())
-    assert not drivers.closed_check(object())()
-
-
-async def test_a_link_opens_in_time_or_raises(proxied_url: str, proxy: TCPProxy) -> None:
-    link = drivers.DriverLink(lambda: asyncpg.connect(proxied_url))
-    opened = await link.open(timeout=20)
-    proxy.stall()
-    with pytest.raises(TimeoutError):
-        await link.open(timeout=0.1)
-    proxy.resume()
-    await link.close(opened)
-    await asyncio.sleep(0)
-
-    assert link.closed_check(opened)()
+    assert not connection_state.is_known(object())
+    assert not connection_state.closed_check(object())()
 
 
 @asynccontextmanager
@@ -113,10 +99,10 @@ async def test_a_connection_whose_end_has_arrived_is_gone_and_nobody_is_asked(
     either_url: str, proxy: TCPProxy
 ) -> None:
     async with borrowed(either_url) as connection:
-        before = drivers.is_gone(connection)
+        before = connection_state.is_gone(connection)
         proxy.reset()
         await proxy.cut()
-        await eventually(lambda: drivers.is_gone(connection))
+        await eventually(lambda: connection_state.is_gone(connection))
         sent = proxy.bytes_to_server
 
     assert not before
@@ -135,7 +121,7 @@ async def test_the_servers_last_words_are_enough(
         )
         databases.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
         # The loop has not run since: asyncpg itself cannot know yet.
-        gone = drivers.is_gone(connection)
+        gone = connection_state.is_gone(connection)
 
     assert gone
 
@@ -146,10 +132,10 @@ async def test_a_tls_connection_that_works_is_not_taken_for_gone(
 ) -> None:
     url = tls_postgres.url.replace("postgresql", scheme, 1)
     async with borrowed(f"{url}?sslmode=verify-full&sslrootcert={pki.ca_file}") as connection:
-        fresh = drivers.is_gone(connection)
+        fresh = connection_state.is_gone(connection)
         await connection.execute("SELECT 1")
 
-        assert (fresh, drivers.is_gone(connection)) == (False, False)
+        assert (fresh, connection_state.is_gone(connection)) == (False, False)
 
 
 async def test_a_notification_is_not_taken_for_an_end(database_url: str, either_url: str) -> None:
@@ -162,16 +148,16 @@ async def test_a_notification_is_not_taken_for_an_end(database_url: str, either_
             other.execute("NOTIFY news")
         other.close()
 
-        assert not drivers.is_gone(connection)
+        assert not connection_state.is_gone(connection)
 
 
 async def test_psycopg_tells_that_a_statement_of_the_transaction_failed(proxied_url: str) -> None:
     async with borrowed(proxied_url.replace("postgresql", "postgresql+psycopg", 1)) as connection:
         await connection.execute("SELECT 1")
-        before = drivers.has_failed(connection)
+        before = connection_state.has_failed(connection)
         with pytest.raises(psycopg.Error):
             await connection.execute("SELECT 1 / 0")
-        during = drivers.has_failed(connection)
+        during = connection_state.has_failed(connection)
         await connection.rollback()
 
-        assert (before, during, drivers.has_failed(connection)) == (False, True, False)
+        assert (before, during, connection_state.has_failed(connection)) == (False, True, False)

@@ -12,6 +12,7 @@ import pytest
 from tests.pool.conftest import eventually
 from tests.staging.proxy import TCPProxy
 from wellhead import DriverPool, PoolMisuseError, PoolPolicy, PoolTimeout
+from wellhead.pool.driver_pool import DriverLink
 
 Driver = Literal["asyncpg", "psycopg"]
 MakePool = Callable[..., "DriverPool[Any]"]
@@ -265,3 +266,16 @@ async def test_closing_while_a_connection_is_being_opened_leaves_nothing_behind(
     assert opening == 1
     assert (stats.opening, stats.closing, stats.total) == (0, 0, 0)
     assert [task for task in asyncio.all_tasks() if "Core" in str(task.get_coro())] == []
+
+
+async def test_a_link_opens_in_time_or_raises(proxied_url: str, proxy: TCPProxy) -> None:
+    link = DriverLink(lambda: asyncpg.connect(proxied_url))
+    opened = await link.open(timeout=20)
+    proxy.stall()
+    with pytest.raises(TimeoutError):
+        await link.open(timeout=0.1)
+    proxy.resume()
+    await link.close(opened)
+    await asyncio.sleep(0)
+
+    assert link.closed_check(opened)()

@@ -12,7 +12,7 @@ from tests.staging.proxy import TCPProxy
 from wellhead import PoolPolicy
 from wellhead.pool import Close
 from wellhead.pool.core import Core
-from wellhead.pool.drivers import DriverLink
+from wellhead.pool.driver_pool import DriverLink
 
 
 @pytest.fixture
@@ -105,4 +105,4 @@ async def test_whoever_counts_on_an_attempt_that_is_cancelled_is_not_forgotten(
     core.release(await waiting)
 
     assert core.tally.timeouts == 0
-    assert core.opening == 0
+    assert core.stats(reason="test").opening == 0

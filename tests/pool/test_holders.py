@@ -1,13 +1,18 @@
-"""Leaks: named once, with the place and the route, and again when they are over."""
+"""Holders: remembered without keeping anything alive, and named once when they are slow."""
 
 import asyncio
+import gc
+import inspect
 import logging
+import weakref
 
 import pytest
 from sqlalchemy import text
 
 from tests.pool.conftest import MakeEngine, MakePool
 from wellhead.pool import serving
+from wellhead.pool.holders import describe, nearest, stack_here, stack_of
+from wellhead.pool.slots import Stack
 
 LEAK, BACK = "connection_leak", "connection_came_back"
 
@@ -85,3 +90,56 @@ async def test_routes_have_figures_of_their_own(make_pool: MakePool) -> None:
     routes = pool.stats().routes
 
     assert {route: timing.count for route, timing in routes.items()} == {"GET /a": 2, "GET /b": 1}
+
+
+# Where a connection was taken.
+
+
+class Thing:
+    """Something that a caller has in a variable."""
+
+
+def remember() -> tuple[Stack, "weakref.ref[Thing]"]:
+    thing = Thing()
+    return stack_of(inspect.currentframe()), weakref.ref(thing)
+
+
+def test_the_nearest_caller_outside_the_libraries_is_named() -> None:
+    stack = stack_here()
+    said = nearest(stack)
+
+    assert said is not None
+    assert said.startswith("test_the_nearest_caller_outside_the_libraries_is_named (")
+    assert "(test_holders.py:" in said
+
+
+def test_the_stack_is_told_as_a_traceback_is_the_nearest_caller_last() -> None:
+    def taker() -> str:
+        return describe(stack_here())
+
+    lines = taker().splitlines()
+
+    assert lines[-1].strip() == "return describe(stack_here())"
+    assert lines[-2].endswith("in taker")
+    assert lines[-3].strip() == "lines = taker().splitlines()"
+
+
+def test_no_variable_of_a_caller_is_kept_alive() -> None:
+    stack, thing = remember()
+    gc.collect()
+
+    assert stack
+    assert thing() is None
+
+
+def test_it_is_of_limited_depth() -> None:
+    def deep(levels: int) -> int:
+        return len(stack_here()) if levels == 0 else deep(levels - 1)
+
+    assert deep(100) == deep(200) == 8
+
+
+def test_where_nothing_is_known_nothing_is_said() -> None:
+    assert stack_of(None) == ()
+    assert nearest(()) is None
+    assert describe(()) == ""

@@ -17,7 +17,7 @@ from tests.staging.neon import StagedNeon, StoppedPostgres
 from tests.staging.pki import PKI
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
-from wellhead.pool.drivers import closed_check
+from wellhead.pool.connection_state import closed_check
 
 Psycopg: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 SECONDS = 30

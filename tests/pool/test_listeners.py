@@ -40,7 +40,7 @@ async def ask(engine: AsyncEngine) -> Any:
 
 
 @pytest.mark.parametrize("name", ["first_connect", "connect", "checkout"])
-async def test_what_a_listener_raises_reaches_the_caller_and_costs_no_place(
+async def test_what_a_listener_raises_reaches_the_caller_and_costs_no_slot(
     name: str, make_engine: MakeEngine
 ) -> None:
     engine = make_engine(pool_size=1, max_overflow=0, pool_timeout=20)
@@ -90,7 +90,7 @@ async def test_a_set_up_that_hangs_is_cut_off_and_leaves_nothing_at_the_server(
     assert seen
 
 
-async def test_a_reset_that_fails_costs_the_connection_and_not_its_place(
+async def test_a_reset_that_fails_costs_the_connection_and_not_its_slot(
     make_engine: MakeEngine,
 ) -> None:
     engine = make_engine(pool_size=1, max_overflow=0, pool_timeout=20)

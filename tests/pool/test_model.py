@@ -169,7 +169,7 @@ class PoolModel(RuleBasedStateMachine):
     @invariant()
     def what_is_counted_as_opening_is_being_opened(self) -> None:
         # The loop may have stopped between a task's making and its first turn, as when the pool
-        # tries again while the server is away. A place that is lost would stay so.
+        # tries again while the server is away. A slot that is lost would stay so.
         self._run(self._settle(lambda: self._stats.opening == self._at_once))
 
     @invariant()

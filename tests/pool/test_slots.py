@@ -1,9 +1,9 @@
-"""The line: order, those who gave up, and those who go back to the front."""
+"""The queue: order, waiters that gave up, and waiters that go back to the front."""
 
 import asyncio
 from typing import Any
 
-from wellhead.pool.waiters import Queue, Waiter
+from wellhead.pool.slots import Queue, Waiter
 
 
 def waiter(*, is_patient: bool = True) -> Waiter[Any]:
@@ -38,7 +38,7 @@ async def test_those_who_gave_up_are_passed_over_wherever_they_stood() -> None:
         queue.join(each)
     for gone in (line[0], line[2], line[4]):
         gone.future.cancel()
-        queue.leave(gone)
+        queue.leave()
     left = len(queue)
 
     assert left == queue.exact() == 2
@@ -54,7 +54,7 @@ async def test_whoever_was_cancelled_this_moment_does_not_wait_any_more() -> Non
 
     assert queue.exact() == 0
     assert not queue
-    queue.leave(gone)
+    queue.leave()
     assert len(queue) == 0
 
 

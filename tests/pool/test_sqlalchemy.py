@@ -1,4 +1,4 @@
-"""The pool as SQLAlchemy knows pools: everything it documents, beside its own pool."""
+"""The pool as SQLAlchemy knows pools: everything it documents, next to its own pool."""
 
 import asyncio
 import gc
@@ -120,7 +120,7 @@ async def test_events_come_in_the_order_of_sqlalchemys_pool(use: Use, database_u
         (lost, "invalidated"),
     ],
 )
-async def test_what_left_the_pool_leaves_its_place_and_says_why(
+async def test_what_left_the_pool_leaves_its_slot_and_says_why(
     use: Use, reason: str, make_engine: MakeEngine
 ) -> None:
     engine = make_engine(pool_size=1, max_overflow=0)
@@ -246,7 +246,7 @@ async def test_a_listener_may_refuse_a_connection(make_engine: MakeEngine) -> No
     assert not any(stats_of(engine).closed.values())
 
 
-async def test_a_forgotten_connection_gives_its_place_back(make_engine: MakeEngine) -> None:
+async def test_a_forgotten_connection_gives_its_slot_back(make_engine: MakeEngine) -> None:
     engine = make_engine(pool_size=1, max_overflow=0)
     connection: Any = await engine.raw_connection()
     with warnings.catch_warnings(record=True) as warned:

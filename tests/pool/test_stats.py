@@ -1,4 +1,4 @@
-"""The figures: what is counted, and that reading them waits for nobody."""
+"""The figures: what is counted, how long things took, and that reading them never waits."""
 
 import dataclasses
 import inspect
@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from tests.pool.conftest import MakeEngine, MakePool
 from tests.staging.proxy import TCPProxy
-from wellhead import AsyncPool, PoolStats
+from wellhead import AsyncPool, PoolStats, Timing
 from wellhead.pool import Close
-from wellhead.pool.stats import Tally
+from wellhead.pool.stats import BATCH, BOUNDS, Stopwatch, Tally
 
 
 def test_every_figure_of_a_snapshot_has_its_line() -> None:
@@ -86,3 +86,54 @@ async def test_a_pool_that_was_not_used_has_figures_and_opens_nothing(
     assert (stats.total, stats.opened, stats.pool_size, stats.max_overflow) == (0, 0, 3, None)
     assert (stats.wait.p99, stats.hold.p50, stats.connect.mean) == (0, 0, 0)
     assert proxy.connections == 0
+
+
+# Durations in buckets, and the percentiles that are read from them.
+
+
+def test_percentiles_are_exact_to_a_bucket() -> None:
+    watch = Stopwatch()
+    for milliseconds in range(1, 1001):
+        watch.add(milliseconds / 1000)
+    timing = watch.read()
+
+    assert timing.count == 1000
+    assert timing.mean == pytest.approx(0.5005)
+    for share, exact in ((50, 0.5), (95, 0.95), (99, 0.99)):
+        assert exact <= timing.percentile(share) <= exact * 1.42
+    assert (timing.p50, timing.p99) == (timing.percentile(50), timing.percentile(99))
+    assert timing.p95 <= timing.longest == 1.0
+
+
+def test_nothing_measured_is_nothing() -> None:
+    timing = Timing()
+
+    assert (timing.mean, timing.p50, timing.p99) == (0, 0, 0)
+
+
+def test_what_took_no_time_counts_and_what_took_for_ever_is_not_lost() -> None:
+    watch = Stopwatch()
+    watch.add(BOUNDS[-1] * 10)
+    timing = watch.read(at_once=1)
+
+    assert timing.count == sum(timing.buckets) == 2
+    assert timing.percentile(100) == BOUNDS[-1] * 10
+
+
+def test_a_timing_that_was_read_does_not_change() -> None:
+    watch = Stopwatch()
+    before = watch.read()
+    watch.add(1)
+
+    assert before.count == 0
+
+
+def test_nothing_is_lost_between_two_batches() -> None:
+    watch = Stopwatch()
+    for _ in range(BATCH + 3):
+        watch.add(0.001)
+    watch.add(5000.0)
+    timing = watch.read()
+
+    assert (watch.count, timing.count, sum(timing.buckets)) == (BATCH + 4,) * 3
+    assert (timing.longest, timing.buckets[-1]) == (5000.0, 1)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
-from wellhead.pool import drivers
+from wellhead.pool import connection_state
 
 CONFIRM_TIMEOUT = 2.0
 """Seconds that the server has to confirm the cancellation."""
@@ -61,7 +61,7 @@ def keep_cancelled_connections(engine: AsyncEngine) -> None:
 
 async def _is_sound(dialect: Any, dbapi_connection: Any, *, was_ending: bool) -> bool:
     driver_connection = dbapi_connection.driver_connection
-    if not drivers.is_known(driver_connection):
+    if not connection_state.is_known(driver_connection):
         return False
     is_sound = False
     try:
@@ -70,13 +70,13 @@ async def _is_sound(dialect: Any, dbapi_connection: Any, *, was_ending: bool) ->
             if was_ending:
                 await _end_for_sure(driver_connection)
                 await greenlet_spawn(dialect.do_ping, dbapi_connection)
-        is_sound = not drivers.closed_check(driver_connection)()
+        is_sound = not connection_state.closed_check(driver_connection)()
     except Exception:  # noqa: BLE001 - whatever it is, the connection is not usable
         is_sound = False
     finally:
         if not is_sound:
             # At once: SQLAlchemy would say goodbye to a server that does not answer.
-            drivers.terminate(driver_connection)
+            connection_state.terminate(driver_connection)
     return is_sound
 
 
@@ -90,5 +90,5 @@ async def _hear_the_end(driver_connection: Any) -> None:
 
 async def _end_for_sure(driver_connection: Any) -> None:
     # SQLAlchemy and the driver take the transaction for ended, whatever became of it.
-    if drivers.is_in_transaction(driver_connection):
+    if connection_state.is_in_transaction(driver_connection):
         await driver_connection.execute("ROLLBACK")

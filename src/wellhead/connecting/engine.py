@@ -27,7 +27,7 @@ from wellhead.errors import (
     keep_discreet,
 )
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
-from wellhead.pool.drivers import terminate
+from wellhead.pool.connection_state import terminate
 from wellhead.sessions.deadline import watch_commits_for_deadlines
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL

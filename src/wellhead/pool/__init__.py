@@ -1,19 +1,19 @@
-"""The connection pool: for SQLAlchemy, for drivers, and its figures.
+"""The connection pool: it lends each connection to one caller at a time, and makes the rest wait.
 
-``core`` decides who gets which connection, in plain asyncio; below it ``opening`` makes connections
-and ``places`` keeps and closes them. ``face`` shows it to SQLAlchemy as a ``Pool``, ``native`` to
-callers of a driver. ``policy`` holds the knobs, ``stats`` the figures.
+Begin with ``core``: it decides, in plain asyncio, which caller gets which connection, and opens and
+closes them. ``slots`` has what it keeps of each connection and of each waiter, ``policy`` its knobs
+and ``stats`` its figures. Two pools are built on it: ``sqlalchemy`` for engines, ``driver_pool``
+for callers of asyncpg or psycopg, whose connections ``connection_state`` knows.
 """
 
-from wellhead.pool.drivers import has_failed, is_gone
-from wellhead.pool.face import AsyncPool
-from wellhead.pool.native import DriverPool
+from wellhead.pool.connection_state import has_failed, is_gone
+from wellhead.pool.driver_pool import DriverPool
+from wellhead.pool.holders import serving
 from wellhead.pool.plan import CountingNullPool, PoolPlan
 from wellhead.pool.policy import PoolPolicy
-from wellhead.pool.route import serving
-from wellhead.pool.slot import Close
-from wellhead.pool.stats import PoolStats
-from wellhead.pool.timing import Timing
+from wellhead.pool.slots import Close
+from wellhead.pool.sqlalchemy import AsyncPool
+from wellhead.pool.stats import PoolStats, Timing
 
 __all__ = [
     "AsyncPool",

@@ -1,4 +1,4 @@
-"""What the pool needs to know of a driver's connection: dead or alive, and free for the next one.
+"""The state of a driver's connection: dead or alive, in a transaction or free for the next caller.
 
 asyncpg notices by itself when the server hangs up; psycopg has to be made to look.
 """
@@ -7,13 +7,11 @@ import asyncio
 import os
 import select
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import asyncpg
-
-from wellhead.pool.slot import Slot
 
 _IN_ERROR = 3  # psycopg's TransactionStatus.INERROR, whose package may not be installed
 # Linux tells by this that the other side has sent its last; macOS tells it unasked.
@@ -47,7 +45,7 @@ def _never() -> bool:
 
 
 def is_gone(connection: Any) -> bool:
-    """Whether the other side is known to have hung up; asks nobody, and looks at what has arrived.
+    """Whether the other side is known to have hung up; sends nothing, and looks at what arrived.
 
     A server speaks without being asked only to say why it ends the connection.
     """
@@ -69,9 +67,9 @@ def is_gone(connection: Any) -> bool:
 
 
 def has_failed(connection: Any) -> bool:
-    """Whether a statement of the open transaction failed, as far as the driver tells; asks nobody.
+    """Whether a statement of the open transaction failed; sends nothing.
 
-    asyncpg does not tell.
+    psycopg knows. asyncpg does not tell, so for it this is False.
     """
     if not hasattr(connection, "pgconn"):
         return False
@@ -94,7 +92,7 @@ def is_known(connection: Any) -> bool:
 
 
 def is_in_transaction(connection: Any) -> bool:
-    """Whether a transaction is open; asks nobody."""
+    """Whether a transaction is open; sends nothing."""
     if isinstance(connection, asyncpg.Connection):
         return connection.is_in_transaction()
     return bool(connection.info.transaction_status)
@@ -110,11 +108,6 @@ async def ping(connection: Any, *, timeout: float) -> None:
         await connection.execute("SELECT 1", timeout=timeout)
     else:
         await _ping_psycopg(connection, timeout=timeout)
-
-
-async def close(connection: Any) -> None:
-    """Say goodbye to the server and close."""
-    await connection.close()
 
 
 async def _ping_psycopg(connection: Any, *, timeout: float) -> None:
@@ -133,38 +126,3 @@ async def _ping_psycopg(connection: Any, *, timeout: float) -> None:
 def _hang_up(connection: Any) -> None:
     with socket.socket(fileno=os.dup(connection.fileno())) as twin:
         twin.shutdown(socket.SHUT_RDWR)
-
-
-class DriverLink:
-    """Connections as the driver makes them.
-
-    Args:
-        connect: Opens one.
-    """
-
-    def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
-        self._connect = connect
-
-    async def open(self, *, timeout: float) -> Any:
-        """Open a connection in so many seconds."""
-        async with asyncio.timeout(timeout):
-            return await self._connect()
-
-    def closed_check(self, connection: Any) -> Callable[[], bool]:
-        """A function that says whether the driver knows the connection for closed."""
-        return closed_check(connection)
-
-    def opened(self, slot: Slot[Any]) -> None:
-        """Take no note: the connection is all there is."""
-
-    async def ping(self, connection: Any, *, timeout: float) -> None:
-        """One round trip."""
-        await ping(connection, timeout=timeout)
-
-    async def close(self, connection: Any) -> None:
-        """Say goodbye and close."""
-        await close(connection)
-
-    def terminate(self, connection: Any) -> None:
-        """Close at once."""
-        terminate(connection)

@@ -1,16 +1,16 @@
 """The pool for callers that use the driver itself: no SQLAlchemy, no greenlets."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from wellhead.errors import PoolMisuseError
+from wellhead.pool import connection_state
 from wellhead.pool.core import Core
-from wellhead.pool.drivers import DriverLink, is_in_transaction
-from wellhead.pool.leaks import stack_here
+from wellhead.pool.holders import stack_here
 from wellhead.pool.policy import PoolPolicy
-from wellhead.pool.slot import Slot
-from wellhead.pool.snapshot import snapshot
+from wellhead.pool.slots import Slot
 from wellhead.pool.stats import PoolStats
 
 C = TypeVar("C")
@@ -58,13 +58,13 @@ class DriverPool(Generic[C]):
 
         Raises:
             PoolTimeout: There was none in time.
-            PoolSaturated: As many wait as may.
+            PoolSaturated: The queue is full.
         """
         return Borrowed(self._core, timeout)
 
     def stats(self) -> PoolStats:
         """A snapshot of the figures; never waits."""
-        return snapshot(self._core, reason="A pool of the driver's connections.")
+        return self._core.stats(reason="A pool of the driver's connections.")
 
     async def close(self) -> None:
         """Close the free connections; those in use are closed when they come back."""
@@ -84,11 +84,9 @@ class Borrowed(Generic[C]):
     async def __aenter__(self) -> C:
         core = self._core
         stack = stack_here() if core.policy.leak_threshold is not None else ()
-        slot = core.take()
+        slot = core.take(stack)
         if slot is None:
-            slot = await core.acquire(stack=stack, timeout=self._timeout)
-        else:
-            core.name_holder(slot, stack)
+            slot = await core.wait(stack, self._timeout)
         if self._slot is not None:
             core.release(slot)
             raise PoolMisuseError(
@@ -107,9 +105,34 @@ class Borrowed(Generic[C]):
         slot, self._slot = self._slot, None
         if slot is None:
             return
-        # Whoever was cancelled may have left an answer on its way.
+        # A block that was cancelled may have left a response on its way.
         was_cancelled = kind is not None and not issubclass(kind, Exception)
-        if was_cancelled or is_in_transaction(slot.connection):
-            self._core.release(slot, is_usable=False)
-        else:
-            self._core.give_back(slot)
+        is_usable = not was_cancelled and not connection_state.is_in_transaction(slot.connection)
+        self._core.release(slot, is_usable=is_usable)
+
+
+class DriverLink:
+    """Connections as the driver makes them.
+
+    Args:
+        connect: Opens one.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
+        self._connect = connect
+
+    async def open(self, *, timeout: float) -> Any:
+        """Open a connection in so many seconds."""
+        async with asyncio.timeout(timeout):
+            return await self._connect()
+
+    def opened(self, slot: Slot[Any]) -> None:
+        """Take no note: the connection is all there is."""
+
+    async def close(self, connection: Any) -> None:
+        """Say goodbye and close."""
+        await connection.close()
+
+    closed_check = staticmethod(connection_state.closed_check)
+    ping = staticmethod(connection_state.ping)
+    terminate = staticmethod(connection_state.terminate)

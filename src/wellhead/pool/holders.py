@@ -1,32 +1,118 @@
-"""Who holds connections: named in messages, and warned of when they hold one for too long."""
+"""The holders of connections: remembered cheaply, named in messages, and warned of when slow."""
 
 import asyncio
+import inspect
+import linecache
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from time import monotonic
+from types import CodeType, FrameType
 from typing import Generic, TypeVar
 
-from wellhead.pool.leaks import describe, place
-from wellhead.pool.slot import Slot
+from wellhead.pool.slots import Slot, Stack
 
 C = TypeVar("C")
 
 logger = logging.getLogger(__package__)
 
+_DEPTH = 8
 _NAMED = 3
+
+# The frames between the application and the pool, which do not help to find a leak.
+_OURS = ("/sqlalchemy/", "/wellhead/", "/sqlmodel/", "/contextlib.py", "/asyncio/")
+
+# The route.
+
+current_route: ContextVar[str | None] = ContextVar("wellhead_route", default=None)
+"""The route that the running task serves, such as ``GET /tasks/{id}``."""
+
+get_route = current_route.get
+"""Which route is being served, if any; without a look-up, for each use of a connection."""
+
+
+@contextmanager
+def serving(route: str) -> Iterator[None]:
+    """Name the route for connections that are taken in the block, in figures and warnings."""
+    token = current_route.set(route)
+    try:
+        yield
+    finally:
+        current_route.reset(token)
+
+
+# The callers.
+
+
+def stack_of(frame: FrameType | None) -> Stack:
+    """Remember a frame and its callers; looks up no source, so it costs a microsecond or two."""
+    found: list[tuple[CodeType, int]] = []
+    while frame is not None and len(found) < _DEPTH:
+        found.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(found)
+
+
+def stack_here() -> Stack:
+    """Remember the callers of the function that calls this."""
+    frame = inspect.currentframe()
+    return stack_of(frame and frame.f_back)
+
+
+def describe(stack: Stack) -> str:
+    """The stack as a traceback shows it, the nearest caller last."""
+    return "".join(
+        f'\n  File "{code.co_filename}", line {_line(code, at)}, in {code.co_name}'
+        + _source(code, at)
+        for code, at in reversed(_theirs(stack))
+    )
+
+
+def nearest(stack: Stack) -> str | None:
+    """The nearest caller outside the libraries, in a few words."""
+    theirs = _theirs(stack)
+    if not theirs:
+        return None
+    code, at = theirs[0]
+    return f"{code.co_name} ({code.co_filename.rpartition('/')[2]}:{_line(code, at)})"
+
+
+def _theirs(stack: Stack) -> list[tuple[CodeType, int]]:
+    found = [
+        (code, at)
+        for code, at in stack
+        if not any(part in code.co_filename.replace("\\", "/") for part in _OURS)
+    ]
+    return found or list(stack)
+
+
+def _line(code: CodeType, at: int) -> int:
+    lines = (line for start, end, line in code.co_lines() if start <= at < end and line)
+    return next(lines, code.co_firstlineno)
+
+
+def _source(code: CodeType, at: int) -> str:
+    text = linecache.getline(code.co_filename, _line(code, at)).strip()
+    return f"\n    {text}" if text else ""
+
+
+# The warnings.
 
 
 def say(slots: Collection[Slot[C]], now: float) -> str:
-    """A sentence on those who have held a connection longest; empty where nobody does."""
+    """A sentence on the callers that have held a connection longest; empty where none does."""
     held = sorted((slot for slot in slots if slot.held_since), key=lambda slot: slot.held_since)
     if not held:
         return ""
-    longest = "; ".join(f"{now - slot.held_since:.1f} s by {_who(slot)}" for slot in held[:_NAMED])
+    longest = "; ".join(
+        f"{now - slot.held_since:.1f} s by {_holder(slot)}" for slot in held[:_NAMED]
+    )
     return f" Held longest: {longest}."
 
 
-def _who(slot: Slot[C]) -> str:
-    return " in ".join(part for part in (slot.route, place(slot.stack)) if part) or "someone"
+def _holder(slot: Slot[C]) -> str:
+    return " in ".join(part for part in (slot.route, nearest(slot.stack)) if part) or "someone"
 
 
 class Holders(Generic[C]):
@@ -56,7 +142,7 @@ class Holders(Generic[C]):
         self._timer = asyncio.get_running_loop().call_later(self._threshold, self._look)
 
     def stop(self) -> None:
-        """Look no more, until somebody takes a connection again."""
+        """Look no more, until a connection is taken again."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -70,13 +156,8 @@ class Holders(Generic[C]):
             "pool %r: a connection came back after %.1f s, held by %s",
             self._name,
             seconds,
-            _who(slot),
-            extra={
-                "event": "connection_came_back",
-                "pool": self._name,
-                "seconds": round(seconds, 3),
-                "route": slot.route,
-            },
+            _holder(slot),
+            extra={"event": "connection_came_back", **self._fields(slot, seconds)},
         )
 
     def _look(self) -> None:
@@ -103,10 +184,8 @@ class Holders(Generic[C]):
             self._threshold,
             slot.route or "no route",
             describe(slot.stack),
-            extra={
-                "event": "connection_leak",
-                "pool": self._name,
-                "seconds": round(seconds, 3),
-                "route": slot.route,
-            },
+            extra={"event": "connection_leak", **self._fields(slot, seconds)},
         )
+
+    def _fields(self, slot: Slot[C], seconds: float) -> dict[str, object]:
+        return {"pool": self._name, "seconds": round(seconds, 3), "route": slot.route}

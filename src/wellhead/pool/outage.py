@@ -25,7 +25,7 @@ _PASSING = frozenset(
 
 
 def will_pass(error: BaseException) -> bool:
-    """Whether another attempt to connect can succeed without anybody's help."""
+    """Whether another attempt to connect can succeed though nothing is changed."""
     return fault_of(error) in _PASSING
 
 
@@ -54,7 +54,7 @@ class Outage:
         if self.error is None or self._is_forgotten(now):
             self._since, self._pause = now, FIRST_PAUSE
             logger.warning(
-                "pool %r: no connection can be made (%s); trying again while somebody waits",
+                "pool %r: no connection can be made (%s); trying again while callers wait",
                 self._name,
                 fault_of(error),
                 extra={"event": "pool_outage", "pool": self._name, "fault": str(fault_of(error))},
@@ -82,11 +82,11 @@ class Outage:
         )
 
     def lasts(self, seconds: float, now: float) -> bool:
-        """Whether the database has been away for so long already, as far as anybody tried."""
+        """Whether the database has been away for so long already, as far as was tried."""
         if self.error is None or self._is_forgotten(now):
             return False
         return now - self._since >= seconds
 
     def _is_forgotten(self, now: float) -> bool:
-        # Nobody asked for so long that the database may have come and gone since.
+        # No attempt was made for so long that the database may have come and gone since.
         return now - self.not_before > self._memory

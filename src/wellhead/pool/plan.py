@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool
 
-from wellhead.pool.face import AsyncPool
+from wellhead.pool.sqlalchemy import AsyncPool
 from wellhead.pool.stats import PoolStats
 
 

@@ -17,7 +17,7 @@ class PoolPolicy:
             limit.
         timeout: What a caller waits for a connection, its set-up included.
         max_waiting: Callers that may queue while every connection is in use; None for no limit.
-        min_idle: Connections kept open while nobody uses them.
+        min_idle: Connections kept open while none is used.
         idle_timeout: Idleness after which a connection beyond ``min_idle`` is closed; None for
             never.
         recycle: Age at which a connection is closed when it is taken or comes back; -1 for never.

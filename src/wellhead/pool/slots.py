@@ -1,13 +1,17 @@
-"""One place in the pool: a connection, and what the pool knows of it."""
+"""Slots, each with one connection of the pool, and the queue of the callers that wait for one."""
 
+import asyncio
 import enum
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any, Generic, TypeVar
 
-from wellhead.pool.leaks import Stack
-
 C = TypeVar("C")
+
+Stack = tuple[tuple[CodeType, int], ...]
+"""Code and position of each caller, the nearest first; keeps no variable alive."""
 
 
 class Close(enum.StrEnum):
@@ -25,11 +29,11 @@ class Close(enum.StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Slot(Generic[C]):
-    """A connection in the pool.
+    """A connection, and what the pool knows of it.
 
     Attributes:
         connection: What the pool's users get.
-        is_closed: Whether the driver knows that the connection is closed; asks nobody.
+        is_closed: Whether the driver knows that the connection is closed; sends nothing.
         expires_at: When it is too old, by the loop's clock.
         generation: Connections of an earlier generation than the pool's are not used again.
         idle_since: When it came back.
@@ -38,7 +42,7 @@ class Slot(Generic[C]):
         stack: Where it was taken.
         handle: What the link wants to remember of the connection.
         is_named: Whether the log has already named its holder.
-        is_spoilt: Whether its user said that nobody is to use it again.
+        is_spoilt: Whether its user said that it must not be used again.
     """
 
     connection: C
@@ -52,3 +56,86 @@ class Slot(Generic[C]):
     handle: Any = None
     is_named: bool = False
     is_spoilt: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Waiter(Generic[C]):
+    """One caller that waits.
+
+    Attributes:
+        future: Gets the slot, or the reason why there is none.
+        began: When it came, by the loop's clock.
+        deadline: When it gives up.
+        is_patient: Whether it waits through failed attempts to connect.
+        route: The route that it serves, under FastAPI.
+        stack: Where it waits.
+    """
+
+    future: "asyncio.Future[Slot[C]]"
+    began: float
+    deadline: float
+    is_patient: bool
+    route: str | None
+    stack: Stack
+
+
+class Queue(Generic[C]):
+    """First come, first served; a waiter that gives up costs the others nothing.
+
+    Attributes:
+        line: The waiters, some of which may have given up; when it is empty, there are none.
+    """
+
+    __slots__ = ("_count", "line")
+
+    def __init__(self) -> None:
+        self.line: deque[Waiter[C]] = deque()
+        self._count = 0
+
+    def __len__(self) -> int:
+        # Waiters that were cancelled in this very moment still count.
+        return self._count
+
+    def __bool__(self) -> bool:
+        if self.line:
+            self._forget_the_first_that_gave_up()
+        return bool(self.line)
+
+    def exact(self) -> int:
+        """How many wait, without those that were cancelled in this very moment."""
+        return len(self.present())
+
+    def join(self, waiter: Waiter[C], *, at_front: bool = False) -> None:
+        """Stand in line; at the front, where a waiter has had its turn and got nothing."""
+        if at_front:
+            self.line.appendleft(waiter)
+        else:
+            self.line.append(waiter)
+        self._count += 1
+
+    def next(self) -> Waiter[C] | None:
+        """Take the oldest waiter out of the line."""
+        while self.line:
+            waiter = self.line.popleft()
+            if not waiter.future.done():
+                self._count -= 1
+                return waiter
+        return None
+
+    def leave(self) -> None:
+        """Note that one waiter in the line gave up; call it once, when its future is done."""
+        self._count -= 1
+        self._forget_the_first_that_gave_up()
+
+    def _forget_the_first_that_gave_up(self) -> None:
+        # The others that gave up are passed over when their turn comes.
+        while self.line and self.line[0].future.done():
+            self.line.popleft()
+
+    def present(self) -> list[Waiter[C]]:
+        """The waiters that did not give up, in their order."""
+        return [each for each in self.line if not each.future.done()]
+
+    def impatient(self) -> list[Waiter[C]]:
+        """The waiters that do not wait through a failed attempt, in their order."""
+        return [each for each in self.present() if not each.is_patient]

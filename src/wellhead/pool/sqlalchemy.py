@@ -1,25 +1,28 @@
 """The pool as SQLAlchemy knows pools: the core, holding SQLAlchemy's connection records."""
 
+import asyncio
 import importlib
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from types import FrameType
 from typing import Any, Self
 
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
-from sqlalchemy.util.concurrency import await_, in_greenlet
+from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 
-from wellhead.pool import drivers
+from wellhead.errors import UnreachableError
+from wellhead.pool import connection_state
 from wellhead.pool.core import Core
-from wellhead.pool.leaks import stack_here, stack_of
+from wellhead.pool.holders import stack_here, stack_of
 from wellhead.pool.policy import PoolPolicy
-from wellhead.pool.records import NameTimeout, RecordLink, name_timeout
-from wellhead.pool.slot import Close, Slot
-from wellhead.pool.snapshot import snapshot
+from wellhead.pool.slots import Close, Slot
 from wellhead.pool.stats import PoolStats
+
+NameTimeout = Callable[[TimeoutError], Exception]
 
 # greenlet comes without types.
 _getcurrent: Callable[[], Any] = importlib.import_module("greenlet").getcurrent
@@ -30,7 +33,7 @@ class AsyncPool(Pool):
 
     ``create_async_engine`` takes SQLAlchemy's words with ``pool_`` in front (``pool_size``,
     ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``pool_use_lifo``, ``pool_pre_ping``,
-    ``pool_reset_on_return``), and this pool's own as they are here. Their meaning stands in
+    ``pool_reset_on_return``), and this pool's own as they are here. Their meaning is in
     :class:`wellhead.pool.PoolPolicy`.
 
     It belongs to the event loop and the process that use it first.
@@ -43,7 +46,7 @@ class AsyncPool(Pool):
         recycle: Seconds after which a connection is replaced; -1 for never.
         use_lifo: Whether the connection that came back last is taken first.
         pre_ping: False switches the ping of ``check_after_idle`` off.
-        min_idle: Connections kept open while nobody uses them.
+        min_idle: Connections kept open while none is used.
         max_waiting: Callers that may queue while every connection is in use; None for no limit.
         idle_timeout: Seconds after which a free connection beyond ``min_idle`` is closed.
         lifetime_jitter: Share of ``recycle`` by which lifetimes differ at random.
@@ -101,36 +104,21 @@ class AsyncPool(Pool):
         )
         self.name = name
         self._name_connect_timeout = name_connect_timeout
-        link = RecordLink(self, name_connect_timeout or name_timeout(connect_timeout))
+        link = RecordLink(self, name_connect_timeout)
         self._core: Core[ConnectionPoolEntry] = Core(link, self.policy, name=name)
         if "_dispatch" not in options:
             # Otherwise the listeners of the pool that this one follows come along.
             event.listen(self, "soft_invalidate", _spoil)
             event.listen(self, "invalidate", _spoil)
-        self._take = self._core.take
-        self._give_back = self._core.give_back
-        self._names_leaks = leak_threshold is not None
 
     # What SQLAlchemy asks for.
 
     def recreate(self) -> Self:
         """A new, empty pool with the same knobs and event listeners."""
         self.logger.info("Pool recreating")
-        policy = self.policy
         return type(self)(
             self._creator,
-            pool_size=policy.pool_size,
-            max_overflow=policy.max_overflow,
-            timeout=policy.timeout,
-            recycle=policy.recycle,
-            use_lifo=policy.use_lifo,
-            min_idle=policy.min_idle,
-            max_waiting=policy.max_waiting,
-            idle_timeout=policy.idle_timeout,
-            lifetime_jitter=policy.lifetime_jitter,
-            check_after_idle=policy.check_after_idle,
-            connect_timeout=policy.connect_timeout,
-            leak_threshold=policy.leak_threshold,
+            **asdict(self.policy),
             name=self.name,
             name_connect_timeout=self._name_connect_timeout,
             echo=self.echo,
@@ -180,15 +168,11 @@ class AsyncPool(Pool):
         return self._core.idle + self._core.active - self.size() if self.size() else 0
 
     def _do_get(self) -> ConnectionPoolEntry:
-        slot = self._take()
-        if self._names_leaks:
-            stack = stack_of(_application_frame())
-            if slot is None:
-                slot = await_(self._core.wait(stack))
-            else:
-                self._core.name_holder(slot, stack)
-        elif slot is None:
-            slot = await_(self._core.wait())
+        leaks = self.policy.leak_threshold is not None
+        stack = stack_of(_application_frame()) if leaks else ()
+        slot = self._core.take(stack)
+        if slot is None:
+            slot = await_(self._core.wait(stack))
         return slot.connection
 
     def _do_return_conn(self, record: Any) -> None:
@@ -200,10 +184,10 @@ class AsyncPool(Pool):
                 return
             # A listener for "checkout" refused the connection, and SQLAlchemy made another.
             slot.handle = record.dbapi_connection
-            self._core.renew(slot, drivers.closed_check(record.driver_connection))
+            self._core.renew(slot, connection_state.closed_check(record.driver_connection))
             if _is_soft_invalidated(record):
                 _spoil(record.dbapi_connection, record, None)
-        self._give_back(slot)
+        self._core.release(slot)
 
     _return_conn = _do_return_conn
 
@@ -220,18 +204,9 @@ class AsyncPool(Pool):
 
     # What this pool offers beyond.
 
-    @property
-    def dialect(self) -> Any:
-        """SQLAlchemy's dialect."""
-        return self._dialect
-
-    def create_record(self) -> ConnectionPoolEntry:
-        """Make a connection as SQLAlchemy does, within a greenlet; the pool does not know it."""
-        return self._create_connection()
-
     def stats(self, *, reason: str = "") -> PoolStats:
         """A snapshot of the figures; costs microseconds and never waits."""
-        return snapshot(self._core, reason=reason)
+        return self._core.stats(reason=reason)
 
     async def open_one(self) -> None:
         """Open a connection, unless one is free; raises at once what opening raises."""
@@ -243,12 +218,10 @@ class AsyncPool(Pool):
         return self._core.is_full
 
     def refuse_if_full(self) -> None:
-        """Raise at once what taking a connection would raise, where as many wait as may.
-
-        Whoever would only come to hear that need not come all the way.
+        """Raise at once what taking a connection would raise, where the queue is full.
 
         Raises:
-            PoolSaturated: As many wait as may.
+            PoolSaturated: The queue is full.
         """
         self._core.refuse_if_full()
 
@@ -261,9 +234,9 @@ class AsyncPool(Pool):
 
         Raises:
             PoolTimeout: There was none in time.
-            PoolSaturated: As many wait as may.
+            PoolSaturated: The queue is full.
         """
-        slot = await self._core.acquire(stack=stack_here(), timeout=timeout)
+        slot = await self._core.acquire(stack_here(), timeout)
         connection, usable = slot.connection.driver_connection, False
         try:
             yield connection
@@ -272,7 +245,7 @@ class AsyncPool(Pool):
             usable = True
             raise
         finally:
-            usable = usable and not drivers.is_in_transaction(connection)
+            usable = usable and not connection_state.is_in_transaction(connection)
             self._core.release(slot, is_usable=usable)
 
 
@@ -293,3 +266,77 @@ def _application_frame() -> FrameType | None:
     parent = _getcurrent().parent
     frame: FrameType | None = None if parent is None else parent.gr_frame
     return frame
+
+
+class RecordLink:
+    """SQLAlchemy's connection records, each with its connection."""
+
+    def __init__(self, pool: AsyncPool, name_timeout: NameTimeout | None) -> None:
+        self._pool = pool
+        self._name_timeout = name_timeout
+
+    @property
+    def _dialect(self) -> Any:
+        # The engine gives the pool its dialect after it has made the pool.
+        return self._pool._dialect  # noqa: SLF001 - SQLAlchemy's name, for pools
+
+    async def open(self, *, timeout: float) -> ConnectionPoolEntry:
+        """Make a record and its connection; SQLAlchemy's events for a new one happen here."""
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                return await greenlet_spawn(self._pool._create_connection)  # noqa: SLF001 - the same
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            if self._name_timeout is not None:
+                raise self._name_timeout(error) from error
+            raise UnreachableError(
+                f"No connection was made within {timeout:g} s.",
+                hint="Check the network, or raise connect_timeout.",
+            ) from error
+
+    def closed_check(self, connection: ConnectionPoolEntry) -> Callable[[], bool]:
+        """A function that says whether the driver knows that the connection is closed."""
+        return connection_state.closed_check(connection.driver_connection)
+
+    def opened(self, slot: Slot[ConnectionPoolEntry]) -> None:
+        """Let the record know its slot."""
+        record: Any = slot.connection
+        record.wellhead_slot = slot
+        slot.handle = slot.connection.dbapi_connection
+
+    async def ping(self, connection: ConnectionPoolEntry, *, timeout: float) -> None:
+        """One round trip."""
+        driver_connection = connection.driver_connection
+        if connection_state.is_known(driver_connection):
+            await connection_state.ping(driver_connection, timeout=timeout)
+            return
+        async with asyncio.timeout(timeout):
+            await greenlet_spawn(self._dialect.do_ping, connection.dbapi_connection)
+
+    async def close(self, connection: ConnectionPoolEntry) -> None:
+        """Say goodbye and close."""
+        await greenlet_spawn(connection.close)
+
+    def terminate(self, connection: ConnectionPoolEntry) -> None:
+        """Close at once."""
+        dbapi_connection: DBAPIConnection | None = connection.dbapi_connection
+        if dbapi_connection is None:
+            return
+        try:
+            if self._pool.dispatch.close:
+                self._pool.dispatch.close(dbapi_connection, connection)
+        except Exception:
+            # The caller that happens to release a connection can do nothing about a listener.
+            self._pool.logger.exception("A listener for the close of a connection failed")
+        record: Any = connection
+        driver_connection, record.dbapi_connection = record.driver_connection, None
+        if connection_state.is_known(driver_connection):
+            connection_state.terminate(driver_connection)
+        elif in_greenlet():
+            # Here SQLAlchemy's way to terminate would wait; a callback is in no greenlet.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._dialect.do_terminate, dbapi_connection)
+        else:
+            self._dialect.do_terminate(dbapi_connection)

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from wellhead.database import Database
 from wellhead.health import HealthReport, State
 from wellhead.pool import PoolStats, Timing
-from wellhead.pool.timing import BOUNDS
+from wellhead.pool.stats import BOUNDS
 from wellhead.sessions import RunStats
 
 EVERY = 2
