@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench-pool bench-overload faults poolers fuzz check containers format clean
+.PHONY: help run test bench-pool bench-overload faults poolers fuzz check lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,11 @@ check: $(VENV)/.dev  ## Check style, types, migrations, import directions and th
 	$(BIN)/wellhead migrate sql --scripts todo/src/todo/migrations > $(VENV)/migrations.sql
 	$(BIN)/squawk $(VENV)/migrations.sql
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py tests/docs
+
+lines: $(VENV)/.dev  ## Count the lines of code, room by room, without docstrings, comments and blank lines.
+	@for room in src/wellhead/*/ src/wellhead todo/src/todo; do \
+	  printf '%7s  %s\n' "$$($(BIN)/radon raw --summary $$room | awk '/SLOC/ {lines = $$2} END {print lines}')" $$room; \
+	done
 
 containers: $(VENV)/.docker  ## Build the images, run them and check them from outside (docs/how-to/docker.md).
 	PATH="$(abspath $(BIN)):$$PATH" scripts/containers
