@@ -27,6 +27,12 @@ def test_a_refusal_of_the_server_is_named_without_statement_and_values(
     )
 
 
+def test_a_name_is_told_whole_whatever_it_holds(migrations: Migrations, scripts: Scripts) -> None:
+    scripts.add("0002", """op.execute("SELECT * FROM \\"it'>: s\\"")""", after="0001")
+
+    assert """failed: relation "it'>: s" does not exist (SQLSTATE 42P01)""" in failure(migrations)
+
+
 def test_a_mistake_in_the_script_is_named_with_its_place(
     migrations: Migrations, scripts: Scripts, database_url: str
 ) -> None:

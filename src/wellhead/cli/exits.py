@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from wellhead.errors import ConnectError, MigrationBusyError, WellheadError, classify
+from wellhead.errors import ConnectError, MigrationBusyError, WellheadError, sentence_of
 
 
 class ExitCode(enum.IntEnum):
@@ -34,7 +34,7 @@ def plain_errors() -> Iterator[None]:
     except WellheadError as error:
         raise _end(str(error), _code_of(error)) from None
     except SQLAlchemyError as error:
-        raise _end(_sentence(error), ExitCode.FAILED) from None
+        raise _end(f"{sentence_of(error)}.", ExitCode.FAILED) from None
 
 
 def _end(sentence: str, code: ExitCode) -> typer.Exit:
@@ -47,11 +47,3 @@ def _code_of(error: WellheadError) -> ExitCode:
         isinstance(error, ConnectError) and error.can_retry
     )
     return ExitCode.TRY_LATER if can_retry else ExitCode.FAILED
-
-
-def _sentence(error: SQLAlchemyError) -> str:
-    # SQLAlchemy's own text holds the statement; the driver's first line is the server's message.
-    source = error.orig if isinstance(error, DBAPIError) else error
-    first_line = str(source).partition("\n")[0].rpartition("'>: ")[2]
-    sqlstate = classify(error).sqlstate
-    return f"{first_line} (SQLSTATE {sqlstate})" if sqlstate else first_line

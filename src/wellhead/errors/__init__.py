@@ -2,7 +2,7 @@
 
 from wellhead.errors.classification import Classification, classify
 from wellhead.errors.connecting import connect_error
-from wellhead.errors.discretion import keep_discreet, words_of
+from wellhead.errors.discretion import keep_discreet, sentence_of, words_of
 from wellhead.errors.faults import Fault
 from wellhead.errors.recognition import fault_of, is_definite_answer
 from wellhead.errors.tree import (
@@ -64,5 +64,6 @@ __all__ = [
     "fault_of",
     "is_definite_answer",
     "keep_discreet",
+    "sentence_of",
     "words_of",
 ]

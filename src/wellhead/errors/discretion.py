@@ -53,6 +53,12 @@ def words_of(error: BaseException) -> str:
     return ""
 
 
+def sentence_of(error: BaseException) -> str:
+    """What :func:`words_of` says, without its full stop and with the SQLSTATE, where it has one."""
+    words, sqlstate = words_of(error).rstrip("."), sqlstate_of(error)
+    return f"{words} (SQLSTATE {sqlstate})" if sqlstate else words
+
+
 def _unsendable(error: BaseException) -> BaseException | None:
     # psycopg raises it as it is for text that is no UTF-8; asyncpg makes a DataError of it.
     return sa.DataError(None, None, error) if isinstance(error, UnicodeEncodeError) else None

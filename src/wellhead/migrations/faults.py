@@ -5,7 +5,7 @@ import traceback
 from alembic.runtime.migration import MigrationStep
 from sqlalchemy.exc import DBAPIError
 
-from wellhead.errors import Fault, MigrationBusyError, MigrationError, classify, fault_of
+from wellhead.errors import Fault, MigrationBusyError, MigrationError, fault_of, sentence_of
 from wellhead.migrations.patience import Progress
 
 _IN_USE = frozenset({Fault.LOCK_TIMEOUT, Fault.DEADLOCK})
@@ -46,9 +46,6 @@ def name_of(step: MigrationStep) -> str:
 def reason(error: Exception) -> str:
     """Why something failed; the statement and the values of rows are left out."""
     if isinstance(error, DBAPIError):
-        # The server's first line names objects; the lines below may hold values of rows.
-        text = str(error.orig).strip().partition("\n")[0].rpartition("'>: ")[2].rstrip(".")
-        sqlstate = classify(error).sqlstate
-        return f"{text} (SQLSTATE {sqlstate})" if sqlstate else text
+        return sentence_of(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
