@@ -14,11 +14,10 @@ DRIVERS = ("postgresql+asyncpg://", "postgresql+psycopg://")
 @pytest.mark.parametrize(
     ("url", "mode", "planned", "reason"),
     [
-        (DIRECT, "auto", "pool", "straight to the server"),
-        (DIRECT + "?pgbouncer=true", "auto", "pool", "pooler"),
-        (DIRECT, "pool", "pool", "DATABASE_POOL_MODE=pool"),
+        (DIRECT, "pool", "pool", "straight to the server"),
+        (DIRECT + "?pgbouncer=true", "pool", "pool", "pooler"),
         (DIRECT, "none", "none", "DATABASE_POOL_MODE=none"),
-        ("sqlite+aiosqlite:///:memory:", "auto", "static", "one connection"),
+        ("sqlite+aiosqlite:///:memory:", "pool", "static", "one connection"),
     ],
 )
 def test_the_pool_is_chosen_by_url_and_setting_and_says_why(

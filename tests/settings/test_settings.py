@@ -52,7 +52,7 @@ def test_a_profile_sets_what_nothing_else_sets(
         ("POOL_SIZE", "many", "a number from 1 to 1000"),
         ("MAX_OVERFLOW", "-1", "a number from 0 to 1000"),
         ("POOL_TIMEOUT", "nan", "a number from 0.1 to 600"),
-        ("POOL_MODE", "queue", "one of auto, pool, none"),
+        ("POOL_MODE", "auto", "one of pool, none"),
         ("PROFILE", "huge", "one of development, small, large, serverless, or none"),
         ("ECHO", "perhaps", "true or false"),
         ("COMMAND_TIMEOUT", "0", "a number from 0.1 to 3600, or none"),
@@ -75,7 +75,7 @@ def test_a_limit_is_switched_off_with_the_word_none(monkeypatch: pytest.MonkeyPa
     assert DatabaseSettings(url=URL).command_timeout is None
 
 
-@pytest.mark.parametrize("mode", ["auto", "pool", "none"])
+@pytest.mark.parametrize("mode", ["pool", "none"])
 def test_every_pool_mode_can_be_named_in_the_environment(
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

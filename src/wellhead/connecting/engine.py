@@ -54,8 +54,6 @@ def plan_pool(settings: DatabaseSettings) -> PoolPlan:
     if settings.pool_mode == "none":
         return PoolPlan("none", "DATABASE_POOL_MODE=none opens a connection for each use.")
     sizes = settings.pool_size, settings.max_overflow
-    if settings.pool_mode == "pool":
-        return PoolPlan("pool", "DATABASE_POOL_MODE=pool keeps connections.", *sizes)
     if url.is_pooled:
         reason = (
             "The URL leads to a pooler; a long-lived process still keeps connections to it, "

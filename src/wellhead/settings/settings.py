@@ -40,7 +40,7 @@ SECRETS = ("url", "url_direct")
 
 NOT_UTF8 = "The file .env in the working directory is not UTF-8 text; save it as UTF-8."
 
-PoolMode = Literal["auto", "pool", "none"]
+PoolMode = Literal["pool", "none"]
 Profile = Literal["development", "small", "large", "serverless"]
 
 PROFILES: Mapping[Profile, Mapping[str, object]] = {
@@ -110,8 +110,8 @@ class DatabaseSettings(BaseSettings):
     profile: Profile | None = None
     """A preset of pool sizes; every value set by itself wins over it."""
 
-    pool_mode: Annotated[PoolMode, BeforeValidator(_word)] = "auto"
-    """``pool`` keeps connections, ``none`` opens one for each use, ``auto`` decides by the URL."""
+    pool_mode: Annotated[PoolMode, BeforeValidator(_word)] = "pool"
+    """``pool`` keeps connections, behind a pooler, too; ``none`` opens one for each use."""
 
     pool_size: Annotated[int, Field(ge=1, le=1000)] = 10
     """Connections kept open."""
