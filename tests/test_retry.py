@@ -118,6 +118,14 @@ async def test_each_wait_is_twice_the_one_before_with_jitter_and_an_end() -> Non
         assert least <= wait <= least + 1
 
 
+async def test_the_longest_wait_is_kept_however_often_it_is_tried() -> None:
+    attempts = Attempts(*(UnreachableError("down") for _ in range(2000)))
+
+    await connect_with_retry(attempts, attempts=None, delay=2, sleep=attempts.sleep)
+
+    assert MAX_DELAY <= attempts.waits[-1] <= MAX_DELAY + 1
+
+
 async def test_each_wait_is_announced_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
     attempts = Attempts(StartingError("The server starts.", hint="Wait."), UnreachableError("down"))
 

@@ -2,19 +2,9 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
-
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_never,
-    wait_exponential,
-    wait_random,
-    wait_random_exponential,
-)
 
 from wellhead.errors import ConnectError, UnreachableError, fault_of, words_of
 
@@ -24,6 +14,46 @@ T = TypeVar("T")
 
 MAX_DELAY = 30.0
 """Seconds between two attempts at the most, without the jitter."""
+
+_MOST_DOUBLINGS = 60
+
+Pause = Callable[[Exception, int], float | None]
+"""Seconds before the next attempt, by the failure and its attempt's number; None for no other."""
+
+
+async def try_again(
+    attempt: Callable[[], Awaitable[T]],
+    pause: Pause,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> T:
+    """Make attempts until one succeeds, or until its failure must be raised.
+
+    Args:
+        attempt: Makes one attempt.
+        pause: Decides after each failure.
+        sleep: Waits for so many seconds.
+    """
+    number = 0
+    while True:
+        number += 1
+        try:
+            return await attempt()
+        except Exception as error:
+            seconds = pause(error, number)
+            if seconds is None:
+                raise
+        await sleep(seconds)
+
+
+def doubled(first: float, number: int, *, most: float) -> float:
+    """Seconds after an attempt: ``first`` after number 1, then twice as long each time."""
+    return min(first * 2.0 ** min(number - 1, _MOST_DOUBLINGS), most)
+
+
+def up_to(seconds: float) -> float:
+    """Some seconds at random, so that several do not try again in the same moment."""
+    return random.uniform(0, seconds)  # noqa: S311 - no secret
 
 
 async def connect_with_retry(
@@ -52,52 +82,47 @@ async def connect_with_retry(
     Raises:
         ConnectError: The last attempt's error; ``UnreachableError`` at the deadline.
     """
-    last: list[BaseException] = []
+    last: Exception | None = None
 
-    def announce(state: RetryCallState) -> None:
-        if state.outcome and (error := state.outcome.exception()):
-            last[:] = [error]
-            announce_attempt(state, error, attempts=attempts)
+    def pause(error: Exception, number: int) -> float | None:
+        nonlocal last
+        if number == attempts or not can_retry_connect(error):
+            return None
+        last = error
+        seconds = doubled(delay, number, most=max_delay) + up_to(min(1.0, delay))
+        announce_attempt(error, number, seconds, attempts=attempts)
+        return seconds
 
-    retrying = AsyncRetrying(
-        stop=stop_never if attempts is None else stop_after_attempt(attempts),
-        wait=wait_exponential(multiplier=delay, max=max_delay) + wait_random(0, min(1.0, delay)),
-        retry=retry_if_exception(can_retry_connect),
-        before_sleep=announce,
-        sleep=sleep,
-        reraise=True,
-    )
     limit = asyncio.timeout(deadline)
     try:
         async with limit:
-            return await retrying(attempt)
+            return await try_again(attempt, pause, sleep=sleep)
     except TimeoutError:
         if not limit.expired():
             raise
-        error = last[0] if last else None
         raise UnreachableError(
             f"The database did not accept a connection within {deadline:g} s."
-            + (f" {error.args[0]}" if error else ""),
-            hint=getattr(error, "hint", None),
-        ) from error
+            + (f" {last.args[0]}" if last else ""),
+            hint=getattr(last, "hint", None),
+        ) from last
 
 
 def announce_attempt(
-    state: RetryCallState, error: BaseException, *, attempts: int | None = None
+    error: Exception, number: int, seconds: float, *, attempts: int | None = None
 ) -> None:
     """Log what is waited for, after an attempt to connect has failed."""
     logger.warning(
         "waiting for the database: attempt %d%s failed, next in %.1f s: %s",
-        state.attempt_number,
+        number,
         "" if attempts is None else f" of {attempts}",
-        state.upcoming_sleep,
+        seconds,
         words_of(error) or type(error).__name__,
         extra={
             "event": "database_waiting",
-            "attempt": state.attempt_number,
+            "attempt": number,
             "attempts": attempts,
             "fault": str(fault_of(error)),
-            "seconds": round(state.upcoming_sleep, 3),
+            "seconds": round(seconds, 3),
         },
     )
 
@@ -123,25 +148,17 @@ async def retry_until(
     """
     clock = asyncio.get_running_loop().time
 
-    def is_over(state: RetryCallState) -> bool:
-        return clock() + state.upcoming_sleep >= ends_at
+    def pause(error: Exception, number: int) -> float | None:
+        seconds = up_to(doubled(0.05, number, most=2.0))
+        if not can_retry(error) or clock() + seconds >= ends_at:
+            return None
+        if announce is not None:
+            announce(error, number, seconds)
+        return seconds
 
-    def say(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        if announce is not None and error is not None:
-            announce(error, state.attempt_number, state.upcoming_sleep)
-
-    retrying = AsyncRetrying(
-        stop=is_over,
-        wait=wait_random_exponential(multiplier=0.05, max=2.0),
-        retry=retry_if_exception(can_retry),
-        before_sleep=say,
-        sleep=asyncio.sleep,
-        reraise=True,
-    )
-    return await retrying(attempt)
+    return await try_again(attempt, pause)
 
 
-def can_retry_connect(error: BaseException) -> bool:
+def can_retry_connect(error: Exception) -> bool:
     """Whether the same attempt to connect can succeed later."""
     return isinstance(error, ConnectError) and error.can_retry

@@ -5,10 +5,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential
-
 from wellhead.errors import ConfigurationError, Fault, fault_of, words_of
-from wellhead.retry import MAX_DELAY, announce_attempt, can_retry_connect
+from wellhead.retry import MAX_DELAY, announce_attempt, can_retry_connect, doubled, try_again
 
 logger = logging.getLogger(__package__)
 
@@ -36,7 +34,7 @@ class Opening:
     ) -> None:
         self._attempt = attempt
         self._give_up = give_up
-        self._pause = wait_exponential(multiplier=delay, max=LONGEST_PAUSE)
+        self._delay = delay
         self._failed = asyncio.Event()
         self._failed_at = time.monotonic()
         self._task = asyncio.create_task(self._run())
@@ -70,38 +68,25 @@ class Opening:
         await asyncio.wait({self._task})
 
     async def _run(self) -> None:
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(self._can_go_on),
-            wait=self._wait,
-            before_sleep=self._note,
-            reraise=True,
-        )
         try:
-            await retrying(self._attempt)
+            await try_again(self._attempt, self._pause)
         except BaseException:
             await self._give_up()
             raise
 
-    def _can_go_on(self, error: BaseException) -> bool:
+    def _pause(self, error: Exception, number: int) -> float | None:
         # At the start a mistake in the configuration ends the program, as everywhere.
-        is_mistake = isinstance(error, ConfigurationError) and not self._failed.is_set()
-        return isinstance(error, Exception) and not is_mistake
-
-    def _wait(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        if error is not None and not can_retry_connect(error):
-            return MAX_DELAY
-        return self._pause(state)
-
-    def _note(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        if error is None:
-            return
+        if isinstance(error, ConfigurationError) and not self._failed.is_set():
+            return None
+        seconds = MAX_DELAY
+        if can_retry_connect(error):
+            seconds = doubled(self._delay, number, most=LONGEST_PAUSE)
         self.fault, self._failed_at = fault_of(error), time.monotonic()
         if self._failed.is_set():
-            announce_attempt(state, error)
-            return
-        self._say_that_it_goes_on(words_of(error) or type(error).__name__)
+            announce_attempt(error, number, seconds)
+        else:
+            self._say_that_it_goes_on(words_of(error) or type(error).__name__)
+        return seconds
 
     def _say_that_it_goes_on(self, why: str) -> None:
         self._failed.set()

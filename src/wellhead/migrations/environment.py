@@ -126,11 +126,12 @@ class _Run:
             await self._apply(engine)
 
     async def _apply(self, engine: AsyncEngine) -> None:
+        async def migrate() -> None:
+            async with engine.connect() as connection:
+                await connection.run_sync(self._run)
+
         try:
-            async for attempt in self._progress.retrying():
-                with attempt:
-                    async with engine.connect() as connection:
-                        await connection.run_sync(self._run)
+            await self._progress.complete(migrate)
         except (CommandError, WellheadError):
             raise
         except Exception as error:

@@ -8,13 +8,14 @@ migration is tried again a little later. What PostgreSQL itself runs beside the 
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from alembic.runtime.migration import MigrationStep
 from sqlalchemy import Connection, event
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
-from wellhead.errors import Fault, classify
+from wellhead.errors import Fault, fault_of
+from wellhead.retry import doubled, try_again, up_to
 
 logger = logging.getLogger(__package__)
 
@@ -58,16 +59,10 @@ class Progress:
         """Note that the migration in progress was finished."""
         self.step = None
 
-    def retrying(self) -> AsyncRetrying:
-        """How often the migrations are begun anew."""
+    async def complete(self, migrate: Callable[[], Awaitable[None]]) -> None:
+        """Migrate, and begin again as long as tables are in use and there is time."""
         self._since = time.monotonic()
-        return AsyncRetrying(
-            retry=retry_if_exception(self._can_try_again),
-            stop=lambda _: self.seconds >= self.timeout,
-            wait=wait_random_exponential(multiplier=0.5, max=MAX_PAUSE),
-            before_sleep=self._announce,
-            reraise=True,
-        )
+        await try_again(migrate, self._pause)
 
     def watch(self, connection: Connection) -> None:
         """Lift the limit for statements that hold nobody up, and notice what cannot be undone."""
@@ -81,13 +76,14 @@ class Progress:
                 cursor.execute("SET lock_timeout = 0" if lifted else "RESET lock_timeout")
                 connection.info[_UNLIMITED] = lifted
 
-    def _can_try_again(self, error: BaseException) -> bool:
-        return classify(error).fault in _IN_THE_WAY and not self.has_leaked
-
-    def _announce(self, state: RetryCallState) -> None:
-        seconds = state.next_action.sleep if state.next_action else 0.0
+    def _pause(self, error: Exception, number: int) -> float | None:
+        is_in_the_way = fault_of(error) in _IN_THE_WAY and not self.has_leaked
+        if not is_in_the_way or self.seconds >= self.timeout:
+            return None
+        seconds = up_to(doubled(0.5, number, most=MAX_PAUSE))
         logger.warning(
             "a table that a migration needs is in use; giving way, and trying again in %.1f s",
             seconds,
-            extra={"event": "migration_gave_way", "attempt": state.attempt_number},
+            extra={"event": "migration_gave_way", "attempt": number},
         )
+        return seconds

@@ -4,6 +4,7 @@ It is the session's lock, on a connection that sits idle outside any transaction
 that stayed open would make ``CREATE INDEX CONCURRENTLY`` wait for it for ever.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -12,16 +13,9 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    RetryError,
-    retry_if_result,
-    stop_after_delay,
-    wait_random,
-)
 
 from wellhead.errors import MigrationBusyError, MigrationError
+from wellhead.retry import up_to
 
 logger = logging.getLogger(__package__)
 
@@ -68,23 +62,25 @@ class Turn:
             MigrationBusyError: Another process held the lock all the time.
         """
         started = time.monotonic()
-        polling = AsyncRetrying(
-            # None stands for "not yet".
-            retry=retry_if_result(lambda turn: turn is None),
-            stop=stop_after_delay(timeout),
-            wait=wait_random(0.1, 0.5),
-            before_sleep=self._announce,
-        )
-        try:
-            turn: bool | None = await polling(self._try, is_needed)
-        except RetryError:
+        has_said_so = False
+        while (turn := await self._try(is_needed)) is None:
             waited = time.monotonic() - started
-            raise MigrationBusyError(
-                f"Another process has been migrating this database for the {waited:.0f} s that "
-                f"this one waited: {await self._describe_holder()}.",
-                hint="Wait for it, or end it; DATABASE_MIGRATION_TIMEOUT says how long to wait.",
-            ) from None
-        return turn is True
+            if waited >= timeout:
+                raise MigrationBusyError(
+                    f"Another process has been migrating this database for the {waited:.0f} s that "
+                    f"this one waited: {await self._describe_holder()}.",
+                    hint="Wait for it, or end it; DATABASE_MIGRATION_TIMEOUT says how long to "
+                    "wait.",
+                )
+            if not has_said_so:
+                has_said_so = True
+                logger.warning(
+                    "waiting: another process migrates this database: %s",
+                    await self._describe_holder(),
+                    extra={"event": "migration_waiting"},
+                )
+            await asyncio.sleep(0.1 + up_to(0.4))
+        return turn
 
     async def assert_held(self) -> None:
         """See to it that the turn is still ours.
@@ -105,17 +101,10 @@ class Turn:
             )
 
     async def _try(self, is_needed: IsNeeded) -> bool | None:
+        # None stands for "not yet".
         if await self._connection.scalar(_TRY, {"key": _KEY}):
             return await is_needed()
         return None if await is_needed() else False
-
-    async def _announce(self, state: RetryCallState) -> None:
-        if state.attempt_number == 1:
-            logger.warning(
-                "waiting: another process migrates this database: %s",
-                await self._describe_holder(),
-                extra={"event": "migration_waiting"},
-            )
 
     async def _describe_holder(self) -> str:
         row = (await self._connection.execute(_HOLDER, {"key": _KEY})).first()
