@@ -125,9 +125,7 @@ WITHOUT_CODE: Mapping[Fault, Exception] = {
 @pytest.mark.parametrize("fault", list(Fault))
 def test_the_reference_says_what_a_fault_means(fault: Fault) -> None:
     row = faults()[str(fault)]
-    said = tuple(
-        row[name] for name in ("Status", "Retry-After", "Transient", "Runs again", "Nothing sent")
-    )
+    said = tuple(row[name] for name in ("Status", "Retry-After", "Transient", "Runs again"))
 
     assert said == meaning_in_words(classify(error_of(fault, row)))
 
@@ -142,7 +140,7 @@ def error_of(fault: Fault, row: Mapping[str, str]) -> Exception:
 
 def meaning_in_words(meaning: Classification) -> tuple[str, ...]:
     after = "" if meaning.retry_after is None else str(meaning.retry_after)
-    answers = meaning.is_transient, meaning.can_run_again, meaning.nothing_sent
+    answers = meaning.is_transient, meaning.can_run_again
     return str(meaning.http_status), after, *("yes" if each else "no" for each in answers)
 
 

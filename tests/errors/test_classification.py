@@ -221,7 +221,6 @@ async def test_a_pool_with_no_connection_left_is_saturated(database: Database) -
 
     assert (found.fault, found.http_status) == (Fault.SATURATED, 503)
     assert found.is_transient
-    assert found.nothing_sent
     assert not found.can_run_again
     assert found.retry_after == 1
 
@@ -288,24 +287,8 @@ async def test_a_commit_without_an_answer_leaves_the_outcome_open(
 
     assert (found.fault, found.http_status) == (Fault.OUTCOME_UNKNOWN, 503)
     assert (found.outcome_unknown, found.connection_lost) == (True, True)
-    assert (found.is_transient, found.can_run_again, found.nothing_sent) == (False, False, False)
+    assert (found.is_transient, found.can_run_again) == (False, False)
     assert found.retry_after is None
-
-
-async def test_asyncpg_tells_that_a_closed_connection_was_sent_nothing(
-    database: Database, databases: Databases, scheme: str, proxy: TCPProxy
-) -> None:
-    async def work(connection: AsyncConnection) -> None:
-        heard = proxy.bytes_to_client
-        await terminate(connection, databases)
-        await until(lambda: proxy.bytes_to_client > heard)
-        await asyncio.sleep(0.02)
-        await connection.exec_driver_sql("SELECT 1")
-
-    found = await meaning(database, work)
-
-    assert_lost(found)
-    assert found.nothing_sent == (scheme == "postgresql")
 
 
 async def test_a_table_that_the_role_may_not_read_is_a_mistake_of_the_program(

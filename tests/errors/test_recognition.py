@@ -23,7 +23,7 @@ from wellhead import (
     classify,
 )
 from wellhead.errors import is_definite_answer
-from wellhead.errors.faults import CAN_RUN_AGAIN, MEANINGS, NOTHING_SENT, TRANSIENT
+from wellhead.errors.faults import CAN_RUN_AGAIN, MEANINGS, TRANSIENT
 
 
 def from_server(sqlstate: str, text: str = "something", *, lost: bool = False) -> sa.DBAPIError:
@@ -149,7 +149,7 @@ def test_every_fault_has_a_meaning_and_what_is_unavailable_says_when_to_try_agai
 
 def test_only_what_leaves_nothing_behind_and_passes_is_run_again() -> None:
     assert CAN_RUN_AGAIN < TRANSIENT
-    assert Fault.OUTCOME_UNKNOWN not in TRANSIENT | NOTHING_SENT
+    assert Fault.OUTCOME_UNKNOWN not in TRANSIENT
 
 
 def test_a_server_that_says_error_did_not_commit_and_one_that_says_fatal_may_have() -> None:

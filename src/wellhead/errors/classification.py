@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from wellhead.errors.faults import CAN_RUN_AGAIN, MEANINGS, NOTHING_SENT, TRANSIENT, Fault
-from wellhead.errors.recognition import fault_of, is_unsent, sqlstate_of
+from wellhead.errors.faults import CAN_RUN_AGAIN, MEANINGS, TRANSIENT, Fault
+from wellhead.errors.recognition import fault_of, sqlstate_of
 
 _LOST = frozenset({Fault.CONNECTION_LOST, Fault.OUTCOME_UNKNOWN})
 
@@ -20,9 +20,6 @@ class Classification:
         is_transient: Whether the same work can succeed later without anybody's help.
         retry_after: Seconds after which trying again makes sense, or None.
         connection_lost: Whether the connection cannot be used any more.
-        nothing_sent: Whether it is certain that the server got nothing of what failed. Where it
-            is not, the server may have begun it; a transaction that it did not commit leaves
-            nothing behind.
         outcome_unknown: Whether the work may have been committed; see
             :class:`wellhead.CommitUnknownError`.
         can_run_again: Whether :meth:`wellhead.Database.run` runs its unit of work again: nothing
@@ -36,7 +33,6 @@ class Classification:
     is_transient: bool
     retry_after: int | None
     connection_lost: bool
-    nothing_sent: bool
     outcome_unknown: bool
     can_run_again: bool
 
@@ -67,7 +63,6 @@ def classify(error: BaseException) -> Classification:
         is_transient=fault in TRANSIENT,
         retry_after=meaning.retry_after,
         connection_lost=fault in _LOST or getattr(error, "connection_invalidated", False),
-        nothing_sent=fault in NOTHING_SENT or is_unsent(error),
         outcome_unknown=fault is Fault.OUTCOME_UNKNOWN,
         can_run_again=fault in CAN_RUN_AGAIN,
     )

@@ -106,21 +106,6 @@ TRANSIENT = frozenset(
 )
 """The faults after which the same work can succeed later without anybody's help."""
 
-NOTHING_SENT = frozenset(
-    {
-        Fault.SATURATED,
-        Fault.TOO_MANY_CONNECTIONS,
-        Fault.UNREACHABLE,
-        Fault.STARTING,
-        Fault.AUTHENTICATION,
-        Fault.DATABASE_NOT_FOUND,
-        Fault.TLS,
-        Fault.REFUSED,
-        Fault.NOT_OPEN,
-    }
-)
-"""The faults of whoever got no connection: of what it wanted to send, the server saw nothing."""
-
 CAN_RUN_AGAIN = frozenset(
     {
         Fault.SERIALIZATION,

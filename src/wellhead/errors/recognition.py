@@ -206,17 +206,6 @@ def is_definite_answer(error: BaseException) -> bool:
     return _severity(source) == "ERROR"
 
 
-def is_unsent(error: BaseException) -> bool:
-    """Whether the driver knew the connection for closed before it sent anything.
-
-    asyncpg has a class for it; psycopg sends, and learns it from the answer.
-    """
-    if not getattr(error, "connection_invalidated", False):
-        return False
-    cause = _source(error).__cause__
-    return type(cause).__module__.startswith("asyncpg.") and _is_of(cause, "InterfaceError")
-
-
 def _severity(source: BaseException) -> str | None:
     told = getattr(getattr(source, "diag", None), "severity_nonlocalized", None) or getattr(
         source.__cause__ or source, "severity_en", None
