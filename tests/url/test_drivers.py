@@ -170,11 +170,6 @@ def test_a_connect_timeout_of_zero_waits_for_ever() -> None:
     assert arguments("postgresql://u:p@host/db?connect_timeout=0")["timeout"] is None
 
 
-def test_the_urls_connect_timeout_wins_over_the_callers() -> None:
-    assert arguments("postgresql://u:p@host/db", connect_timeout=4)["timeout"] == 4
-    assert arguments("postgresql://u:p@host/db?timeout=9", connect_timeout=4)["timeout"] == 9
-
-
 def test_several_hosts_are_given_as_lists_to_asyncpg_and_as_text_to_psycopg() -> None:
     rest = "u:p@a,[::1]:5433/db?target_session_attrs=read-write"
     asyncpg = arguments(f"postgresql://{rest}")
@@ -241,13 +236,6 @@ def test_a_pooler_is_given_only_the_settings_that_it_takes(host: str) -> None:
 def test_settings_that_a_pooler_refuses_are_refused_at_once(host: str) -> None:
     with pytest.raises(URLError, match=r"sets jit, search_path in options.*ALTER ROLE \.\.\. SET"):
         PostgresURL.parse(f"postgresql://u:p@{host}/db?options=-csearch_path%3Da%20-cjit%3Doff")
-
-
-def test_settings_that_the_pooled_twin_refuses_are_refused_when_it_is_derived() -> None:
-    url = PostgresURL.parse(f"postgresql://u:p@{NEON}/db?options=-cjit%3Doff")
-
-    with pytest.raises(URLError, match="sets jit in options"):
-        url.pooled()
 
 
 def test_settings_that_a_pooler_takes_are_sent_through_it() -> None:

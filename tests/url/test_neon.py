@@ -44,8 +44,6 @@ def test_neon_hosts_have_an_endpoint_and_twins(direct: str, pooled: str, endpoin
     assert (at_pooler.is_pooled, at_server.is_pooled) == (True, False)
     assert (at_pooler.endpoint_id, at_server.endpoint_id) == (endpoint, endpoint)
     assert at_pooler.direct() == at_server
-    assert at_server.pooled() == at_pooler
-    assert at_pooler.pooled() is at_pooler
     assert at_server.direct() is at_server
 
 
@@ -53,7 +51,6 @@ def test_only_the_first_label_makes_a_host_pooled() -> None:
     url = PostgresURL.parse("postgresql://u:p@ep-a-b-1.x-pooler.aws.neon.tech/db")
 
     assert not url.is_pooled
-    assert url.pooled().hosts[0].name == "ep-a-b-1-pooler.x-pooler.aws.neon.tech"
 
 
 @pytest.mark.parametrize(
@@ -72,8 +69,6 @@ def test_other_hosts_are_plain_postgresql(host: str) -> None:
 
     assert (url.provider, url.is_pooled, url.endpoint_id) == ("postgresql", False, None)
     assert url.direct() is url
-    with pytest.raises(URLError, match="no pooled twin can be derived"):
-        url.pooled()
 
 
 def test_neons_form_for_prisma_is_pooled_and_has_a_direct_twin() -> None:
@@ -115,7 +110,6 @@ def test_transaction_poolers_are_known_by_port_or_parameter(text: str, is_pooled
     url = PostgresURL.parse(text)
 
     assert url.is_pooled is is_pooled
-    assert url.takes_startup_settings is not is_pooled
     assert url.provider == ("pgbouncer" if is_pooled else "postgresql")
 
 

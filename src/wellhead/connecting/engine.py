@@ -101,7 +101,7 @@ def build_engine(
     if isinstance(url, PostgresURL):
         if url.driver == "psycopg":
             replace_stale_connections(engine)
-        if not url.takes_startup_settings:
+        if url.is_pooled:
             _set_limits_in_transactions(engine, server_side_limits(settings))
     name_command_timeouts(engine, limit=settings.effective_command_timeout)
     keep_cancelled_connections(engine)
@@ -272,7 +272,7 @@ def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
         return url.connect_args()
     choices = {"auto": None, "on": True, "off": False}
     arguments = url.connect_args(
-        server_side_limits(settings) if url.takes_startup_settings else None,
+        server_side_limits(settings),
         prepared_statements=choices[settings.prepared_statements],
     )
     limit = settings.effective_connect_timeout

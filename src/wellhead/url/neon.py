@@ -53,11 +53,3 @@ def direct_twin(host: Host) -> Host:
     if match is None or not is_neon_pooler(host):
         return host
     return replace(host, name=match[1][: -len(_POOLER)] + match[2])
-
-
-def pooled_twin(host: Host) -> Host:
-    """Return the same endpoint behind its pooler."""
-    match = _HOST.fullmatch(host.name)
-    if match is None or is_neon_pooler(host):
-        return host
-    return replace(host, name=match[1] + _POOLER + match[2])

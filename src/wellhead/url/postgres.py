@@ -1,8 +1,8 @@
 """`PostgresURL`: a PostgreSQL URL that has been read once, checked and understood."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 from sqlalchemy import URL
@@ -16,7 +16,6 @@ from wellhead.url.split import Driver, split
 from wellhead.url.tls import settle
 
 Provider = Literal["neon", "pgbouncer", "postgresql"]
-_URL = TypeVar("_URL", bound="PostgresURL")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,17 +64,17 @@ class PostgresURL:
         parameters, notes = settle(
             read_parameters(parts.parameters), driver=parts.driver, hosts=hosts
         )
-        return _checked(
-            cls(
-                driver=parts.driver,
-                hosts=hosts,
-                user=_once("user", parts.user, one.get("user")),
-                password=_once("password", parts.password, one.get("password")),
-                database=database,
-                parameters=parameters,
-                _tls_notes=notes,
-            )
+        url = cls(
+            driver=parts.driver,
+            hosts=hosts,
+            user=_once("user", parts.user, one.get("user")),
+            password=_once("password", parts.password, one.get("password")),
+            database=database,
+            parameters=parameters,
+            _tls_notes=notes,
         )
+        url._refuse_what_the_pooler_refuses()
+        return url
 
     @property
     def sslmode(self) -> SSLMode:
@@ -125,14 +124,6 @@ class PostgresURL:
         )
 
     @property
-    def takes_startup_settings(self) -> bool:
-        """Whether ``statement_timeout`` and the like can be given when a session starts.
-
-        Where not, use ``SET LOCAL`` in each transaction, or ``ALTER ROLE ... SET``.
-        """
-        return not self.is_pooled
-
-    @property
     def notes(self) -> tuple[str, ...]:
         """What was changed or dropped and why, one sentence each."""
         if self.driver == "psycopg":
@@ -153,22 +144,8 @@ class PostgresURL:
                 "set DATABASE_URL_DIRECT to the URL of PostgreSQL itself (on Supabase, the same "
                 "host with port 5432)",
             )
-        return self._twin(neon.direct_twin)
-
-    def pooled(self) -> Self:
-        """Return the URL that goes through the transaction pooler.
-
-        Raises:
-            URLError: It cannot be derived; only Neon's hosts tell.
-        """
-        if self.is_pooled:
-            return self
-        if not all(neon.is_neon(host) for host in self.hosts):
-            raise fault(
-                "reaches PostgreSQL itself, and no pooled twin can be derived",
-                "write the pooler's URL",
-            )
-        return _checked(self._twin(neon.pooled_twin))
+        hosts = tuple(neon.direct_twin(host) for host in self.hosts)
+        return replace(self, hosts=hosts, parameters=replace(self.parameters, pgbouncer=None))
 
     def sqlalchemy_url(self) -> URL:
         """Return the URL for ``create_async_engine``; it needs :meth:`connect_args` beside it."""
@@ -187,25 +164,21 @@ class PostgresURL:
         settings: Mapping[str, str] | None = None,
         *,
         prepared_statements: bool | None = None,
-        connect_timeout: float | None = None,
     ) -> dict[str, Any]:
         """Return ``connect_args`` for ``create_async_engine``; reads certificate files.
 
         Args:
             settings: Server settings for the start of every session, such as
                 ``{"statement_timeout": "5000"}``; those of the URL win. Behind a transaction
-                pooler only what PgBouncer takes is sent, see :attr:`takes_startup_settings`.
+                pooler only what PgBouncer takes is sent; use ``SET LOCAL`` in each transaction
+                there, or ``ALTER ROLE ... SET``.
             prepared_statements: Whether named prepared statements may be relied on; None
                 relies on them everywhere but behind a transaction pooler.
-            connect_timeout: Seconds for one attempt where the URL says nothing; 0 waits for
-                ever.
 
         Raises:
             URLError: A certificate file cannot be used.
         """
         parameters = self.parameters
-        if parameters.connect_timeout is None and connect_timeout is not None:
-            parameters = replace(parameters, connect_timeout=connect_timeout)
         merged = drivers.allowed_settings(settings or {}, is_pooled=self.is_pooled)
         merged |= read_options(parameters.options).settings
         if parameters.application_name is not None:
@@ -249,9 +222,14 @@ class PostgresURL:
     def __repr__(self) -> str:
         return f"PostgresURL({self.render()!r})"
 
-    def _twin(self, of: Callable[[Host], Host]) -> Self:
-        parameters = replace(self.parameters, pgbouncer=None)
-        return replace(self, hosts=tuple(of(host) for host in self.hosts), parameters=parameters)
+    def _refuse_what_the_pooler_refuses(self) -> None:
+        names = sorted(read_options(self.parameters.options).settings.keys() - POOLER_SETTINGS)
+        # Supavisor takes some of them, and answers clearly for the others.
+        if names and self.is_pooled and not any(neon.is_supavisor(host) for host in self.hosts):
+            raise fault(
+                f"sets {', '.join(names)} in options, which the transaction pooler there refuses",
+                f"use ALTER ROLE ... SET {names[0]}, or the direct URL",
+            )
 
     def _pool_notes(self) -> tuple[str, ...]:
         sizes = (
@@ -265,18 +243,6 @@ class PostgresURL:
         if not self.is_pooled and 0 in sizes and sizes != (0, 0):
             return ("Both statement caches are off: one of them alone is not safe.",)
         return ()
-
-
-def _checked(url: _URL) -> _URL:
-    """Refuse settings in ``options`` where a pooler would certainly refuse them."""
-    names = sorted(read_options(url.parameters.options).settings.keys() - POOLER_SETTINGS)
-    # Supavisor takes some of them, and answers clearly for the others.
-    if names and url.is_pooled and not any(neon.is_supavisor(host) for host in url.hosts):
-        raise fault(
-            f"sets {', '.join(names)} in options, which the transaction pooler there refuses",
-            f"use ALTER ROLE ... SET {names[0]}, or the direct URL",
-        )
-    return url
 
 
 def _once(what: str, in_place: str | None, as_parameter: str | None) -> str | None:
