@@ -29,7 +29,7 @@ from wellhead import (
     classify,
 )
 from wellhead.embedded import EmbeddedPostgres
-from wellhead.fastapi import probes, routers
+from wellhead.fastapi import probes
 from wellhead.settings.settings import PROFILES, accepted_values
 from wellhead.telemetry.metrics import FIGURES
 
@@ -212,7 +212,7 @@ def test_the_reference_has_what_settings_offer_beside_their_fields() -> None:
         probes.Started,
         probes.Ready,
         probes.DatabaseHealth,
-        routers.PoolStatus,
+        probes.PoolStatus,
         wellhead.fastapi.Problem,
         wellhead.fastapi.ValidationFault,
     ],
@@ -234,7 +234,7 @@ def test_the_reference_has_every_route_with_its_statuses() -> None:
 
     assert said == {
         route.path: {str(route.status_code or 200), *map(str, route.responses)}
-        for route in [*probes.router.routes, *routers.router.routes]
+        for route in probes.router.routes
         if isinstance(route, APIRoute)
     }
 

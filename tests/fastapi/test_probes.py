@@ -146,6 +146,38 @@ async def test_a_pool_with_no_connection_left_keeps_no_answer_back(
     }
 
 
+async def test_the_pools_figures_cost_no_query(client: httpx2.AsyncClient, proxy: TCPProxy) -> None:
+    proxy.reset()
+    status = (await client.get("/db/pool-status")).json()
+
+    assert (status["checked_in"], status["checked_out"], status["total"]) == (1, 0, 1)
+    assert proxy.bytes_to_server == 0
+
+
+async def test_a_closed_database_has_figures_too(closed_client: httpx2.AsyncClient) -> None:
+    status = (await closed_client.get("/db/pool-status")).json()
+
+    assert (status["pool_size"], status["total"], status["utilization"]) == (2, 0, 0.0)
+
+
+async def test_without_a_pool_there_are_figures_too(proxied_url: str) -> None:
+    database = Database(DatabaseSettings(url=proxied_url, pool_mode="none"))
+    async with served(database) as client, database.session() as session:
+        await session.connection()
+        status = (await client.get("/db/pool-status")).json()
+
+    assert status.pop("reason") == "DATABASE_POOL_MODE=none opens a connection for each use."
+    assert status == {
+        "mode": "none",
+        "pool_size": 0,
+        "checked_in": 0,
+        "checked_out": 1,
+        "overflow": 0,
+        "total": 1,
+        "utilization": 0.0,
+    }
+
+
 async def test_a_database_in_memory_has_figures_and_health_too() -> None:
     database = Database(DatabaseSettings(url="sqlite+aiosqlite://"))
     async with served(database) as client:

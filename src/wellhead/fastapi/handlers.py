@@ -24,7 +24,7 @@ from wellhead.errors import (
 )
 from wellhead.fastapi.deadlines import add_deadline
 from wellhead.fastapi.draining import Farewell
-from wellhead.fastapi.probes import router as probes
+from wellhead.fastapi.probes import router
 from wellhead.fastapi.problems import (
     ValidationFault,
     describe_problems,
@@ -32,7 +32,6 @@ from wellhead.fastapi.problems import (
     problem_response,
 )
 from wellhead.fastapi.refusals import Refusals
-from wellhead.fastapi.routers import router
 from wellhead.fastapi.sockets import fit
 from wellhead.fastapi.targets import allowed_methods
 
@@ -72,9 +71,8 @@ def install(app: FastAPI, database: Database, *, metrics: bool = False) -> None:
     app.add_exception_handler(WellheadError, answer_database_error)
     app.add_exception_handler(PoolSaturated, Refusals(answer_database_error))
     app.add_exception_handler(Exception, answer_unexpected_error)
-    app.include_router(probes)
-    add_deadline(app, seconds=database.settings.request_timeout)
     app.include_router(router)
+    add_deadline(app, seconds=database.settings.request_timeout)
     app.add_middleware(Farewell, database=database)
     if metrics:
         _install_metrics(app, database)

@@ -1,9 +1,9 @@
-"""The probes: alive, started, ready, and what is known of the database."""
+"""The probes: alive, started, ready, and what is known of the database and of its pool."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from wellhead.fastapi.dependencies import database_of
 from wellhead.fastapi.problems import problem_response, problem_responses
@@ -58,6 +58,23 @@ class DatabaseHealth(BaseModel):
     age: float | None = Field(description="Seconds since it was observed.")
     migrations: Literal["at_head", "ahead"] | None = Field(
         description="`ahead`: a newer program has migrated the schema. Null where nobody looks."
+    )
+
+
+class PoolStatus(BaseModel):
+    """How busy the connection pool is."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    mode: Literal["pool", "none", "static"] = Field(description="Which kind of pool it is.")
+    reason: str = Field(description="Why it is of this kind.")
+    pool_size: int = Field(description="Connections kept open.")
+    checked_in: int = Field(description="Open connections that are free.")
+    checked_out: int = Field(description="Connections in use.")
+    overflow: int = Field(description="Connections open beyond `pool_size`.")
+    total: int = Field(description="Connections open now.")
+    utilization: Annotated[float, AfterValidator(lambda share: round(share, 2))] = Field(
+        description="Connections in use, in percent of `pool_size`."
     )
 
 
@@ -117,6 +134,12 @@ async def database_health(request: Request) -> Response | DatabaseHealth:
             "migrations": report.schema and report.schema.position,
         }
     )
+
+
+@router.get("/db/pool-status", summary="How busy is the connection pool?")
+async def pool_status(request: Request) -> PoolStatus:
+    """Reads the figures; costs no query and never waits."""
+    return PoolStatus.model_validate(database_of(request).stats())
 
 
 def _refusal(reason: str, report: HealthReport) -> Response:
