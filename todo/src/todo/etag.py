@@ -6,9 +6,9 @@ The services only know revisions (`todo.revisions`); here they become `ETag`, `I
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
 
-from fastapi import Depends, Header, HTTPException, Request
+from fastapi import Depends, Header, HTTPException, Request, Response
 from pydantic import Field
 
 from todo.given import Given
@@ -33,9 +33,24 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 """The OpenAPI description of the answer to an `If-None-Match` that holds."""
 
 
+class Tagged(Protocol):
+    """What a client reads, with the value of its `ETag`."""
+
+    etag: str
+
+
+TaggedT = TypeVar("TaggedT", bound=Tagged)
+
+
 def etag(revision: str) -> str:
     """The value of the `ETag` header for a revision."""
     return f'"{revision}"'
+
+
+def tagged(response: Response, read: TaggedT) -> TaggedT:
+    """The object as the response shows it, with its `ETag` put into the headers."""
+    response.headers["ETag"] = read.etag
+    return read
 
 
 def parse_entity_tags(lines: Sequence[str], *, header: str, weak: bool) -> Revisions | None:

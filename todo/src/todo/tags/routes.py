@@ -6,12 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from todo.accounts.dependencies import OwnerId
-from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag
+from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag, tagged
 from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep, created
 from todo.idempotency.service import Answer
 from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
 from todo.tags import service
-from todo.tags.models import Tag
 from todo.tags.schemas import (
     CountedTag,
     TagCreate,
@@ -95,7 +94,7 @@ async def read_tag(
     tag = await service.get(reader, owner_id=owner_id, tag_id=tag_id)
     if known is not None and tag.revision in known:
         return Response(status_code=304, headers={"ETag": etag(tag.revision)})
-    return _answer(response, tag)
+    return tagged(response, TagRead.of(tag))
 
 
 @router.patch(
@@ -119,7 +118,7 @@ async def change_tag(
         ),
         condition=expected,
     )
-    return _answer(response, tag)
+    return tagged(response, TagRead.of(tag))
 
 
 @router.delete(
@@ -155,8 +154,7 @@ async def attach_tag(
         ),
         condition=expected,
     )
-    response.headers["ETag"] = etag(task.revision)
-    return TaskRead.of(task)
+    return tagged(response, TaskRead.of(task))
 
 
 @router.delete(
@@ -180,10 +178,4 @@ async def detach_tag(
         ),
         condition=expected,
     )
-    response.headers["ETag"] = etag(task.revision)
-    return TaskRead.of(task)
-
-
-def _answer(response: Response, tag: Tag) -> TagRead:
-    response.headers["ETag"] = etag(tag.revision)
-    return TagRead.of(tag)
+    return tagged(response, TaskRead.of(task))

@@ -6,12 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from todo.accounts.dependencies import OwnerId
-from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag
+from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag, tagged
 from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep, created
 from todo.idempotency.service import Answer
 from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
 from todo.tasks import listing, service
-from todo.tasks.models import Task
 from todo.tasks.schemas import Completion, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
 from todo.units import Session, run_change
 from wellhead.fastapi import ReaderDep, RunDep, problem_responses
@@ -98,7 +97,7 @@ async def read_task(
     task = await service.get(reader, owner_id=owner_id, task_id=task_id)
     if known is not None and task.revision in known:
         return Response(status_code=304, headers={"ETag": etag(task.revision)})
-    return _answer(response, task)
+    return tagged(response, TaskRead.of(task))
 
 
 @router.put("/{task_id}", responses=_CHANGED)
@@ -119,7 +118,7 @@ async def replace_task(
         ),
         condition=expected,
     )
-    return _answer(response, task)
+    return tagged(response, TaskRead.of(task))
 
 
 @router.patch("/{task_id}", responses=_CHANGED)
@@ -140,7 +139,7 @@ async def change_task(
         ),
         condition=expected,
     )
-    return _answer(response, task)
+    return tagged(response, TaskRead.of(task))
 
 
 @router.patch("/{task_id}/complete", responses=_CHANGED)
@@ -162,7 +161,7 @@ async def complete_task(
         ),
         condition=expected,
     )
-    return _answer(response, task)
+    return tagged(response, TaskRead.of(task))
 
 
 @router.delete(
@@ -177,8 +176,3 @@ async def delete_task(owner_id: OwnerId, task_id: TaskId, run: RunDep, expected:
             session, owner_id=owner_id, task_id=task_id, expected=expected
         )
     )
-
-
-def _answer(response: Response, task: Task) -> TaskRead:
-    response.headers["ETag"] = etag(task.revision)
-    return TaskRead.of(task)
