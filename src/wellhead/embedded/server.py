@@ -233,8 +233,7 @@ class EmbeddedPostgres:
 
 
 def _taken(port: int) -> EmbeddedError:
-    holder = ports.holder(port)
     return EmbeddedError(
-        f"Port {port} is taken" + (f" by {holder}." if holder else "."),
-        hint="Stop that process, name another port, or name none.",
+        f"Port {port} is taken.",
+        hint=f"lsof -i :{port} names the process; stop it, name another port, or name none.",
     )
