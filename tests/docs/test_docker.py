@@ -5,8 +5,8 @@ import re
 import pytest
 
 from tests.docs.pages import ROOT, page
-from todo.settings import SECRETS as APPLICATION_SECRETS
-from wellhead.settings.settings import PREFIX, SECRETS
+from todo.settings import Settings
+from wellhead import DatabaseSettings
 
 DOCKER = page("how-to/docker.md")
 LINES = [row for row in DOCKER.rows() if "There" in row]
@@ -39,8 +39,10 @@ def test_the_page_has_every_stage() -> None:
 
 
 def test_the_page_has_every_secret_that_may_be_a_file() -> None:
-    names = {f"{PREFIX}{name}".upper() for name in SECRETS} | {
-        name.upper() for name in APPLICATION_SECRETS
+    names = {
+        settings.variable_of(name)
+        for settings in (DatabaseSettings, Settings)
+        for name in settings.secret_fields
     }
     rows = {row["Variable"]: row["File"] for row in DOCKER.rows() if "File" in row}
 

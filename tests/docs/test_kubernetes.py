@@ -9,7 +9,7 @@ import yaml
 from tests.docs.pages import ROOT
 from todo.main import create_app
 from todo.server import GRACE_SECONDS
-from todo.settings import SECRETS, Settings
+from todo.settings import Settings
 from wellhead import Database, DatabaseSettings
 from wellhead.connecting.engine import PROBE_TIMEOUT
 
@@ -62,7 +62,7 @@ def test_every_variable_is_a_setting_and_has_a_value_that_it_takes(
     (document,) = (each for each in documents(name).values() if "template" in each["spec"])
     (container,) = document["spec"]["template"]["spec"]["containers"]
     given = variables(container)
-    files = {f"{secret.upper()}_FILE" for secret in SECRETS}
+    files = {f"{secret.upper()}_FILE" for secret in Settings.secret_fields}
     known = {field.upper() for field in Settings.model_fields} | files
     known |= {f"DATABASE_{field.upper()}" for field in DatabaseSettings.model_fields}
 

@@ -30,7 +30,8 @@ from wellhead import (
 )
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.fastapi import probes
-from wellhead.settings.settings import PROFILES, accepted_values
+from wellhead.settings.checked import accepted_values
+from wellhead.settings.settings import PROFILES
 from wellhead.telemetry.metrics import FIGURES
 
 
@@ -41,8 +42,12 @@ def test_the_reference_has_every_setting_with_its_default_and_its_range() -> Non
         if "Variable" in row
     }
 
+    urls = {"url": "a database URL", "url_direct": "a database URL, or none"}
     assert said == {
-        f"DATABASE_{name.upper()}": (default_of(field), accepted_values(field))
+        DatabaseSettings.variable_of(name): (
+            default_of(field),
+            urls.get(name) or accepted_values(field),
+        )
         for name, field in DatabaseSettings.model_fields.items()
     }
 

@@ -69,6 +69,20 @@ def test_a_value_out_of_range_is_refused_with_name_value_and_range(
     assert str(caught.value) == f"DATABASE_{name} is {value!r}; it takes {accepted}."
 
 
+def test_every_value_that_cannot_be_used_is_told_in_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_POOL_SIZE", "many")
+    monkeypatch.setenv("DATABASE_PROFILE", "huge")
+
+    with pytest.raises(SettingsError) as caught:
+        DatabaseSettings(url=URL)
+
+    profile, size = str(caught.value).splitlines()
+    assert profile.startswith("DATABASE_PROFILE is 'huge'; it takes one of development, ")
+    assert size == "DATABASE_POOL_SIZE is 'many'; it takes a number from 1 to 1000."
+
+
 def test_a_limit_is_switched_off_with_the_word_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_COMMAND_TIMEOUT", "none")
 

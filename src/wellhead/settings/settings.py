@@ -3,20 +3,11 @@
 The only module that reads the environment. Read once, then frozen.
 """
 
-import difflib
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
-from annotated_types import Ge, Gt, Le, Lt
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -27,18 +18,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from wellhead.errors import SettingsError, URLError
-from wellhead.settings.secret_files import SecretFiles
+from wellhead.errors import ConfigurationError, URLError
+from wellhead.settings.checked import CheckedSettings, nearest
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
 
 logger = logging.getLogger(__package__)
 
 PREFIX = "DATABASE_"
-
-SECRETS = ("url", "url_direct")
-"""The fields that may also come from a file, named by a variable such as `DATABASE_URL_FILE`."""
-
-NOT_UTF8 = "The file .env in the working directory is not UTF-8 text; save it as UTF-8."
 
 PoolMode = Literal["pool", "none"]
 Profile = Literal["development", "small", "large", "serverless"]
@@ -74,7 +60,7 @@ DatabaseURL = Annotated[
 Seconds = Annotated[float, Field(ge=0.1, le=3600)]
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(CheckedSettings):
     """The settings of one database connection.
 
     Read from keyword arguments, then from the environment (``DATABASE_`` and the field's name),
@@ -87,17 +73,10 @@ class DatabaseSettings(BaseSettings):
         URLError: The URL is missing or cannot be used. The message never holds the password.
     """
 
+    secret_fields = ("url", "url_direct")
+
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=".env",
-        env_file_encoding="utf-8",
-        # Compose files write NAME= for what nobody has set.
-        env_ignore_empty=True,
-        env_parse_none_str="none",
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
+        env_prefix=PREFIX, env_parse_none_str="none", arbitrary_types_allowed=True
     )
 
     # NoDecode: read as JSON, a URL would lose the quotes that were pasted along.
@@ -209,18 +188,8 @@ class DatabaseSettings(BaseSettings):
     """Seconds from which a statement is logged as slow; none for never."""
 
     def __init__(self, **values: Any) -> None:
-        unknown = sorted(set(values) - set(type(self).model_fields))
-        if unknown:
-            raise SettingsError(
-                f"DatabaseSettings has no field {unknown[0]!r}."
-                + _nearest(unknown[0], type(self).model_fields)
-            )
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise _refusal(error, type(self).model_fields) from None
-        except UnicodeDecodeError:
-            raise SettingsError(NOT_UTF8) from None
+        # Without it mypy's plugin makes one that takes each field by itself, and no **values.
+        super().__init__(**values)
 
     @classmethod
     def settings_customise_sources(
@@ -229,16 +198,44 @@ class DatabaseSettings(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the profile below everything that was said explicitly."""
-        named: list[PydanticBaseSettingsSource] = []
         for source in (env_settings, dotenv_settings):
             if isinstance(source, EnvSettingsSource):
-                _warn_of_unknown_names(source, cls.model_fields)
-                named.append(SecretFiles(source, *SECRETS))
-            named.append(source)
-        return init_settings, *named, _ProfileSource(settings_cls)
+                cls._warn_of_unknown_names(source)
+        sources = super().settings_customise_sources(
+            settings_cls, init_settings, env_settings, dotenv_settings, file_secret_settings
+        )
+        return *sources, _ProfileSource(settings_cls)
+
+    @classmethod
+    def _warn_of_unknown_names(cls, source: EnvSettingsSource) -> None:
+        files = (f"{name}_FILE" for name in cls.secret_fields)
+        known = {cls.variable_of(name) for name in (*cls.model_fields, *files)}
+        for name in sorted({str(name).upper() for name in source.env_vars}):
+            if name.startswith(PREFIX) and name not in known:
+                logger.warning(
+                    "%s is not a setting and has no effect.%s",
+                    name,
+                    nearest(name, known),
+                    extra={"event": "unknown_setting", "setting": name},
+                )
+
+    @classmethod
+    def _refusal(cls, faults: Sequence[ErrorDetails]) -> ConfigurationError:
+        for fault in faults:
+            if not fault["loc"] or fault["loc"][0] not in cls.secret_fields:
+                continue
+            variable = cls.variable_of(str(fault["loc"][0]))
+            if fault["type"] == "missing":
+                return URLError(
+                    f"{variable} is not set.",
+                    hint="Set it to what your provider prints, such as "
+                    "postgresql://user:password@host/database",
+                )
+            return URLError(f"{variable}: {fault['ctx']['error'].args[0]}")
+        return super()._refusal(faults)
 
     @model_validator(mode="after")
     def _waits_nest(self) -> Self:
@@ -317,92 +314,3 @@ class _ProfileSource(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         chosen = self.current_state.get("profile")
         return next((dict(values) for name, values in PROFILES.items() if name == chosen), {})
-
-
-def _warn_of_unknown_names(source: EnvSettingsSource, fields: Mapping[str, FieldInfo]) -> None:
-    known = {f"{PREFIX}{name}".upper() for name in [*fields, *(f"{name}_FILE" for name in SECRETS)]}
-    for name in sorted({str(name).upper() for name in source.env_vars}):
-        if name.startswith(PREFIX) and name not in known:
-            logger.warning(
-                "%s is not a setting and has no effect.%s",
-                name,
-                _nearest(name, known),
-                extra={"event": "unknown_setting", "setting": name},
-            )
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {matches[0]}?" if matches else ""
-
-
-def _refusal(error: ValidationError, fields: Mapping[str, FieldInfo]) -> SettingsError | URLError:
-    details = error.errors(include_url=False)
-    urls = [item for item in details if item["loc"] and item["loc"][0] in ("url", "url_direct")]
-    if urls:
-        return _url_refusal(urls[0])
-    return SettingsError(" ".join(_sentence(item, fields) for item in details))
-
-
-def _url_refusal(item: ErrorDetails) -> URLError:
-    variable = f"{PREFIX}{item['loc'][0]}".upper()
-    if item["type"] == "missing":
-        return URLError(
-            f"{variable} is not set.",
-            hint="Set it to what your provider prints, such as "
-            "postgresql://user:password@host/database",
-        )
-    cause = item.get("ctx", {}).get("error")
-    if isinstance(cause, URLError):
-        return URLError(f"{variable}: {cause.args[0]}", hint=cause.hint)
-    return URLError(f"{variable} cannot be used: {item['msg']}.")
-
-
-def _sentence(item: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
-    if not item["loc"]:
-        return str(item.get("ctx", {}).get("error", item["msg"]))
-    name = str(item["loc"][0])
-    accepted = accepted_values(fields[name])
-    return f"{PREFIX}{name.upper()} is {item['input']!r}; it takes {accepted}."
-
-
-def accepted_values(field: FieldInfo) -> str:
-    """What a field accepts, in words: its kind, its range, its choices."""
-    annotation, metadata = field.annotation, list(field.metadata)
-    optional = False
-    for part in get_args(annotation):
-        if part is type(None):
-            optional = True
-        elif get_origin(part) is Annotated:
-            metadata.extend(
-                meta
-                for item in get_args(part)[1:]
-                for meta in (item.metadata if isinstance(item, FieldInfo) else [item])
-            )
-    choices = _choices(annotation)
-    text = choices or _range(metadata) or _kind(annotation)
-    return f"{text}, or none" if optional else text
-
-
-def _choices(annotation: object) -> str:
-    if get_origin(annotation) is Literal:
-        return "one of " + ", ".join(str(choice) for choice in get_args(annotation))
-    literals = [part for part in get_args(annotation) if get_origin(part) is Literal]
-    return _choices(literals[0]) if literals else ""
-
-
-def _range(metadata: Iterable[object]) -> str:
-    low: object = None
-    high: object = None
-    for item in metadata:
-        if isinstance(item, Ge | Gt):
-            low = item.ge if isinstance(item, Ge) else item.gt
-        elif isinstance(item, Le | Lt):
-            high = item.le if isinstance(item, Le) else item.lt
-    return f"a number from {low} to {high}" if low is not None and high is not None else ""
-
-
-def _kind(annotation: object) -> str:
-    if annotation is bool:
-        return "true or false"
-    return "a database URL" if "URL" in str(annotation) else "text of at most 63 characters"

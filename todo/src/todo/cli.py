@@ -17,7 +17,7 @@ from todo.durations import parse_duration
 from todo.main import MIGRATIONS, passwords_of
 from todo.server import AddressError, Serving, banner, listen, provided_database, wait_for_database
 from todo.server import serve as serve_until_stopped
-from todo.settings import Settings, load_settings
+from todo.settings import Settings
 from todo.web.logs import configure_logging
 from wellhead import Database, classify
 from wellhead.errors import ConfigurationError, WellheadError
@@ -158,6 +158,6 @@ def _say(text: str) -> None:
 
 
 def _settings() -> Settings:
-    settings = load_settings()
+    settings = Settings()
     configure_logging(settings)
     return settings

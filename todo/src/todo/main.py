@@ -25,7 +25,7 @@ from todo.errors import (
     TooManyAttemptsError,
 )
 from todo.idempotency.service import Idempotency
-from todo.settings import Settings, load_settings
+from todo.settings import Settings
 from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
 from todo.web.body_limit import BodyLimit
@@ -74,7 +74,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         SettingsError: A setting cannot be used.
         URLError: `DATABASE_URL` is missing or cannot be used.
     """
-    settings = settings or load_settings()
+    settings = settings or Settings()
     database = database or Database(migrations=Migrations(MIGRATIONS))
     app = FastAPI(
         title=settings.app_name,

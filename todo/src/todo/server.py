@@ -23,7 +23,7 @@ from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
 from todo.draining import LingeringProtocol, Server, turn_away
 from todo.main import create_app
-from todo.settings import Settings, load_settings
+from todo.settings import Settings
 from todo.web.logs import configure_logging
 from wellhead import Database, DatabaseSettings
 from wellhead.embedded import EmbeddedPostgres
@@ -73,7 +73,7 @@ def served_app() -> FastAPI:
         SystemExit: It cannot be made. Its code tells uvicorn not to try again for ever.
     """
     try:
-        settings = load_settings()
+        settings = Settings()
         configure_logging(settings)
         return create_app(settings)
     except WellheadError as error:

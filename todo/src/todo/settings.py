@@ -2,7 +2,7 @@
 
 The database's settings are Wellhead's own (`DATABASE_*`); here are those of the seeds under their
 names and the few that the application adds. A setting that cannot be used stops the start with
-one sentence that names it, its value and what is allowed.
+one sentence that names it, its value and what it takes.
 """
 
 import json
@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Le
 from limits import parse
 from pydantic import (
     AfterValidator,
@@ -19,26 +18,13 @@ from pydantic import (
     ByteSize,
     Field,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from todo import __version__
-from wellhead.errors import SettingsError
-from wellhead.settings.secret_files import SecretFiles
-from wellhead.settings.settings import NOT_UTF8
-
-SECRETS = ("jwt_secret_key", "database_url")
-"""The fields that may also come from a file, named by a variable such as `JWT_SECRET_KEY_FILE`."""
+from wellhead.settings import CheckedSettings
 
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """The shortest allowed secret for each algorithm: its digest's length (RFC 7518, section 3.2)."""
@@ -48,9 +34,6 @@ PLACEHOLDERS = ("changethis", "changeme", "change-", "change_", "secret", "passw
 
 DISTINCT_CHARACTERS = 10
 """Fewer distinct characters than this are no accident of a random secret, not even in hex."""
-
-LONGEST_VALUE = 60
-"""How much of a refused value its message repeats."""
 
 NEW_KEY = "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
@@ -83,18 +66,16 @@ Listed = Annotated[list[str], NoDecode, BeforeValidator(split)]
 Rate = Annotated[str, AfterValidator(rate)]
 
 
-class Settings(BaseSettings):
-    """The application's settings; the variable of each is its name in capitals."""
+class Settings(CheckedSettings):
+    """The application's settings; the variable of each is its name in capitals.
 
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        env_file_encoding="utf-8",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        str_strip_whitespace=True,
-    )
+    Raises:
+        SettingsError: One sentence for each setting that cannot be used.
+    """
+
+    secret_fields = ("jwt_secret_key", "database_url")
+
+    model_config = SettingsConfigDict(str_strip_whitespace=True)
 
     app_env: Literal["development", "production"] = "development"
     """`production` makes nothing up: no secret, no database, no demo account."""
@@ -138,16 +119,16 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """Only whether there is one: Wellhead reads it, with all other `DATABASE_*` settings."""
 
-    cors_origins: Listed = ["http://localhost:3000", "http://localhost:3001"]
+    cors_origins: Listed = Field(default=["http://localhost:3000", "http://localhost:3001"])
     """Whose pages may call the API from a browser; `*` for all, without credentials."""
 
     cors_allow_credentials: bool = True
     """Whether those pages may send cookies and HTTP authentication along."""
 
-    cors_allow_methods: Listed = ["*"]
+    cors_allow_methods: Listed = Field(default=["*"])
     """Which methods those pages may use."""
 
-    cors_allow_headers: Listed = ["*"]
+    cors_allow_headers: Listed = Field(default=["*"])
     """Which headers those pages may send."""
 
     jwt_secret_key: SecretStr | None = None
@@ -191,23 +172,6 @@ class Settings(BaseSettings):
 
     idempotency_key_expire_hours: int = Field(default=24, ge=1, le=30 * 24)
     """How long an `Idempotency-Key` gives the first answer again; after that it is a new one."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let secrets come from files, whose names stand where the secrets would."""
-        named: list[PydanticBaseSettingsSource] = []
-        for source in (env_settings, dotenv_settings):
-            if isinstance(source, EnvSettingsSource):
-                named.append(SecretFiles(source, *SECRETS))
-            named.append(source)
-        return init_settings, *named
 
     @field_validator("database_url", "jwt_secret_key", mode="before")
     @classmethod
@@ -286,45 +250,3 @@ class Settings(BaseSettings):
     def idempotency_lifetime(self) -> timedelta:
         """How long the answer to a request with a key is kept."""
         return timedelta(hours=self.idempotency_key_expire_hours)
-
-
-def load_settings() -> Settings:
-    """The settings of this process: the environment's, then those of `.env`.
-
-    Raises:
-        SettingsError: One sentence for each setting that cannot be used.
-    """
-    try:
-        return Settings()
-    except ValidationError as error:
-        faults = [_sentence(fault) for fault in error.errors(include_url=False)]
-        raise SettingsError("\n".join(faults)) from None
-    except UnicodeDecodeError:
-        raise SettingsError(NOT_UTF8) from None
-
-
-def _sentence(fault: ErrorDetails) -> str:
-    if not fault["loc"]:
-        return _reason(fault)
-    field = str(fault["loc"][0])
-    value = "(hidden)" if "secret" in field else _shorten(repr(fault["input"]))
-    return f"{field.upper()} is {value}; {_reason(fault)}."
-
-
-def _reason(fault: ErrorDetails) -> str:
-    if fault["type"] == "value_error":
-        return str(fault["ctx"]["error"])
-    if fault["type"] == "literal_error":
-        return f"it must be one of {fault['ctx']['expected']}"
-    if fault["type"].startswith("bool_"):
-        return "it must be true or false"
-    limits = Settings.model_fields[str(fault["loc"][0])].metadata
-    low = next((rule.ge for rule in limits if isinstance(rule, Ge)), None)
-    high = next((rule.le for rule in limits if isinstance(rule, Le)), None)
-    if low is not None and high is not None:
-        return f"it must be a whole number from {low} to {high}"
-    return fault["msg"][0].lower() + fault["msg"][1:]
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
