@@ -151,6 +151,22 @@ def test_a_failure_is_a_sentence(migrate: Migrate, scripts: Scripts) -> None:
     assert "Traceback" not in done.output
 
 
+def test_the_statements_of_echo_are_written_once_and_not_between_the_results(
+    scripts: Scripts, database_url: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "wellhead", "migrate", "up", "--scripts", str(scripts.directory)],
+        env={**os.environ, "DATABASE_URL": database_url, "DATABASE_ECHO": "true"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.startswith("applied 0001")
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr.count("CREATE TABLE pond") == 1
+
+
 def test_without_an_url_nothing_can_be_migrated(
     migrate: Migrate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,9 +126,12 @@ async def wire(app: FastAPI, caplog: pytest.LogCaptureFixture) -> AsyncIterator[
 
 
 @pytest.fixture
-def _root_logger_is_put_back() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def _loggers_are_put_back() -> Iterator[None]:
+    names = ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy.engine.Engine", "alembic")
+    loggers = [logging.getLogger(), *map(logging.getLogger, names)]
+    before = [(each, each.handlers[:], each.level, each.propagate) for each in loggers]
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    for logger, handlers, level, propagate in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate = propagate

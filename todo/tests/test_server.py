@@ -131,7 +131,7 @@ def test_production_is_not_told_about_production() -> None:
     assert "development set-up" not in text
 
 
-@pytest.mark.usefixtures("_root_logger_is_put_back")
+@pytest.mark.usefixtures("_loggers_are_put_back")
 def test_a_worker_makes_the_application_from_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -151,7 +151,7 @@ class Finalized:
         signal.raise_signal(self._how)
 
 
-@pytest.mark.usefixtures("_root_logger_is_put_back")
+@pytest.mark.usefixtures("_loggers_are_put_back")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_before_the_server_is_up_is_not_lost(
     monkeypatch: pytest.MonkeyPatch, migrated_url: str, how: signal.Signals

@@ -1,5 +1,6 @@
 """The commands and their names."""
 
+import logging
 import signal
 from importlib.metadata import version
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wellhead.cli import migrate, pool_size, wait
-from wellhead.telemetry.logging import configure
+from wellhead.telemetry.logging import RedactingFormatter
 
 app = typer.Typer(
     name="wellhead",
@@ -42,7 +43,11 @@ def options(
 
 def run() -> None:
     """Run the command with its log on standard error; SIGTERM ends it as Ctrl-C does."""
-    configure(level="WARNING")
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level="WARNING", handlers=[handler])
+    # Without any handler SQLAlchemy would add one for DATABASE_ECHO, and statements stand twice.
+    logging.getLogger("sqlalchemy.engine.Engine").addHandler(logging.NullHandler())
     # Otherwise the server would go on with a statement whose client is gone.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     app()

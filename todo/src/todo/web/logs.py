@@ -1,10 +1,12 @@
-"""The application's log: Wellhead's lines, each with the request that caused it."""
+"""The log: every record of the process on standard error, each with the request that caused it."""
 
 import logging
 
+from pythonjsonlogger.json import JsonFormatter
+
 from todo.settings import Settings
 from todo.web.request_id import request_id
-from wellhead.telemetry.logging import RedactingTextFormatter, configure
+from wellhead.telemetry.logging import RedactingFormatter
 
 
 class RequestIdFilter(logging.Filter):
@@ -18,8 +20,11 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
-class RequestTextFormatter(RedactingTextFormatter):
-    """Wellhead's line of text, with the request id at the end of its first line."""
+class TextLines(RedactingFormatter):
+    """A line for people, with the request's id at the end of its first line."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         """Format the record."""
@@ -31,13 +36,34 @@ class RequestTextFormatter(RedactingTextFormatter):
         return "\n".join([f"{first} [{identifier}]", *rest])
 
 
+class JsonLines(RedactingFormatter, JsonFormatter):
+    """A JSON object for machines, with the record's own fields and its time in UTC."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "{levelname}{name}{message}",
+            style="{",
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp=True,
+        )
+
+
 def configure_logging(settings: Settings) -> None:
     """Send all records of this process to standard error as `LOG_FORMAT` and `LOG_LEVEL` say.
 
-    `DEBUG` lowers the level to `DEBUG`.
+    `DEBUG` lowers the level to `DEBUG`. What uvicorn has set up is replaced.
     """
-    configure(format=settings.log_format, level="DEBUG" if settings.debug else settings.log_level)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(RequestIdFilter())
-        if settings.log_format == "text":
-            handler.setFormatter(RequestTextFormatter())
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if settings.log_format == "json" else TextLines())
+    handler.addFilter(RequestIdFilter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel("DEBUG" if settings.debug else settings.log_level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    # It tells at INFO how it looks at the schema, each time; what was done Wellhead tells itself.
+    logging.getLogger("alembic").setLevel(max(root.level, logging.WARNING))
+    # Without any handler SQLAlchemy would add one, and each statement be written twice.
+    logging.getLogger("sqlalchemy.engine.Engine").handlers[:] = [logging.NullHandler()]
