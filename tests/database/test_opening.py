@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import select
 
 from tests.staging.patience import until
@@ -16,6 +17,7 @@ from wellhead import (
     DatabaseSettings,
     Fault,
     NotOpenError,
+    SchemaState,
     StartingError,
     UnreachableError,
 )
@@ -52,6 +54,20 @@ def events_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     """The events that were logged, in their order."""
     events = [vars(record).get("event") for record in caplog.records]
     return [str(event) for event in events if event is not None]
+
+
+class Shutdown:
+    """Migrations on a server that goes away while they are read for the first time."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    async def read_state(self, connection: AsyncConnection) -> SchemaState:
+        del connection
+        self.read += 1
+        if self.read == 1:
+            raise StartingError("The server is shutting down.")
+        return SchemaState("at_head", ("0001",), "0001")
 
 
 async def nothing() -> None:
@@ -107,6 +123,21 @@ async def test_a_mistake_in_the_configuration_ends_it_all_the_same(tmp_path: obj
 
     with pytest.raises(ConfigurationError):
         await degraded(url).open()
+
+
+@pytest.mark.parametrize("start_degraded", [False, True])
+async def test_a_server_that_goes_away_while_the_schema_is_read_is_tried_again(
+    proxied_url: str, start_degraded: bool
+) -> None:
+    settings = DatabaseSettings(
+        url=proxied_url, start_degraded=start_degraded, connect_retry_delay=0.01
+    )
+    migrations = Shutdown()
+    async with Database(settings, migrations=migrations) as database:
+        await until(lambda: database.is_open)
+
+        assert database.is_started
+    assert migrations.read == 2
 
 
 async def test_opening_twice_tries_once(proxied_url: str, proxy: TCPProxy) -> None:

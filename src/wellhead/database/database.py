@@ -104,49 +104,30 @@ class Database:
             if self._live is not None or self._opening is not None:
                 return
             self._has_started = self._is_draining = False
-            if self.settings.start_degraded:
-                await self._start_opening()
-            else:
-                await self._open_or_raise()
+            await self._open(Live(self.settings, self._plan, self._migrations, self._runs))
 
-    async def _open_or_raise(self) -> None:
+    async def _open(self, live: Live) -> None:
         settings = self.settings
-        live = Live(settings, self._plan, self._migrations, self._runs)
-        try:
-            await connect_with_retry(
-                live.connect_once,
-                attempts=None if settings.startup_timeout else settings.connect_retry_count,
-                delay=settings.connect_retry_delay,
-                deadline=settings.startup_timeout,
-            )
-            await live.read_schema()
-        except BaseException:
-            await live.engine.dispose()
-            raise
-        self._opened(live)
-
-    async def _start_opening(self) -> None:
-        live = Live(self.settings, self._plan, self._migrations, self._runs)
 
         async def attempt() -> None:
             await live.connect_once()
             await live.read_schema()
-            self._opening = None
-            self._opened(live)
+            self._opening, self._live = None, live
+            self._has_started = live.is_ready_schema
+            self._announce_open(live)
 
-        delay = self.settings.connect_retry_delay
-        opening = self._opening = Opening(attempt, give_up=live.engine.dispose, delay=delay)
+        delay, limit = settings.connect_retry_delay, settings.startup_timeout
         try:
-            await opening.first_attempt(within=self.settings.startup_timeout)
+            if settings.start_degraded:
+                self._opening = Opening(attempt, give_up=live.engine.dispose, delay=delay)
+                await self._opening.first_attempt(within=limit)
+            else:
+                attempts = settings.connect_retry_count if limit is None else None
+                await connect_with_retry(attempt, attempts=attempts, delay=delay, deadline=limit)
         except BaseException:
-            self._opening = None
-            await opening.stop()
+            opening, self._opening, self._live = self._opening, None, None
+            await (opening.stop() if opening is not None else live.engine.dispose())
             raise
-
-    def _opened(self, live: Live) -> None:
-        self._live = live
-        self._has_started = live.is_ready_schema
-        self._announce_open(live)
 
     def drain(self) -> None:
         """Note that this process is about to end: it is not ready any more, and works on.

@@ -17,11 +17,11 @@ Where somebody has to do something first, as after a wrong password, it is ``MAX
 
 
 class Opening:
-    """Opens a database, now or later.
+    """Attempts to open a database, which go on in the background until one succeeds.
 
     Args:
         attempt: Makes one attempt.
-        give_up: Called when it ends without success.
+        give_up: Called when it is stopped.
         delay: Seconds before the second attempt; doubled for each later one.
     """
 
@@ -32,12 +32,11 @@ class Opening:
         give_up: Callable[[], Awaitable[None]],
         delay: float,
     ) -> None:
-        self._attempt = attempt
         self._give_up = give_up
         self._delay = delay
         self._failed = asyncio.Event()
         self._failed_at = time.monotonic()
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(try_again(attempt, self._pause))
         self.fault = Fault.NOT_OPEN
 
     @property
@@ -66,13 +65,7 @@ class Opening:
         """Give up."""
         self._task.cancel()
         await asyncio.wait({self._task})
-
-    async def _run(self) -> None:
-        try:
-            await try_again(self._attempt, self._pause)
-        except BaseException:
-            await self._give_up()
-            raise
+        await self._give_up()
 
     def _pause(self, error: Exception, number: int) -> float | None:
         # At the start a mistake in the configuration ends the program, as everywhere.
