@@ -4,8 +4,8 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from wellhead.url.faults import fault
 from wellhead.url.parameters import Parameters
+from wellhead.url.split import fault
 from wellhead.url.tls import SYSTEM
 
 # Where systems keep their public authorities in one file. The libpq inside psycopg's wheels

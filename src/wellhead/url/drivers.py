@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from wellhead.url.certificates import build_context, system_bundle
-from wellhead.url.faults import fault
 from wellhead.url.hosts import Host
 from wellhead.url.options import POOLER_SETTINGS, read_options, write_options
 from wellhead.url.parameters import Parameters
+from wellhead.url.split import fault
 from wellhead.url.tls import OPPORTUNISTIC, SYSTEM
 
 _TCP: Final = (

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from wellhead.url.faults import fault
-from wellhead.url.split import decode
+from wellhead.url.split import decode, fault
 
 DEFAULT_PORT: Final = 5432
 _HIGHEST_PORT: Final = 65535

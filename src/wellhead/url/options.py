@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wellhead.url.faults import fault
+from wellhead.url.split import fault
 
 # What PgBouncer takes at the start of a session; all else it refuses with 08P01.
 POOLER_SETTINGS: Final = frozenset(

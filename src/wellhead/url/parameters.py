@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final, Literal, TypeVar, get_args
 
-from wellhead.url.faults import fault
+from wellhead.url.split import fault
 
 SSLMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 SSLNegotiation = Literal["postgres", "direct"]

@@ -8,11 +8,10 @@ from urllib.parse import quote
 from sqlalchemy import URL
 
 from wellhead.url import drivers, neon
-from wellhead.url.faults import fault
 from wellhead.url.hosts import Host, read_hosts
 from wellhead.url.options import POOLER_SETTINGS, read_options
 from wellhead.url.parameters import Parameters, SSLMode, read_identity, read_parameters
-from wellhead.url.split import Driver, split
+from wellhead.url.split import Driver, fault, split
 from wellhead.url.tls import settle
 
 Provider = Literal["neon", "pgbouncer", "postgresql"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import unquote_to_bytes
 
-from wellhead.url.faults import fault
+from wellhead.errors import URLError
 
 Driver = Literal["asyncpg", "psycopg"]
 
@@ -52,6 +52,17 @@ class Parts:
     hosts: str
     database: str
     parameters: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+def fault(problem: str, fix: str) -> URLError:
+    """Build the one sentence that names a fault and its fix.
+
+    Args:
+        problem: What is wrong, going on from "The database URL"; it must never hold a piece
+            of the text that could be part of a password.
+        fix: What to write instead.
+    """
+    return URLError(f"The database URL {problem}: {fix}.")
 
 
 def scheme_of(text: str) -> str:

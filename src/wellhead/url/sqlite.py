@@ -5,8 +5,7 @@ from typing import Any, Final, Literal, Self
 
 from sqlalchemy import URL
 
-from wellhead.url.faults import fault
-from wellhead.url.split import scheme_of
+from wellhead.url.split import fault, scheme_of
 
 _SCHEME: Final = "sqlite+aiosqlite"
 

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from wellhead.url.faults import fault
 from wellhead.url.hosts import Host
 from wellhead.url.neon import is_neon
 from wellhead.url.parameters import Parameters, SSLMode
-from wellhead.url.split import Driver
+from wellhead.url.split import Driver, fault
 
 SYSTEM: Final = "system"
 # Modes that go on without TLS, or without a certificate, when the server says so.
