@@ -81,7 +81,7 @@ def install(app: FastAPI, database: Database, *, metrics: bool = False) -> None:
 
 def _install_metrics(app: FastAPI, database: Database) -> None:
     try:
-        from wellhead.fastapi.metrics import install_metrics  # noqa: PLC0415 - an optional package
+        from wellhead.fastapi.prometheus import install_metrics  # noqa: PLC0415 - an optional package
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"Metrics need the package {error.name}, which is not installed.",

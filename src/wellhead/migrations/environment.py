@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.util.concurrency import await_
 
 from wellhead.errors import MigrationError, WellheadError
-from wellhead.migrations import faults, offline
+from wellhead.migrations import failures, offline
 from wellhead.migrations.direct import connect, direct_engine, direct_settings
 from wellhead.migrations.patience import Progress
 from wellhead.migrations.safety import refuse_to_destroy
@@ -107,7 +107,7 @@ class _Run:
             finally:
                 await first.close()
         except DBAPIError as error:
-            raise faults.refused(error) from error
+            raise failures.refused(error) from error
         finally:
             await engine.dispose()
 
@@ -137,7 +137,7 @@ class _Run:
         except Exception as error:
             if self._progress.step is None:
                 raise
-            raise faults.failed(self._progress, self._progress.step, error) from error
+            raise failures.failed(self._progress, self._progress.step, error) from error
 
     def _changes_the_schema(self, connection: Connection) -> bool:
         # Only commands that move the schema have a destination.

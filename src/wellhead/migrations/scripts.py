@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from wellhead.errors import MigrationError, WellheadError, classify
 from wellhead.health import SchemaState
-from wellhead.migrations import faults
+from wellhead.migrations import failures
 from wellhead.migrations.direct import connect, direct_engine, direct_settings
 from wellhead.migrations.location import config_for
 from wellhead.migrations.state import compare
@@ -117,7 +117,7 @@ class Migrations:
             if meaning.connection_lost:
                 raise
             raise MigrationError(
-                f"The state of the schema cannot be read: {faults.reason(error)}.",
+                f"The state of the schema cannot be read: {failures.reason(error)}.",
                 hint="The user of the database URL needs SELECT on alembic_version.",
             ) from error
         return compare(directory, current)
@@ -254,7 +254,7 @@ def _translated() -> Iterator[None]:
     except WellheadError:
         raise
     except Exception as error:
-        raise MigrationError(f"The migrations cannot be run: {faults.reason(error)}.") from error
+        raise MigrationError(f"The migrations cannot be run: {failures.reason(error)}.") from error
 
 
 def _current_heads(connection: Connection) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from todo.web.logs import configure_logging
 from wellhead import Database, DatabaseSettings
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.errors import ConfigurationError, WellheadError
+from wellhead.fastapi.draining import STOP_SIGNALS
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +40,6 @@ EARLIER = 0.5
 
 AGAIN = 0.2
 """Seconds between two signals to a worker, so that it hears both."""
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""What asks a server to end: Ctrl-C, and the way of everything that runs services."""
 
 FIRST_CURL = """\
 curl -s {address}/api/auth/register -H 'Content-Type: application/json' \\

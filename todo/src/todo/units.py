@@ -27,14 +27,14 @@ MOST_UNKNOWN = 3
 """So many COMMITs of one unit may stay without an answer; after that the network is to blame."""
 
 
-class Run(Protocol):
+class Runner(Protocol):
     """Whatever runs a unit of work and commits it, such as `Database.run`."""
 
     async def __call__(self, work: Work[T], /) -> T:
         """Run it, again where nothing of it can have been committed."""
 
 
-async def run_change(run: Run, work: Work[T], *, condition: object | None) -> T:
+async def run_change(run: Runner, work: Work[T], *, condition: object | None) -> T:
     """Run a unit that sets values: it may be done twice where no condition was set.
 
     With one it may not: its own first time would break the condition, and be taken for somebody
@@ -46,7 +46,7 @@ async def run_change(run: Run, work: Work[T], *, condition: object | None) -> T:
     return await (run_repeatable(run, work) if condition is None else run(work))
 
 
-async def run_repeatable(run: Run, work: Work[T]) -> T:
+async def run_repeatable(run: Runner, work: Work[T]) -> T:
     """Run a unit that may be done twice: again also when nobody knows whether it was committed.
 
     Costs nothing where the COMMIT is answered.

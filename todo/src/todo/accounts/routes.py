@@ -38,7 +38,7 @@ AddressDep = Annotated[str | None, Depends(client_address)]
 @router.post(
     "/register",
     status_code=201,
-    response_model=schemas.Account,
+    response_model=schemas.AccountRead,
     responses={
         201: {
             "headers": {
@@ -69,7 +69,7 @@ async def register(
 
     async def register(session: Session) -> Answer:
         await service.register(session, user)
-        account = schemas.Account.model_validate(user)
+        account = schemas.AccountRead.model_validate(user)
         return created(account, owner_id=user.id, location=f"{router.prefix}/me")
 
     return await once(register, is_repeatable=True)
@@ -110,7 +110,9 @@ async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
     await accounts.log_out(token)
 
 
-@router.get("/me", response_model=schemas.Account, responses=problem_responses(401, 413, 503, 504))
+@router.get(
+    "/me", response_model=schemas.AccountRead, responses=problem_responses(401, 413, 503, 504)
+)
 async def read_account(user_id: CurrentUserId, accounts: AccountsDep) -> User:
     """Your account, with the id that stands in the paths of your tasks and tags."""
     return await accounts.get(user_id)

@@ -71,13 +71,13 @@ Name = Annotated[
 ]
 
 
-class Request(BaseModel):
-    """What all request bodies share: a member that nobody knows is refused, not ignored."""
+class StrictBody(BaseModel):
+    """What all request bodies share: an unknown member is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Registration(Request):
+class Registration(StrictBody):
     """A new account."""
 
     email: Email
@@ -98,26 +98,26 @@ class LoginForm(BaseModel):
     password: GivenPassword
 
 
-class Refresh(Request):
+class Refresh(StrictBody):
     """The refresh token that came with the last pair; it works once."""
 
     refresh_token: Annotated[str, Field(min_length=1, max_length=4096)]
 
 
-class PasswordChange(Request):
+class PasswordChange(StrictBody):
     """The password of now, as a proof, and the one to come."""
 
     current_password: GivenPassword
     new_password: Password
 
 
-class AccountDeletion(Request):
+class AccountDeletion(StrictBody):
     """The password, as a proof."""
 
     password: GivenPassword
 
 
-class Account(BaseModel):
+class AccountRead(BaseModel):
     """An account as its owner sees it."""
 
     model_config = ConfigDict(from_attributes=True)

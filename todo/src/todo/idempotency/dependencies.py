@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from todo.accounts.dependencies import AccessTokenDep
 from todo.given import Given
-from todo.idempotency.service import Answer, Idempotency, Outcome, do_once
+from todo.idempotency.service import Answer, Idempotency, Reply, do_once
 from todo.units import Work, run_repeatable
 from wellhead.fastapi import Run, RunDep
 
@@ -81,7 +81,7 @@ class Once:
         """
         if self.key is None:
             answer = await (run_repeatable(self.run, work) if is_repeatable else self.run(work))
-            return _response(Outcome(answer, is_replay=False))
+            return _response(Reply(answer, is_replay=False))
         idempotency: Idempotency = self.request.app.state.idempotency
         submission = idempotency.submission(
             scope=self.scope, key=self.key, request=await _canonical(self.request)
@@ -116,14 +116,14 @@ async def _canonical(request: Request) -> str:
     return f"{request.method} {request.url.path}\n{body}"
 
 
-def _response(outcome: Outcome) -> Response:
-    answer = outcome.answer
+def _response(reply: Reply) -> Response:
+    answer = reply.answer
     response = Response(
         answer.body,
         status_code=answer.status,
         headers=dict(answer.headers),
         media_type="application/json",
     )
-    if outcome.is_replay:
+    if reply.is_replay:
         response.headers[REPLAYED] = "true"
     return response

@@ -25,7 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from todo.errors import ConflictError, InvalidError
 from todo.idempotency.models import IdempotencyKey
 from todo.models import utc_now
-from todo.units import Run, Work, run_repeatable
+from todo.units import Runner, Work, run_repeatable
 
 LOOKS = 20
 """How often a unit that runs again looks whether its first run has ended on the server."""
@@ -101,14 +101,14 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Reply:
     """An answer, and whether an earlier request was the first to get it."""
 
     answer: Answer
     is_replay: bool
 
 
-async def do_once(run: Run, submission: Submission, work: Work[Answer]) -> Outcome:
+async def do_once(run: Runner, submission: Submission, work: Work[Answer]) -> Reply:
     """Do the work, or find out what it was answered when it was done before.
 
     May run again even after a COMMIT that nobody answered: the key tells what became of it.
@@ -121,16 +121,16 @@ async def do_once(run: Run, submission: Submission, work: Work[Answer]) -> Outco
     looks = 1
     made: Answer | None = None
 
-    async def attempt(session: AsyncSession) -> Outcome:
+    async def attempt(session: AsyncSession) -> Reply:
         nonlocal looks, made
         # The server may not have noticed yet that the connection of a first run is lost.
         first = await _claim(session, submission, looks=looks)
         looks = LOOKS
         if first is not None:
-            return Outcome(first, is_replay=first != made)
+            return Reply(first, is_replay=first != made)
         made = await work(session)
         await _keep(session, submission, made)
-        return Outcome(made, is_replay=False)
+        return Reply(made, is_replay=False)
 
     return await run_repeatable(run, attempt)
 

@@ -58,7 +58,7 @@ def test_it_is_no_part_of_the_document(unopened: Database) -> None:
 def test_a_missing_package_is_told_with_the_way_to_it(
     unopened: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "wellhead.fastapi.metrics", raising=False)
+    monkeypatch.delitem(sys.modules, "wellhead.fastapi.prometheus", raising=False)
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
 
     with pytest.raises(ConfigurationError, match=r'pip install "wellhead\[metrics\]"'):
