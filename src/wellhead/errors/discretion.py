@@ -7,6 +7,7 @@ that was raised from it, would write them down.
 
 import re
 
+import asyncpg
 from sqlalchemy import event
 from sqlalchemy import exc as sa
 from sqlalchemy.engine import Engine, ExceptionContext
@@ -72,11 +73,12 @@ def _leave_out_values(error: sa.DBAPIError) -> None:
         if part is not None and part.args:
             text = _discreet(str(part.args[0]), repeats_input=repeats_input)
             part.args = (text, *part.args[1:])
-    if driver is not None:
-        # It adds this to its text; the dialect's exception keeps it as `orig.detail`.
-        vars(driver).pop("detail", None)
-        if repeats_input:
-            driver.__cause__ = None
+    if isinstance(driver, asyncpg.PostgresError | asyncpg.InterfaceError) and driver.detail:
+        # It adds this to its text; the dialect's exception keeps it as `orig.detail`. An asyncpg
+        # without this attribute fails here, rather than logs values.
+        driver.detail = None
+    if driver is not None and repeats_input:
+        driver.__cause__ = None
 
 
 def _repeats_input(error: sa.DBAPIError) -> bool:

@@ -1,0 +1,444 @@
+"""The names of frameworks that the code leans on and no framework promises to keep.
+
+Each test fails with the sentence that says what an upgrade broke, and for whom.
+"""
+
+import asyncio
+import importlib
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import asyncpg
+import pytest
+import uvicorn
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from fastapi import FastAPI
+from pydantic_settings import EnvSettingsSource
+from sqlalchemy import create_engine, event, select, text
+from sqlalchemy.engine import Engine, ExceptionContext
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool, Pool
+from sqlalchemy.util.concurrency import greenlet_spawn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.watchfilesreload import WatchFilesReload
+
+from wellhead import DatabaseSettings
+
+# SQLAlchemy
+
+REPLACED_BY_THE_POOL = {
+    "_do_get": "AsyncPool gives no connections out",
+    "_create_connection": "AsyncPool makes no connections",
+    "_return_conn": "AsyncPool gets no connections back",
+    "_invalidate": "AsyncPool keeps connections that a restarted server has closed",
+}
+
+
+@contextmanager
+def watched(called: set[str]) -> Iterator[Engine]:
+    """An engine whose pool notes which of those methods are called."""
+
+    def noting(name: str) -> Callable[..., Any]:
+        def method(pool: Pool, *arguments: Any, **keywords: Any) -> Any:
+            called.add(name)
+            return getattr(NullPool, name)(pool, *arguments, **keywords)
+
+        return method
+
+    names = {name: noting(name) for name in REPLACED_BY_THE_POOL}
+    engine = create_engine("sqlite://", poolclass=type("WatchedPool", (NullPool,), names))
+    yield engine
+    engine.dispose()
+
+
+def take_for_a_lost_connection(context: ExceptionContext) -> None:
+    context.is_disconnect = True
+
+
+@pytest.mark.parametrize("name", REPLACED_BY_THE_POOL)
+def test_sqlalchemy_calls_what_our_pool_replaces(name: str) -> None:
+    called: set[str] = set()
+    with watched(called) as engine:
+        event.listen(engine, "handle_error", take_for_a_lost_connection)
+        with engine.connect() as connection, pytest.raises(OperationalError):
+            connection.execute(text("SELECT nothing"))
+
+    assert name in called, f"SQLAlchemy's pool does not call {name}: {REPLACED_BY_THE_POOL[name]}."
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("_invalidate_time", "AsyncPool cannot tell that a whole generation is to be replaced"),
+        ("_orig_logging_name", "a pool that engine.dispose() made anew has lost its name"),
+        ("_reset_on_return", "a pool that engine.dispose() made anew resets nothing"),
+        ("_creator", "a pool that engine.dispose() made anew cannot connect"),
+        ("_dialect", "AsyncPool cannot ping nor end connections of a driver that it does not know"),
+    ],
+)
+def test_sqlalchemys_pool_has_what_ours_reads(name: str, what: str) -> None:
+    with watched(set()) as engine:
+        assert hasattr(engine.pool, name), f"SQLAlchemy's pool has no {name}: {what}."
+
+
+def test_sqlalchemys_pool_takes_the_listeners_of_the_one_before_it() -> None:
+    assert "_dispatch" in inspect.signature(Pool.__init__).parameters, (
+        "SQLAlchemy's Pool takes no _dispatch: listeners are lost when engine.dispose() makes the "
+        "pool anew."
+    )
+
+
+def test_a_record_of_sqlalchemy_knows_since_when_it_is_to_be_replaced() -> None:
+    records: list[Any] = []
+    with watched(set()) as engine:
+        event.listen(engine, "checkin", lambda _, record: records.append(record))
+        with engine.connect() as connection:
+            connection.connection.invalidate(soft=True)
+
+    [record] = records
+    assert record._soft_invalidate_time > record.starttime, (  # noqa: SLF001 - what is tested
+        "A connection that was invalidated softly is lent again: SQLAlchemy's record has no "
+        "_soft_invalidate_time after its starttime."
+    )
+
+
+def test_sqlalchemy_marks_a_select_that_locks_rows() -> None:
+    plain, locking = select(1), select(1).with_for_update()
+
+    assert plain._for_update_arg is None  # noqa: SLF001 - what is tested
+    assert locking._for_update_arg is not None, (  # noqa: SLF001
+        "A SELECT that locks rows has no _for_update_arg: it would pass a Reader, and its lock "
+        "would end with the statement."
+    )
+
+
+async def test_the_parent_of_sqlalchemys_greenlet_has_the_frames_of_the_application() -> None:
+    greenlet = importlib.import_module("greenlet")
+
+    def outside() -> list[str]:
+        frame: FrameType | None = greenlet.getcurrent().parent.gr_frame
+        names = []
+        while frame is not None:
+            names.append(frame.f_code.co_name)
+            frame = frame.f_back
+        return names
+
+    names = await greenlet_spawn(outside)
+    assert inspect.currentframe() is not None
+    assert "test_the_parent_of_sqlalchemys_greenlet_has_the_frames_of_the_application" in names, (
+        "A leaked connection cannot be told by the place that took it: parent.gr_frame of "
+        "SQLAlchemy's greenlet does not lead to the application."
+    )
+
+
+# asyncpg
+
+
+class Recording(asyncpg.Connection):
+    """asyncpg's connection, which notes what is run through ``execute``."""
+
+    texts: list[str]
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        self.texts.append(query)
+        return await super().execute(query, *args, timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("BEGIN", "a connection whose BEGIN was cancelled is kept, half in a transaction"),
+        ("COMMIT", "a COMMIT that the server answers with ROLLBACK passes for a success"),
+        ("ROLLBACK", "the end of a transaction passes unseen"),
+    ],
+)
+async def test_asyncpg_runs_transactions_through_execute(
+    word: str, what: str, database_url: str
+) -> None:
+    connection = await asyncpg.connect(database_url, connection_class=Recording)
+    connection.texts = []
+    try:
+        async with connection.transaction():
+            pass
+        with pytest.raises(ZeroDivisionError):
+            async with connection.transaction():
+                raise ZeroDivisionError
+    finally:
+        await connection.close()
+
+    assert any(each.startswith(word) for each in connection.texts), (
+        f"asyncpg sends no {word} through Connection.execute: {what}."
+    )
+
+
+async def test_asyncpgs_connection_has_its_transport(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        transport = getattr(connection, "_transport", None)
+        assert isinstance(transport, asyncio.Transport), (
+            "asyncpg's connection has no _transport: whether the server hung up before COMMIT was "
+            "sent cannot be seen."
+        )
+        assert transport.get_extra_info("socket").fileno() > 0
+    finally:
+        await connection.close()
+
+
+async def test_sqlalchemys_error_has_asyncpgs_as_its_cause_whose_detail_can_be_removed(
+    database_url: str,
+) -> None:
+    url = database_url.replace("postgresql://", "postgresql+asyncpg://")
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.execute(text("CREATE TABLE t (name text UNIQUE)"))
+        with pytest.raises(IntegrityError) as caught:
+            await connection.execute(text("INSERT INTO t VALUES ('s3cret'), ('s3cret')"))
+    await engine.dispose()
+    assert caught.value.orig is not None
+    driver = caught.value.orig.__cause__
+
+    assert isinstance(driver, asyncpg.PostgresError), (
+        "asyncpg's error is not the cause of SQLAlchemy's: values of rows reach the log by the "
+        "chain of exceptions."
+    )
+    assert "s3cret" in (driver.detail or "")
+    driver.detail = None
+    assert "s3cret" not in str(driver), (
+        "asyncpg's error still shows its detail after it was removed: values of rows reach the log."
+    )
+
+
+# Alembic
+
+ENV = """
+from alembic import context
+from sqlalchemy import Column, Integer, MetaData, Table, create_engine
+
+metadata = MetaData()
+Table("pond", metadata, Column("id", Integer, primary_key=True))
+config = context.config
+engine = create_engine(f"sqlite:///{config.attributes['file']}")
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata)
+    config.attributes["opts"] = dict(context.get_context().opts)
+    with context.begin_transaction():
+        context.run_migrations()
+engine.dispose()
+"""
+REVISION = """
+revision, down_revision = "0001", None
+
+def upgrade():
+    pass
+"""
+
+
+@pytest.fixture
+def alembic(tmp_path: Path) -> Config:
+    """A project with one migration, whose ``env.py`` shows what a command has told it."""
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "env.py").write_text(ENV)
+    (tmp_path / "versions" / "0001.py").write_text(REVISION)
+    config = Config(attributes={"file": tmp_path / "pond.db"})
+    config.set_main_option("script_location", str(tmp_path))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def test_alembic_tells_an_env_where_a_command_goes_and_by_which_steps(alembic: Config) -> None:
+    command.upgrade(alembic, "head")
+    moving = alembic.attributes["opts"]
+    command.current(alembic)
+    looking = alembic.attributes["opts"]
+
+    assert moving.get("destination_rev") == "head", (
+        "The options of Alembic's context have no destination_rev: no migration takes the lock."
+    )
+    assert callable(moving.get("fn")), (
+        "The options of Alembic's context have no fn: migrations are neither timed nor reported."
+    )
+    assert "destination_rev" not in looking, (
+        "Alembic names a destination for commands that only look: they take the lock."
+    )
+
+
+def test_alembic_says_in_these_words_that_the_schema_is_behind(alembic: Config) -> None:
+    with pytest.raises(CommandError) as caught:
+        command.check(alembic)
+
+    assert "is not up to date" in str(caught.value), (
+        "Alembic says in other words that the schema is behind: `wellhead migrate check` tells "
+        "them without what to do."
+    )
+
+
+# Starlette and FastAPI
+
+
+async def call(app: ASGIApp, path: str, **more: Any) -> list[Message]:
+    """Send one GET to an application; returns what it sends."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
+    await app({**scope, "root_path": "", **more}, receive, send)
+    return sent
+
+
+class Outermost:
+    """Middleware that does nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+def test_the_middleware_added_last_is_the_first_of_its_list() -> None:
+    app = FastAPI(middleware=[Middleware(Outermost)])
+    app.add_middleware(ExceptionMiddleware)
+
+    kinds: list[object] = [each.cls for each in app.user_middleware]
+    assert kinds == [ExceptionMiddleware, Outermost], (
+        "Starlette does not put new middleware first into user_middleware: the deadline of a "
+        "request moves another middleware inside, and is not there itself."
+    )
+
+
+async def test_a_mount_remembers_the_applications_own_root() -> None:
+    seen: list[Scope] = []
+
+    async def below(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+        await PlainTextResponse("")(scope, receive, send)
+
+    await call(Starlette(routes=[Mount("/below", below)]), "/proxy/below/x", root_path="/proxy")
+
+    [scope] = seen
+    assert scope.get("app_root_path") == "/proxy", (
+        "Starlette's mounts do not remember app_root_path: a 405 below one names wrong methods."
+    )
+
+
+async def test_a_route_knows_its_path_as_a_template_without_converters() -> None:
+    seen: list[Scope] = []
+    app = FastAPI()
+
+    class Watching(Outermost):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await self.app(scope, receive, send)
+            seen.append(scope)
+
+    @app.get("/things/{number:int}")
+    async def thing(number: int) -> int:
+        return number
+
+    app.add_middleware(Watching)
+    await call(app, "/things/7")
+
+    [scope] = seen
+    route = scope.get("route")
+    assert getattr(route, "path_format", None) == "/things/{number}", (
+        "FastAPI does not tell a request's route, or its path_format: the pool's figures by route "
+        "are all of one route."
+    )
+
+
+async def test_the_middleware_for_exceptions_answers_by_the_handlers_that_it_is_given() -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def answer(request: Any, error: Exception) -> PlainTextResponse:
+        del request, error
+        return PlainTextResponse("", status_code=418)
+
+    sent = await call(ExceptionMiddleware(fail, handlers={ZeroDivisionError: answer}), "/")
+
+    assert sent[0]["status"] == 418, (
+        "Starlette's ExceptionMiddleware does not use its handlers: a request that took too long "
+        "is answered 500."
+    )
+
+
+# pydantic-settings
+
+
+def test_the_source_of_the_environment_shows_all_variables_and_the_prefix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_POOLSIZE", "5")
+    source = EnvSettingsSource(DatabaseSettings)
+
+    assert source.env_vars.get("database_poolsize") == "5", (
+        "EnvSettingsSource has no env_vars: nobody is warned of a misspelt variable, and secrets "
+        "are not read from files."
+    )
+    assert source.env_prefix == "DATABASE_", (
+        "EnvSettingsSource has no env_prefix: secrets are not read from files."
+    )
+
+
+# uvicorn, which the Todo API serves with
+
+UVICORN: list[tuple[type, str, str]] = [
+    (uvicorn.Server, "handle_exit", "a signal before the start is lost"),
+    (uvicorn.Server, "shutdown", "connections that nobody has accepted are reset at the end"),
+    (HttpToolsProtocol, "shutdown", "a request that is on its way at the end is cut off"),
+    (Multiprocess, "init_processes", "Ctrl-C ends a worker with a traceback while it starts"),
+    (Multiprocess, "keep_subprocess_alive", "so it does a worker that replaces another one"),
+    (Multiprocess, "terminate_all", "workers end before the last connections are accepted"),
+    (Multiprocess, "handle_int", "Ctrl-C waits as long as SIGTERM"),
+    (WatchFilesReload, "startup", "Ctrl-C ends the reloaded process with a traceback"),
+    (WatchFilesReload, "restart", "so it does after a change"),
+    (WatchFilesReload, "signal_handler", "a signal before the start is lost"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "what"), UVICORN, ids=[f"{kind.__name__}.{name}" for kind, name, _ in UVICORN]
+)
+def test_uvicorn_has_the_methods_that_the_server_replaces(kind: type, name: str, what: str) -> None:
+    assert callable(getattr(kind, name, None)), f"uvicorn's {kind.__name__} has no {name}: {what}."
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "what"),
+    [
+        (HttpToolsProtocol, ["cycle", "loop"], "no connection lingers at the end"),
+        (RequestResponseCycle, ["response_complete"], "no connection lingers at the end"),
+        (uvicorn.Server, ["started"], "`todo serve` ends with 0 though it did not start"),
+        (Multiprocess, ["processes", "sockets"], "no failed worker and no listener is found"),
+    ],
+)
+def test_uvicorns_objects_have_what_the_server_reads(
+    kind: type, names: list[str], what: str
+) -> None:
+    made = inspect.getsource(vars(kind)["__init__"])
+    missing = [name for name in names if f"self.{name}" not in made]
+
+    assert missing == [], f"uvicorn's {kind.__name__} has no {', '.join(missing)}: {what}."
+
+
+def test_uvicorn_ends_a_worker_that_did_not_start_with_a_code_of_its_own() -> None:
+    assert STARTUP_FAILURE not in {0, 1}, "A worker that cannot start is started for ever."
