@@ -13,16 +13,20 @@ from sqlalchemy import create_engine
 
 from tests.staging.scripts import Scripts, guest, tables, value
 from wellhead import DatabaseSettings, MigrationError, UnreachableError, URLError
-from wellhead.migrations import Migrations, downgrade, upgrade
+from wellhead.migrations import Applied, Migrations
 
 POOLER = "postgresql://u:p@127.0.0.1:1/nowhere?pgbouncer=true"
 
 
-def test_the_schema_goes_up_and_down(scripts: Scripts, settings: DatabaseSettings) -> None:
-    done = upgrade(scripts.directory, settings=settings)
-    up = tables(str(settings.url.render(hide_password=False)))
-    undone = downgrade(scripts.directory, "base", settings=settings)
-    down = tables(str(settings.url.render(hide_password=False)))
+def upgrade(scripts: Scripts, settings: DatabaseSettings) -> tuple[Applied, ...]:
+    return Migrations(scripts.directory, settings=settings).upgrade()
+
+
+def test_the_schema_goes_up_and_down(migrations: Migrations, database_url: str) -> None:
+    done = migrations.upgrade()
+    up = tables(database_url)
+    undone = migrations.downgrade("base")
+    down = tables(database_url)
 
     assert [(each.revision, each.title, each.is_upgrade) for each in (*done, *undone)] == [
         ("0001", "Dig a pond.", True),
@@ -32,7 +36,7 @@ def test_the_schema_goes_up_and_down(scripts: Scripts, settings: DatabaseSetting
 
 
 def test_the_direct_url_is_the_one_that_is_migrated(scripts: Scripts, database_url: str) -> None:
-    upgrade(scripts.directory, settings=DatabaseSettings(url=POOLER, url_direct=database_url))
+    upgrade(scripts, DatabaseSettings(url=POOLER, url_direct=database_url))
 
     assert tables(database_url) == {"pond"}
 
@@ -42,14 +46,14 @@ def test_a_pooler_without_a_direct_url_is_refused(scripts: Scripts, direct: str 
     settings = DatabaseSettings(url=POOLER, url_direct=direct)
 
     with pytest.raises(URLError, match="DATABASE_URL_DIRECT"):
-        upgrade(scripts.directory, settings=settings)
+        upgrade(scripts, settings)
 
 
 def test_sqlite_is_refused(scripts: Scripts) -> None:
     settings = DatabaseSettings(url="sqlite+aiosqlite:///:memory:")
 
     with pytest.raises(MigrationError, match="need PostgreSQL"):
-        upgrade(scripts.directory, settings=settings)
+        upgrade(scripts, settings)
 
 
 def test_a_server_that_is_not_there_is_waited_for_as_when_opening(scripts: Scripts) -> None:
@@ -58,7 +62,7 @@ def test_a_server_that_is_not_there_is_waited_for_as_when_opening(scripts: Scrip
     )
 
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"):
-        upgrade(scripts.directory, settings=settings)
+        upgrade(scripts, settings)
 
 
 def test_a_limit_for_requests_does_not_cut_a_migration_short(
@@ -67,14 +71,14 @@ def test_a_limit_for_requests_does_not_cut_a_migration_short(
     scripts.add("0002", 'op.execute("SELECT pg_sleep(0.3)")', after="0001")
     settings = DatabaseSettings(url=database_url, command_timeout=0.1, statement_timeout=0.1)
 
-    assert len(upgrade(scripts.directory, settings=settings)) == 2
+    assert len(upgrade(scripts, settings)) == 2
 
 
 def test_a_percent_sign_in_a_password_is_no_reference(scripts: Scripts, database_url: str) -> None:
     with guest(database_url, "50%25(here)s") as url:
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("GRANT ALL ON SCHEMA public TO PUBLIC")
-        done = upgrade(scripts.directory, settings=DatabaseSettings(url=url))
+        done = upgrade(scripts, DatabaseSettings(url=url))
 
     assert len(done) == 1
 
@@ -169,9 +173,9 @@ def test_an_env_py_that_cannot_be_imported_is_named_with_its_place(
 def test_what_the_server_forbids_before_the_first_migration_is_a_sentence(
     scripts: Scripts, database_url: str
 ) -> None:
-    upgrade(scripts.directory, settings=DatabaseSettings(url=database_url))
+    upgrade(scripts, DatabaseSettings(url=database_url))
     with guest(database_url, "secret") as url, pytest.raises(MigrationError) as caught:
-        upgrade(scripts.directory, settings=DatabaseSettings(url=url))
+        upgrade(scripts, DatabaseSettings(url=url))
 
     assert str(caught.value) == (
         "The migrations cannot be run: permission denied for table alembic_version "

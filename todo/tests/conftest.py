@@ -22,7 +22,7 @@ from tests.staging.server import serve
 from todo.main import create_app
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings
-from wellhead.migrations import upgrade
+from wellhead.migrations import Migrations
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"
 
@@ -31,7 +31,7 @@ MIGRATIONS = Path(todo.__file__).parent / "migrations"
 def template_database(databases: Databases) -> str:
     """The name of a database that the migrations have made, for others to be copied from."""
     url = databases.create()
-    upgrade(MIGRATIONS, settings=DatabaseSettings(url=url))
+    Migrations(MIGRATIONS, settings=DatabaseSettings(url=url)).upgrade()
     return urlsplit(url).path[1:]
 
 

@@ -22,7 +22,7 @@ from todo.settings import Settings
 from todo.tables import metadata
 from wellhead import Database, DatabaseSettings
 from wellhead.health import schema
-from wellhead.migrations import downgrade, upgrade
+from wellhead.migrations import Migrations
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"
 PROJECT = Path(__file__).parents[1]
@@ -66,13 +66,13 @@ async def catalog_of(settings: DatabaseSettings) -> dict[str, list[tuple[Any, ..
 
 
 def up(settings: DatabaseSettings) -> None:
-    upgrade(MIGRATIONS, settings=settings)
+    Migrations(MIGRATIONS, settings=settings).upgrade()
 
 
 def test_up_down_and_up_again_ends_where_it_began(settings: DatabaseSettings) -> None:
     up(settings)
     first = asyncio.run(catalog_of(settings))
-    downgrade(MIGRATIONS, "base", settings=settings)
+    Migrations(MIGRATIONS, settings=settings).downgrade("base")
     nothing = asyncio.run(catalog_of(settings))
     up(settings)
 

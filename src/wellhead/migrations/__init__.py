@@ -15,7 +15,7 @@ away from a database on another machine unless it is named.
 """
 
 from wellhead.migrations.environment import run_env
-from wellhead.migrations.scripts import Migrations, downgrade, upgrade
+from wellhead.migrations.scripts import Migrations
 from wellhead.migrations.steps import Applied
 
-__all__ = ["Applied", "Migrations", "downgrade", "run_env", "upgrade"]
+__all__ = ["Applied", "Migrations", "run_env"]

@@ -2,8 +2,11 @@
 
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from wellhead.connecting import build_engine, connect_first, plan_pool
 from wellhead.errors import MigrationError
@@ -44,23 +47,23 @@ def direct_settings(settings: DatabaseSettings) -> DatabaseSettings:
     )
 
 
-def direct_engine(settings: DatabaseSettings) -> AsyncEngine:
-    """An engine for :func:`direct_settings`, which opens a connection for each use."""
-    return build_engine(settings, plan_pool(settings))
+@asynccontextmanager
+async def direct_connection(settings: DatabaseSettings) -> AsyncIterator[AsyncConnection]:
+    """A connection for :func:`direct_settings`; its engine opens another one for each use.
 
-
-async def connect(engine: AsyncEngine, settings: DatabaseSettings) -> AsyncConnection:
-    """Connect, and wait for a server that is still starting, as :meth:`Database.open` does.
+    Waits for a server that is still starting, as :meth:`Database.open` does.
 
     Raises:
         ConnectError: The server could not be reached, or refused.
     """
-
-    async def attempt() -> AsyncConnection:
-        return await connect_first(engine, settings)
-
-    return await connect_with_retry(
-        attempt,
-        attempts=settings.connect_retry_count,
-        delay=settings.connect_retry_delay,
-    )
+    engine = build_engine(settings, plan_pool(settings))
+    try:
+        connection = await connect_with_retry(
+            partial(connect_first, engine, settings),
+            attempts=settings.connect_retry_count,
+            delay=settings.connect_retry_delay,
+        )
+        async with aclosing(connection):
+            yield connection
+    finally:
+        await engine.dispose()

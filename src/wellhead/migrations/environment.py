@@ -15,7 +15,7 @@ from sqlalchemy.util.concurrency import await_
 
 from wellhead.errors import MigrationError, WellheadError
 from wellhead.migrations import failures, offline
-from wellhead.migrations.direct import connect, direct_engine, direct_settings
+from wellhead.migrations.direct import direct_connection, direct_settings
 from wellhead.migrations.patience import Progress
 from wellhead.migrations.safety import refuse_to_destroy
 from wellhead.migrations.state import compare
@@ -96,24 +96,16 @@ class _Run:
         settings = direct_settings(self.request.settings or DatabaseSettings())
         self._url = settings.url if isinstance(settings.url, PostgresURL) else None
         self._progress.timeout = settings.migration_timeout
-        engine = direct_engine(settings)
         try:
-            first = await connect(engine, settings)
-            try:
+            async with direct_connection(settings) as first:
                 if not await first.run_sync(self._changes_the_schema):
                     await first.run_sync(self._run)
                 elif await first.run_sync(self._is_needed):
-                    await self._take_turn(first, engine, timeout=settings.migration_timeout)
-            finally:
-                await first.close()
+                    await self._take_turn(first, timeout=settings.migration_timeout)
         except DBAPIError as error:
             raise failures.refused(error) from error
-        finally:
-            await engine.dispose()
 
-    async def _take_turn(
-        self, connection: AsyncConnection, engine: AsyncEngine, *, timeout: float
-    ) -> None:
+    async def _take_turn(self, connection: AsyncConnection, *, timeout: float) -> None:
         await connection.rollback()
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         turn = Turn(connection)
@@ -123,7 +115,7 @@ class _Run:
 
         if await turn.wait(is_needed, timeout=timeout):
             self._turn = turn
-            await self._apply(engine)
+            await self._apply(connection.engine)
 
     async def _apply(self, engine: AsyncEngine) -> None:
         async def migrate() -> None:

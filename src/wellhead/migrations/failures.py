@@ -30,8 +30,8 @@ def failed(progress: Progress, step: MigrationStep, error: Exception) -> Migrati
     return MigrationError(f"{name} failed: {reason(error)}.", hint=kept)
 
 
-def refused(error: DBAPIError) -> MigrationError:
-    """Translate what the server raised while no migration was in progress."""
+def refused(error: Exception) -> MigrationError:
+    """Translate what was raised while no migration was in progress."""
     return MigrationError(f"The migrations cannot be run: {reason(error)}.")
 
 

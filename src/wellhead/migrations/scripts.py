@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from wellhead.errors import MigrationError, WellheadError, classify
 from wellhead.health import SchemaState
 from wellhead.migrations import failures
-from wellhead.migrations.direct import connect, direct_engine, direct_settings
+from wellhead.migrations.direct import direct_connection, direct_settings
 from wellhead.migrations.location import config_for
 from wellhead.migrations.state import compare
 from wellhead.migrations.steps import Applied, Report, Request
@@ -90,15 +90,8 @@ class Migrations:
 
         async def read() -> SchemaState:
             settings = direct_settings(self._settings or DatabaseSettings())
-            engine = direct_engine(settings)
-            try:
-                connection = await connect(engine, settings)
-                try:
-                    return await self.read_state(connection)
-                finally:
-                    await connection.close()
-            finally:
-                await engine.dispose()
+            async with direct_connection(settings) as connection:
+                return await self.read_state(connection)
 
         return asyncio.run(read())
 
@@ -225,20 +218,6 @@ class Migrations:
         return self._directory
 
 
-def upgrade(
-    scripts: Path, *, settings: DatabaseSettings | None = None, revision: str = "head"
-) -> tuple[Applied, ...]:
-    """The short form of :meth:`Migrations.upgrade`."""
-    return Migrations(scripts, settings=settings).upgrade(revision)
-
-
-def downgrade(
-    scripts: Path, revision: str, *, settings: DatabaseSettings | None = None
-) -> tuple[Applied, ...]:
-    """The short form of :meth:`Migrations.downgrade`."""
-    return Migrations(scripts, settings=settings).downgrade(revision)
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
@@ -254,7 +233,7 @@ def _translated() -> Iterator[None]:
     except WellheadError:
         raise
     except Exception as error:
-        raise MigrationError(f"The migrations cannot be run: {failures.reason(error)}.") from error
+        raise failures.refused(error) from error
 
 
 def _current_heads(connection: Connection) -> tuple[str, ...]:

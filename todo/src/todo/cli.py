@@ -21,7 +21,7 @@ from todo.settings import Settings
 from todo.web.logs import configure_logging
 from wellhead import Database, classify
 from wellhead.errors import ConfigurationError, WellheadError
-from wellhead.migrations import upgrade
+from wellhead.migrations import Migrations
 
 UNDEFINED_TABLE = "42P01"
 NO_TABLES = "The database does not have the tables of the Todo API; make them with: todo migrate"
@@ -84,7 +84,7 @@ def serve(
         )
         with listen(serving.host, serving.port) as listener, provided_database(settings) as data:
             if migrate:
-                upgrade(MIGRATIONS)
+                Migrations(MIGRATIONS).upgrade()
             else:
                 asyncio.run(wait_for_database())
             text = banner(settings, serving, listener, data)
@@ -99,7 +99,7 @@ def migrate() -> None:
     with plain_errors():
         settings = _settings()
         with provided_database(settings) as data:
-            upgrade(MIGRATIONS)
+            Migrations(MIGRATIONS).upgrade()
     typer.echo(f"The schema is up to date: {data}")
 
 
