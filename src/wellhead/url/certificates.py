@@ -94,13 +94,9 @@ def _load_authorities(context: ssl.SSLContext, path: Path, name: str) -> None:
     try:
         context.load_verify_locations(cafile=path)
     except (ssl.SSLError, OSError):
-        readable = False
-    else:
-        readable = True
-    if not readable:
         raise fault(
             f"names as {name} a file that cannot be read, {path}", "give a readable PEM file"
-        )
+        ) from None
 
 
 def _load_client_certificate(context: ssl.SSLContext, parameters: Parameters) -> None:
@@ -113,15 +109,11 @@ def _load_client_certificate(context: ssl.SSLContext, parameters: Parameters) ->
         # A password as a function, because OpenSSL asks at the terminal where there is none.
         context.load_cert_chain(certificate, keyfile=key, password=lambda: password)
     except (ssl.SSLError, OSError):
-        loaded = False
-    else:
-        loaded = True
-    if not loaded:
         raise fault(
             f"names a client certificate that cannot be used, {certificate}",
             "check that sslcert and sslkey are readable PEM files that belong together, and that "
             "sslpassword opens the key",
-        )
+        ) from None
 
 
 def _named(text: str | None, name: str) -> Path | None:

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Final, Literal, TypeVar, get_args
+from typing import Any, Final, Literal, get_args, get_type_hints
 
 from wellhead.url.split import fault
 
@@ -15,8 +15,6 @@ ChannelBinding = Literal["disable", "prefer", "require"]
 SessionAttrs = Literal["any", "read-write", "read-only", "primary", "standby", "prefer-standby"]
 LoadBalance = Literal["disable", "random"]
 GSSEncMode = Literal["disable", "prefer", "require"]
-
-_Text = TypeVar("_Text", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,8 @@ class Parameters:
                 yield each.name, _text(value)
 
 
+# What each field holds where it is given, which says how it is read.
+_KINDS: Final = {name: get_args(kind)[0] for name, kind in get_type_hints(Parameters).items()}
 # Read before Parameters is made: who and where.
 IDENTITY: Final = ("host", "port", "user", "password", "dbname")
 _KNOWN: Final = (*(each.name for each in fields(Parameters)), *IDENTITY, "ssl", "timeout")
@@ -125,33 +125,19 @@ def read_parameters(pairs: Sequence[tuple[str, str]]) -> Parameters:
     if raw.get("sslmode") == "true":
         # As libpq does for the JDBC form ssl=true.
         raw["sslmode"] = "require"
-    return Parameters(
-        sslmode=_one_of(raw, "sslmode", get_args(SSLMode)),
-        sslrootcert=raw.get("sslrootcert"),
-        sslcert=raw.get("sslcert"),
-        sslkey=raw.get("sslkey"),
-        sslpassword=raw.get("sslpassword"),
-        sslcrl=raw.get("sslcrl"),
-        sslnegotiation=_one_of(raw, "sslnegotiation", get_args(SSLNegotiation)),
-        ssl_min_protocol_version=_one_of(raw, "ssl_min_protocol_version", get_args(TLSVersion)),
-        ssl_max_protocol_version=_one_of(raw, "ssl_max_protocol_version", get_args(TLSVersion)),
-        channel_binding=_one_of(raw, "channel_binding", get_args(ChannelBinding)),
-        gssencmode=_one_of(raw, "gssencmode", get_args(GSSEncMode)),
-        connect_timeout=_connect_timeout(raw),
-        command_timeout=_seconds(raw, "command_timeout"),
-        application_name=raw.get("application_name"),
-        options=raw.get("options"),
-        target_session_attrs=_one_of(raw, "target_session_attrs", get_args(SessionAttrs)),
-        load_balance_hosts=_one_of(raw, "load_balance_hosts", get_args(LoadBalance)),
-        keepalives=_count(raw, "keepalives"),
-        keepalives_idle=_count(raw, "keepalives_idle"),
-        keepalives_interval=_count(raw, "keepalives_interval"),
-        keepalives_count=_count(raw, "keepalives_count"),
-        tcp_user_timeout=_count(raw, "tcp_user_timeout"),
-        statement_cache_size=_count(raw, "statement_cache_size"),
-        prepared_statement_cache_size=_count(raw, "prepared_statement_cache_size"),
-        pgbouncer=_truth(raw, "pgbouncer"),
-    )
+    values: dict[str, Any] = {name: _value(name, raw[name]) for name in _KINDS if name in raw}
+    return Parameters(**values)
+
+
+def _value(name: str, text: str) -> str | float | bool:
+    kind = _KINDS[name]
+    if kind is str:
+        return text
+    if kind is float:
+        return _connect_timeout(name, text) if name == "connect_timeout" else _seconds(name, text)
+    if kind is int:
+        return _count(name, text)
+    return _truth(name, text) if kind is bool else _one_of(name, text, get_args(kind))
 
 
 def _unknown(name: str, *, nameless: bool) -> Exception:
@@ -165,51 +151,39 @@ def _unknown(name: str, *, nameless: bool) -> Exception:
     return fault(f"has the unknown parameter {name}", fix)
 
 
-def _one_of(raw: dict[str, str], name: str, values: tuple[_Text, ...]) -> _Text | None:
-    text = raw.get(name)
-    if text is None:
-        return None
-    for value in values:
-        if value == text:
-            return value
+def _one_of(name: str, text: str, values: Sequence[str]) -> str:
+    if text in values:
+        return text
     near = difflib.get_close_matches(text.lower(), values, n=1)
     fix = f"perhaps {near[0]} is meant" if near else f"write one of {', '.join(values)}"
     raise fault(f"has a value for {name} that it does not take", fix)
 
 
-def _number(raw: dict[str, str], name: str, pattern: str, what: str) -> float | None:
-    text = raw.get(name)
-    if text is None:
-        return None
+def _number(name: str, text: str, pattern: str, what: str) -> float:
     if not re.fullmatch(pattern, text):
         raise fault(f"has a value for {name} that is not {what}", f"write {name}=10 or the like")
     return float(text)
 
 
-def _count(raw: dict[str, str], name: str) -> int | None:
-    number = _number(raw, name, r"[0-9]{1,9}", "a whole number")
-    return None if number is None else int(number)
+def _count(name: str, text: str) -> int:
+    return int(_number(name, text, r"[0-9]{1,9}", "a whole number"))
 
 
-def _seconds(raw: dict[str, str], name: str) -> float | None:
-    number = _number(raw, name, r"[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")
+def _seconds(name: str, text: str) -> float:
+    number = _number(name, text, r"[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")
     if number == 0:
         raise fault(f"has {name}=0", "write more than 0 seconds, or leave it out")
     return number
 
 
-def _connect_timeout(raw: dict[str, str]) -> float | None:
-    name = "connect_timeout"
-    number = _number(raw, name, r"-?[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")
-    if number is None:
-        return None
+def _connect_timeout(name: str, text: str) -> float:
+    number = _number(name, text, r"-?[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")
     # libpq: zero and less wait for ever, and less than two seconds are two.
     return 0.0 if number <= 0 else max(number, 2.0)
 
 
-def _truth(raw: dict[str, str], name: str) -> bool | None:
-    text = _one_of(raw, name, ("true", "false"))
-    return None if text is None else text == "true"
+def _truth(name: str, text: str) -> bool:
+    return _one_of(name, text, ("true", "false")) == "true"
 
 
 def _text(value: object) -> str:
