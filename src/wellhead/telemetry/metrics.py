@@ -4,8 +4,9 @@ Scraping reads what was counted anyway: it asks the database nothing and waits f
 the extra ``metrics``; importing ``wellhead`` does not.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import get_args
 
 from prometheus_client.metrics_core import (
@@ -63,6 +64,29 @@ class _Seen:
     def of(cls, database: Database) -> "_Seen":
         return cls(database, database.stats(), database.run_stats(), database.last_known())
 
+    @property
+    def mode(self) -> Mapping[str, float]:
+        return {self.pool.mode: 1.0}
+
+    @property
+    def limit(self) -> float | None:
+        pool = self.pool
+        return None if pool.max_overflow is None else pool.pool_size + pool.max_overflow
+
+    @property
+    def connections(self) -> Mapping[str, float]:
+        states = ("active", "idle", "opening", "closing")
+        return {state: getattr(self.pool, state) for state in states}
+
+    @property
+    def states(self) -> Mapping[str, float]:
+        return {state: state == self.health.state for state in get_args(State)}
+
+    @property
+    def outcomes(self) -> Mapping[str, float]:
+        runs = self.runs
+        return {"committed": runs.resolved_committed, "rolled_back": runs.resolved_rolled_back}
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -72,25 +96,27 @@ class Figure:
         kind: What Prometheus takes it for.
         name: Its name, without the ``_total`` of a counter.
         meaning: One sentence.
-        read: Finds its value; None where there is none. With a label: one for each value of it.
+        path: Where its value is, in the view of a database; None where there is none. With a
+            label: a value for each value of it.
         label: A label beside ``database``.
     """
 
     kind: "type[_Family]"
     name: str
     meaning: str
-    read: "Callable[[_Seen], _Value]"
+    path: str
     label: str | None = None
 
     def metric(self, seen: Mapping[str, _Seen]) -> Metric:
         """Its values for these databases."""
         labels = ["database"] if self.label is None else ["database", self.label]
         family = self.kind(f"wellhead_{self.name}", self.meaning, labels=labels)
+        read = attrgetter(self.path)
         for name, each in seen.items():
-            value = self.read(each)
+            value: _Value = read(each)
             if isinstance(value, Mapping):
                 for label, one in value.items():
-                    _add(family, [name, label], one)
+                    _add(family, [name, str(label)], one)
             elif value is not None:
                 _add(family, [name], value)
         return family
@@ -121,145 +147,35 @@ def _cumulated(timing: Timing) -> list[tuple[str, float]]:
     return [*buckets, ("+Inf", float(timing.count))]
 
 
-def _mode(seen: _Seen) -> Mapping[str, float]:
-    return {seen.pool.mode: 1.0}
-
-
-def _limit(seen: _Seen) -> float | None:
-    pool = seen.pool
-    return None if pool.max_overflow is None else pool.pool_size + pool.max_overflow
-
-
-def _connections(seen: _Seen) -> Mapping[str, float]:
-    pool = seen.pool
-    states = ("active", "idle", "opening", "closing")
-    return {state: getattr(pool, state) for state in states}
-
-
-def _states(seen: _Seen) -> Mapping[str, float]:
-    return {state: state == seen.health.state for state in get_args(State)}
-
-
-def _retried(seen: _Seen) -> Mapping[str, float]:
-    return {str(fault): count for fault, count in seen.runs.retried.items()}
-
-
-def _repeated(seen: _Seen) -> Mapping[str, float]:
-    return {str(fault): count for fault, count in seen.runs.reads_repeated.items()}
-
-
-def _outcomes(seen: _Seen) -> Mapping[str, float]:
-    runs = seen.runs
-    return {"committed": runs.resolved_committed, "rolled_back": runs.resolved_rolled_back}
-
-
 _GAUGE, _COUNTER = GaugeMetricFamily, CounterMetricFamily
 _HISTOGRAM, _SUMMARY = HistogramMetricFamily, SummaryMetricFamily
 
 FIGURES = (
-    Figure(_GAUGE, "pool_info", "Always 1.", _mode, "mode"),
-    Figure(_GAUGE, "pool_size", "Connections kept open.", lambda seen: seen.pool.pool_size),
-    Figure(_GAUGE, "pool_limit", "Connections that there may be at the most.", _limit),
-    Figure(_GAUGE, "pool_connections", "Connections by what they do.", _connections, "state"),
-    Figure(_GAUGE, "pool_waiting", "Callers that wait.", lambda seen: seen.pool.waiting),
-    Figure(
-        _GAUGE, "pool_max_waiting", "Callers that may wait.", lambda seen: seen.pool.max_waiting
-    ),
-    Figure(_COUNTER, "pool_acquired", "Connections handed out.", lambda seen: seen.pool.acquired),
-    Figure(
-        _COUNTER, "pool_timeouts", "Callers that waited in vain.", lambda seen: seen.pool.timeouts
-    ),
-    Figure(
-        _COUNTER,
-        "pool_saturated",
-        "Callers that were refused because the queue was full.",
-        lambda seen: seen.pool.saturated,
-    ),
-    Figure(_COUNTER, "pool_opened", "Connections opened.", lambda seen: seen.pool.opened),
-    Figure(
-        _COUNTER,
-        "pool_failed_connects",
-        "Attempts to open a connection that failed.",
-        lambda seen: seen.pool.failed_connects,
-    ),
-    Figure(_COUNTER, "pool_closed", "Connections closed.", lambda seen: seen.pool.closed, "reason"),
-    Figure(
-        _HISTOGRAM,
-        "pool_wait_seconds",
-        "How long callers waited for a connection.",
-        lambda seen: seen.pool.wait,
-    ),
-    Figure(
-        _HISTOGRAM,
-        "pool_hold_seconds",
-        "How long connections were held.",
-        lambda seen: seen.pool.hold,
-    ),
-    Figure(
-        _HISTOGRAM,
-        "pool_connect_seconds",
-        "How long opening a connection took.",
-        lambda seen: seen.pool.connect,
-    ),
-    Figure(
-        _SUMMARY,
-        "route_hold_seconds",
-        "How long each route held connections.",
-        lambda seen: seen.pool.routes,
-        "route",
-    ),
-    Figure(_COUNTER, "units_of_work", "Units of work begun.", lambda seen: seen.runs.units),
-    Figure(
-        _COUNTER,
-        "units_of_work_retried",
-        "Units of work that were run again.",
-        _retried,
-        "fault",
-    ),
-    Figure(
-        _COUNTER,
-        "reads_repeated",
-        "Statements of readers that were sent once more.",
-        _repeated,
-        "fault",
-    ),
-    Figure(
-        _COUNTER,
-        "commits_unknown",
-        "COMMITs that were sent and not answered.",
-        lambda seen: seen.runs.unknown,
-    ),
-    Figure(
-        _COUNTER,
-        "commits_resolved",
-        "Those of them of which it was found out what became of them.",
-        _outcomes,
-        "outcome",
-    ),
-    Figure(
-        _GAUGE,
-        "database_healthy",
-        "1 while requests that need the database can be expected to work.",
-        lambda seen: seen.health.is_healthy,
-    ),
-    Figure(_GAUGE, "database_state", "1 for the state observed last.", _states, "state"),
-    Figure(
-        _GAUGE,
-        "database_age_seconds",
-        "Seconds since the state was observed.",
-        lambda seen: seen.health.age,
-    ),
-    Figure(
-        _GAUGE,
-        "started",
-        "1 after the process has been ready once.",
-        lambda seen: seen.database.is_started,
-    ),
-    Figure(
-        _GAUGE,
-        "draining",
-        "1 while the process is about to end.",
-        lambda seen: seen.database.is_draining,
-    ),
+    Figure(_GAUGE, "pool_info", "Always 1.", "mode", "mode"),
+    Figure(_GAUGE, "pool_size", "Connections kept open.", "pool.pool_size"),
+    Figure(_GAUGE, "pool_limit", "Connections that there may be at the most.", "limit"),
+    Figure(_GAUGE, "pool_connections", "Connections by what they do.", "connections", "state"),
+    Figure(_GAUGE, "pool_waiting", "Callers that wait.", "pool.waiting"),
+    Figure(_GAUGE, "pool_max_waiting", "Callers that may wait.", "pool.max_waiting"),
+    Figure(_COUNTER, "pool_acquired", "Connections handed out.", "pool.acquired"),
+    Figure(_COUNTER, "pool_timeouts", "Callers that waited in vain.", "pool.timeouts"),
+    Figure(_COUNTER, "pool_saturated", "Callers that a full queue refused.", "pool.saturated"),
+    Figure(_COUNTER, "pool_opened", "Connections opened.", "pool.opened"),
+    Figure(_COUNTER, "pool_failed_connects", "Attempts that failed.", "pool.failed_connects"),
+    Figure(_COUNTER, "pool_closed", "Connections closed.", "pool.closed", "reason"),
+    Figure(_HISTOGRAM, "pool_wait_seconds", "How long callers waited.", "pool.wait"),
+    Figure(_HISTOGRAM, "pool_hold_seconds", "How long connections were held.", "pool.hold"),
+    Figure(_HISTOGRAM, "pool_connect_seconds", "How long connecting took.", "pool.connect"),
+    Figure(_SUMMARY, "route_hold_seconds", "How long routes held them.", "pool.routes", "route"),
+    Figure(_COUNTER, "units_of_work", "Units of work begun.", "runs.units"),
+    Figure(_COUNTER, "units_of_work_retried", "Units of work run again.", "runs.retried", "fault"),
+    Figure(_COUNTER, "reads_repeated", "Reads sent once more.", "runs.reads_repeated", "fault"),
+    Figure(_COUNTER, "commits_unknown", "COMMITs sent and not answered.", "runs.unknown"),
+    Figure(_COUNTER, "commits_resolved", "Unanswered COMMITs looked up.", "outcomes", "outcome"),
+    Figure(_GAUGE, "database_healthy", "1 while requests can be served.", "health.is_healthy"),
+    Figure(_GAUGE, "database_state", "1 for the state observed last.", "states", "state"),
+    Figure(_GAUGE, "database_age_seconds", "Seconds since it was seen.", "health.age"),
+    Figure(_GAUGE, "started", "1 once the process was ready.", "database.is_started"),
+    Figure(_GAUGE, "draining", "1 while the process is ending.", "database.is_draining"),
 )
 """Every metric, in the order in which they are told."""
