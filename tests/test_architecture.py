@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,8 +33,12 @@ OPTIONAL = (
 )  # fmt: skip
 
 
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
 def imports_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(read(path))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -94,7 +99,7 @@ def test_the_application_reaches_the_database_only_through_the_library() -> None
 
 
 def names_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(read(path))):
         if isinstance(node, ast.Name):
             yield node.id
 
@@ -116,7 +121,7 @@ def test_only_the_settings_read_the_environment() -> None:
         f"{path.relative_to(LIBRARY)}: {node.attr}"
         for path in LIBRARY.rglob("*.py")
         if not {"settings", "embedded"} & set(path.parts)
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(read(path)))
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
 
@@ -147,7 +152,7 @@ def test_no_test_of_the_library_adds_a_table_to_the_metadata_of_the_application(
     tables = [
         f"{path.relative_to(ROOT)}: {node.name}"
         for path in (ROOT / "tests").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(read(path)))
         if isinstance(node, ast.ClassDef)
         and any(isinstance(base, ast.Name) and base.id == "SQLModel" for base in node.bases)
         and "table" in {word.arg for word in node.keywords}
@@ -155,3 +160,37 @@ def test_no_test_of_the_library_adds_a_table_to_the_metadata_of_the_application(
     ]
 
     assert tables == []
+
+
+def test_every_room_says_what_it_is_for_and_where_to_begin() -> None:
+    silent = [
+        folder.name
+        for folder in LIBRARY.iterdir()
+        if (folder / "__init__.py").exists()
+        and "Begin with ``"
+        not in (ast.get_docstring(ast.parse(read(folder / "__init__.py"))) or "")
+    ]
+
+    assert silent == []
+
+
+def test_no_two_classes_bear_one_name() -> None:
+    named = Counter(
+        node.name
+        for tree in (LIBRARY, APPLICATION)
+        for path in tree.rglob("*.py")
+        for node in ast.walk(ast.parse(read(path)))
+        if isinstance(node, ast.ClassDef)
+    )
+
+    assert [name for name, count in named.items() if count > 1] == []
+
+
+def test_no_two_modules_of_the_library_bear_one_name() -> None:
+    named = Counter(
+        path.stem
+        for path in LIBRARY.rglob("*.py")
+        if path.stem not in {"__init__", path.parent.name}
+    )
+
+    assert [name for name, count in named.items() if count > 1] == []

@@ -1,4 +1,8 @@
-"""The command ``wellhead``."""
+"""The command ``wellhead``: migrate, wait for the database, and compute the size of a pool.
+
+Begin with ``app``, which has the commands. Each is a module: ``migrate``, ``wait``, ``pool_size``;
+``exits`` says what their exit codes mean.
+"""
 
 import sys
 from typing import Final

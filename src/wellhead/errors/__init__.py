@@ -1,4 +1,10 @@
-"""The exceptions that Wellhead raises, and the one table that says what a failure means."""
+"""The exceptions that Wellhead raises, and the one table that says what a failure means.
+
+Begin with ``tree``, which has every exception, and with ``faults``, which is the table.
+``recognition`` tells which fault an exception of any driver is, and ``classification`` what that
+means. ``connecting`` translates a failure to connect; ``discretion`` keeps statements and values
+out of what exceptions say.
+"""
 
 from wellhead.errors.classification import Classification, classify
 from wellhead.errors.connecting import connect_error

@@ -7,6 +7,10 @@ Three lines connect the two::
     install(app, database)
 
 after which a route takes a ``SessionDep``, a ``RunDep`` or a ``ReaderDep``.
+
+Begin with ``dependencies``, which is these three and the lifespan, and with ``handlers``, where
+``install`` is. ``problems`` is the form of every error, ``probes`` the routes about the database,
+and ``deadlines`` ends a request that takes too long or whose client has gone.
 """
 
 from wellhead.fastapi.deadlines import deadline

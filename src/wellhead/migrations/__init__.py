@@ -12,6 +12,10 @@ and then ``wellhead migrate``, ``alembic`` and :class:`Migrations` do the same t
 way: they take an advisory lock on a connection of its own, so that of many processes that start
 together one migrates; they give way when a table is in use, and try again; and they take nothing
 away from a database on another machine unless it is named.
+
+Begin with ``scripts``: :class:`Migrations` is what can be done, ``environment`` how it is done.
+``direct`` connects past the pooler, ``turns`` takes the lock, ``patience`` gives way to traffic,
+``safety`` refuses to destroy, and ``failures`` puts what went wrong into words.
 """
 
 from wellhead.migrations.environment import run_env

@@ -1,4 +1,10 @@
-"""Database URLs: read once, checked, and turned into what the drivers understand."""
+"""Database URLs: read once, checked, and turned into what the drivers understand.
+
+Begin with ``postgres``: :class:`PostgresURL` is a URL that was understood. ``split`` takes the text
+apart, ``hosts``, ``parameters`` and ``options`` read its pieces, ``tls`` settles what is left open
+about TLS, and ``neon`` knows what host names say. ``drivers`` and ``certificates`` make the
+arguments of asyncpg and psycopg. ``sqlite`` is the other kind of URL, for tests.
+"""
 
 from wellhead.url.hosts import Host
 from wellhead.url.parameters import Parameters, SSLMode
