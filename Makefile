@@ -22,7 +22,7 @@ fuzz: $(VENV)/.dev  ## Make up many more requests for the Todo API than the test
 
 SEED ?=
 faults: $(VENV)/.dev  ## Let everything fail under load and write the table to docs/explanation/failure.md (SEED=).
-	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) --write docs/explanation/failure.md
+	$(BIN)/python -m bench.faults $(if $(SEED),--seed $(SEED)) --write docs/explanation/failure.md
 
 poolers:  ## Fetch the PgBouncers of the tests (on Debian; needs no root, installs nothing).
 	scripts/install-poolers .poolers

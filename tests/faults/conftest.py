@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.todo_service import migrate
+from bench.faults.todo_service import migrate
 from tests.staging.neon import StoppedPostgres, prepare
 
 

@@ -3,8 +3,8 @@
 import httpx2
 import pytest
 
-from tests.faults.answers import broken, read
-from tests.faults.ledger import Outcome
+from bench.faults.answers import broken, read
+from bench.faults.ledger import Outcome
 
 
 def outcome(status: int, kind: str = "") -> Outcome:

@@ -8,11 +8,11 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.faults.hostile.attack import SETTINGS, Outcome, attack
-from tests.faults.hostile.corpus import Corpus, Harm, HostileRequest, Person
-from tests.faults.hostile.evidence import SIGNS
-from tests.faults.hostile.operations import Operation
-from tests.faults.todo_service import KEY, TodoService, migrate
+from bench.faults.hostile.attack import SETTINGS, Outcome, attack
+from bench.faults.hostile.corpus import Corpus, Harm, HostileRequest, Person
+from bench.faults.hostile.evidence import SIGNS
+from bench.faults.hostile.operations import Operation
+from bench.faults.todo_service import KEY, TodoService, migrate
 
 LEAST = 1000
 

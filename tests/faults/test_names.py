@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.faults.names import HOST, Names
+from bench.faults.names import HOST, Names
 
 ASK = """
 import socket, sys

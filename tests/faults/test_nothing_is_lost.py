@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.apps import TODO
-from tests.faults.fault import Fault
-from tests.faults.report import line_of
-from tests.faults.scenario import Played
-from tests.faults.suite import playable, run
+from bench.faults.apps import TODO
+from bench.faults.fault import Fault
+from bench.faults.report import line_of
+from bench.faults.scenario import Played
+from bench.faults.suite import playable, run
 from tests.staging.pgbouncer import missing
 
 SEED = int(os.environ.get("FAULTS_SEED", "20261122"))

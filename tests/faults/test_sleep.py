@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sleep import CROWD, ROUNDS, Sleepers, Waking, Way, stage_neon, ways
+from bench.faults.sleep import CROWD, ROUNDS, Sleepers, Waking, Way, stage_neon, ways
 from tests.staging.neon import DOMAIN, StagedNeon, StoppedPostgres
 from tests.staging.pgbouncer import missing
 from tests.staging.pki import PKI

@@ -1,7 +1,7 @@
 """The verdict sees every way in which a table and the answers can disagree."""
 
-from tests.faults.ledger import Answer, Ledger, Outcome, Write
-from tests.faults.verdict import Row, judge
+from bench.faults.ledger import Answer, Ledger, Outcome, Write
+from bench.faults.verdict import Row, judge
 
 DONE = Answer(Outcome.ACKNOWLEDGED, "201", 0.0, 0.1, "id")
 REFUSED = Answer(Outcome.REFUSED, "503 unreachable", 0.0, 0.1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from tests.faults.todo_service import TODO
+from bench.faults.todo_service import TODO
 from tests.staging.neon import ProxyError, StagedNeon, StoppedPostgres
 from tests.staging.pki import PKI
 from wellhead import Database, DatabaseSettings, PostgresURL

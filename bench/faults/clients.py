@@ -11,9 +11,9 @@ from uuid import UUID
 
 import httpx2
 
-from tests.faults.answers import broken, read
-from tests.faults.chance import chance
-from tests.faults.ledger import Answer, Ledger, Outcome, Write
+from bench.faults.answers import broken, read
+from bench.faults.chance import chance
+from bench.faults.ledger import Answer, Ledger, Outcome, Write
 
 CLIENTS = 16
 MARK = "fault suite"

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.scenario import RECOVERY_LIMIT, Played, Report
+from bench.faults.scenario import RECOVERY_LIMIT, Played, Report
 
 _SHOWN = 5
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import asyncpg
 
 from bench import overload
-from tests.faults import sleep
-from tests.faults.hostile import attack
-from tests.faults.todo_service import TodoService, migrate
+from bench.faults import sleep
+from bench.faults.hostile import attack
+from bench.faults.todo_service import TodoService, migrate
 from tests.staging.neon import prepare
 from tests.staging.pki import PKI
 from wellhead.embedded import EmbeddedPostgres

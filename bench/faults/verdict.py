@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.faults.ledger import Ledger, Outcome, Write
+from bench.faults.ledger import Ledger, Outcome, Write
 
 
 @dataclass(frozen=True, slots=True)

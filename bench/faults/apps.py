@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx2
 
-from tests.faults.clients import Door
-from tests.faults.ports import quiet_port
-from tests.faults.server import workers
-from tests.faults.waiting import until
+from bench.faults.clients import Door
+from bench.faults.ports import quiet_port
+from bench.faults.server import workers
+from bench.faults.waiting import until
 
 ROOT = Path(__file__).parents[2]
 

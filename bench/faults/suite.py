@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from tests.faults import on_network, on_pooler, on_processes, on_server
-from tests.faults.apps import Kind
-from tests.faults.chance import chance
-from tests.faults.fault import Fault
-from tests.faults.scenario import Played, play
-from tests.faults.server import Server
-from tests.faults.stage import POOLER, Setting, Stage, open_stage
-from tests.faults.wal_device import WalDevice, may_limit_files, may_mount
+from bench.faults import on_network, on_pooler, on_processes, on_server
+from bench.faults.apps import Kind
+from bench.faults.chance import chance
+from bench.faults.fault import Fault
+from bench.faults.scenario import Played, play
+from bench.faults.server import Server
+from bench.faults.stage import POOLER, Setting, Stage, open_stage
+from bench.faults.wal_device import WalDevice, may_limit_files, may_mount
 from wellhead.embedded.account import server_account
 from wellhead.embedded.binaries import find_binaries
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests.faults.todo_service import TodoService, User
+from bench.faults.todo_service import TodoService, User
 from tests.staging.neon import Figures, StagedNeon, StoppedPostgres
 from tests.staging.pgbouncer import Kind
 from tests.staging.pki import PKI

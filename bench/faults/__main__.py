@@ -1,4 +1,4 @@
-"""``python -m tests.faults``: the whole suite, with a table at the end."""
+"""``python -m bench.faults``: the whole suite, with a table at the end."""
 
 import argparse
 import asyncio
@@ -8,12 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults import figures
-from tests.faults.apps import TODO, USUAL
-from tests.faults.figures import Figure
-from tests.faults.report import line_of, section, write
-from tests.faults.scenario import Played
-from tests.faults.suite import FAULTS, playable, run, servers
+from bench.faults import figures
+from bench.faults.apps import TODO, USUAL
+from bench.faults.figures import Figure
+from bench.faults.report import line_of, section, write
+from bench.faults.scenario import Played
+from bench.faults.suite import FAULTS, playable, run, servers
 from tests.staging.pgbouncer import missing
 
 FIGURES = "figures"
@@ -24,7 +24,7 @@ _ROUNDS = 3
 
 def main() -> int:
     """Play the faults; 1 when a promise was broken."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument(
         "--quick",

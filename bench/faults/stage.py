@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from tests.faults import names
-from tests.faults.apps import TODO, USUAL, Kind, ServedApp
-from tests.faults.clients import Door
-from tests.faults.console import Console
-from tests.faults.names import Names
-from tests.faults.pair import Pair
-from tests.faults.ports import quiet_port
-from tests.faults.server import Server
+from bench.faults import names
+from bench.faults.apps import TODO, USUAL, Kind, ServedApp
+from bench.faults.clients import Door
+from bench.faults.console import Console
+from bench.faults.names import Names
+from bench.faults.pair import Pair
+from bench.faults.ports import quiet_port
+from bench.faults.server import Server
 from tests.staging.pgbouncer import Kind as PoolerKind
 from tests.staging.pgbouncer import PgBouncer
 from tests.staging.proxy import TCPProxy

@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.faults.console import NAME
+from bench.faults.console import NAME
 
 _AT_ONCE = 8
 

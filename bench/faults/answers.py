@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from tests.faults.ledger import Answer, Outcome
+from bench.faults.ledger import Answer, Outcome
 
 NOTHING_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 

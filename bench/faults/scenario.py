@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.faults.apps import REQUEST
-from tests.faults.chance import chance
-from tests.faults.clients import CLIENTS, Crowd
-from tests.faults.fault import Fault
-from tests.faults.ledger import Outcome
-from tests.faults.stage import Stage, Way
-from tests.faults.verdict import Wrong, judge
+from bench.faults.apps import REQUEST
+from bench.faults.chance import chance
+from bench.faults.clients import CLIENTS, Crowd
+from bench.faults.fault import Fault
+from bench.faults.ledger import Outcome
+from bench.faults.stage import Stage, Way
+from bench.faults.verdict import Wrong, judge
 
 LATE = REQUEST + 1.0
 """Seconds after which a request has outlived its deadline."""

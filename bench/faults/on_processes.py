@@ -1,7 +1,7 @@
 """Faults of whole processes: a worker of the application, the primary of a pair."""
 
-from tests.faults.fault import Fault
-from tests.faults.stage import Setting, Stage
+from bench.faults.fault import Fault
+from bench.faults.stage import Setting, Stage
 
 
 class WorkerKilled(Fault):

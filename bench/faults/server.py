@@ -12,10 +12,10 @@ from typing import Self
 
 import asyncpg
 
-from tests.faults.console import DATABASE, ROLE, Console
-from tests.faults.ports import quiet_port
-from tests.faults.waiting import until
-from tests.faults.wal_device import WalDevice
+from bench.faults.console import DATABASE, ROLE, Console
+from bench.faults.ports import quiet_port
+from bench.faults.waiting import until
+from bench.faults.wal_device import WalDevice
 from wellhead.embedded import EmbeddedPostgres, watch
 from wellhead.errors import EmbeddedError
 

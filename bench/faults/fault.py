@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from tests.faults.stage import Setting, Stage
+from bench.faults.stage import Setting, Stage
 
 
 class Fault(ABC):

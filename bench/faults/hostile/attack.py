@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from tests.faults.hostile.corpus import REFUSED, Corpus, Harm, HostileRequest, Person
-from tests.faults.hostile.evidence import Snapshot, signs_of
-from tests.faults.hostile.operations import Operation, operations
-from tests.faults.todo_service import KEY, TodoService
+from bench.faults.hostile.corpus import REFUSED, Corpus, Harm, HostileRequest, Person
+from bench.faults.hostile.evidence import Snapshot, signs_of
+from bench.faults.hostile.operations import Operation, operations
+from bench.faults.todo_service import KEY, TodoService
 
 SETTINGS = {
     "METRICS": "true",

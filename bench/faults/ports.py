@@ -2,7 +2,7 @@
 
 import socket
 
-from tests.faults.chance import chance
+from bench.faults.chance import chance
 
 _LOWEST, _HIGHEST = 20_000, 32_000
 _ATTEMPTS = 100

@@ -6,12 +6,12 @@ from contextlib import suppress
 
 import asyncpg
 
-from tests.faults.console import DATABASE
-from tests.faults.fault import Fault
-from tests.faults.occupier import Occupier
-from tests.faults.stage import Setting, Stage
-from tests.faults.waiting import until
-from tests.faults.wal_device import limit_files
+from bench.faults.console import DATABASE
+from bench.faults.fault import Fault
+from bench.faults.occupier import Occupier
+from bench.faults.stage import Setting, Stage
+from bench.faults.waiting import until
+from bench.faults.wal_device import limit_files
 from wellhead.embedded.account import server_account
 
 _HALF_A_SEGMENT = str(8 * 1024 * 1024)

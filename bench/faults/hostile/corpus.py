@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote, urlencode
 
-from tests.faults.hostile.operations import FORM, JSON, Operation
-from tests.faults.hostile.texts import BROKEN, SQL, UNICODE
-from tests.faults.hostile.tokens import forged
+from bench.faults.hostile.operations import FORM, JSON, Operation
+from bench.faults.hostile.texts import BROKEN, SQL, UNICODE
+from bench.faults.hostile.tokens import forged
 
 _LOGOUT = "/logout"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode
 
-from tests.faults.console import DATABASE, ROLE, Console
-from tests.faults.ports import quiet_port
-from tests.faults.server import Server
-from tests.faults.waiting import until
+from bench.faults.console import DATABASE, ROLE, Console
+from bench.faults.ports import quiet_port
+from bench.faults.server import Server
+from bench.faults.waiting import until
 from wellhead.embedded import watch
 from wellhead.embedded.account import server_account
 from wellhead.embedded.binaries import find_binaries

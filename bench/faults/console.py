@@ -7,8 +7,8 @@ from typing import Any
 
 import asyncpg
 
-from tests.faults.verdict import Row
-from tests.faults.waiting import until
+from bench.faults.verdict import Row
+from bench.faults.waiting import until
 
 ROLE = "shop"
 DATABASE = "shop"

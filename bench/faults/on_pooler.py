@@ -2,9 +2,9 @@
 
 import asyncio
 
-from tests.faults.fault import Fault
-from tests.faults.occupier import Occupier
-from tests.faults.stage import Setting, Stage
+from bench.faults.fault import Fault
+from bench.faults.occupier import Occupier
+from bench.faults.stage import Setting, Stage
 
 
 class PoolerRestarted(Fault):

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from tests.faults.clients import MARK
-from tests.faults.fault import Fault
-from tests.faults.stage import Setting, Stage
+from bench.faults.clients import MARK
+from bench.faults.fault import Fault
+from bench.faults.stage import Setting, Stage
 
 _PASSES = (False, True) * 8
 _SECONDS = 30.0
