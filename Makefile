@@ -13,6 +13,8 @@ run: $(VENV)/.runtime  ## Serve the Todo API on an embedded PostgreSQL (HOST=, P
 	@exec $(BIN)/todo serve --migrate
 
 JOBS ?= 3
+# Every worker, and each of the programs that tests start, would compile everything for itself.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev  ## Run the tests of the library and of the application (JOBS=, at the same time).
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
