@@ -9,6 +9,7 @@ import pytest
 
 from tests.staging.databases import Databases
 from tests.staging.given import Postgres, given_postgres
+from tests.staging.memory import place_in_memory
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
@@ -20,7 +21,7 @@ _NAMES = {"HOST", "PORT", "DEBUG", "RELOAD", "DRAIN_SECONDS", "METRICS"}
 @pytest.fixture(scope="session")
 def public_directory() -> Iterator[Path]:
     """A directory that every account can enter, as the server's account must when we are root."""
-    with tempfile.TemporaryDirectory(prefix="wellhead-") as name:
+    with tempfile.TemporaryDirectory(prefix="wellhead-", dir=place_in_memory()) as name:
         path = Path(name)
         path.chmod(0o755)
         yield path

@@ -58,7 +58,8 @@ class Databases:
             template: The database to copy, to which nobody may be connected.
         """
         name = f"{self._names}{next(self._numbers)}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # Files are copied in half the time that writing them through the log takes.
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         return self.url(name)
 
     def drop(self, url: str) -> None:
