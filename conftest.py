@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.staging.databases import Databases
 from tests.staging.given import Postgres, given_postgres
 from tests.staging.memory import place_in_memory
+from tests.staging.passwords import check_password_cheaply
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
@@ -30,10 +32,12 @@ def public_directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(public_directory: Path) -> Iterator[Postgres]:
     """One server for the whole run; its settings and its system databases belong to everybody."""
-    if (given := given_postgres()) is not None:
-        yield given
-        return
-    with EmbeddedPostgres(public_directory / "postgres", durable=False) as server:
+    with ExitStack() as stack:
+        server: Postgres | None = given_postgres()
+        if server is None:
+            embedded = EmbeddedPostgres(public_directory / "postgres", durable=False)
+            server = stack.enter_context(embedded)
+        check_password_cheaply(server.url)
         yield server
 
 

@@ -16,6 +16,7 @@ from bench.faults.console import DATABASE, ROLE, Console
 from bench.faults.ports import quiet_port
 from bench.faults.waiting import until
 from bench.faults.wal_device import WalDevice
+from tests.staging.passwords import verifier
 from wellhead.embedded import EmbeddedPostgres, watch
 from wellhead.errors import EmbeddedError
 
@@ -61,7 +62,7 @@ class Server:
             await asyncio.to_thread(self.postgres.stop)
             self.wal_device.take_over(self.postgres.data_dir / watch.DATA / "pg_wal")
             await self.start()
-        await self.console.ask(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{self.password}'")
+        await self.console.ask(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{verifier(self.password)}'")
         await self.console.ask(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
         return self
 
@@ -112,7 +113,7 @@ class Server:
     async def rotate(self) -> None:
         """Give the role another password; connections in place stay."""
         self.password = secrets.token_hex(8)
-        await self.console.ask(f"ALTER ROLE {ROLE} PASSWORD '{self.password}'")
+        await self.console.ask(f"ALTER ROLE {ROLE} PASSWORD '{verifier(self.password)}'")
 
     def log_count(self, words: str) -> int:
         """How often it has said something in its log."""

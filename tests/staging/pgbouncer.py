@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.staging.passwords import verifier
 from wellhead.embedded.account import server_account
 
 HOME = Path(__file__).parents[2] / ".poolers"
@@ -64,7 +65,7 @@ class PgBouncer:
 
     Args:
         kind: Which.
-        server_url: The server behind it, with its user and password.
+        server_url: The server behind it, with its user and password; see `verifier`.
         directory: Where its files are to lie.
         pool_size: Connections to the server.
         options: Further settings.
@@ -141,7 +142,9 @@ class PgBouncer:
 
     def _write_configuration(self) -> Path:
         users = self._directory / "users.txt"
-        users.write_text(f'"{self._server.username}" "{self._server.password}"\n')
+        # The server keeps the same, and takes it for the password.
+        kept = verifier(self._server.password or "")
+        users.write_text(f'"{self._server.username}" "{kept}"\n')
         more = [f"{name} = {value}" for name, value in self._options.items()]
         if self.kind.max_prepared_statements is not None:
             more.append(f"max_prepared_statements = {self.kind.max_prepared_statements}")

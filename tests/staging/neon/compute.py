@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.staging.neon.messages import TERMINATE, ServerMessages
+from tests.staging.passwords import check_password_cheaply
 from tests.staging.pgbouncer import Kind, PgBouncer
 from wellhead.embedded import EmbeddedPostgres
 
@@ -39,6 +40,7 @@ def prepare(directory: Path, fill: Callable[[str], object] | None = None) -> Sto
     options = {"max_connections": str(_MAX_CONNECTIONS)}
     with EmbeddedPostgres(directory, durable=False, options=options) as server:
         url = server.url
+        check_password_cheaply(url)
         if fill is not None:
             fill(url)
     return StoppedPostgres(server, url)
