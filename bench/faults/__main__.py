@@ -12,7 +12,7 @@ from bench.faults import figures
 from bench.faults.apps import TODO, USUAL
 from bench.faults.figures import Figure
 from bench.faults.report import line_of, section, write
-from bench.faults.scenario import Played
+from bench.faults.scenario import AT_LENGTH, BRIEFLY, Played
 from bench.faults.suite import FAULTS, playable, run, servers
 from tests.staging.pgbouncer import missing
 
@@ -84,8 +84,8 @@ async def _play(directory: Path, seed: int, *, quick: bool, only: str) -> list[P
         if only.casefold() in fault.__name__.casefold()
     ]
     kinds = (TODO,) if quick else (TODO, USUAL)
-    rounds = 1 if quick else _ROUNDS
-    async for each in run(chosen, directory, kinds=kinds, seed=seed, rounds=rounds):
+    rounds, pace = (1, BRIEFLY) if quick else (_ROUNDS, AT_LENGTH)
+    async for each in run(chosen, directory, kinds=kinds, seed=seed, rounds=rounds, pace=pace):
         print(line_of(each), flush=True)
         played.append(each)
     return played

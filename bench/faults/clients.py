@@ -21,7 +21,6 @@ MARK = "fault suite"
 
 _SHARE_WITH_KEY = 0.5
 _SHARE_WITH_NOTE = 0.25
-_PAUSE = (0.02, 0.1)
 _PAUSE_AFTER_FAILURE = (0.1, 0.3)
 _RESOLVE_SECONDS = 30.0
 _RESOLVERS = 8
@@ -62,12 +61,14 @@ class Crowd:
     Args:
         door: Where they write.
         rng: Decides about keys, notes and pauses.
+        pause: Between how many seconds a client rests after a request that was served.
     """
 
-    def __init__(self, door: Door, rng: random.Random) -> None:
+    def __init__(self, door: Door, rng: random.Random, *, pause: tuple[float, float]) -> None:
         self.ledger = Ledger()
         self._door = door
         self._rng = rng
+        self._pause = pause
         self._stopped = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -116,7 +117,7 @@ class Crowd:
                     wants_note=rng.random() < _SHARE_WITH_NOTE,
                 )
                 served = all(each.outcome is Outcome.ACKNOWLEDGED for each in write.answers)
-                await asyncio.sleep(rng.uniform(*(_PAUSE if served else _PAUSE_AFTER_FAILURE)))
+                await asyncio.sleep(rng.uniform(*(self._pause if served else _PAUSE_AFTER_FAILURE)))
 
     async def _write(
         self,

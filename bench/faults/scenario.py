@@ -18,10 +18,31 @@ from bench.faults.verdict import Wrong, judge
 LATE = REQUEST + 1.0
 """Seconds after which a request has outlived its deadline."""
 
-_CALM = 1.0
-_AFTERWARDS = 0.5
 RECOVERY_LIMIT = 20.0
 """Seconds after which nobody waits any longer for a client to be served again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much time a scenario takes.
+
+    Attributes:
+        calm: Seconds of undisturbed work before the first fault.
+        afterwards: Seconds of it after each.
+        wait: At most how many seconds pass before a fault comes, besides.
+        pause: Between how many seconds a client rests after a request.
+        is_brief: Whether a fault lasts no longer than it must.
+    """
+
+    calm: float
+    afterwards: float
+    wait: float
+    pause: tuple[float, float]
+    is_brief: bool
+
+
+AT_LENGTH = Pace(calm=1.0, afterwards=0.5, wait=0.5, pause=(0.02, 0.1), is_brief=False)
+BRIEFLY = Pace(calm=0.3, afterwards=0.2, wait=0.2, pause=(0.1, 0.3), is_brief=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +91,9 @@ class Played:
     reports: Sequence[Report]
 
 
-async def play(fault: Fault, stage: Stage, rng: random.Random, *, rounds: int) -> Played:
+async def play(
+    fault: Fault, stage: Stage, rng: random.Random, *, rounds: int, pace: Pace
+) -> Played:
     """Let clients write while a fault comes and goes.
 
     Args:
@@ -78,21 +101,22 @@ async def play(fault: Fault, stage: Stage, rng: random.Random, *, rounds: int) -
         stage: The stage that it needs, with nobody on it.
         rng: Decides when it comes and how long it lasts.
         rounds: How often it comes.
+        pace: How much time is taken.
     """
     for way in stage.ways:
         await stage.console.empty(way.app.kind.table)
-    crowds = [Crowd(way.door, chance(rng.random())) for way in stage.ways]
+    crowds = [Crowd(way.door, chance(rng.random()), pause=pace.pause) for way in stage.ways]
     for crowd in crowds:
         crowd.start(type(fault).__name__)
-    await asyncio.sleep(_CALM)
+    await asyncio.sleep(pace.calm)
     recovered: list[list[float | None]] = []
     for _ in range(min(rounds, fault.most_rounds)):
-        await asyncio.sleep(rng.uniform(0, 0.5))
+        await asyncio.sleep(rng.uniform(0, pace.wait))
         await fault.inject(stage)
-        await asyncio.sleep(rng.uniform(*fault.hold))
+        await asyncio.sleep(fault.hold[0] if pace.is_brief else rng.uniform(*fault.hold))
         await fault.heal(stage)
         recovered.append(await _recoveries(crowds))
-        await asyncio.sleep(_AFTERWARDS)
+        await asyncio.sleep(pace.afterwards)
         if None in recovered[-1]:
             break
     await asyncio.gather(*(crowd.stop() for crowd in crowds))

@@ -35,7 +35,7 @@ SETTINGS = {
 }
 """How the services are set."""
 
-ROUND = 0.1
+ROUND = 0.5
 """Seconds between two rounds of probes."""
 
 ROUNDS = round(1.2 * FRESH_FOR / ROUND)

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from bench.faults.names import Names
 from bench.faults.pair import Pair
 from bench.faults.ports import quiet_port
 from bench.faults.server import Server
+from bench.faults.todo_service import migrate
 from tests.staging.pgbouncer import Kind as PoolerKind
 from tests.staging.pgbouncer import PgBouncer
 from tests.staging.proxy import TCPProxy
@@ -126,7 +126,7 @@ async def open_stage(
             target = stage.pooler.port
         if setting is Setting.PAIR:
             stage.pair = await stack.enter_async_context(Pair(server, directory))
-        await _migrate(server, directory)
+        await asyncio.to_thread(migrate, server.url())
         for kind in kinds:
             proxy = await stack.enter_async_context(TCPProxy("127.0.0.1", target))
             app = _app(stage, kind, directory)
@@ -154,17 +154,3 @@ def _url(stage: Stage, kind: Kind, proxy: TCPProxy) -> str:
     host = names.HOST if stage.names else "127.0.0.1"
     url = stage.server.url(proxy.port, host=host).replace("postgresql", scheme, 1)
     return f"{url}?pgbouncer=true" if stage.pooler and kind is TODO else url
-
-
-async def _migrate(server: Server, directory: Path) -> None:
-    todo = TODO.command[0]
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [todo, "migrate"],
-        cwd=directory,
-        env={**TODO.environment, "DATABASE_URL": server.url()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr

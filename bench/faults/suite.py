@@ -9,7 +9,7 @@ from bench.faults import on_network, on_pooler, on_processes, on_server
 from bench.faults.apps import Kind
 from bench.faults.chance import chance
 from bench.faults.fault import Fault
-from bench.faults.scenario import Played, play
+from bench.faults.scenario import Pace, Played, play
 from bench.faults.server import Server
 from bench.faults.stage import POOLER, Setting, Stage, open_stage
 from bench.faults.wal_device import WalDevice, may_limit_files, may_mount
@@ -86,6 +86,7 @@ async def run(
     kinds: Sequence[Kind],
     seed: int,
     rounds: int,
+    pace: Pace,
 ) -> AsyncIterator[Played]:
     """Play faults one after the other.
 
@@ -95,6 +96,7 @@ async def run(
         kinds: The applications that go through them side by side.
         seed: Decides everything that is left to chance; what the machine does in between is not.
         rounds: How often each fault comes.
+        pace: How much time each takes.
     """
     rng = chance(seed)
     settings = by_setting(faults, rng)
@@ -114,7 +116,7 @@ async def run(
                 opened: Stage = await own.enter_async_context(stage)
                 for fault in chosen:
                     try:
-                        played = await play(fault, opened, rng, rounds=rounds)
+                        played = await play(fault, opened, rng, rounds=rounds, pace=pace)
                     except Exception as error:
                         error.add_note(f"while this was played: {fault.name}, seed {seed}")
                         raise

@@ -13,6 +13,10 @@ from typing import Self
 
 import httpx2
 
+from todo.main import MIGRATIONS
+from wellhead import DatabaseSettings
+from wellhead.migrations import upgrade
+
 TODO = Path(sys.executable).with_name("todo")
 
 KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-the-fault-suite"
@@ -131,8 +135,7 @@ class TodoService:
 
 def migrate(url: str) -> None:
     """Bring the tables of the Todo API into a database."""
-    environment = {"PATH": os.environ["PATH"], **_SETTINGS, "DATABASE_URL": url}
-    subprocess.run([TODO, "migrate"], env=environment, check=True, capture_output=True)
+    upgrade(MIGRATIONS, settings=DatabaseSettings(url=url))
 
 
 def _free_port() -> int:

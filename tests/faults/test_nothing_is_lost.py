@@ -14,7 +14,7 @@ import pytest
 from bench.faults.apps import TODO
 from bench.faults.fault import Fault
 from bench.faults.report import line_of
-from bench.faults.scenario import Played
+from bench.faults.scenario import BRIEFLY, Played
 from bench.faults.suite import playable, run
 from tests.staging.pgbouncer import missing
 
@@ -34,7 +34,7 @@ def results(public_directory: Path) -> Results:
     async def play() -> Results:
         directory = public_directory / "faults"
         directory.mkdir()
-        played = run(PLAYED, directory, kinds=[TODO], seed=SEED, rounds=1)
+        played = run(PLAYED, directory, kinds=[TODO], seed=SEED, rounds=1, pace=BRIEFLY)
         return {type(each.fault): each async for each in played}
 
     return asyncio.run(play())
