@@ -156,7 +156,7 @@ async def _bad_input(directory: Path) -> Figure:
     with EmbeddedPostgres(home, user="keeper", database="kept_secret", durable=False) as postgres:
         await asyncio.to_thread(migrate, postgres.url)
         async with TodoService(directory, postgres.url, environment=attack.SETTINGS) as service:
-            found = await attack.attack(service, postgres.url)
+            found = await attack.attack(service, postgres.url, attack.corpus)
     kinds = ", ".join(f"{count} {harm}" for harm, count in found.sent.items())
     broken: dict[str, Sized] = {
         "answered with 5xx or not at all": found.failed,

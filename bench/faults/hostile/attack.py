@@ -65,13 +65,13 @@ class Outcome:
         self.leaks += [f"{sign!r} in {words}" for sign in signs if sign in text.lower()]
 
 
-async def attack(service: TodoService, url: str, make: Make | None = None) -> Outcome:
-    """Send the corpus to a service and compare its database with what it was before.
+async def attack(service: TodoService, url: str, make: Make) -> Outcome:
+    """Send requests to a service and compare its database with what it was before.
 
     Args:
         service: Runs with `SETTINGS`.
         url: Its database.
-        make: Makes other requests than the corpus, of the operations, an attacker and a victim.
+        make: Makes the requests, of the operations, an attacker and a victim; see `corpus`.
     """
     client, outcome, signs = service.client, Outcome(), signs_of(url)
     attacker, victim = [await _settle(client, name) for name in ("attacker", "victim")]
@@ -79,7 +79,7 @@ async def attack(service: TodoService, url: str, make: Make | None = None) -> Ou
     # What Prometheus scrapes is not described.
     known = [*operations(document), Operation("GET", "/metrics"), Operation("GET", "/openapi.json")]
     outcome.operations = len(known)
-    requests = iter((make or _corpus)(known, attacker, victim))
+    requests = iter(make(known, attacker, victim))
     acknowledged: Counter[str] = Counter()
 
     async def send_all(requests: Iterator[HostileRequest]) -> None:
@@ -96,8 +96,11 @@ async def attack(service: TodoService, url: str, make: Make | None = None) -> Ou
     return outcome
 
 
-def _corpus(known: list[Operation], attacker: Person, victim: Person) -> Iterable[HostileRequest]:
-    return Corpus(known, attacker=attacker, victim=victim, key=KEY)
+def corpus(
+    known: list[Operation], attacker: Person, victim: Person, *, every: int = 1
+) -> Iterable[HostileRequest]:
+    """The corpus against a `TodoService`."""
+    return Corpus(known, attacker=attacker, victim=victim, key=KEY, every=every)
 
 
 async def _send(client: httpx2.AsyncClient, request: HostileRequest) -> tuple[int, str]:

@@ -72,16 +72,24 @@ class Corpus:
         attacker: Has a valid token, and tasks and tags of their own.
         victim: Whose rows must stay as they are.
         key: What the application signs its tokens with.
+        every: Try only one of so many texts in each place, and others in the next.
     """
 
     def __init__(
-        self, operations: Sequence[Operation], *, attacker: Person, victim: Person, key: str
+        self,
+        operations: Sequence[Operation],
+        *,
+        attacker: Person,
+        victim: Person,
+        key: str,
+        every: int = 1,
     ) -> None:
         # What is gone is only missed.
         self._operations = sorted(operations, key=lambda each: each.method == "DELETE")
         self._attacker = attacker
         self._victim = victim
         self._key = key
+        self._every = every
 
     def __iter__(self) -> Iterator[HostileRequest]:
         for operation in self._operations:
@@ -95,21 +103,26 @@ class Corpus:
     def _texts(
         self, operation: Operation, harm: Harm, texts: Sequence[str]
     ) -> Iterator[HostileRequest]:
+        for turn, text in enumerate(texts):
+            for place, request in enumerate(self._places(operation, harm, text)):
+                if (turn + place) % self._every == 0:
+                    yield request
+
+    def _places(self, operation: Operation, harm: Harm, text: str) -> Iterator[HostileRequest]:
         """A text in each place: the path, the query, the headers and the fields of the body."""
         ids, example = self._attacker.ids, operation.example or {}
-        for text in texts:
-            encoded = text.encode(errors="surrogatepass")
-            for name in operation.placeholders:
-                yield self._request(harm, operation, {**ids, name: quote(encoded, safe="")})
-            for name in (*operation.query, "unknown"):
-                yield self._request(harm, operation, ids, query=f"?{name}={quote(encoded)}")
-            if not set(encoded) & set(b"\0\r\n"):
-                for name in (*operation.headers, "X-Request-ID"):
-                    yield self._request(harm, operation, ids, headers={name: encoded})
-            for name in operation.fields:
-                yield self._request(
-                    harm, operation, ids, body=_body(operation, {**example, name: text})
-                )
+        encoded = text.encode(errors="surrogatepass")
+        for name in operation.placeholders:
+            yield self._request(harm, operation, {**ids, name: quote(encoded, safe="")})
+        for name in (*operation.query, "unknown"):
+            yield self._request(harm, operation, ids, query=f"?{name}={quote(encoded)}")
+        if not set(encoded) & set(b"\0\r\n"):
+            for name in (*operation.headers, "X-Request-ID"):
+                yield self._request(harm, operation, ids, headers={name: encoded})
+        for name in operation.fields:
+            yield self._request(
+                harm, operation, ids, body=_body(operation, {**example, name: text})
+            )
 
     def _bodies(self, operation: Operation) -> Iterator[HostileRequest]:
         if operation.media_type is None:
