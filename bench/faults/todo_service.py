@@ -15,7 +15,7 @@ import httpx2
 
 from todo.main import MIGRATIONS
 from wellhead import DatabaseSettings
-from wellhead.migrations import upgrade
+from wellhead.migrations import Migrations
 
 TODO = Path(sys.executable).with_name("todo")
 
@@ -135,7 +135,7 @@ class TodoService:
 
 def migrate(url: str) -> None:
     """Bring the tables of the Todo API into a database."""
-    upgrade(MIGRATIONS, settings=DatabaseSettings(url=url))
+    Migrations(MIGRATIONS, settings=DatabaseSettings(url=url)).upgrade()
 
 
 def _free_port() -> int:
