@@ -25,7 +25,7 @@ from todo.accounts.dependencies import AccessTokenDep, bearer, owner_id
 from todo.settings import Settings
 
 CONTRACT = Path(__file__).parent / "contract"
-EXAMPLES = 25
+EXAMPLES = 10
 PEERS = ("owner", "stranger")
 PASSWORD = "none of the examples in the document"
 
