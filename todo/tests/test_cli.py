@@ -1,4 +1,4 @@
-"""The command `todo`, in real processes, on a real socket and a real database."""
+"""The command `todo`, on a real socket and a real database; what serves is a real process."""
 
 import json
 import re
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from commands import SECONDS, run, serving
+from commands import SECONDS, invoke, run, serving
+
+pytestmark = pytest.mark.usefixtures("_root_logger_is_put_back")
 
 
 def register(address: str) -> httpx2.Response:
@@ -120,32 +122,32 @@ class TestServe:
             taken.listen()
             port = taken.getsockname()[1]
 
-            answer = run("serve", "--port", str(port))
+            answer = invoke("serve", "--port", str(port))
 
-        assert answer.returncode == 1
+        assert answer.exit_code == 1
         assert answer.stderr == (
             f"todo: Cannot listen on 127.0.0.1 port {port}: Address already in use. "
             "Stop what uses it, or choose another one with --port (or PORT).\n"
         )
 
     def test_a_bad_setting_is_told_in_one_sentence(self) -> None:
-        answer = run("serve", PORT="70000")
+        answer = invoke("serve", PORT="70000")
 
-        assert answer.returncode == 1
+        assert answer.exit_code == 1
         assert answer.stderr == "todo: PORT is '70000'; it takes a number from 0 to 65535.\n"
 
     def test_production_needs_a_database_of_its_own(self) -> None:
-        answer = run("serve", "--port", "0", APP_ENV="production")
+        answer = invoke("serve", "--port", "0", APP_ENV="production")
 
-        assert answer.returncode == 1
+        assert answer.exit_code == 1
         assert answer.stderr.startswith("todo: DATABASE_URL is missing, and APP_ENV is production.")
 
     def test_a_database_that_refuses_is_told_without_a_traceback(self, migrated_url: str) -> None:
         url = migrated_url.replace("wellhead:", "stranger:")
 
-        answer = run("serve", "--port", "0", DATABASE_URL=url)
+        answer = invoke("serve", "--port", "0", DATABASE_URL=url)
 
-        assert answer.returncode == 1
+        assert answer.exit_code == 1
         assert "todo: Could not connect to 127.0.0.1" in answer.stderr
         assert "Traceback" not in answer.stderr
 
@@ -215,9 +217,9 @@ class TestServe:
 def test_a_database_without_tables_is_told_with_the_way_out(
     database_url: str, arguments: list[str]
 ) -> None:
-    answer = run(*arguments, DATABASE_URL=database_url)
+    answer = invoke(*arguments, DATABASE_URL=database_url)
 
-    assert answer.returncode == 1
+    assert answer.exit_code == 1
     assert answer.stderr.splitlines()[-1] == (
         "todo: The database does not have the tables of the Todo API; make them with: todo migrate"
     )
@@ -226,48 +228,48 @@ def test_a_database_without_tables_is_told_with_the_way_out(
 
 class TestMigrate:
     def test_an_empty_database_gets_its_tables_once(self, database_url: str) -> None:
-        first = run("migrate", DATABASE_URL=database_url)
-        second = run("migrate", DATABASE_URL=database_url)
+        first = invoke("migrate", DATABASE_URL=database_url)
+        second = invoke("migrate", DATABASE_URL=database_url)
 
-        assert (first.returncode, second.returncode) == (0, 0)
+        assert (first.exit_code, second.exit_code) == (0, 0)
         assert first.stdout.startswith("The schema is up to date: postgresql://wellhead:***@")
         assert "applied 0001" in first.stderr
         assert "applied " not in second.stderr
 
     def test_a_database_that_refuses_is_told_without_a_traceback(self, database_url: str) -> None:
-        answer = run("migrate", DATABASE_URL=database_url.replace("wellhead:", "stranger:"))
+        answer = invoke("migrate", DATABASE_URL=database_url.replace("wellhead:", "stranger:"))
 
-        assert answer.returncode == 1
+        assert answer.exit_code == 1
         assert "\ntodo: Could not connect" in f"\n{answer.stderr}"
         assert "Traceback" not in answer.stderr
 
 
 class TestCleanup:
     def test_it_says_what_it_deleted(self, migrated_url: str) -> None:
-        run("seed-demo", DATABASE_URL=migrated_url)
+        invoke("seed-demo", DATABASE_URL=migrated_url)
 
-        answer = run("cleanup", "--completed-before", "0m", DATABASE_URL=migrated_url)
+        answer = invoke("cleanup", "--completed-before", "0m", DATABASE_URL=migrated_url)
 
-        assert answer.returncode == 0
+        assert answer.exit_code == 0
         assert answer.stdout == (
             "Deleted 1 completed tasks, 0 ended logins, 0 expired counters and "
             "0 expired idempotency keys.\n"
         )
 
     def test_a_duration_that_is_none_is_refused(self, migrated_url: str) -> None:
-        answer = run("cleanup", "--completed-before", "soon", DATABASE_URL=migrated_url)
+        answer = invoke("cleanup", "--completed-before", "soon", DATABASE_URL=migrated_url)
 
-        assert answer.returncode == 2
+        assert answer.exit_code == 2
         assert "'soon' is not a duration" in answer.stderr
 
     def test_how_old_must_be_said(self) -> None:
-        assert run("cleanup").returncode == 2
+        assert invoke("cleanup").exit_code == 2
 
 
 class TestSeedDemo:
     def test_it_prints_how_to_log_in_every_time(self, migrated_url: str) -> None:
-        first = run("seed-demo", DATABASE_URL=migrated_url)
-        second = run("seed-demo", DATABASE_URL=migrated_url)
+        first = invoke("seed-demo", DATABASE_URL=migrated_url)
+        second = invoke("seed-demo", DATABASE_URL=migrated_url)
 
         assert first.stdout.splitlines() == [
             "The demo account is made, with 5 tasks.",
@@ -277,15 +279,15 @@ class TestSeedDemo:
         assert second.stdout.splitlines()[0] == "The demo account is there already."
 
     def test_production_has_no_demo_account(self, migrated_url: str) -> None:
-        answer = run("seed-demo", APP_ENV="production", DATABASE_URL=migrated_url)
+        answer = invoke("seed-demo", APP_ENV="production", DATABASE_URL=migrated_url)
 
-        assert answer.returncode == 1
+        assert answer.exit_code == 1
         assert "APP_ENV is production" in answer.stderr
 
 
 def test_without_a_command_the_help_is_shown() -> None:
-    answer = run("--help")
+    answer = invoke("--help")
 
-    assert answer.returncode == 0
+    assert answer.exit_code == 0
     for command in ("serve", "migrate", "cleanup", "seed-demo"):
         assert command in answer.stdout
