@@ -68,11 +68,16 @@ class Served:
             self.process.send_signal(how)
         return self.ended()
 
+    def log(self) -> str:
+        """What it has written to the log so far."""
+        size = os.fstat(self.log_file.fileno()).st_size
+        # Not by reading: the process writes where this file stands.
+        return os.pread(self.log_file.fileno(), size, 0).decode()
+
     def ended(self) -> tuple[int, str]:
         """Wait for its end; returns its exit code and what it wrote to the log."""
         self.process.communicate(timeout=SECONDS)
-        self.log_file.seek(0)
-        return self.process.returncode, self.log_file.read()
+        return self.process.returncode, self.log()
 
 
 @contextmanager
@@ -92,7 +97,9 @@ def serving(*arguments: str, **changes: str) -> Iterator[Served]:
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+                process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
 
 
 def address_of(process: subprocess.Popen[str]) -> tuple[str, str]:

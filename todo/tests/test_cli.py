@@ -35,11 +35,11 @@ class TestServe:
             assert second.stop()[0] == 0
 
     @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-    @pytest.mark.parametrize("kind", ["--workers=1", "--workers=2", "--reload"])
-    def test_it_ends_gracefully_when_it_is_asked_to(
-        self, migrated_url: str, how: signal.Signals, kind: str
+    def test_while_it_reloads_it_ends_gracefully_when_it_is_asked_to(
+        self, migrated_url: str, how: signal.Signals
     ) -> None:
-        with serving(kind, DATABASE_URL=migrated_url) as served:
+        """With workers: see test_draining."""
+        with serving("--reload", DATABASE_URL=migrated_url) as served:
             assert httpx2.get(f"{served.address}/health/db", timeout=SECONDS).status_code == 200
 
             code, log = served.stop(how)

@@ -78,6 +78,8 @@ async def running(
     with serving(
         "--workers", workers, DATABASE_URL=migrated_url, DATABASE_POOL_MAX_WAITING="1000", **changes
     ) as served:
+        # The command opens one of its own before it serves.
+        await until(lambda: served.log().count("database opened") == int(workers) + 1)
         async with client_of(served) as client:
             account = await make_account(client)
         yield served, account
@@ -103,7 +105,6 @@ async def test_under_load_sigterm_cuts_nobody_off_and_readiness_ends_first(
     assert Counter(status for each in found for status in each).keys() == {200, REFUSED}
     assert code == 0
     assert "Traceback" not in log
-    # One more, which the command opens before it serves.
     assert log.count("database closed") == log.count("database opened") == int(workers) + 1
     assert set(ready) <= {200, 503, REFUSED}
     if drain_seconds != "0":
@@ -180,6 +181,7 @@ async def test_after_ctrl_c_nobody_waits(migrated_url: str, workers: str) -> Non
 
     assert code == 0
     assert "Traceback" not in log
+    assert log.count("database closed") == log.count("database opened") == int(workers) + 1
 
 
 async def test_whoever_asks_twice_does_not_wait(migrated_url: str) -> None:
