@@ -163,11 +163,7 @@ async def test_a_database_that_comes_up_meanwhile_is_opened(
     settings = DatabaseSettings(url=proxied_url, connect_retry_count=3, connect_retry_delay=0.1)
     database = Database(settings)
     opening = asyncio.create_task(database.open())
-    async with asyncio.timeout(10):
-        while True:
-            if caplog.records:
-                break
-            await asyncio.sleep(0.001)
+    await until(lambda: caplog.records)
     await proxy.accept()
     await opening
     await database.close()

@@ -15,7 +15,7 @@ import httpx2
 from bench.faults.clients import Door
 from bench.faults.ports import quiet_port
 from bench.faults.server import workers
-from bench.faults.waiting import until
+from tests.staging.patience import until
 
 ROOT = Path(__file__).parents[2]
 

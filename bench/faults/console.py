@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from bench.faults.verdict import Row
-from bench.faults.waiting import until
+from tests.staging.patience import until
 
 ROLE = "shop"
 DATABASE = "shop"

@@ -10,8 +10,8 @@ from bench.faults.console import DATABASE
 from bench.faults.fault import Fault
 from bench.faults.occupier import Occupier
 from bench.faults.stage import Setting, Stage
-from bench.faults.waiting import until
 from bench.faults.wal_device import limit_files
+from tests.staging.patience import until
 from wellhead.embedded.account import server_account
 
 _HALF_A_SEGMENT = str(8 * 1024 * 1024)

@@ -14,9 +14,9 @@ import asyncpg
 
 from bench.faults.console import DATABASE, ROLE, Console
 from bench.faults.ports import quiet_port
-from bench.faults.waiting import until
 from bench.faults.wal_device import WalDevice
 from tests.staging.passwords import verifier
+from tests.staging.patience import until
 from wellhead.embedded import EmbeddedPostgres, watch
 from wellhead.errors import EmbeddedError
 

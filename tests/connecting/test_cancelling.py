@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from tests.pool.conftest import eventually
 from tests.pool.test_cancelling import was_cancelled
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
 from wellhead.pool.connection_state import is_in_transaction
@@ -155,7 +155,7 @@ async def test_a_connection_whose_server_does_not_answer_is_closed(
 ) -> None:
     async with make_database() as database:
         sleeping = asyncio.create_task(only_sleep(database))
-        await eventually(lambda: database.stats().active == 1)
+        await until(lambda: database.stats().active == 1)
         proxy.stall()
         sleeping.cancel()
         await asyncio.sleep(0.05)

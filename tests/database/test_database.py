@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, select
 
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import (
     AuthenticationError,
@@ -285,10 +286,8 @@ async def test_opening_succeeds_once_the_server_is_there(proxied_url: str, proxy
     assert was_waiting
 
 
-async def first_queries(proxy: TCPProxy) -> None:
-    connected = 4  # SSLRequest is refused, the password is asked for, shown, and taken.
-    while proxy.round_trips <= connected:  # noqa: ASYNC110 - the proxy counts and tells nobody
-        await asyncio.sleep(0.005)
+CONNECTED = 4
+"""Round trips: SSLRequest is refused, the password is asked for, shown, and taken."""
 
 
 async def test_a_connection_lost_in_the_first_queries_is_tried_again(
@@ -298,8 +297,7 @@ async def test_a_connection_lost_in_the_first_queries_is_tried_again(
     proxy.delay(0.01)
     database = Database(settings)
     opening = asyncio.create_task(database.open())
-    async with asyncio.timeout(30):
-        await first_queries(proxy)
+    await until(lambda: proxy.round_trips > CONNECTED)
     await proxy.cut()
     proxy.delay(0)
     await opening

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.staging.databases import Databases
 from tests.staging.given import Postgres
+from tests.staging.patience import until
 from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import Classification, Database, DatabaseSettings, Fault, classify
 
@@ -238,14 +239,6 @@ async def terminate(connection: AsyncConnection, databases: Databases) -> None:
     """End the server's side of a connection, and wait until it is gone."""
     pid = (await connection.exec_driver_sql("SELECT pg_backend_pid()")).scalar_one()
     databases.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if happened():
-                return
-            await asyncio.sleep(0.001)
 
 
 def assert_lost(found: Classification) -> None:

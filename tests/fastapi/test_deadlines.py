@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from tests.pool.conftest import eventually
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from tests.staging.server import serve
 from wellhead import CommitUnknownError, Database, DatabaseSettings
@@ -133,14 +133,6 @@ def commit_of(database: Database) -> bytes:
 async def client_of(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     async with serve(app) as base, httpx2.AsyncClient(base_url=base) as client:
         yield client
-
-
-async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    """Return once something is so; the suite's time limit ends it otherwise."""
-    while True:
-        if await is_so():
-            return
-        await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -285,7 +277,7 @@ async def test_a_server_that_does_not_answer_the_cancelling_is_not_waited_for(
     async with client_of(application(database)) as client:
         await client.post("/one")
         waiting = asyncio.create_task(client.post("/commits/60"))
-        await eventually(lambda: database.stats().active == 1)
+        await until(lambda: database.stats().active == 1)
         proxy.stall()
         # In less than the five seconds for which this client waits, and psycopg for the server.
         answer = await waiting

@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.staging.patience import until
 from tests.staging.server import serve
 from wellhead import Database, DatabaseSettings, RequestTimeoutError, SettingsError
 from wellhead.fastapi import deadline, install
@@ -149,10 +150,7 @@ async def test_a_route_in_a_thread_is_answered_in_time_and_left_to_itself(app: F
     async with serve(app) as base, httpx2.AsyncClient(base_url=base) as client:
         answer = await client.get("/")
         before = list(ended)
-        while True:
-            if ended:
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: ended)
 
     assert (answer.status_code, before) == (504, [])
 

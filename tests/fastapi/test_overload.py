@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from tests.pool.conftest import eventually
+from tests.staging.patience import until
 from tests.staging.server import serve
 from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import ReaderDep, install, lifespan
@@ -40,10 +40,11 @@ class Gate:
 
     async def has(self, callers: int) -> None:
         """Wait until so many wait in the database."""
-        while True:
-            if await self._connection.fetchval(WAITING_FOR_THEIR_TURN) == callers:
-                return
-            await asyncio.sleep(0.01)
+
+        async def so_many_wait() -> bool:
+            return bool(await self._connection.fetchval(WAITING_FOR_THEIR_TURN) == callers)
+
+        await until(so_many_wait)
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ async def test_whom_the_queue_cannot_take_is_refused_while_the_others_still_wait
     database = database_of(database_url)
     async with serve(application(database)) as base, httpx2.AsyncClient(base_url=base) as client:
         requests = [asyncio.create_task(client.get("/")) for _ in range(CLIENTS)]
-        await eventually(lambda: sum(each.done() for each in requests) == CLIENTS - SIZE - QUEUE)
+        await until(lambda: sum(each.done() for each in requests) == CLIENTS - SIZE - QUEUE)
         refused = [each.result() for each in requests if each.done()]
         # Nobody has passed the gate yet, so nobody was waited for.
         await gate.has(SIZE)
@@ -109,7 +110,7 @@ async def test_nobody_waits_longer_than_the_acquire_deadline(database_url: str, 
     database = database_of(database_url, pool_timeout=1.1)
     async with serve(application(database)) as base, httpx2.AsyncClient(base_url=base) as client:
         requests = [asyncio.create_task(client.get("/")) for _ in range(SIZE + QUEUE)]
-        await eventually(lambda: sum(each.done() for each in requests) == QUEUE)
+        await until(lambda: sum(each.done() for each in requests) == QUEUE)
         given_up = [each.result() for each in requests if each.done()]
         # The gate is still closed: not the connections, but their time has come.
         timeouts = database.stats().timeouts

@@ -6,6 +6,7 @@ from collections import Counter
 import asyncpg
 from sqlalchemy import text
 
+from tests.staging.patience import until
 from wellhead import Database, DatabaseSettings
 
 SLEEPING = """
@@ -26,10 +27,10 @@ async def sleep_in_reader(database: Database) -> None:
 
 
 async def until_asleep(watch: "asyncpg.Connection[asyncpg.Record]", callers: int) -> None:
-    while True:
-        if await watch.fetchval(SLEEPING) == callers:
-            return
-        await asyncio.sleep(0.01)
+    async def so_many_sleep() -> bool:
+        return bool(await watch.fetchval(SLEEPING) == callers)
+
+    await until(so_many_sleep)
 
 
 async def test_cancelled_statements_end_at_the_server_and_cost_no_connection(

@@ -1,34 +1,25 @@
 """Two processes of the application on one database, and one key."""
 
 import asyncio
-import os
-import re
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from commands import SECONDS, serving
 from httpx2 import AsyncClient, Response, TransportError
-from staged import KEY, StagedAccount, make_account
+from staged import StagedAccount, make_account
 from writes import Connection, until_somebody_waits
 
-TODO = Path(sys.executable).with_name("todo")
-CHEAP = {
-    "ARGON2_TIME_COST": "1",
-    "ARGON2_MEMORY_KIB": "7168",
-    "ARGON2_PARALLELISM": "1",
-    "JWT_SECRET_KEY": KEY,
-}
+from tests.staging.patience import until
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
     """A running `todo serve`, and a client of it."""
 
-    process: Process
+    process: "subprocess.Popen[str]"
     client: AsyncClient
 
     async def post(self, account: StagedAccount) -> Response:
@@ -40,32 +31,17 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(url: str) -> AsyncIterator[Served]:
+async def connected(url: str) -> AsyncIterator[Served]:
     """A process of the application."""
-    process = await asyncio.create_subprocess_exec(
-        *(TODO, "serve", "--port", "0"),
-        env={**os.environ, **CHEAP, "PYTHONUNBUFFERED": "1", "DATABASE_URL": url},
-        stdout=PIPE,
-        stderr=DEVNULL,
-    )
-    try:
-        assert process.stdout is not None
-        found = None
-        while found is None and (line := await process.stdout.readline()):
-            found = re.search(r"Address  (http://\S+)", line.decode())
-        assert found is not None
-        async with AsyncClient(base_url=found[1], timeout=60) as client:
-            yield Served(process, client)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+    with serving(DATABASE_URL=url) as served:
+        async with AsyncClient(base_url=served.address, timeout=SECONDS) as client:
+            yield Served(served.process, client)
 
 
 async def test_two_processes_do_it_once_and_the_second_goes_on_where_the_first_was_killed(
     migrated_url: str, server: Connection
 ) -> None:
-    async with serving(migrated_url) as one, serving(migrated_url) as other:
+    async with connected(migrated_url) as one, connected(migrated_url) as other:
         account = await make_account(one.client)
         answers = await asyncio.gather(*(each.post(account) for each in [one, other] * 4))
         await assert_done_once(server, answers)
@@ -82,12 +58,14 @@ async def test_two_processes_do_it_once_and_the_second_goes_on_where_the_first_w
         assert (await other.post(account)).status_code == 409
         await hold.rollback()
 
-        for _ in range(100):
-            answer = await other.post(account)
-            if answer.status_code != 409:
-                break
-            await asyncio.sleep(0.05)
-        await assert_done_once(server, [answer])
+        answers.clear()
+
+        async def is_answered() -> bool:
+            answers.append(await other.post(account))
+            return answers[-1].status_code != 409
+
+        await until(is_answered)
+        await assert_done_once(server, answers[-1:])
 
 
 async def assert_done_once(server: Connection, answers: list[Response]) -> None:

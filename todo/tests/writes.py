@@ -1,6 +1,5 @@
 """One request for each route that writes, and all that can be seen of what it did."""
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from sqlalchemy import func, select
 from staged import PASSWORD, StagedAccount, make_account
 from task_api import TaskAPI
 
+from tests.staging.patience import until
 from todo.tables import metadata
 
 Json = dict[str, Any]
@@ -126,11 +126,7 @@ def seen(answer: Response) -> tuple[int, str, frozenset[str]]:
 
 async def until_somebody_waits(server: Connection) -> None:
     """Return as soon as a lock is waited for."""
-    for _ in range(1000):
-        if await server.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits for a lock")
+    await until(lambda: server.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
 
 async def rows_of(connection: Connection) -> dict[str, int]:
