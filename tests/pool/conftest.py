@@ -1,6 +1,5 @@
 """Pools on a real server: the driver's, and SQLAlchemy's engine with ours."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -9,6 +8,7 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from tests.staging.patience import until
 from wellhead import AsyncPool, DriverPool, PoolPolicy
 
 Connection = Any
@@ -16,25 +16,17 @@ MakePool = Callable[..., "DriverPool[Connection]"]
 MakeEngine = Callable[..., AsyncEngine]
 
 
-async def eventually(is_so: Callable[[], bool]) -> None:
-    """Return once something is so; the suite's time limit ends it otherwise."""
-    while True:
-        if is_so():
-            return
-        await asyncio.sleep(0.002)
-
-
 async def server_has(url: str, name: str, at_most: int) -> None:
     """Return once the server has no more connections of that name; its closing takes a moment."""
     admin = await asyncpg.connect(url)
     try:
-        while True:
-            count = await admin.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name
+        await until(
+            lambda: admin.fetchval(
+                "SELECT count(*) <= $2 FROM pg_stat_activity WHERE application_name = $1",
+                name,
+                at_most,
             )
-            if count <= at_most:
-                return
-            await asyncio.sleep(0.01)
+        )
     finally:
         await admin.close()
 

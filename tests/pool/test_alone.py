@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 import wellhead
-from tests.pool.conftest import eventually
+from tests.staging.patience import until
 from wellhead import PoolPolicy, PoolSaturated, PoolStats, PoolTimeout
 
 KNOBS: dict[str, Any] = {
@@ -73,7 +73,7 @@ async def test_a_pool_serves_more_callers_than_it_has_connections(url: str) -> N
     engine = engine_on(url, pool_size=2, max_overflow=1)
     answers = await asyncio.gather(*(ask(engine) for _ in range(12)))
     # Two may have served all before the third was there.
-    await eventually(lambda: not stats_of(engine).opening and not stats_of(engine).closing)
+    await until(lambda: not stats_of(engine).opening and not stats_of(engine).closing)
     stats = stats_of(engine)
     await engine.dispose()
 
@@ -165,8 +165,8 @@ async def test_disposing_leaves_no_thread_and_no_task_behind(url: str) -> None:
     await engine.dispose()
 
     # What the driver itself began may take a moment to end.
-    await eventually(lambda: asyncio.all_tasks() == tasks)
-    await eventually(lambda: threading.active_count() <= threads)
+    await until(lambda: asyncio.all_tasks() == tasks)
+    await until(lambda: threading.active_count() <= threads)
 
 
 async def test_an_engine_disposed_of_without_closing_keeps_what_is_in_use(url: str) -> None:
@@ -195,7 +195,7 @@ def test_it_works_on_uvloop(url: str) -> None:
         async with engine.connect(), engine.connect(), engine.connect():
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(ask(engine), 0.05)
-        await eventually(lambda: stats_of(engine).total == 1 and not stats_of(engine).closing)
+        await until(lambda: stats_of(engine).total == 1 and not stats_of(engine).closing)
         stats = stats_of(engine)
         await engine.dispose()
         assert loop_is_uv

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tests.pool.conftest import eventually, server_has
+from tests.pool.conftest import server_has
+from tests.staging.patience import until
 from wellhead import AsyncPool, DriverPool, PoolPolicy, PoolStats
 
 SIZE = 2
@@ -69,7 +70,7 @@ async def ended_before(work: Coroutine[Any, Any, None], turns: int) -> bool:
 
 async def assert_at_rest(read: Callable[[], PoolStats], url: str, step: int) -> None:
     # What was being opened for whoever was cancelled may arrive a little later.
-    await eventually(lambda: not read().opening and not read().closing)
+    await until(lambda: not read().opening and not read().closing)
     stats = read()
     assert (stats.active, stats.waiting) == (0, 0), step
     assert 1 <= stats.total <= SIZE, step

@@ -8,8 +8,8 @@ import asyncpg
 import psycopg
 import pytest
 
-from tests.pool.conftest import eventually
 from tests.staging.databases import Databases
+from tests.staging.patience import until
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
@@ -42,7 +42,7 @@ async def test_asyncpg_knows_without_asking_that_the_server_hung_up(
     is_closed = connection_state.closed_check(connection)
     proxy.reset()
     await proxy.cut()
-    await eventually(is_closed)
+    await until(is_closed)
 
     assert proxy.bytes_to_server == 0
 
@@ -78,7 +78,7 @@ async def test_terminating_says_no_word_and_does_not_wait(connection: Any, proxy
     connection_state.terminate(connection)
     connection_state.terminate(connection)
     proxy.resume()
-    await eventually(lambda: proxy.open_connections == 0)
+    await until(lambda: proxy.open_connections == 0)
 
     assert connection_state.closed_check(connection)()
 
@@ -102,7 +102,7 @@ async def test_a_connection_whose_end_has_arrived_is_gone_and_nobody_is_asked(
         before = connection_state.is_gone(connection)
         proxy.reset()
         await proxy.cut()
-        await eventually(lambda: connection_state.is_gone(connection))
+        await until(lambda: connection_state.is_gone(connection))
         sent = proxy.bytes_to_server
 
     assert not before

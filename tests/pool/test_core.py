@@ -7,7 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.pool.conftest import MakePool, eventually
+from tests.pool.conftest import MakePool
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import (
     AuthenticationError,
@@ -28,9 +29,9 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def until(pool: Pool, **figures: int) -> None:
-    """Return once the pool has these figures; the suite's time limit ends it otherwise."""
-    await eventually(
+async def reaches(pool: Pool, **figures: int) -> None:
+    """Return once the pool has these figures."""
+    await until(
         lambda: all(getattr(pool.stats(), name) == value for name, value in figures.items())
     )
 
@@ -376,10 +377,10 @@ async def test_while_the_database_is_away_one_attempt_at_a_time_is_made(
 
     pool = make_pool(pool_size=5, max_overflow=0, connect=connect)
     callers = [Caller(pool, str(number), order) for number in range(20)]
-    await eventually(lambda: pool.stats().failed_connects >= 5)
+    await until(lambda: pool.stats().failed_connects >= 5)
     most = 0
     failed = pool.stats().failed_connects
-    await eventually(lambda: pool.stats().failed_connects >= failed + 3)
+    await until(lambda: pool.stats().failed_connects >= failed + 3)
     probing = most
     is_away = False
     for caller in callers:
@@ -397,7 +398,7 @@ async def test_everybody_is_served_when_the_database_is_back(
     pool = make_pool(pool_size=2, max_overflow=0)
     await proxy.refuse()
     callers = [Caller(pool, str(number), order) for number in range(10)]
-    await eventually(lambda: pool.stats().failed_connects >= 3)
+    await until(lambda: pool.stats().failed_connects >= 3)
     await proxy.accept()
     await asyncio.gather(*(caller.end() for caller in callers))
 
@@ -491,7 +492,7 @@ async def test_a_connection_that_is_too_old_is_replaced_when_it_is_taken(
     await asyncio.sleep(0.06)
     async with pool.acquire():
         pass
-    await until(pool, closing=0)
+    await reaches(pool, closing=0)
 
     assert pool.stats().closed["lifetime"] == 1
     assert pool.stats().opened == 2
@@ -503,7 +504,7 @@ async def test_connections_beyond_the_minimum_are_closed_after_idleness(
     pool = make_pool(pool_size=4, min_idle=1, idle_timeout=0.05)
     async with pool.acquire(), pool.acquire(), pool.acquire():
         pass
-    await until(pool, total=1, closing=0)
+    await reaches(pool, total=1, closing=0)
     await asyncio.sleep(0.1)
 
     assert pool.stats().total == 1
@@ -516,12 +517,12 @@ async def test_the_pool_warms_up_behind_the_first_caller_and_after_a_loss(
     pool = make_pool(pool_size=4, min_idle=3)
     async with pool.acquire():
         pass
-    await until(pool, idle=3)
+    await reaches(pool, idle=3)
     await proxy.cut()
     await asyncio.sleep(0.05)
     async with pool.acquire():
         pass
-    await until(pool, idle=3)
+    await reaches(pool, idle=3)
 
     assert pool.stats().opened == 6
 
@@ -530,7 +531,7 @@ async def test_an_idle_pool_sends_nothing(make_pool: MakePool, proxy: TCPProxy) 
     pool = make_pool(pool_size=4, min_idle=3, recycle=0.05, check_after_idle=0, idle_timeout=0.05)
     async with pool.acquire():
         pass
-    await until(pool, idle=3, opening=0)
+    await reaches(pool, idle=3, opening=0)
     proxy.reset()
     await asyncio.sleep(0.3)
 
@@ -585,7 +586,7 @@ async def test_the_figures_say_what_happened(make_pool: MakePool) -> None:
     pool = make_pool(pool_size=1, max_overflow=1)
     async with pool.acquire(), pool.acquire():
         busy = pool.stats()
-    await until(pool, closing=0)
+    await reaches(pool, closing=0)
     stats = pool.stats()
 
     assert (busy.active, busy.idle, busy.total, busy.overflow) == (2, 0, 2, 1)

@@ -9,7 +9,7 @@ import asyncpg
 import psycopg
 import pytest
 
-from tests.pool.conftest import eventually
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import DriverPool, PoolMisuseError, PoolPolicy, PoolTimeout
 from wellhead.pool.driver_pool import DriverLink
@@ -194,7 +194,7 @@ async def test_a_connection_of_no_age_at_all_is_used_once(make_pool: MakePool) -
     for _ in range(3):
         async with pool.acquire() as connection:
             await ask(connection)
-    await eventually(lambda: not pool.stats().closing)
+    await until(lambda: not pool.stats().closing)
 
     assert (pool.stats().opened, pool.stats().total) == (3, 0)
 
@@ -221,9 +221,9 @@ async def test_closing_closes_what_is_free_at_once_and_what_is_held_on_return(
         async with pool.acquire():
             pass
         await pool.close()
-        await eventually(lambda: proxy.open_connections == 1)
+        await until(lambda: proxy.open_connections == 1)
         answer = await ask(connection)
-    await eventually(lambda: proxy.open_connections == 0)
+    await until(lambda: proxy.open_connections == 0)
 
     assert answer == 1
     assert pool.stats().closed["disposed"] == 2
@@ -243,7 +243,7 @@ async def test_whoever_waits_while_the_pool_closes_is_served_all_the_same(
         await asyncio.sleep(0)
         await pool.close()
     answer = await waiting
-    await eventually(lambda: not pool.stats().closing)
+    await until(lambda: not pool.stats().closing)
 
     assert answer == 1
     assert pool.stats().total == 0
@@ -260,7 +260,7 @@ async def test_closing_while_a_connection_is_being_opened_leaves_nothing_behind(
     opening = pool.stats().opening
     await pool.close()
     proxy.resume()
-    await eventually(lambda: proxy.open_connections == 0)
+    await until(lambda: proxy.open_connections == 0)
     stats = pool.stats()
 
     assert opening == 1

@@ -7,7 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.pool.conftest import MakePool, eventually
+from tests.pool.conftest import MakePool
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import PoolPolicy
 from wellhead.pool import Close
@@ -35,7 +36,7 @@ async def test_one_connection_that_the_server_closed_takes_the_others_along(
     admin = await asyncpg.connect(database_url)
     await admin.execute("SELECT pg_terminate_backend($1)", pid)
     await admin.close()
-    await eventually(connection.is_closed)
+    await until(connection.is_closed)
     async with pool.acquire():
         pass
 
@@ -51,7 +52,7 @@ async def test_whoever_pinged_a_retired_connection_takes_the_one_that_is_free(
     proxy.reset()
     proxy.delay(0.5)
     pinging = asyncio.create_task(core.acquire())
-    await eventually(lambda: proxy.bytes_to_server > 0)
+    await until(lambda: proxy.bytes_to_server > 0)
     proxy.delay(0)
     core.retire(Close.INVALIDATED)
     core.release(second)
@@ -97,7 +98,7 @@ async def test_whoever_counts_on_an_attempt_that_is_cancelled_is_not_forgotten(
 ) -> None:
     proxy.stall()
     opening = asyncio.create_task(core.open_one())
-    await eventually(lambda: proxy.connections == 1)
+    await until(lambda: proxy.connections == 1)
     waiting = asyncio.create_task(core.acquire())
     await asyncio.sleep(0)
     opening.cancel()

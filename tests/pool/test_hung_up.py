@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from sqlmodel import select
 
-from tests.pool.conftest import eventually
 from tests.staging.databases import Databases
 from tests.staging.neon import StagedNeon, StoppedPostgres
+from tests.staging.patience import until
 from tests.staging.pki import PKI
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
@@ -48,7 +48,7 @@ async def test_psycopg_that_was_told_goodbye_is_closed(
     is_closed = closed_check(connection)
     databases.execute(f"SELECT pg_terminate_backend({connection.info.backend_pid})")
 
-    await eventually(is_closed)
+    await until(is_closed)
 
 
 @pytest.mark.parametrize("how", ["cut", "reset_connections"])
@@ -58,7 +58,7 @@ async def test_psycopg_that_was_cut_off_is_closed(
     is_closed = closed_check(connection)
     await getattr(proxy, how)()
 
-    await eventually(is_closed)
+    await until(is_closed)
 
 
 async def test_psycopg_that_was_notified_is_open_and_tells_of_it(
@@ -96,7 +96,7 @@ async def test_psycopg_over_tls_is_replaced_at_once_after_the_database_was_resta
                 raw = (await held.get_raw_connection()).driver_connection
                 assert isinstance(raw, psycopg.AsyncConnection)
             await neon.suspend()
-            await eventually(closed_check(raw))
+            await until(closed_check(raw))
             async with getattr(database, kind)() as session:
                 assert (await session.exec(select(1))).one() == 1
 

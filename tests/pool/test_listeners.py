@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.pool.conftest import MakeEngine, eventually, server_has
+from tests.pool.conftest import MakeEngine, server_has
+from tests.staging.patience import until
 from wellhead import AsyncPool, PoolStats, PoolTimeout
 
 Use = Callable[[AsyncEngine], Awaitable[None]]
@@ -141,7 +142,7 @@ async def test_a_listener_to_the_close_cannot_keep_a_connection_open(
     listener = Listener(engine, "close")
     with caplog.at_level(logging.ERROR, logger="sqlalchemy"):
         await use(engine)
-        await eventually(lambda: not stats_of(engine).closing)
+        await until(lambda: not stats_of(engine).closing)
     await server_has(database_url, "closing", stats_of(engine).total)
     listener.is_angry = False
 

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
 )
 
 from tests.pool.conftest import MakePool, server_has
+from tests.staging.patience import until
 from wellhead import DriverPool, PoolPolicy, PoolSaturated, PoolStats, UnreachableError
 
 SIZE, OVERFLOW, WAITING = 2, 1, 3
@@ -90,11 +91,7 @@ class PoolModel(RuleBasedStateMachine):
         return [each for each in self._callers if each.connection is None]
 
     async def _settle(self, is_calm: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
-            while True:
-                if is_calm():
-                    return
-                await asyncio.sleep(0.001)
+        await until(is_calm)
 
     def _is_calm(self) -> bool:
         stats = self._stats

@@ -7,7 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.pool.conftest import MakeEngine, MakePool, eventually
+from tests.pool.conftest import MakeEngine, MakePool
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import (
     AsyncPool,
@@ -95,7 +96,7 @@ async def test_at_a_full_server_a_caller_waits_for_those_who_hold_connections(
 
         # The outage has lasted for longer than a caller waits.
         waiting = asyncio.create_task(wait())
-        await eventually(lambda: pool.stats().failed_connects > failed)
+        await until(lambda: pool.stats().failed_connects > failed)
     await waiting
 
     assert pool.stats().opened == 1
@@ -115,7 +116,7 @@ async def test_fifty_waiters_send_one_attempt_at_a_time(
     # The server hangs up on each attempt: the proxy sees them all.
     proxy.stall()
     waiters = [asyncio.create_task(use()) for _ in range(50)]
-    await eventually(lambda: pool.stats().failed_connects >= 5 and not pool.stats().opening)
+    await until(lambda: pool.stats().failed_connects >= 5 and not pool.stats().opening)
     proxy.reset()
     failed = pool.stats().failed_connects
     at_once = []
@@ -137,14 +138,14 @@ async def test_nobody_knocks_while_nobody_waits(make_pool: MakePool, proxy: TCPP
     pool = make_pool(pool_size=4, min_idle=4, timeout=1.5)
     async with pool.acquire():
         pass
-    await eventually(lambda: pool.stats().idle == 4)
+    await until(lambda: pool.stats().idle == 4)
     await proxy.refuse()
     await proxy.cut()
     await asyncio.sleep(0.02)
     with pytest.raises(PoolTimeout):
         async with pool.acquire():
             pass
-    await eventually(lambda: not pool.stats().opening)
+    await until(lambda: not pool.stats().opening)
     failed = pool.stats().failed_connects
     await asyncio.sleep(LONGEST_PAUSE * 2)
 
@@ -162,7 +163,7 @@ async def test_a_connection_that_is_not_made_in_time_is_tried_again(
             return await connection.fetchval("SELECT 1")
 
     using = asyncio.create_task(use())
-    await eventually(lambda: pool.stats().failed_connects >= 2)
+    await until(lambda: pool.stats().failed_connects >= 2)
     proxy.resume()
 
     assert await using == 1

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from tests.pool.conftest import MakeEngine, eventually
+from tests.pool.conftest import MakeEngine
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, PoolStats
 
@@ -125,7 +126,7 @@ async def test_what_left_the_pool_leaves_its_slot_and_says_why(
 ) -> None:
     engine = make_engine(pool_size=1, max_overflow=0)
     await use(engine)
-    await eventually(lambda: not stats_of(engine).closing)
+    await until(lambda: not stats_of(engine).closing)
     stats = stats_of(engine)
 
     assert (stats.total, stats.idle, stats.opened) == (1, 1, 2)

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from tests.staging.patience import until
 from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import CommitUnknownError, Database, DatabaseSettings
 from wellhead.embedded import EmbeddedPostgres
@@ -238,11 +239,7 @@ async def test_a_reset_of_the_statistics_is_not_taken_for_the_end_of_the_transac
     await admin.execute("SELECT pg_stat_reset_shared('bgwriter')")
     ending = asyncio.create_task(lost.end())
     asked = proxy.round_trips
-    async with asyncio.timeout(30):
-        while True:
-            if proxy.round_trips > asked + 10:
-                break
-            await asyncio.sleep(0.01)
+    await until(lambda: proxy.round_trips > asked + 10)
     waits = not ending.done()
     await admin.execute("SELECT pg_terminate_backend($1, 5000)", lost.work.backend)
     await admin.close()

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.staging.databases import Databases
+from tests.staging.patience import until
 from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import (
     CommitUnknownError,
@@ -86,14 +87,6 @@ class Attempts:
         if self._met is not None and self.count <= self._times:
             await self._met(session)
         return self.count
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if happened():
-                return
-            await asyncio.sleep(0.001)
 
 
 @pytest.fixture
