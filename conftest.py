@@ -1,6 +1,7 @@
 """What the tests of the library and of the application share: a real PostgreSQL, staged."""
 
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -15,6 +16,11 @@ from tests.staging.passwords import check_password_cheaply
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
+
+# A shell lets what it starts in the background ignore Ctrl-C, and a program that a test starts
+# would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _PREFIXES = ("DATABASE_", "JWT_", "APP_", "CORS_", "PG")
 _NAMES = {"HOST", "PORT", "DEBUG", "RELOAD", "DRAIN_SECONDS", "METRICS"}
