@@ -72,8 +72,8 @@ async def test_a_set_up_that_hangs_is_cut_off_and_leaves_nothing_at_the_server(
     make_engine: MakeEngine, database_url: str
 ) -> None:
     engine = make_engine(
-        connect_timeout=0.2,
-        pool_timeout=0.5,
+        connect_timeout=1,
+        pool_timeout=2.5,
         connect_args={"server_settings": {"application_name": "hanging"}},
     )
     seen = []

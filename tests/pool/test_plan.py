@@ -84,9 +84,7 @@ async def test_a_ping_without_an_answer_gives_up_the_connection(
     driver: str, proxied_url: str, proxy: TCPProxy
 ) -> None:
     url = proxied_url.replace("postgresql://", driver)
-    settings = DatabaseSettings(
-        url=url, pool_check_after_idle=0, connect_timeout=1, pool_timeout=2.5
-    )
+    settings = DatabaseSettings(url=url, pool_check_after_idle=0, connect_timeout=1, pool_timeout=4)
     async with Database(settings) as database:
         proxy.stall()
         with pytest.raises(PoolTimeout) as caught:

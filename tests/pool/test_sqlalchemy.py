@@ -16,7 +16,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from tests.pool.conftest import MakeEngine
-from tests.staging.patience import until
+from tests.staging.patience import SECONDS, until
 from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, PoolStats
 
@@ -254,7 +254,7 @@ async def test_a_forgotten_connection_gives_its_slot_back(make_engine: MakeEngin
         warnings.simplefilter("always")
         del connection
         gc.collect()
-    answer = await asyncio.wait_for(ask(engine), 5)
+    answer = await asyncio.wait_for(ask(engine), SECONDS)
 
     assert answer == 1
     assert any("garbage collector" in str(warning.message) for warning in warned)
@@ -279,7 +279,7 @@ async def test_a_connection_that_is_not_made_in_time_is_named(
     make_engine: MakeEngine, proxy: TCPProxy
 ) -> None:
     proxy.stall()
-    engine = make_engine(connect_timeout=0.1, pool_timeout=0.3)
+    engine = make_engine(connect_timeout=0.1, pool_timeout=1.5)
     with pytest.raises(Exception, match=r"had no connection within \d+ ms") as caught:
         await ask(engine)
 
