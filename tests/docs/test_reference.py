@@ -118,6 +118,7 @@ class ServerError(Exception):
 WITHOUT_CODE: Mapping[Fault, Exception] = {
     Fault.SATURATED: PoolTimeout(),
     Fault.REQUEST_TIMEOUT: wellhead.RequestTimeoutError("staged"),
+    Fault.COMMITTED: wellhead.CommittedError("staged", commits=1),
     Fault.UNREACHABLE: OSError(),
     Fault.OUTCOME_UNKNOWN: wellhead.CommitUnknownError("staged"),
     Fault.TLS: wellhead.TLSError("staged"),

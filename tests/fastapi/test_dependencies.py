@@ -111,12 +111,18 @@ def _add_units_of_work(app: FastAPI) -> None:
 
         await run(work)
 
-    @app.post("/parents/resolved", status_code=201)
-    async def create_resolved(run: RunDep) -> None:
+    @app.put("/parents/7")
+    async def put_parent(run: RunDep) -> None:
         async def work(session: AsyncSession) -> None:
-            session.add(Parent(id=7))
+            await session.merge(Parent(id=7))
 
-        await run(work, resolve_commit=True)
+        await run(work, is_repeatable=True)
+
+    @app.post("/parents/closed", status_code=201)
+    async def create_and_close(session: SessionDep) -> None:
+        session.add(Parent(id=8))
+        await session.commit()
+        await session.close()
 
 
 async def test_a_commit_that_fails_never_answers_2xx(database: Database) -> None:
@@ -249,13 +255,24 @@ async def test_a_write_whose_commit_is_not_answered_does_not_invite_the_client_t
     assert "retry-after" not in answer.headers
 
 
-async def test_a_write_whose_commit_is_looked_up_is_answered(
+async def test_a_write_that_may_be_repeated_is_done_although_its_commit_is_not_answered(
     proxied: Database, proxy: TCPProxy
 ) -> None:
     async with serve(application(proxied, SHIPPED)) as base, httpx2.AsyncClient() as client:
         proxy.break_at(COMMIT, passes=True)
-        answer = await client.post(f"{base}/parents/resolved")
+        answer = await client.put(f"{base}/parents/7")
+        parents = await client.get(f"{base}/parents")
+
+    assert answer.status_code == 200
+    assert parents.json() == [7]
+
+
+async def test_a_route_that_commits_and_closes_its_session_is_answered_as_it_wants(
+    database: Database,
+) -> None:
+    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+        answer = await client.post(f"{base}/parents/closed")
         parents = await client.get(f"{base}/parents")
 
     assert answer.status_code == 201
-    assert parents.json() == [7]
+    assert parents.json() == [8]

@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import (
@@ -17,6 +18,7 @@ from wellhead import (
     RolledBackError,
     classify,
 )
+from wellhead.sessions.commits import counting_commits
 
 INSERT = "INSERT INTO done VALUES (1)"
 
@@ -164,3 +166,51 @@ async def test_a_failure_inside_a_savepoint_may_be_passed_over(database: Databas
                 await (await session.connection()).exec_driver_sql("SELECT 1 / 0")
 
     assert await rows(database) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "may_commit"),
+    [
+        ("COMMIT", True),
+        (" /* now */ -- it is time\n commit and chain", True),
+        ("END", True),
+        ("PREPARE TRANSACTION 'x'", True),
+        ("INSERT INTO done VALUES (1); COMMIT", True),
+        ("ROLLBACK; INSERT INTO done VALUES (1)", True),
+        ("SELECT CASE WHEN true THEN 1 END", False),
+        ("SELECT CASE WHEN true THEN 1 END;", False),
+        ("PREPARE q AS SELECT 1", False),
+        ("SELECT 1; SELECT 2", False),
+    ],
+)
+async def test_text_that_may_end_a_transaction_is_noted(
+    database_url: str, statement: str, may_commit: bool
+) -> None:
+    url = database_url.replace("postgresql", "postgresql+psycopg", 1)
+    async with Database(DatabaseSettings(url=url)) as database:
+        with counting_commits() as commits:
+            async with database.engine.connect() as connection:
+                with suppress(DBAPIError):
+                    await connection.execute(text(statement))
+
+    assert commits.possible == may_commit
+
+
+async def test_a_script_that_commits_in_its_middle_is_not_run_again(database_url: str) -> None:
+    runs = 0
+
+    async def work(session: AsyncSession) -> None:
+        nonlocal runs
+        runs += 1
+        connection = await session.connection()
+        await connection.execute(text("INSERT INTO done VALUES ('x'); COMMIT"))
+        await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    url = database_url.replace("postgresql", "postgresql+psycopg", 1)
+    async with Database(DatabaseSettings(url=url)) as database:
+        async with database.engine.begin() as connection:
+            await connection.execute(text("CREATE TABLE done (what text)"))
+        with pytest.raises(DBAPIError):
+            await database.run(work)
+
+    assert runs == 1

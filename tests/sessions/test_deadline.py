@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from wellhead import CommitUnknownError
+from wellhead.sessions.commits import counting_commits, current_commits
 from wellhead.sessions.deadline import Deadline, Ending, current_deadline
 
 
@@ -116,22 +116,23 @@ async def test_a_block_that_does_not_heed_the_first_cancelling_is_cancelled_agai
     assert deadline.is_over
 
 
-async def test_a_commit_under_way_has_a_moment_to_finish() -> None:
-    marks: dict[object, object] = {}
-    with Deadline(0.01) as deadline:
-        deadline.note_commit(marks)
-        await asyncio.sleep(0.1)
-        ending, is_over = deadline.ending, deadline.is_over
-        deadline.lift()
-
-    assert (ending, is_over) == (Ending.TIMEOUT, False)
-
-
-async def test_a_commit_that_is_over_holds_nothing_up() -> None:
-    marks: dict[object, object] = {}
+@pytest.mark.parametrize("figure", ["under_way", "succeeded"])
+async def test_after_a_commit_and_during_one_the_block_has_a_moment_to_finish(
+    figure: str,
+) -> None:
     with Deadline(60) as deadline:
-        deadline.note_commit(marks)
-        marks.clear()
+        deadline.commits.note(**{figure: 1})
+        deadline.end(Ending.TIMEOUT)
+        is_over = deadline.is_over
+        await wait_for_ever()
+
+    assert (is_over, deadline.is_over) == (False, True)
+
+
+@pytest.mark.parametrize("figure", ["unknown", "possible"])
+async def test_what_is_not_known_holds_nothing_up(figure: str) -> None:
+    with Deadline(60) as deadline:
+        deadline.commits.note(**{figure: 1})
         deadline.end(Ending.TIMEOUT)
         is_over = deadline.is_over
         await wait_for_ever()
@@ -139,14 +140,20 @@ async def test_a_commit_that_is_over_holds_nothing_up() -> None:
     assert is_over
 
 
-@pytest.mark.parametrize("is_resolved", [True, False])
-async def test_an_earlier_commit_counts_until_it_is_known_what_became_of_it(
-    *, is_resolved: bool
-) -> None:
-    unknown = CommitUnknownError.after_silence()
-    with Deadline(0.01) as deadline:
-        deadline.note_unknown(unknown)
-        unknown.is_resolved = is_resolved
-        await wait_for_ever()
+async def test_a_commit_of_a_scope_within_the_block_counts() -> None:
+    with Deadline(60) as deadline, counting_commits() as commits:
+        commits.note(succeeded=1)
 
-    assert deadline.cut_commit is not is_resolved
+    assert deadline.commits.succeeded == 1
+
+
+async def test_a_commit_of_a_task_that_the_block_started_counts() -> None:
+    async def commit() -> None:
+        commits = current_commits.get()
+        assert commits is not None
+        commits.note(succeeded=1)
+
+    with Deadline(60) as deadline:
+        await asyncio.create_task(commit())
+
+    assert deadline.commits.succeeded == 1

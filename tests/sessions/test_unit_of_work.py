@@ -1,4 +1,4 @@
-"""Units of work: what runs again, what must not, and what the server says of a lost COMMIT."""
+"""Units of work: what runs again, and what must not."""
 
 import asyncio
 import logging
@@ -18,14 +18,14 @@ from wellhead import (
     Database,
     DatabaseSettings,
     Fault,
-    NotCommittedError,
     NotOpenError,
     PoolTimeout,
     RolledBackError,
     UnreachableError,
     classify,
 )
-from wellhead.sessions.outcome import Outcome
+from wellhead.sessions.commits import counting_commits
+from wellhead.sessions.unit_of_work import MOST_UNKNOWN
 
 Met = Callable[[AsyncSession], Awaitable[None]]
 
@@ -339,107 +339,68 @@ async def test_a_commit_that_is_known_not_to_be_sent_is_repeated(
     assert database.run_stats().unknown == 0
 
 
-async def test_a_commit_that_took_effect_is_found_out(database: Database, proxy: TCPProxy) -> None:
+async def test_repeatable_work_is_done_again_after_a_commit_without_an_answer(
+    database: Database, proxy: TCPProxy, caplog: pytest.LogCaptureFixture
+) -> None:
     proxy.break_at(COMMIT, passes=True)
     work = Attempts()
 
-    assert await database.run(work, resolve_commit=True) == 1
-    assert (work.count, await done(database)) == (1, ["attempt 1"])
+    assert await database.run(work, is_repeatable=True) == 2
+
+    assert await done(database) == ["attempt 1", "attempt 2"]
     stats = database.run_stats()
-    assert (stats.unknown, stats.resolved_committed, stats.resolved_rolled_back) == (1, 1, 0)
+    assert (stats.unknown, stats.retried) == (1, {Fault.OUTCOME_UNKNOWN: 1})
+    assert "attempt 1 failed: outcome_unknown" in caplog.text
 
 
-async def test_a_commit_that_was_lost_on_its_way_is_found_out_and_the_work_runs_again(
+async def test_repeatable_work_gives_up_after_three_commits_without_an_answer(
     database: Database, proxy: TCPProxy
 ) -> None:
-    proxy.break_at(COMMIT, passes=False)
-    work = Attempts()
-
-    assert await database.run(work, resolve_commit=True) == 2
-    assert (work.count, await done(database)) == (2, ["attempt 2"])
-    stats = database.run_stats()
-    assert (stats.unknown, stats.resolved_committed, stats.resolved_rolled_back) == (1, 0, 1)
-    assert stats.retried == {Fault.CONNECTION_LOST: 1}
-
-
-async def test_the_outcome_is_asked_for_until_the_server_is_back(
-    database: Database, proxy: TCPProxy
-) -> None:
-    broken = proxy.break_at(COMMIT, passes=True)
-    running = asyncio.create_task(database.run(Attempts(), resolve_commit=True))
-    await broken.wait()
-    await proxy.refuse()
-    await until(lambda: database.stats().failed_connects > 0)
-    await proxy.accept()
-
-    assert await running == 1
-    assert database.run_stats().resolved_committed == 1
-
-
-async def test_an_outcome_that_nobody_tells_in_time_stays_unknown(
-    database: Database, proxy: TCPProxy
-) -> None:
-    broken = proxy.break_at(COMMIT, passes=True)
-    running = asyncio.create_task(database.run(Attempts(), resolve_commit=True, deadline=0.5))
-    await broken.wait()
-    await proxy.refuse()
+    broken = [proxy.break_at(COMMIT, passes=False) for _ in range(MOST_UNKNOWN + 1)]
     with pytest.raises(CommitUnknownError):
-        await running
+        await database.run(Attempts(), is_repeatable=True)
 
-    stats = database.run_stats()
-    assert (stats.unknown, stats.resolved_committed, stats.resolved_rolled_back) == (1, 0, 0)
-
-
-async def test_a_transaction_that_the_server_still_has_open_is_waited_for(
-    database: Database, proxy: TCPProxy, databases: Databases
-) -> None:
-    """The client's side breaks, and the server does not notice before it is told."""
-    pids: list[int] = []
-
-    async def learn(session: AsyncSession) -> None:
-        pids.append(await session.scalar(text("SELECT pg_backend_pid()")) or 0)
-
-    proxy.break_at(COMMIT, passes=False, is_noticed=False)
-    running = asyncio.create_task(database.run(Attempts(learn), resolve_commit=True))
-    asked = proxy.round_trips
-    await until(lambda: bool(pids) and proxy.round_trips > asked + 10)
-    waiting = not running.done()
-    databases.execute(f"SELECT pg_terminate_backend({pids[0]}, 5000)")
-
-    assert await running == 2
-    assert waiting
-    assert await done(database) == ["attempt 2"]
+    assert [each.is_set() for each in broken] == [True] * MOST_UNKNOWN + [False]
 
 
-async def test_a_work_that_wrote_nothing_runs_again_after_an_unknown_commit(
+async def test_what_fails_after_a_lost_commit_of_repeatable_work_leaves_it_unknown(
     database: Database, proxy: TCPProxy
 ) -> None:
-    count = 0
+    async def fail_the_second_time(session: AsyncSession) -> None:
+        if work.count == 2:
+            await sql(session, "SELECT 1 / 0")
 
-    async def read(session: AsyncSession) -> int:
-        nonlocal count
-        count += 1
-        await sql(session, "SELECT 1")
-        return count
-
+    work = Attempts(fail_the_second_time, times=2)
     proxy.break_at(COMMIT, passes=True)
+    with pytest.raises(CommitUnknownError):
+        await database.run(work, is_repeatable=True)
 
-    assert await database.run(read, resolve_commit=True) == 2
+    assert (work.count, await done(database)) == (2, ["attempt 1"])
 
 
-async def test_a_rollback_that_was_found_out_too_late_to_run_again_is_said(
-    database: Database, proxy: TCPProxy, monkeypatch: pytest.MonkeyPatch
+async def test_repeatable_work_that_committed_by_itself_is_not_repeated(
+    database: Database, proxy: TCPProxy
 ) -> None:
-    async def answer(*_: object) -> Outcome:
-        return Outcome.ROLLED_BACK
+    async def commit_and_go_on(session: AsyncSession) -> None:
+        await session.commit()
+        proxy.break_at(COMMIT, passes=True)
+        await sql(session, "SELECT 1")
 
-    monkeypatch.setattr("wellhead.database.database.ask", answer)
-    proxy.break_at(COMMIT, passes=False)
-    with pytest.raises(NotCommittedError) as caught:
-        await database.run(Attempts(), resolve_commit=True, deadline=0)
+    work = Attempts(commit_and_go_on)
+    with pytest.raises(CommitUnknownError):
+        await database.run(work, is_repeatable=True)
 
-    assert classify(caught.value).fault is Fault.CONNECTION_LOST
-    assert await done(database) == []
+    assert (work.count, await done(database)) == (1, ["attempt 1"])
+
+
+async def test_a_unit_that_was_repeated_leaves_nothing_open(
+    database: Database, proxy: TCPProxy
+) -> None:
+    proxy.break_at(COMMIT, passes=True)
+    with counting_commits() as commits:
+        await database.run(Attempts(), is_repeatable=True)
+
+    assert (commits.succeeded, commits.is_open) == (1, False)
 
 
 async def test_no_attempt_begins_after_the_deadline(database: Database, lose: Met) -> None:
@@ -493,16 +454,15 @@ async def test_a_closed_database_runs_nothing(either_url: str) -> None:
         await Database(DatabaseSettings(url=either_url)).run(Attempts())
 
 
-@pytest.mark.parametrize("resolve_commit", [False, True])
 async def test_a_failure_that_work_passed_over_is_not_taken_for_a_commit(
-    database: Database, resolve_commit: bool
+    database: Database,
 ) -> None:
     async def pass_over(session: AsyncSession) -> None:
         with pytest.raises(ProgrammingError):
             await sql(session, "SELECT * FROM nowhere")
 
-    with pytest.raises((RolledBackError, DBAPIError)) as caught:
-        await database.run(Attempts(pass_over), resolve_commit=resolve_commit)
+    with pytest.raises(RolledBackError) as caught:
+        await database.run(Attempts(pass_over))
 
     assert classify(caught.value).http_status == 500
     assert await done(database) == []
@@ -532,14 +492,10 @@ async def test_it_costs_the_round_trips_of_a_transaction(
 
     for _ in range(7):
         await database.run(work)
-        await database.run(work, resolve_commit=True)
     proxy.reset()
     await database.run(work)
-    plain = proxy.round_trips
-    proxy.reset()
-    await database.run(work, resolve_commit=True)
 
-    assert (plain, proxy.round_trips) == (3, 4)
+    assert proxy.round_trips == 3
 
 
 async def test_it_works_in_memory() -> None:

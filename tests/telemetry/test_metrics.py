@@ -126,7 +126,6 @@ async def test_units_of_work_that_ran_again_are_told_by_fault(database: Database
         retried = value(registry, "wellhead_units_of_work_retried_total", fault="connection_lost")
         assert retried == attempts - 1 == 1
         assert value(registry, "wellhead_commits_unknown_total") == 0
-        assert value(registry, "wellhead_commits_resolved_total", outcome="committed") == 0
 
 
 async def test_what_is_known_of_the_database_is_told(database: Database, proxy: TCPProxy) -> None:

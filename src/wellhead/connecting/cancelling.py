@@ -21,24 +21,6 @@ CONFIRM_TIMEOUT = 2.0
 """Seconds that the server has to confirm the cancellation."""
 
 
-class CancellableConnection(asyncpg.Connection):
-    """asyncpg's connection, given up where a transaction was begun by halves.
-
-    After a BEGIN that was cancelled asyncpg takes the next one for a savepoint.
-    """
-
-    __slots__ = ()
-
-    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        """Run a command, as asyncpg's own does."""
-        try:
-            return await super().execute(query, *args, timeout=timeout)
-        except asyncio.CancelledError:
-            if query.startswith("BEGIN"):
-                self.terminate()
-            raise
-
-
 def keep_cancelled_connections(engine: AsyncEngine) -> None:
     """Let this engine keep the connections of cancelled statements, where they are sound.
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from wellhead.connecting.cancelling import CancellableConnection, keep_cancelled_connections
+from wellhead.connecting.cancelling import keep_cancelled_connections
+from wellhead.connecting.connections import AsyncpgConnection, psycopg_connection
 from wellhead.connecting.listeners import (
     log_slow_queries,
     name_command_timeouts,
@@ -22,19 +22,14 @@ from wellhead.connecting.listeners import (
 from wellhead.errors import (
     ConfigurationError,
     ConnectError,
-    RolledBackError,
     connect_error,
     keep_discreet,
 )
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.pool.connection_state import terminate
-from wellhead.sessions.deadline import watch_commits_for_deadlines
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL
 from wellhead.url.tls import OPPORTUNISTIC
-
-CLOSE_TIMEOUT = 2.0
-"""Seconds that the server is given to say goodbye to a connection."""
 
 PROBE_TIMEOUT = 3.0
 """Seconds for a probe's whole visit, or the connect timeout where that is shorter."""
@@ -105,7 +100,6 @@ def build_engine(
             _set_limits_in_transactions(engine, server_side_limits(settings))
     name_command_timeouts(engine, limit=settings.effective_command_timeout)
     keep_cancelled_connections(engine)
-    watch_commits_for_deadlines(engine)
     keep_discreet(
         engine.sync_engine,
         show_statements=settings.echo,
@@ -222,48 +216,15 @@ def target_of(url: PostgresURL | SQLiteURL) -> str:
     return ", ".join(host.name if host.is_socket else str(host) for host in hosts) or "SQLite"
 
 
-class _PatientConnection(CancellableConnection):
-    """asyncpg's connection, honest about COMMIT.
-
-    Its end does not wait for ever for a server that is silent.
-    """
-
-    __slots__ = ()
-
-    _transport: asyncio.Transport
-
-    def fileno(self) -> int:
-        """The descriptor of the socket."""
-        descriptor: int = self._transport.get_extra_info("socket").fileno()
-        return descriptor
-
-    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        """Run a command; a COMMIT that could only roll back is an error.
-
-        Raises:
-            RolledBackError: The server answered COMMIT with ROLLBACK.
-        """
-        status = await super().execute(query, *args, timeout=timeout)
-        if status == "ROLLBACK" and query.startswith("COMMIT"):
-            raise RolledBackError.because_of_failure()
-        return status
-
-    async def close(self, *, timeout: float | None = None) -> None:
-        # On a time-out asyncpg itself aborts the connection: all that is left is the exception.
-        with suppress(TimeoutError):
-            await super().close(timeout=CLOSE_TIMEOUT if timeout is None else timeout)
-
-
 def _driver_connect(url: PostgresURL | SQLiteURL) -> Connect:
     if isinstance(url, SQLiteURL):
         import aiosqlite  # noqa: PLC0415 - an optional driver
 
         return aiosqlite.connect
     if url.driver == "psycopg":
-        import psycopg  # noqa: PLC0415 - an optional driver
-
-        return psycopg.AsyncConnection.connect
-    return partial(asyncpg.connect, connection_class=_PatientConnection)
+        connect: Connect = psycopg_connection().connect
+        return connect
+    return partial(asyncpg.connect, connection_class=AsyncpgConnection)
 
 
 def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:

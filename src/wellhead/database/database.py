@@ -19,8 +19,6 @@ from wellhead.health.readiness import Readiness, readiness
 from wellhead.pool import PoolStats
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import Reader
-from wellhead.sessions.commits import OPTION, CommitLog
-from wellhead.sessions.outcome import Outcome, Ticket, ask
 from wellhead.sessions.run_stats import RunCounter, RunStats
 from wellhead.sessions.unit_of_work import UnitOfWork
 from wellhead.settings import DatabaseSettings
@@ -195,7 +193,9 @@ class Database:
         with live.counted():
             async with live.sessions() as session:
                 yield session
-                await session.commit()
+                # A session that the block has committed and closed has nothing more to commit.
+                if session.in_transaction():
+                    await session.commit()
 
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[Reader]:
@@ -220,7 +220,7 @@ class Database:
         work: Callable[[AsyncSession], Awaitable[T]],
         *,
         deadline: float | None = None,
-        resolve_commit: bool = False,
+        is_repeatable: bool = False,
     ) -> T:
         """Do a whole unit of work: ``work(session)`` in a fresh session, COMMIT, its result.
 
@@ -234,35 +234,24 @@ class Database:
             work: Takes the session; what it returns is returned, what it raises is raised.
             deadline: Seconds after which no attempt begins; ``run_timeout`` by default. A running
                 attempt is not cut short: it waits for its connection up to ``pool_timeout``.
-            resolve_commit: After a COMMIT without an answer ask the server what became of it, by
-                the transaction's id on another connection, for as long as the deadline lets it.
-                Committed: the result is returned; rolled back: the work runs again. It costs one
-                round trip before each COMMIT, and needs PostgreSQL 13 or newer.
+            is_repeatable: Whether ``work`` may be done twice, because it sets values or recognises
+                its first time by a key. Then it also runs again after a COMMIT without an answer,
+                up to three times in all.
 
         Raises:
             CommitUnknownError: COMMIT was sent and not answered; it may have taken effect. With
-                ``resolve_commit`` only when nobody could be asked in time, or the server was
-                restarted and the answer would not be sure.
+                ``is_repeatable`` only after three of them, or where the database failed in another
+                way after one.
             NotOpenError: The database is not open.
         """
         unit = UnitOfWork(
             work,
-            self._open_session,
+            self.session,
             self._runs,
             deadline=self.settings.effective_run_timeout if deadline is None else deadline,
-            ask=self._ask_outcome if resolve_commit else None,
+            is_repeatable=is_repeatable,
         )
         return await unit.run()
-
-    async def _ask_outcome(self, ticket: Ticket) -> Outcome:
-        return await ask(self._require().asking, ticket)
-
-    @asynccontextmanager
-    async def _open_session(self, log: CommitLog) -> AsyncIterator[AsyncSession]:
-        live = self._require()
-        with live.counted():
-            async with live.sessions(execution_options={OPTION: log}) as session:
-                yield session
 
     def run_stats(self) -> RunStats:
         """A snapshot of what became of units of work and COMMITs; never waits."""

@@ -13,7 +13,7 @@ from wellhead.errors import ConnectError, PoolTimeout, classify, fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
-from wellhead.sessions.commits import watch_commits
+from wellhead.sessions.commits import READS, watch_commits
 from wellhead.sessions.reader import refuse_writes
 from wellhead.sessions.run_stats import RunCounter
 from wellhead.settings import DatabaseSettings
@@ -44,8 +44,7 @@ class Live:
         if migrations is not None:
             limit = settings.effective_connect_timeout
             self.schema = SchemaWatch(migrations, self.engine.connect, timeout=limit)
-        self.asking = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        reading = self.engine.execution_options(isolation_level="AUTOCOMMIT", **{READS: True})
         refuse_writes(reading.sync_engine)
         self.sessions = _session_maker(self.engine)
         self.readers = _session_maker(reading)

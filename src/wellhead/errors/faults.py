@@ -19,6 +19,7 @@ class Fault(StrEnum):
     LOCK_TIMEOUT = "lock_timeout"
     STATEMENT_TIMEOUT = "statement_timeout"
     REQUEST_TIMEOUT = "request_timeout"
+    COMMITTED = "committed"
     STALE_PLAN = "stale_plan"
     READ_ONLY_SERVER = "read_only_server"
     DISK_FULL = "disk_full"
@@ -68,6 +69,7 @@ MEANINGS: Mapping[Fault, Meaning] = {
     Fault.LOCK_TIMEOUT: Meaning(503, "The data is in use by another request; try again.", 1),
     Fault.STATEMENT_TIMEOUT: Meaning(504, "The database took too long to answer."),
     Fault.REQUEST_TIMEOUT: Meaning(504, "The request took too long and was cancelled."),
+    Fault.COMMITTED: Meaning(504, "This was done, but it took too long to say so."),
     Fault.STALE_PLAN: Meaning(503, "The data's layout changed just now; try again.", 1),
     Fault.READ_ONLY_SERVER: Meaning(503, "The database accepts no changes at the moment.", 5),
     Fault.DISK_FULL: Meaning(503, "The database has no space left.", 30),

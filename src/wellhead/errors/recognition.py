@@ -18,11 +18,11 @@ from wellhead.errors.faults import Fault
 from wellhead.errors.tree import (
     AuthenticationError,
     CommandTimeoutError,
+    CommittedError,
     CommitUnknownError,
     ConfigurationError,
     ConnectError,
     DatabaseNotFoundError,
-    NotCommittedError,
     NotOpenError,
     PoolMisuseError,
     PoolTimeout,
@@ -44,9 +44,9 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (TooManyConnectionsError, Fault.TOO_MANY_CONNECTIONS),
     (ConnectError, Fault.REFUSED),
     (CommandTimeoutError, Fault.STATEMENT_TIMEOUT),
+    (CommittedError, Fault.COMMITTED),
     (RequestTimeoutError, Fault.REQUEST_TIMEOUT),
     (CommitUnknownError, Fault.OUTCOME_UNKNOWN),
-    (NotCommittedError, Fault.CONNECTION_LOST),
     (RolledBackError, Fault.PROGRAMMING),
     (NotOpenError, Fault.NOT_OPEN),
     (ReadOnlyError, Fault.PROGRAMMING),
@@ -62,6 +62,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
 
 _BY_SQLSTATE: Mapping[str, Fault] = {
     "08004": Fault.REFUSED,
+    "08007": Fault.OUTCOME_UNKNOWN,
     "08P01": Fault.REFUSED,
     "23505": Fault.UNIQUE,
     "23503": Fault.FOREIGN_KEY,
@@ -75,6 +76,7 @@ _BY_SQLSTATE: Mapping[str, Fault] = {
     "25P04": Fault.STATEMENT_TIMEOUT,
     "26000": Fault.STALE_PLAN,
     "3D000": Fault.DATABASE_NOT_FOUND,
+    "40003": Fault.OUTCOME_UNKNOWN,
     "40P01": Fault.DEADLOCK,
     "53100": Fault.DISK_FULL,
     "53300": Fault.TOO_MANY_CONNECTIONS,
@@ -194,12 +196,14 @@ def sqlstate_of(error: BaseException) -> str | None:
 def is_definite_answer(error: BaseException) -> bool:
     """Whether a failure says for certain that what was asked for was not done.
 
-    So does an error of the server itself. Whoever ends the connection says FATAL, and says nothing
-    of what was done before.
+    So does an error of the server itself. One that ends the connection is FATAL, and says nothing
+    of what was done before. asyncpg's own refusals come before anything is sent.
     """
     if isinstance(error, RolledBackError):
         return True
     source = _source(error)
+    if type(source).__module__.startswith("asyncpg.") and _is_of(source, "InterfaceError"):
+        return True
     sqlstate = sqlstate_of(source)
     if sqlstate is None or sqlstate.startswith("08") or sqlstate == "40003":
         return False

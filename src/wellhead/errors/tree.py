@@ -17,8 +17,8 @@ The tree::
     │   └── TooManyConnectionsError
     ├── CommandTimeoutError (TimeoutError)
     ├── RequestTimeoutError (TimeoutError)
+    │   └── CommittedError
     ├── CommitUnknownError
-    ├── NotCommittedError
     ├── RolledBackError
     ├── MigrationError
     │   └── MigrationBusyError (TimeoutError)
@@ -124,39 +124,41 @@ class RequestTimeoutError(WellheadError, TimeoutError):
     """A request was not answered in the time that it has, and its work was cancelled."""
 
 
+class CommittedError(RequestTimeoutError):
+    """A request was cut at its deadline after it had committed: its changes are in the database.
+
+    Attributes:
+        commits: How many COMMITs succeeded.
+    """
+
+    def __init__(self, message: str, *, commits: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.commits = commits
+
+
 class CommitUnknownError(WellheadError):
     """A COMMIT was sent and not answered: it may have taken effect, and may not.
 
     Nothing is repeated after it. Look for what the work would have left behind, or give the work a
-    key of its own by which a second time is refused or recognised.
-
-    Attributes:
-        is_resolved: Set it once it is known what became of the COMMIT, or the work was done anyway.
-            Until then a request that is cut at its deadline is answered as an unknown outcome, too.
+    key of its own by which a second time is refused or recognised, and say ``is_repeatable``.
     """
-
-    is_resolved: bool = False
 
     @classmethod
     def after_silence(cls) -> Self:
-        """The error of whoever sent a COMMIT and heard nothing."""
+        """The error of a COMMIT that was sent and had no answer."""
         return cls(
             "COMMIT was sent and not answered: it may have taken effect, and may not.",
             hint="Look whether the work was done before you do it again.",
         )
 
     @classmethod
-    def after_restart(cls) -> Self:
-        """The error of whoever asked a server that may have given the transaction's id again."""
+    def without_standby(cls) -> Self:
+        """The error of a COMMIT whose wait for a synchronous standby was cancelled."""
         return cls(
-            "COMMIT was sent and not answered, and the server was restarted or replaced: the "
-            "transaction's id is committed now, and may be another transaction's.",
+            "COMMIT took effect on this server, which gave up waiting for its standby: after a "
+            "failover it may be gone.",
             hint="Look whether the work was done before you do it again.",
         )
-
-
-class NotCommittedError(WellheadError):
-    """The connection was lost during COMMIT, and the server said that nothing was committed."""
 
 
 class RolledBackError(WellheadError):

@@ -9,7 +9,13 @@ from fastapi import Depends, FastAPI, Response
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wellhead.errors import CommitUnknownError, RequestTimeoutError, SettingsError
+from wellhead.errors import (
+    CommittedError,
+    CommitUnknownError,
+    RequestTimeoutError,
+    SettingsError,
+    WellheadError,
+)
 from wellhead.fastapi.listening import Listener
 from wellhead.sessions.deadline import Deadline, Ending, current_deadline
 
@@ -95,17 +101,29 @@ class RequestDeadline:
 async def _answer_too_late(limit: Deadline, scope: Scope, receive: Receive, send: Send) -> None:
     async def fail(scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive, send
-        if limit.cut_commit:
-            raise CommitUnknownError.after_silence() from limit.error
-        raise RequestTimeoutError(
-            f"The request was not answered within {limit.seconds:g} s; its work was cancelled.",
-            hint="Make it faster, raise DATABASE_REQUEST_TIMEOUT, or give the route a deadline of "
-            "its own.",
-        ) from limit.error
+        raise _too_late(limit) from limit.error
 
     # The application's own handlers decide, as they do for every other error.
     answer = ExceptionMiddleware(fail, handlers=scope["app"].exception_handlers)
     await answer(scope, receive, send)
+
+
+def _too_late(limit: Deadline) -> WellheadError:
+    commits = limit.commits
+    if commits.is_open:
+        return CommitUnknownError.after_silence()
+    if commits.succeeded:
+        return CommittedError(
+            f"The request was not answered within {limit.seconds:g} s, after it had committed "
+            f"{commits.succeeded} transactions.",
+            commits=commits.succeeded,
+        )
+    return RequestTimeoutError(
+        f"The request was not answered within {limit.seconds:g} s; its work was cancelled, and "
+        "nothing was committed.",
+        hint="Make it faster, raise DATABASE_REQUEST_TIMEOUT, or give the route a deadline of "
+        "its own.",
+    )
 
 
 def _note_gone(scope: Scope) -> None:

@@ -85,11 +85,11 @@ class Run:
         work: Callable[[AsyncSession], Awaitable[T]],
         *,
         deadline: float | None = None,
-        resolve_commit: bool = False,
+        is_repeatable: bool = False,
     ) -> T:
         """Do ``work(session)`` in a transaction of its own, again where that is safe."""
         with serving(self._route):
-            return await self._database.run(work, deadline=deadline, resolve_commit=resolve_commit)
+            return await self._database.run(work, deadline=deadline, is_repeatable=is_repeatable)
 
 
 async def _run(connection: HTTPConnection) -> Run:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from wellhead.database import Database
 from wellhead.errors import (
     Classification,
+    CommitUnknownError,
     ConfigurationError,
     PoolSaturated,
     WellheadError,
@@ -34,6 +35,7 @@ from wellhead.fastapi.problems import (
 from wellhead.fastapi.refusals import Refusals
 from wellhead.fastapi.sockets import fit
 from wellhead.fastapi.targets import allowed_methods
+from wellhead.sessions.commits import current_commits
 
 logger = logging.getLogger("wellhead.fastapi")
 
@@ -143,7 +145,15 @@ def _fault_of(item: Mapping[str, Any]) -> ValidationFault:
 
 
 async def answer_database_error(connection: HTTPConnection, error: Exception) -> Response:
-    """Answer a failure of the database by what it means; see :func:`wellhead.classify`."""
+    """Answer a failure of the database by what it means; see :func:`wellhead.classify`.
+
+    Where a COMMIT of the request had no answer, what failed after that does not matter.
+    """
+    commits = current_commits.get()
+    if commits is not None and commits.unknown and not isinstance(error, CommitUnknownError):
+        unknown = CommitUnknownError.after_silence()
+        unknown.__cause__ = error
+        error = unknown
     meaning = classify(error)
     _log(connection, error, meaning)
     after = meaning.retry_after
@@ -154,14 +164,24 @@ async def answer_database_error(connection: HTTPConnection, error: Exception) ->
             title=meaning.title,
             type=f"urn:wellhead:{meaning.fault}",
             headers={"Retry-After": str(after)} if after is not None else None,
+            **_commits_before(error),
         ),
     )
 
 
+def _commits_before(error: Exception) -> Mapping[str, Any]:
+    """How many transactions the request had committed, where it had."""
+    commits = current_commits.get()
+    count = commits.succeeded if commits is not None else getattr(error, "commits", 0)
+    return {"commits": count} if count else {}
+
+
 async def answer_unexpected_error(connection: HTTPConnection, error: Exception) -> Response:
     """Answer 500 and say nothing of the cause; the server logs it with its traceback."""
-    del error
-    return fit(connection, problem_response(500, detail="The error was logged."))
+    return fit(
+        connection,
+        problem_response(500, detail="The error was logged.", **_commits_before(error)),
+    )
 
 
 def _log(connection: HTTPConnection, error: Exception, meaning: Classification) -> None:

@@ -1,122 +1,204 @@
-"""Which COMMITs were begun, and what a failed one leaves open.
+"""What became of COMMITs: how many succeeded, and which may have taken effect unheard.
 
 A COMMIT that was sent and not answered may have taken effect. That is not a lost connection like
-any other: whoever repeats the work may do it twice.
+any other: to repeat the work may do it twice. And after a COMMIT that succeeded nothing may say
+that the work was not done.
+
+The drivers' connections report here (:class:`SentCommit`), below SQLAlchemy, so that no way to
+commit is missed. A piece of work that must know opens a scope, :class:`Commits`, in its context;
+the tasks that it starts inherit it.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import TextClause, event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
+from sqlalchemy.engine.interfaces import ExecutionContext
+from sqlalchemy.sql.compiler import SQLCompiler
 
-from wellhead.errors import CommitUnknownError, RolledBackError, is_definite_answer
-from wellhead.pool import has_failed, is_gone
-from wellhead.sessions.deadline import current_deadline
-from wellhead.sessions.outcome import Ticket
+from wellhead.errors import CommitUnknownError, is_definite_answer
+from wellhead.pool import is_gone
+from wellhead.pool.connection_state import closed_check
 
-OPTION = "wellhead_commits"
-"""The execution option that carries a session's :class:`CommitLog` to its connections."""
+READS = "wellhead_reads"
+"""The execution option of connections in autocommit that only read."""
 
-_UNANSWERED = "wellhead_commit_unanswered"
-_COMMITS_ITSELF = re.compile(
+# Text of one statement ends a transaction where it begins so; a script, where it has such a word
+# anywhere, may. Where it does not after all, the work is not run again, which is safe.
+_ENDS = re.compile(
     r"(?>\s+|/\*.*?\*/|--[^\n]*)*+(commit|end|prepare\s+transaction)\b", re.IGNORECASE | re.DOTALL
 )
+_MAY_END = re.compile(r"\b(commit|end|prepare|rollback|abort)\b", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class CommitLog:
-    """What one session's transactions did about committing.
+@dataclass(slots=True, eq=False)
+class Commits:
+    """The COMMITs of one piece of work; each counts in the scopes around it, too.
 
     Attributes:
-        wants_ticket: Whether to read the transaction's ticket before each COMMIT.
-        begun: COMMITs that were begun.
-        ticket: The last transaction's.
+        around: The scope around this one.
+        under_way: COMMITs that were sent and may still be answered.
+        succeeded: COMMITs that were answered with success.
+        unknown: COMMITs that were sent and not answered.
+        possible: Statements that may have committed by themselves: in autocommit, and text that
+            may end a transaction.
     """
 
-    wants_ticket: bool = False
-    begun: int = 0
-    ticket: Ticket | None = None
+    around: "Commits | None" = None
+    under_way: int = 0
+    succeeded: int = 0
+    unknown: int = 0
+    possible: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is certain that nothing was committed, and nothing is about to be."""
+        return not (self.under_way or self.succeeded or self.unknown or self.possible)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may have been committed, and that is not known."""
+        return bool(self.under_way or self.unknown or self.possible)
+
+    def note(
+        self, *, under_way: int = 0, succeeded: int = 0, unknown: int = 0, possible: int = 0
+    ) -> None:
+        """Add to the figures, here and in the scopes around."""
+        scope: Commits | None = self
+        while scope is not None:
+            scope.under_way += under_way
+            scope.succeeded += succeeded
+            scope.unknown += unknown
+            scope.possible += possible
+            scope = scope.around
+
+    def settle(self) -> None:
+        """Take back what is open here: the work was done again, and that is known."""
+        self.note(unknown=-self.unknown, possible=-self.possible)
+
+
+current_commits: ContextVar[Commits | None] = ContextVar("wellhead_commits", default=None)
+"""The scope of the running task, and of the tasks that it starts."""
+
+
+@contextmanager
+def counting_commits() -> Iterator[Commits]:
+    """A scope for the COMMITs of the block."""
+    commits = Commits(current_commits.get())
+    token = current_commits.set(commits)
+    try:
+        yield commits
+    finally:
+        current_commits.reset(token)
+
+
+_NO_SCOPE = Commits()
+
+
+class SentCommit:
+    """The block in which a driver sends a COMMIT and waits for the answer.
+
+    Args:
+        connection: The driver's. ``is_outcome_unknown`` is set on it where there is no answer;
+            ``is_unreplicated`` is set from outside where the server gave up waiting for its
+            standby.
+
+    Raises:
+        CommitUnknownError: It was sent and not answered, or it may not be on the standby that it
+            was to reach.
+    """
+
+    __slots__ = ("_commits", "_connection", "_was_gone")
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._commits = current_commits.get() or _NO_SCOPE
+        # What had ended before cannot have read the COMMIT.
+        self._was_gone = is_gone(connection)
+
+    def __enter__(self) -> None:
+        connection = self._connection
+        connection.is_outcome_unknown = connection.is_unreplicated = False
+        self._commits.note(under_way=1)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            is_unknown = not (self._was_gone or is_definite_answer(error))
+        else:
+            is_unknown = self._connection.is_unreplicated
+        self._connection.is_outcome_unknown = is_unknown
+        self._commits.note(
+            under_way=-1, unknown=int(is_unknown), succeeded=int(error is None and not is_unknown)
+        )
+        if not is_unknown:
+            return
+        if error is None:
+            raise CommitUnknownError.without_standby()
+        if isinstance(error, Exception):
+            raise CommitUnknownError.after_silence() from error
 
 
 def watch_commits(engine: Engine, *, on_unknown: Callable[[], None]) -> None:
-    """Log the COMMITs of an engine, and name those whose outcome is unknown.
+    """Note the statements of an engine that may commit by themselves, and count unknown outcomes.
 
     Args:
         engine: Whose connections.
         on_unknown: Told of each COMMIT that was sent and not answered.
     """
-    _log_commits(engine)
-    _mark_commits(engine)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note_what_may_commit(
+        connection: Connection,
+        cursor: object,
+        statement: str,
+        parameters: object,
+        context: ExecutionContext,
+        executemany: bool,
+    ) -> None:
+        del cursor, parameters, executemany
+        commits = current_commits.get()
+        if commits is None:
+            return
+        options = connection.get_execution_options()
+        if options.get("isolation_level") == "AUTOCOMMIT":
+            may_commit = READS not in options
+        else:
+            may_commit = not _is_built(context) and _may_end_a_transaction(statement)
+        if may_commit:
+            commits.note(possible=1)
 
     @event.listens_for(engine, "handle_error")
-    def name_it(context: ExceptionContext) -> BaseException | None:
-        connection, error = context.connection, context.original_exception
-        if context.statement is not None or connection is None or connection.invalidated:
-            return None
-        if not connection.info.pop(_UNANSWERED, False) or is_definite_answer(error):
-            return None
+    def count_it(context: ExceptionContext) -> None:
+        connection = context.connection
+        if connection is None or connection.invalidated:
+            return
+        driver_connection: Any = connection.connection.driver_connection
+        if not getattr(driver_connection, "is_outcome_unknown", False):
+            return
+        driver_connection.is_outcome_unknown = False
         on_unknown()
-        unknown = CommitUnknownError.after_silence()
-        if (deadline := current_deadline.get()) is not None:
-            # Whoever does the work again may be cut before that is done.
-            deadline.note_unknown(unknown)
-        return unknown if isinstance(error, Exception) else None
+        if isinstance(context.original_exception, CommitUnknownError):
+            # SQLAlchemy knows only the drivers' own errors as the end of a connection.
+            context.is_disconnect = closed_check(driver_connection)()
 
 
-def _mark_commits(engine: Engine) -> None:
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.info[_UNANSWERED] = False
-
-    @event.listens_for(engine, "commit")
-    def begin_commit(connection: Connection) -> None:
-        driver_connection = connection.connection.driver_connection
-        if has_failed(driver_connection):
-            with _end_on_error(connection):
-                raise RolledBackError.because_of_failure()
-        # What had ended before cannot have read the COMMIT.
-        connection.info[_UNANSWERED] = not is_gone(driver_connection)
+def _may_end_a_transaction(statement: str) -> bool:
+    if ";" in statement.rstrip("; \t\r\n"):
+        return _MAY_END.search(statement) is not None
+    return _ENDS.match(statement) is not None
 
 
-def _log_commits(engine: Engine) -> None:
-    @event.listens_for(engine, "before_cursor_execute")
-    def notice_commits_in_words(*arguments: object) -> None:
-        connection, statement = arguments[0], arguments[2]
-        assert isinstance(connection, Connection)  # noqa: S101 - SQLAlchemy's signature
-        if (log := _log_of(connection)) is None:
-            return
-        commits_by_itself = connection.get_execution_options().get("isolation_level")
-        if commits_by_itself == "AUTOCOMMIT" or _COMMITS_ITSELF.match(str(statement)):
-            log.begun += 1
-
-    @event.listens_for(engine, "commit")
-    def log_it(connection: Connection) -> None:
-        if (log := _log_of(connection)) is None:
-            return
-        if log.wants_ticket:
-            with _end_on_error(connection):
-                log.ticket = Ticket.read(connection)
-        log.begun += 1
-
-
-@contextmanager
-def _end_on_error(connection: Connection) -> Iterator[None]:
-    # SQLAlchemy takes a COMMIT that fails for the end of the transaction, and would put the
-    # connection back with the transaction open.
-    try:
-        yield
-    except BaseException as error:
-        if not connection.invalidated:
-            try:
-                connection.dialect.do_rollback(connection.connection)
-            except Exception:  # noqa: BLE001 - whatever it is, the connection is of no use
-                connection.invalidate(error)
-        raise
-
-
-def _log_of(connection: Connection) -> CommitLog | None:
-    log: CommitLog | None = connection.get_execution_options().get(OPTION)
-    return log
+def _is_built(context: ExecutionContext) -> bool:
+    compiled = context.compiled
+    return isinstance(compiled, SQLCompiler) and not isinstance(compiled.statement, TextClause)

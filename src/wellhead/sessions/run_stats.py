@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from wellhead.errors import Fault
-from wellhead.sessions.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +18,13 @@ class RunStats:
         units: Units of work begun, each counted once however often it ran.
         retried: How often one was run again, by the fault that made it necessary.
         reads_repeated: Statements of readers that were sent once more, by fault.
-        unknown: COMMITs that were sent and not answered, of every session; those that were
-            found out afterwards are in it.
-        resolved_committed: Those of ``unknown`` that turned out to have taken effect.
-        resolved_rolled_back: Those of ``unknown`` that turned out not to have taken effect.
+        unknown: COMMITs that were sent and not answered, of every session.
     """
 
     units: int
     retried: Mapping[Fault, int]
     reads_repeated: Mapping[Fault, int]
     unknown: int
-    resolved_committed: int
-    resolved_rolled_back: int
 
 
 class RunCounter:
@@ -41,7 +35,6 @@ class RunCounter:
         self._retried: Counter[Fault] = Counter()
         self._reads_repeated: Counter[Fault] = Counter()
         self._unknown = 0
-        self._outcomes: Counter[Outcome] = Counter()
 
     def count_retry(self, fault: Fault) -> None:
         """A unit of work is run again."""
@@ -55,10 +48,6 @@ class RunCounter:
         """A COMMIT was sent and not answered."""
         self._unknown += 1
 
-    def count_outcome(self, outcome: Outcome) -> None:
-        """It was found out what became of one."""
-        self._outcomes[outcome] += 1
-
     def snapshot(self) -> RunStats:
         """The figures of the moment."""
         return RunStats(
@@ -66,6 +55,4 @@ class RunCounter:
             retried=MappingProxyType(dict(self._retried)),
             reads_repeated=MappingProxyType(dict(self._reads_repeated)),
             unknown=self._unknown,
-            resolved_committed=self._outcomes[Outcome.COMMITTED],
-            resolved_rolled_back=self._outcomes[Outcome.ROLLED_BACK],
         )

@@ -9,17 +9,9 @@ from typing import Generic, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from wellhead.errors import (
-    CommitUnknownError,
-    NotCommittedError,
-    PoolTimeout,
-    WellheadError,
-    classify,
-    fault_of,
-)
+from wellhead.errors import CommitUnknownError, PoolTimeout, WellheadError, classify, fault_of
 from wellhead.retry import retry_until
-from wellhead.sessions.commits import CommitLog
-from wellhead.sessions.outcome import Outcome, Ticket
+from wellhead.sessions.commits import Commits, counting_commits
 from wellhead.sessions.run_stats import RunCounter
 
 logger = logging.getLogger(__package__)
@@ -27,8 +19,10 @@ logger = logging.getLogger(__package__)
 T = TypeVar("T")
 
 Work = Callable[[AsyncSession], Awaitable[T]]
-OpenSession = Callable[[CommitLog], AbstractAsyncContextManager[AsyncSession]]
-Ask = Callable[[Ticket], Awaitable[Outcome]]
+OpenSession = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+
+MOST_UNKNOWN = 3
+"""So many COMMITs of one repeatable unit may stay without an answer."""
 
 
 class UnitOfWork(Generic[T]):
@@ -36,10 +30,10 @@ class UnitOfWork(Generic[T]):
 
     Args:
         work: What is to be done in one transaction.
-        open_session: Opens a fresh session, whose COMMITs go to the log.
+        open_session: Opens a fresh session, which commits at the end of its block.
         counter: Counts what becomes of it.
         deadline: Seconds after which no attempt begins.
-        ask: Asks what became of a transaction; None where nobody is to ask.
+        is_repeatable: Whether the work may be done twice.
     """
 
     def __init__(
@@ -49,44 +43,55 @@ class UnitOfWork(Generic[T]):
         counter: RunCounter,
         *,
         deadline: float,
-        ask: Ask | None,
+        is_repeatable: bool,
     ) -> None:
         self._work = work
         self._open_session = open_session
         self._counter = counter
         self._ends_at = asyncio.get_running_loop().time() + deadline
-        self._ask = ask
-        self._committed_itself = False
+        self._most_unknown = MOST_UNKNOWN if is_repeatable else 1
+        self._attempted = Commits()
 
     async def run(self) -> T:
         """Do the work, again and again where that is safe and there is time."""
         self._counter.units += 1
-        return await retry_until(
-            self._ends_at,
-            self._attempt,
-            can_retry=self._can_run_again,
-            announce=self._announce,
-        )
-
-    async def _attempt(self) -> T:
-        log = CommitLog(wants_ticket=self._ask is not None)
         unknown: CommitUnknownError | None = None
-        async with self._open_session(log) as session:
+        unanswered: list[Commits] = []
+        for attempt in range(1, self._most_unknown + 1):
+            if unknown is not None:
+                unanswered.append(self._attempted)
+                self._announce(unknown, attempt - 1, 0.0)
             try:
-                result = await self._work(session)
-            finally:
-                self._committed_itself = log.begun > 0
-            try:
-                await session.commit()
+                result = await retry_until(
+                    self._ends_at,
+                    self._attempt,
+                    can_retry=self._can_run_again,
+                    announce=self._announce,
+                )
             except CommitUnknownError as error:
                 unknown = error
-        if unknown is not None:
-            await self._settle(unknown, log.ticket)
-        return result
+                if self._attempted.succeeded:
+                    break
+            except (SQLAlchemyError, WellheadError) as error:
+                if unknown is None:
+                    raise
+                raise unknown from error
+            else:
+                # What the attempts before left open does not matter any more.
+                for each in unanswered:
+                    each.settle()
+                return result
+        assert unknown is not None  # noqa: S101 - nothing else ends the loop
+        raise unknown
+
+    async def _attempt(self) -> T:
+        with counting_commits() as self._attempted:
+            async with self._open_session() as session:
+                return await self._work(session)
 
     def _can_run_again(self, error: BaseException) -> bool:
-        if self._committed_itself or isinstance(error, PoolTimeout):
-            # Whoever waited for a connection in vain has had its time.
+        if not self._attempted.is_empty or isinstance(error, PoolTimeout):
+            # Who waited for a connection in vain has had its time.
             return False
         # A TimeoutError or an OSError of the work's own is no failure of the database.
         is_ours = isinstance(error, SQLAlchemyError | WellheadError)
@@ -106,49 +111,3 @@ class UnitOfWork(Generic[T]):
                 "seconds": round(seconds, 3),
             },
         )
-
-    async def _settle(self, unknown: CommitUnknownError, ticket: Ticket | None) -> None:
-        """Return when the COMMIT took effect.
-
-        Raises:
-            NotCommittedError: It did not.
-            CommitUnknownError: That could not be found out.
-        """
-        if self._ask is None or ticket is None:
-            raise unknown
-        outcome = await self._find_out(self._ask, ticket, unknown)
-        self._counter.count_outcome(outcome)
-        logger.warning(
-            "a COMMIT had no answer; looked up by its transaction id it is %s",
-            outcome.replace("_", " "),
-            extra={"event": "commit_resolved", "outcome": str(outcome)},
-        )
-        unknown.is_resolved = outcome in {Outcome.COMMITTED, Outcome.ROLLED_BACK}
-        if outcome is Outcome.ROLLED_BACK:
-            raise NotCommittedError(
-                "The connection was lost during COMMIT, and nothing was committed."
-            ) from unknown
-        if outcome is Outcome.AMBIGUOUS:
-            raise CommitUnknownError.after_restart() from unknown
-
-    async def _find_out(self, ask: Ask, ticket: Ticket, unknown: CommitUnknownError) -> Outcome:
-        async def attempt() -> Outcome:
-            outcome = await ask(ticket)
-            if outcome is Outcome.PENDING:
-                raise _PendingError
-            return outcome
-
-        try:
-            async with asyncio.timeout_at(self._ends_at):
-                return await retry_until(self._ends_at, attempt, can_retry=_may_ask_again)
-        except Exception as error:
-            # Why nobody could be asked matters less than what is not known because of that.
-            raise unknown from error
-
-
-class _PendingError(Exception):
-    """The server has not ended the transaction."""
-
-
-def _may_ask_again(error: BaseException) -> bool:
-    return isinstance(error, _PendingError) or classify(error).is_transient

@@ -82,11 +82,6 @@ class _Seen:
     def states(self) -> Mapping[str, float]:
         return {state: state == self.health.state for state in get_args(State)}
 
-    @property
-    def outcomes(self) -> Mapping[str, float]:
-        runs = self.runs
-        return {"committed": runs.resolved_committed, "rolled_back": runs.resolved_rolled_back}
-
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -171,7 +166,6 @@ FIGURES = (
     Figure(_COUNTER, "units_of_work_retried", "Units of work run again.", "runs.retried", "fault"),
     Figure(_COUNTER, "reads_repeated", "Reads sent once more.", "runs.reads_repeated", "fault"),
     Figure(_COUNTER, "commits_unknown", "COMMITs sent and not answered.", "runs.unknown"),
-    Figure(_COUNTER, "commits_resolved", "Unanswered COMMITs looked up.", "outcomes", "outcome"),
     Figure(_GAUGE, "database_healthy", "1 while requests can be served.", "health.is_healthy"),
     Figure(_GAUGE, "database_state", "1 for the state observed last.", "states", "state"),
     Figure(_GAUGE, "database_age_seconds", "Seconds since it was seen.", "health.age"),

@@ -23,7 +23,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from todo.accounts.models import LoginAttempt
 from todo.errors import TooManyAttemptsError
 from todo.models import utc_now
-from todo.units import run_repeatable
 from wellhead import Database
 
 IPV6_NETWORK = 64
@@ -68,7 +67,7 @@ class DatabaseStorage(Storage):
             return hits
 
         # Counted twice where the first COMMIT was not answered: better than not at all.
-        return await run_repeatable(self._database.run, count)
+        return await self._database.run(count, is_repeatable=True)
 
     async def get(self, key: str) -> int:
         """The sum of the current window, 0 when there is none."""
@@ -106,7 +105,7 @@ class DatabaseStorage(Storage):
     async def clear(self, key: str) -> None:
         """Forget one counter."""
         forgotten = delete(LoginAttempt).where(col(LoginAttempt.key) == self._hash(key))
-        await run_repeatable(self._database.run, lambda session: session.exec(forgotten))
+        await self._database.run(lambda session: session.exec(forgotten), is_repeatable=True)
 
     def _hash(self, key: str) -> str:
         return hmac.new(self._secret, key.encode(), hashlib.sha256).hexdigest()

@@ -24,7 +24,6 @@ from todo.accounts.schemas import TokenPair
 from todo.accounts.tokens import AccessToken, IssuedRefreshToken, Tokens
 from todo.errors import ConflictError, ForbiddenError, InvalidError, NotAuthenticatedError
 from todo.models import new_id, utc_now
-from todo.units import run_repeatable
 from wellhead import Database
 
 
@@ -77,7 +76,7 @@ class Accounts:
                 await store_hash(session, user.id, verdict.new_hash)
             await login.store(session)
 
-        await run_repeatable(self.database.run, start)
+        await self.database.run(start, is_repeatable=True)
         return login.pair
 
     async def refresh(self, text: str) -> TokenPair:
@@ -110,7 +109,7 @@ class Accounts:
                 await session.exec(delete(Login).where(col(Login.id) == token.login_id))
             return is_current
 
-        if not await run_repeatable(self.database.run, rotate):
+        if not await self.database.run(rotate, is_repeatable=True):
             raise NotAuthenticatedError(
                 "This refresh token was used before or its login is over; log in again.",
                 code="login-over",
@@ -120,7 +119,7 @@ class Accounts:
     async def log_out(self, token: AccessToken) -> None:
         """End the login that the access token belongs to; ending it twice is fine."""
         ended = delete(Login).where(col(Login.id) == token.login_id)
-        await run_repeatable(self.database.run, lambda session: session.exec(ended))
+        await self.database.run(lambda session: session.exec(ended), is_repeatable=True)
 
     async def get(self, user_id: UUID) -> User:
         """The account of a user.
@@ -156,7 +155,7 @@ class Accounts:
             await session.exec(delete(Login).where(col(Login.user_id) == user.id))
             await login.store(session)
 
-        await run_repeatable(self.database.run, change)
+        await self.database.run(change, is_repeatable=True)
         return login.pair
 
     async def delete(self, token: AccessToken, *, password: str, address: str | None) -> None:
@@ -169,7 +168,7 @@ class Accounts:
         """
         user = await self._prove(token.user_id, password, address)
         deleted = delete(User).where(col(User.id) == user.id)
-        await run_repeatable(self.database.run, lambda session: session.exec(deleted))
+        await self.database.run(lambda session: session.exec(deleted), is_repeatable=True)
 
     async def _prove(self, user_id: UUID, password: str, address: str | None) -> User:
         user = await self.get(user_id)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from todo.accounts.dependencies import AccessTokenDep
 from todo.given import Given
 from todo.idempotency.service import Answer, Idempotency, Reply, do_once
-from todo.units import Work, run_repeatable
+from todo.units import Work
 from wellhead.fastapi import Run, RunDep
 
 HEADER = "Idempotency-Key"
@@ -80,7 +80,7 @@ class Once:
             InvalidError: The key was sent with another request before.
         """
         if self.key is None:
-            answer = await (run_repeatable(self.run, work) if is_repeatable else self.run(work))
+            answer = await self.run(work, is_repeatable=is_repeatable)
             return _response(Reply(answer, is_replay=False))
         idempotency: Idempotency = self.request.app.state.idempotency
         submission = idempotency.submission(

@@ -25,7 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from todo.errors import ConflictError, InvalidError
 from todo.idempotency.models import IdempotencyKey
 from todo.models import utc_now
-from todo.units import Runner, Work, run_repeatable
+from todo.units import Runner, Work
 
 LOOKS = 20
 """How often a unit that runs again looks whether its first run has ended on the server."""
@@ -132,7 +132,7 @@ async def do_once(run: Runner, submission: Submission, work: Work[Answer]) -> Re
         await _keep(session, submission, made)
         return Reply(made, is_replay=False)
 
-    return await run_repeatable(run, attempt)
+    return await run(attempt, is_repeatable=True)
 
 
 async def _claim(session: AsyncSession, submission: Submission, *, looks: int) -> Answer | None:

@@ -1,0 +1,119 @@
+"""The drivers' connections as Wellhead makes them: honest about COMMIT, and not to be waited for.
+
+SQLAlchemy, and code past it that uses the driver, commits through these classes.
+"""
+
+import asyncio
+import weakref
+from collections.abc import Generator
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import asyncpg
+
+from wellhead.errors import RolledBackError
+from wellhead.sessions.commits import SentCommit
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds that the server is given to say goodbye to a connection."""
+
+# The function of the server that gives up waiting for a standby; its text is translated. It says
+# so in a warning, and answers COMMIT with success:
+# https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
+_GAVE_UP_WAITING = "SyncRepWaitForLSN"
+
+
+class AsyncpgConnection(asyncpg.Connection):
+    """asyncpg's connection.
+
+    After a BEGIN that was cancelled it is given up: asyncpg would take the next one for a
+    savepoint. Its end does not wait for ever for a server that is silent.
+    """
+
+    __slots__ = ("is_outcome_unknown", "is_unreplicated")
+
+    _transport: asyncio.Transport
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.is_outcome_unknown = self.is_unreplicated = False
+        self.hear_warnings()
+
+    def hear_warnings(self) -> None:
+        """Listen for what the server says during a COMMIT; a reset of the connection ends it."""
+        self.add_log_listener(_note_warning)
+
+    def fileno(self) -> int:
+        """The descriptor of the socket."""
+        descriptor: int = self._transport.get_extra_info("socket").fileno()
+        return descriptor
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Run a command; a COMMIT that could only roll back is an error.
+
+        Raises:
+            CommitUnknownError: COMMIT was sent and not answered.
+            RolledBackError: The server answered COMMIT with ROLLBACK.
+        """
+        if query.startswith("COMMIT"):
+            with SentCommit(self):
+                status: str = await super().execute(query, *args, timeout=timeout)
+                if status == "ROLLBACK":
+                    raise RolledBackError.because_of_failure()
+                return status
+        try:
+            return await super().execute(query, *args, timeout=timeout)
+        except asyncio.CancelledError:
+            if query.startswith("BEGIN"):
+                self.terminate()
+            raise
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Say goodbye to the server and close."""
+        # On a time-out asyncpg itself aborts the connection: all that is left is the exception.
+        with suppress(TimeoutError):
+            await super().close(timeout=CLOSE_TIMEOUT if timeout is None else timeout)
+
+
+def _note_warning(connection: Any, message: Any) -> None:
+    if getattr(message, "server_source_function", None) == _GAVE_UP_WAITING:
+        connection.is_unreplicated = True
+
+
+@cache
+def psycopg_connection() -> Any:
+    """Psycopg's connection, of a class that is made once psycopg is needed.
+
+    Raises:
+        ModuleNotFoundError: psycopg is not installed.
+    """
+    import psycopg  # noqa: PLC0415 - an optional driver
+
+    class PsycopgConnection(psycopg.AsyncConnection[Any]):
+        """psycopg's connection."""
+
+        is_outcome_unknown = is_unreplicated = False
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            myself = weakref.ref(self)
+
+            def note_warning(diagnosis: psycopg.errors.Diagnostic) -> None:
+                connection = myself()
+                if connection is not None and diagnosis.source_function == _GAVE_UP_WAITING:
+                    connection.is_unreplicated = True
+
+            self.add_notice_handler(note_warning)
+
+        def _exec_command(self, command: Any, *args: Any) -> Generator[Any, Any, Any]:
+            # Every COMMIT of psycopg's own comes this way, once it is its turn to be sent.
+            if not (isinstance(command, bytes) and command.startswith(b"COMMIT")):
+                return (yield from super()._exec_command(command, *args))
+            with SentCommit(self):
+                result = yield from super()._exec_command(command, *args)
+                if result is not None and result.command_status == b"ROLLBACK":
+                    raise RolledBackError.because_of_failure()
+                return result
+
+    return PsycopgConnection

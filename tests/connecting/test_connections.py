@@ -1,0 +1,119 @@
+"""The drivers' connections: what they say of a COMMIT, also to callers past SQLAlchemy."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from tests.staging.proxy import TCPProxy
+from wellhead import AsyncPool, CommitUnknownError, Database, DatabaseSettings, RolledBackError
+from wellhead.embedded import EmbeddedPostgres
+from wellhead.sessions.commits import counting_commits
+
+DRIVERS = pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg"])
+
+
+@pytest.fixture(scope="module")
+def lonely(public_directory: Path) -> Iterator[str]:
+    """The URL of a server whose COMMITs wait for a standby that it does not have."""
+    with EmbeddedPostgres(public_directory / "lonely") as server:
+        asyncio.run(wait_for_a_standby(server.url))
+        yield server.url
+
+
+async def wait_for_a_standby(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE note (id int)")
+    await connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'away'")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
+
+
+@pytest.fixture
+async def impatient(lonely: str) -> AsyncIterator[None]:
+    """Cancels every COMMIT that waits for the standby."""
+    connection = await asyncpg.connect(lonely)
+
+    async def cancel() -> None:
+        while True:
+            await connection.execute(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+            )
+            await asyncio.sleep(0.01)
+
+    cancelling = asyncio.create_task(cancel())
+    yield
+    cancelling.cancel()
+    connection.terminate()
+
+
+@DRIVERS
+@pytest.mark.usefixtures("impatient")
+async def test_a_commit_whose_wait_for_a_standby_was_cancelled_is_unknown(
+    lonely: str, driver: str
+) -> None:
+    async def insert(session: AsyncSession) -> None:
+        await (await session.connection()).execute(text("INSERT INTO note VALUES (1)"))
+
+    async with Database(DatabaseSettings(url=lonely.replace("postgresql", driver, 1))) as database:
+        with counting_commits() as commits, pytest.raises(CommitUnknownError, match="standby"):
+            await database.run(insert)
+        stats = database.run_stats()
+
+    assert (commits.unknown, commits.succeeded, stats.unknown) == (1, 0, 1)
+
+
+Work = Callable[[Any], Awaitable[None]]
+
+
+async def create(connection: Any) -> None:
+    await connection.execute("CREATE TABLE note (id int)")
+
+
+async def pass_over_a_failure(connection: Any) -> None:
+    with pytest.raises(Exception, match="nowhere"):
+        await connection.execute("SELECT * FROM nowhere")
+
+
+async def transact(url: str, work: Work) -> None:
+    """Work in a transaction of the driver's own."""
+    async with Database(DatabaseSettings(url=url)) as database:
+        pool = database.engine.sync_engine.pool
+        assert isinstance(pool, AsyncPool)
+        async with pool.driver_connection() as connection, connection.transaction():
+            await work(connection)
+
+
+@DRIVERS
+async def test_a_commit_past_sqlalchemy_counts_too(database_url: str, driver: str) -> None:
+    with counting_commits() as commits:
+        await transact(database_url.replace("postgresql", driver, 1), create)
+
+    assert (commits.succeeded, commits.is_open) == (1, False)
+
+
+@DRIVERS
+async def test_a_commit_past_sqlalchemy_without_an_answer_is_unknown(
+    proxied_url: str, proxy: TCPProxy, driver: str
+) -> None:
+    async def create_and_break(connection: Any) -> None:
+        await create(connection)
+        proxy.break_at(b"COMMIT", passes=True)
+
+    with counting_commits() as commits, pytest.raises(CommitUnknownError):
+        await transact(proxied_url.replace("postgresql", driver, 1), create_and_break)
+
+    assert (commits.succeeded, commits.unknown) == (0, 1)
+
+
+@DRIVERS
+async def test_a_commit_that_can_only_roll_back_is_an_error(database_url: str, driver: str) -> None:
+    with counting_commits() as commits, pytest.raises(RolledBackError):
+        await transact(database_url.replace("postgresql", driver, 1), pass_over_a_failure)
+
+    assert commits.is_empty
