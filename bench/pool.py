@@ -43,7 +43,7 @@ async def native(
     policy = PoolPolicy(
         pool_size=size, max_overflow=0, timeout=TIMEOUT, connect_timeout=connect_timeout
     )
-    async with DriverPool(lambda: asyncpg.connect(url), policy) as pool:
+    async with DriverPool(lambda: asyncpg.connect(url), policy, reset=False) as pool:
         yield pool.acquire
 
 

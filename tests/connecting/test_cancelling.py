@@ -60,7 +60,7 @@ async def assert_sound(database: Database, step: int) -> None:
         assert await run(session, "SELECT 41 + 1") == 42, step
     async with database.reader() as reader:
         assert (await reader.exec(text(f"SELECT {step}"))).scalar_one() == step
-    assert database.stats().active == 0, step
+    await until(lambda: database.stats().active == 0)
     async with database.engine.connect() as connection:
         driver_connection = (await connection.get_raw_connection()).driver_connection
         # Nothing was sent yet: a transaction that is open here is somebody else's.
@@ -117,6 +117,7 @@ async def test_those_who_work_beside_the_cancelled_get_their_own_answers(
             cancelled = [was_cancelled(ask(number), steps.randint(1, 12)) for number in range(4)]
             await asyncio.gather(*cancelled, *(ask(number) for number in range(10, 14)))
         await assert_sound(database, 0)
+        await until(lambda: database.stats().active == 0)
         stats = database.stats()
 
     assert stats.total <= 1

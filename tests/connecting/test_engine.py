@@ -1,8 +1,11 @@
 """The engine: which pool, which driver arguments, which limits, and what is logged."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, text
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import select
 
 from wellhead import Database, DatabaseSettings, Fault, classify
 from wellhead.connecting import plan_pool
@@ -58,7 +61,7 @@ async def test_behind_a_pooler_the_limits_do_not_outlive_the_transaction(
     async with Database(DatabaseSettings(url=url, pool_size=1, **LIMITS)) as database:
         await shown(database, "lock_timeout")
         async with database.reader() as reader:
-            left = (await reader.exec(text("SHOW lock_timeout"))).scalar_one()
+            left = (await reader.exec(select(func.current_setting("lock_timeout")))).one()
 
     assert left == "0"
 
@@ -74,6 +77,19 @@ async def test_a_statement_over_the_servers_limit_is_a_timeout(
                 await connection.execute(text("SELECT pg_sleep(60)"))
 
     assert classify(caught.value).fault is Fault.STATEMENT_TIMEOUT
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg"])
+@pytest.mark.parametrize(
+    ("given", "shown_as"),
+    [({}, "2min"), ({"idle_in_transaction_timeout": 0}, "0"), ({"request_timeout": None}, "0")],
+)
+async def test_a_transaction_without_its_client_ends_on_a_direct_connection(
+    database_url: str, driver: str, given: dict[str, Any], shown_as: str
+) -> None:
+    url = database_url.replace("postgresql", driver, 1)
+    async with Database(DatabaseSettings(url=url, **given)) as database:
+        assert await shown(database, "idle_in_transaction_session_timeout") == shown_as
 
 
 async def test_under_psycopg_the_server_keeps_the_command_timeout(database_url: str) -> None:

@@ -167,6 +167,7 @@ async def test_those_who_waited_for_a_connection_until_the_deadline_cost_none(
 ) -> None:
     async with client_of(application(database)) as client:
         answers = await asyncio.gather(*(client.get("/reads") for _ in range(20)))
+        await until(lambda: database.stats().active == 0)
         stats = database.stats()
 
     assert {answer.status_code for answer in answers} == {504}

@@ -74,8 +74,7 @@ def application(database: Database) -> FastAPI:
 
     @app.get("/")
     async def pass_the_gate(reader: ReaderDep) -> None:
-        await reader.exec(text(f"SELECT pg_advisory_lock_shared({TURN})"))
-        await reader.exec(text(f"SELECT pg_advisory_unlock_shared({TURN})"))
+        await reader.exec(text(f"SELECT pg_advisory_xact_lock_shared({TURN})"))
 
     return app
 

@@ -11,7 +11,7 @@ before it hears what it waited for; and, beside the steps, at turns of the event
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import suppress
 from itertools import count, product
 from typing import Any, Literal, get_args
@@ -23,6 +23,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.types import Message, Scope
 
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import RunDep, SessionDep, install
@@ -52,14 +53,6 @@ WAYS = {
     "closed": 1,
     "two-databases": 2,
 }
-
-
-async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    """Return once something is so; the suite's time limit ends it otherwise."""
-    while True:
-        if await is_so():
-            return
-        await asyncio.sleep(0.001)
 
 
 async def note(session: AsyncSession) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from wellhead import (
     Fault,
@@ -11,7 +12,7 @@ from wellhead import (
     StartingError,
     UnreachableError,
 )
-from wellhead.health.health import FAILED_FOR, FRESH_FOR, REFUSED_FOR, Health
+from wellhead.health.health import FAILED_FOR, FRESH_FOR, MOST_LOSSES, REFUSED_FOR, Health
 
 
 class Clock:
@@ -55,15 +56,33 @@ def answers() -> Answers:
     return Answers()
 
 
-@pytest.fixture
-def health(answers: Answers, clock: Clock) -> Health:
-    return Health(answers, may_sleep=False, clock=clock)
+class Uses:
+    """The pool: counts its uses for health, which may fail."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.error: Exception | None = None
+
+    async def __call__(self) -> None:
+        self.count += 1
+        if self.error is not None:
+            raise self.error
 
 
 @pytest.fixture
-def sleeper(answers: Answers, clock: Clock) -> Health:
+def uses() -> Uses:
+    return Uses()
+
+
+@pytest.fixture
+def health(answers: Answers, uses: Uses, clock: Clock) -> Health:
+    return Health(answers, may_sleep=False, use_pool=uses, clock=clock)
+
+
+@pytest.fixture
+def sleeper(answers: Answers, uses: Uses, clock: Clock) -> Health:
     """The health of a database that sleeps when it is left alone."""
-    return Health(answers, may_sleep=True, clock=clock)
+    return Health(answers, may_sleep=True, use_pool=uses, clock=clock)
 
 
 async def waiting(report: Callable[[], Awaitable[HealthReport]]) -> "asyncio.Task[HealthReport]":
@@ -143,6 +162,46 @@ async def test_one_lost_connection_does_not_condemn_the_database(
 
     assert report == HealthReport(True, "connected", None, "probe", 0)
     assert answers.asked == 1
+
+
+def lose(health: Health, times: int) -> None:
+    for _ in range(times):
+        health.record_failure(Fault.CONNECTION_LOST)
+
+
+async def test_a_pool_whose_uses_keep_losing_their_connections_is_asked_itself(
+    health: Health, answers: Answers, uses: Uses
+) -> None:
+    uses.error = DBAPIError(None, None, Exception(), connection_invalidated=True)
+    lose(health, MOST_LOSSES)
+    report = await health.report()
+
+    assert (report.is_healthy, report.fault) == (False, Fault.CONNECTION_LOST)
+    assert (uses.count, answers.asked) == (1, 0)
+
+
+async def test_a_pool_that_works_again_is_ready_again(
+    health: Health, uses: Uses, clock: Clock
+) -> None:
+    uses.error = DBAPIError(None, None, Exception(), connection_invalidated=True)
+    lose(health, MOST_LOSSES)
+    await health.report()
+    uses.error = None
+    clock.forward(FAILED_FOR)
+    report = await health.report()
+
+    assert (report.is_healthy, uses.count) == (True, 2)
+
+
+async def test_losses_with_a_success_in_between_leave_the_pool_alone(
+    health: Health, answers: Answers, uses: Uses
+) -> None:
+    lose(health, MOST_LOSSES - 1)
+    health.record_success()
+    lose(health, MOST_LOSSES - 1)
+    report = await health.report()
+
+    assert (report.is_healthy, uses.count, answers.asked) == (True, 0, 1)
 
 
 async def test_all_who_ask_at_the_same_time_share_one_question(
@@ -296,9 +355,11 @@ async def test_whoever_got_no_connection_makes_the_pool_count_as_saturated_for_a
 
 
 async def test_a_full_queue_is_told_without_asking_the_database(
-    answers: Answers, clock: Clock
+    answers: Answers, uses: Uses, clock: Clock
 ) -> None:
-    health = Health(answers, may_sleep=False, queue_is_full=lambda: True, clock=clock)
+    health = Health(
+        answers, may_sleep=False, use_pool=uses, queue_is_full=lambda: True, clock=clock
+    )
     health.record_success()
     clock.forward(FRESH_FOR)
 
@@ -307,9 +368,11 @@ async def test_a_full_queue_is_told_without_asking_the_database(
 
 
 async def test_a_queue_that_is_full_because_the_database_is_away_is_no_saturation(
-    answers: Answers, clock: Clock
+    answers: Answers, uses: Uses, clock: Clock
 ) -> None:
-    health = Health(answers, may_sleep=False, queue_is_full=lambda: True, clock=clock)
+    health = Health(
+        answers, may_sleep=False, use_pool=uses, queue_is_full=lambda: True, clock=clock
+    )
     health.record_failure(Fault.UNREACHABLE)
 
     assert (await health.report()).fault is Fault.UNREACHABLE

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 from sqlalchemy import column, insert, table, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlmodel import select
 
 from tests.staging.proxy import TCPProxy
@@ -24,6 +24,7 @@ from wellhead import (
     PostgresURL,
 )
 from wellhead.connecting import probe
+from wellhead.health.health import MOST_LOSSES
 
 
 async def waiting(report: Callable[[], Awaitable[HealthReport]]) -> "asyncio.Task[HealthReport]":
@@ -232,3 +233,47 @@ async def test_a_database_that_is_not_open_is_unavailable(database_url: str) -> 
     report = await Database(DatabaseSettings(url=database_url)).check()
 
     assert report == HealthReport(False, "unavailable", Fault.NOT_OPEN, "none", None)
+
+
+@pytest.mark.usefixtures("_stale_at_once")
+async def test_a_pool_whose_every_use_is_lost_is_not_ready_until_one_succeeds(
+    url: str, proxy: TCPProxy
+) -> None:
+    async with opened(url) as database:
+        broken = [proxy.break_at(b"SELECT 7", passes=False) for _ in range(MOST_LOSSES)]
+        for _ in broken:
+            with pytest.raises(DBAPIError):
+                await lose(database)
+        proxy.break_at(b"SELECT 1", passes=False)
+        before = await database.ready()
+        after = await database.ready()
+
+    assert [each.is_set() for each in broken] == [True] * MOST_LOSSES
+    assert (before.is_ready, before.health.fault) == (False, Fault.CONNECTION_LOST)
+    assert after.is_ready
+
+
+@pytest.mark.usefixtures("_stale_at_once")
+async def test_what_the_server_refuses_never_makes_the_pool_doubted(
+    url: str, proxy: TCPProxy
+) -> None:
+    async with opened(url) as database:
+        for _ in range(MOST_LOSSES):
+            proxy.break_at(b"SELECT 7", passes=False)
+            with pytest.raises(DBAPIError):
+                await lose(database)
+            with pytest.raises(ProgrammingError):
+                await refused(database)
+        proxy.break_at(b"SELECT 1", passes=False)
+
+        assert (await database.ready()).is_ready
+
+
+async def lose(database: Database) -> None:
+    async with database.engine.connect() as connection:
+        await connection.exec_driver_sql("SELECT 7")
+
+
+async def refused(database: Database) -> None:
+    async with database.engine.connect() as connection:
+        await connection.exec_driver_sql("SELECT * FROM nowhere")

@@ -39,7 +39,7 @@ async def make_pool(proxied_url: str) -> AsyncIterator[MakePool]:
         def make(**knobs: Any) -> DriverPool[Connection]:
             connect = knobs.pop("connect", lambda: asyncpg.connect(proxied_url))
             name = knobs.pop("name", "test")
-            pool = DriverPool(connect, PoolPolicy(**knobs), name=name)
+            pool = DriverPool(connect, PoolPolicy(**knobs), name=name, reset=False)
             stack.push_async_callback(pool.close)
             return pool
 

@@ -104,7 +104,7 @@ class Natively:
             ),
         }
         policy = PoolPolicy(pool_size=SIZE, max_overflow=0, check_after_idle=0, timeout=20)
-        self._pool: DriverPool[Any] = DriverPool(connects[driver], policy)
+        self._pool: DriverPool[Any] = DriverPool(connects[driver], policy, reset=False)
         self.stats = self._pool.stats
         self.close = self._pool.close
 

@@ -149,15 +149,3 @@ async def test_a_notification_is_not_taken_for_an_end(database_url: str, either_
         other.close()
 
         assert not connection_state.is_gone(connection)
-
-
-async def test_psycopg_tells_that_a_statement_of_the_transaction_failed(proxied_url: str) -> None:
-    async with borrowed(proxied_url.replace("postgresql", "postgresql+psycopg", 1)) as connection:
-        await connection.execute("SELECT 1")
-        before = connection_state.has_failed(connection)
-        with pytest.raises(psycopg.Error):
-            await connection.execute("SELECT 1 / 0")
-        during = connection_state.has_failed(connection)
-        await connection.rollback()
-
-        assert (before, during, connection_state.has_failed(connection)) == (False, True, False)

@@ -42,7 +42,9 @@ async def make_pool(driver: Driver, proxied_url: str) -> AsyncIterator[MakePool]
     async with AsyncExitStack() as stack:
 
         def make(**knobs: Any) -> DriverPool[Any]:
-            pool: DriverPool[Any] = DriverPool(connector(driver, proxied_url), PoolPolicy(**knobs))
+            pool: DriverPool[Any] = DriverPool(
+                connector(driver, proxied_url), PoolPolicy(**knobs), reset=False
+            )
             stack.push_async_callback(pool.close)
             return pool
 
@@ -94,7 +96,7 @@ async def test_a_ping_leaves_the_connection_as_it_was(proxied_url: str) -> None:
     async def connect() -> Any:
         return await psycopg.AsyncConnection.connect(proxied_url)
 
-    async with DriverPool(connect, PoolPolicy(check_after_idle=0)) as pool:
+    async with DriverPool(connect, PoolPolicy(check_after_idle=0), reset=False) as pool:
         for _ in range(2):
             async with pool.acquire() as connection:
                 kept = connection.autocommit

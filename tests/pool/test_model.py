@@ -63,7 +63,7 @@ class PoolModel(RuleBasedStateMachine):
         policy = PoolPolicy(
             pool_size=SIZE, max_overflow=OVERFLOW, max_waiting=WAITING, check_after_idle=0
         )
-        self._pool: DriverPool[Any] = DriverPool(self._connect, policy)
+        self._pool: DriverPool[Any] = DriverPool(self._connect, policy, reset=False)
         self._admin: Any = self._run(asyncpg.connect(self._url))
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:

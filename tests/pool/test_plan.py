@@ -4,8 +4,9 @@ import asyncio
 from typing import Literal
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import literal, select
 
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, PoolStats, PoolTimeout, UnreachableError
 
@@ -14,7 +15,7 @@ DRIVERS = ("postgresql+asyncpg://", "postgresql+psycopg://")
 
 async def ask(database: Database) -> object:
     async with database.engine.connect() as connection:
-        return await connection.scalar(text("SELECT 1"))
+        return await connection.scalar(select(literal(1)))
 
 
 async def test_a_closed_connection_is_replaced_without_a_round_trip(
@@ -38,6 +39,7 @@ async def test_a_server_that_went_away_retires_every_connection_at_once(
         await proxy.cut()
         await asyncio.sleep(0.05)
         await ask(database)
+        await until(lambda: database.stats().checked_out == 0)
         left = database.stats()
         answers = await asyncio.gather(*(ask(database) for _ in range(4)))
 

@@ -1,16 +1,19 @@
-"""Reading: one round trip, and never a write."""
+"""Reading: one round trip where that is proved to be safe, and never a write."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, insert, text
+from sqlalchemy import column, delete, func, insert, literal, literal_column, table, text
+from sqlalchemy import select as any_select
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
 
 from tests.staging.databases import Databases
-from tests.staging.proxy import TCPProxy
+from tests.staging.patience import until
+from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import Database, DatabaseSettings, Fault, ReadOnlyError, classify
 
 
@@ -88,16 +91,40 @@ WRITES = {
     "a delete": delete(Hero),
     "text that deletes": text("DELETE FROM hero"),
     "text after a semicolon": text("SELECT 1; DELETE FROM hero"),
-    "text that writes inside a WITH": text("WITH x AS (DELETE FROM hero RETURNING 1) SELECT 1"),
-    "text that makes a table": text("SELECT * INTO copy FROM hero"),
+    "a script that ends the transaction": text("COMMIT; DELETE FROM hero"),
     "a comment before the write": text("/* read */ DELETE FROM hero"),
     "a select that deletes inside": select(
         delete(Hero).where(col(Hero.id) == 1).returning(col(Hero.id)).cte().c.id
     ),
     "a select that locks": select(Hero).with_for_update(),
+    "a call": text("CALL anything()"),
+    "a setting": text("SET ROLE postgres"),
+    "a listener": text("LISTEN news"),
+    "set_config for the session": select(func.set_config("a.b", "c", False)),
+    "text with set_config for the session": text("SELECT set_config('a.b', 'c', false)"),
+    "a quoted set_config": text("""SELECT "set_config"('a.b', 'c', false)"""),
+    "a session's lock": select(func.pg_advisory_lock(1)),
+    "text with a session's lock": text("SELECT pg_try_advisory_lock(1)"),
+    "a notification": select(func.pg_notify("news", "x")),
+    "the end of another": text("SELECT pg_terminate_backend(1)"),
+    "an ORM statement of text that writes": select(Hero).from_statement(
+        text("INSERT INTO hero VALUES (2, 'Eve') RETURNING id, name")
+    ),
+    "columns of text that writes": text("DELETE FROM hero RETURNING id").columns(column("id")),
+}
+
+# Of these only the server can tell, in its read-only transaction.
+REFUSED_BY_THE_SERVER = {
+    "text that writes inside a WITH": text("WITH x AS (DELETE FROM hero RETURNING 1) SELECT 1"),
+    "text that makes a table": text("SELECT * INTO copy FROM hero"),
     "text that locks": text("SELECT * FROM hero FOR UPDATE"),
     "text that shares a lock": text("SELECT * FROM hero FOR KEY SHARE"),
-    "a call": text("CALL anything()"),
+    "a suffix that locks": select(Hero).suffix_with("FOR UPDATE"),
+    "a CTE of text that writes": any_select(
+        text("INSERT INTO hero VALUES (2, 'Eve') RETURNING id").columns(column("id")).cte("x")
+    ),
+    "a function that writes": select(func.write_a_hero()),
+    "a sequence": select(func.nextval("numbers")),
 }
 
 
@@ -117,6 +144,99 @@ async def test_a_write_raises_before_anything_is_sent(
 
     assert sent == 0
     assert count == 1
+
+
+@pytest.mark.parametrize("write", REFUSED_BY_THE_SERVER.values(), ids=REFUSED_BY_THE_SERVER.keys())
+async def test_a_write_that_only_the_server_sees_is_refused_there(
+    write: Any, either: Database
+) -> None:
+    async with either.engine.begin() as connection:
+        await connection.exec_driver_sql("CREATE SEQUENCE numbers")
+        await connection.exec_driver_sql(
+            "CREATE FUNCTION write_a_hero() RETURNS int LANGUAGE sql "
+            "AS $$ INSERT INTO hero VALUES (2, 'Eve') RETURNING id $$"
+        )
+    async with either.reader() as reader:
+        with pytest.raises(ReadOnlyError, match=r"the server refused it.*\n.*db\.session"):
+            await reader.exec(write)
+        count = (await reader.exec(select(func.count()).select_from(Hero))).one()
+
+    assert count == 1
+    # That a reader may not write says nothing about the server.
+    assert (await either.check()).state == "connected"
+
+
+async def test_what_is_not_proved_runs_in_a_read_only_transaction(
+    either: Database, proxy: TCPProxy
+) -> None:
+    answers = []
+    for _ in range(3):
+        await until(lambda: either.stats().idle == 1)
+        async with either.reader() as reader:
+            proxy.reset()
+            answers.append((await reader.exec(text("SHOW transaction_read_only"))).scalar_one())
+            trips = proxy.round_trips
+
+    assert (answers, trips) == (["on"] * 3, 3)
+
+
+async def test_what_is_not_proved_is_never_sent_twice(either: Database, proxy: TCPProxy) -> None:
+    async with either.reader() as reader:
+        await reader.exec(text("SELECT 'warm'"))
+        broken = proxy.break_at(b"'lost'", passes=True)
+        with pytest.raises(DBAPIError):
+            await reader.exec(text("SELECT 'lost'"))
+
+    assert broken.is_set()
+    assert either.run_stats().reads_repeated == {}
+
+
+async def test_a_lost_end_of_a_read_only_transaction_loses_no_answer(
+    either: Database, proxy: TCPProxy
+) -> None:
+    async with either.reader() as reader:
+        await reader.exec(text("SELECT 'warm'"))
+        broken = proxy.break_at(COMMIT, passes=True)
+        answer = (await reader.exec(text("SELECT 'kept'"))).scalar_one()
+
+    assert (answer, broken.is_set()) == ("kept", True)
+    assert either.run_stats().unknown == 0
+
+
+@pytest.mark.parametrize(
+    "local",
+    [
+        select(func.set_config("a.b", "c", True)),
+        text("SELECT set_config('a.b', 'c', true)"),
+    ],
+)
+async def test_a_setting_for_the_transaction_may_be_made(either: Database, local: Any) -> None:
+    async with either.reader() as reader:
+        assert (await reader.exec(local)).first() is not None
+
+
+async def test_tasks_that_share_a_reader_are_served_one_after_the_other(either: Database) -> None:
+    slow = text("SELECT 7, pg_sleep(0.01)")
+    async with either.reader() as reader:
+        answers = await asyncio.gather(*(reader.exec(slow) for _ in range(3)))
+        stats = either.stats()
+
+    assert [answer.scalar_one() for answer in answers] == [7, 7, 7]
+    assert stats.checked_out <= 1
+
+
+async def test_of_tasks_that_share_a_reader_one_may_fail(either: Database) -> None:
+    async with either.reader() as reader:
+        answers = await asyncio.gather(
+            reader.exec(select(literal(7))),
+            reader.exec(text("SELECT 1 / 0")),
+            reader.exec(select(literal(8))),
+            return_exceptions=True,
+        )
+
+    assert [isinstance(answer, DBAPIError) for answer in answers] == [False, True, False]
+    # The connection on which one failed may still be on its way back.
+    assert either.stats().total <= 2
 
 
 async def test_text_that_reads_passes(database: Database) -> None:
@@ -150,7 +270,7 @@ async def test_a_read_whose_connection_ended_meanwhile_is_not_noticed(
 ) -> None:
     async with either.reader() as reader:
         before = (await reader.exec(select(Hero).where(Hero.id == 1))).one()
-        pid = (await reader.exec(text("SELECT pg_backend_pid()"))).scalar_one()
+        pid = (await reader.exec(select(func.pg_backend_pid()))).one()
         databases.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
         after = (await reader.exec(select(Hero).where(Hero.id == 1))).one()
 
@@ -165,7 +285,7 @@ async def test_a_read_whose_answer_is_lost_is_sent_once_more(
         await reader.exec(select(Hero))
         proxy.break_at(b"lost", passes=True)
         with caplog.at_level("WARNING", "wellhead"):
-            answer = (await reader.exec(text("SELECT 'lost'"))).scalar_one()
+            answer = (await reader.exec(select(literal("lost")))).one()
 
     assert answer == "lost"
     assert [vars(each)["event"] for each in caplog.records] == ["reader_retry"]
@@ -177,21 +297,22 @@ async def test_a_read_that_is_lost_twice_is_raised(either: Database, proxy: TCPP
         proxy.break_at(b"lost", passes=True)
     async with either.reader() as reader:
         with pytest.raises(DBAPIError) as caught:
-            await reader.exec(text("SELECT 'lost'"))
+            await reader.exec(select(literal("lost")))
 
     assert classify(caught.value).fault is Fault.CONNECTION_LOST
 
 
 async def test_a_read_whose_plan_a_migration_made_stale_is_not_noticed(either: Database) -> None:
+    all_columns: Any = any_select(literal_column("*")).select_from(table("hero"))
     async with either.reader() as reader:
         for _ in range(7):
-            await reader.exec(text("SELECT * FROM hero"))
+            await reader.exec(all_columns)
         async with either.engine.begin() as connection:
             await connection.exec_driver_sql("ALTER TABLE hero ADD COLUMN age int")
         for _ in range(7):
-            row = (await reader.exec(text("SELECT * FROM hero"))).one()
+            row: Any = (await reader.exec(all_columns)).one()
 
-    assert row._mapping["age"] is None  # noqa: SLF001 - SQLAlchemy's public name
+    assert len(row) == len(Hero.model_fields) + 1
     assert either.run_stats().reads_repeated == {Fault.STALE_PLAN: 1}
 
 
@@ -203,7 +324,7 @@ async def test_a_read_is_repeated_where_the_pool_has_only_one_connection(
     )
     async with Database(settings) as database, database.reader() as reader:
         proxy.break_at(b"lost", passes=True)
-        await reader.exec(text("SELECT 'lost'"))
+        await reader.exec(select(literal("lost")))
 
         assert database.stats().checked_out == 1
 

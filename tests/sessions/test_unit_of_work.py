@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import CursorResult, text
+from sqlalchemy import CursorResult, Integer, column, table, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -488,10 +488,13 @@ async def test_it_costs_the_round_trips_of_a_transaction(
     database: Database, proxy: TCPProxy
 ) -> None:
     async def work(session: AsyncSession) -> None:
-        await sql(session, "UPDATE counter SET n = 1 WHERE id = 1")
+        await (await session.connection()).execute(change)
 
+    counter = table("counter", column("id", Integer), column("n", Integer))
+    change = update(counter).values(n=1).where(counter.c.id == 1)
     for _ in range(7):
         await database.run(work)
+    await until(lambda: database.stats().idle == database.stats().total)
     proxy.reset()
     await database.run(work)
 

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 
 from wellhead.errors import RolledBackError
+from wellhead.pool.connection_state import RESET, abort
 from wellhead.sessions.commits import SentCommit
 
 CLOSE_TIMEOUT = 2.0
@@ -38,10 +39,16 @@ class AsyncpgConnection(asyncpg.Connection):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.is_outcome_unknown = self.is_unreplicated = False
-        self.hear_warnings()
+        # What the server says during a COMMIT.
+        self.add_log_listener(_note_warning)
 
-    def hear_warnings(self) -> None:
-        """Listen for what the server says during a COMMIT; a reset of the connection ends it."""
+    def get_reset_query(self) -> str:
+        """What takes back all that a session has set; asyncpg's own leaves role and tables."""
+        return RESET
+
+    async def reset(self, *, timeout: float | None = None) -> None:
+        """Take back what was set, and forget all listeners but Wellhead's own."""
+        await super().reset(timeout=timeout)
         self.add_log_listener(_note_warning)
 
     def fileno(self) -> int:
@@ -105,6 +112,12 @@ def psycopg_connection() -> Any:
                     connection.is_unreplicated = True
 
             self.add_notice_handler(note_warning)
+
+        async def close(self) -> None:
+            """Say goodbye and close; what another task has under way is cancelled first."""
+            if self.lock.locked():
+                await abort(self)
+            await super().close()
 
         def _exec_command(self, command: Any, *args: Any) -> Generator[Any, Any, Any]:
             # Every COMMIT of psycopg's own comes this way, once it is its turn to be sent.

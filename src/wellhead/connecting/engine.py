@@ -27,6 +27,8 @@ from wellhead.errors import (
 )
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.pool.connection_state import terminate
+from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers
+from wellhead.sessions.proof import collect_evidence
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL
 from wellhead.url.tls import OPPORTUNISTIC
@@ -98,6 +100,9 @@ def build_engine(
             replace_stale_connections(engine)
         if url.is_pooled:
             _set_limits_in_transactions(engine, server_side_limits(settings))
+        watch = warn_of_leftovers if url.is_pooled else mark_leftovers
+        watch(engine.sync_engine)
+    collect_evidence(engine.sync_engine)
     name_command_timeouts(engine, limit=settings.effective_command_timeout)
     keep_cancelled_connections(engine)
     keep_discreet(
@@ -233,7 +238,7 @@ def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
         return url.connect_args()
     choices = {"auto": None, "on": True, "off": False}
     arguments = url.connect_args(
-        server_side_limits(settings),
+        startup_limits(settings),
         prepared_statements=choices[settings.prepared_statements],
     )
     limit = settings.effective_connect_timeout
@@ -265,6 +270,15 @@ def server_side_limits(settings: DatabaseSettings) -> dict[str, str]:
     return {
         name: str(round(seconds * 1000)) for name, seconds in limits.items() if seconds is not None
     }
+
+
+def startup_limits(settings: DatabaseSettings) -> dict[str, str]:
+    """The same, and those that only a connection's start can set; no pooler takes them."""
+    idle = settings.effective_idle_in_transaction_timeout
+    if idle is None or getattr(settings.url, "is_pooled", True):
+        return server_side_limits(settings)
+    name = "idle_in_transaction_session_timeout"
+    return {**server_side_limits(settings), name: str(round(idle * 1000))}
 
 
 def _pool_arguments(
@@ -317,4 +331,4 @@ def _set_limits_in_transactions(engine: AsyncEngine, limits: dict[str, str]) -> 
     @event.listens_for(engine.sync_engine, "begin")
     def set_them(connection: Connection) -> None:
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql(f"SELECT {calls}")
+            connection.exec_driver_sql(f"SELECT {calls}", execution_options={TRANSACTIONAL: True})

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from wellhead.pool import AsyncPool
 from wellhead.pool.sizing import overbooking
 from wellhead.sessions.commits import READS
+from wellhead.sessions.leftovers import TRANSACTIONAL
 
 logger = logging.getLogger(__package__)
 
@@ -31,7 +32,9 @@ async def warn_if_overbooked(connection: AsyncConnection, *, processes: int) -> 
     pool = connection.sync_engine.pool
     if not isinstance(pool, AsyncPool):
         return
-    plain = await connection.execution_options(isolation_level="AUTOCOMMIT", **{READS: True})
+    plain = await connection.execution_options(
+        isolation_level="AUTOCOMMIT", **{READS: True, TRANSACTIONAL: True}
+    )
     try:
         max_connections, reserved = (await plain.execute(_LIMITS)).one()
     except DBAPIError:

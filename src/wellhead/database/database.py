@@ -209,7 +209,9 @@ class Database:
         """
         live = self._require()
         with live.counted():
-            reader = Reader(live.readers, on_repeat=self._runs.count_repeated_read)
+            reader = Reader(
+                live.readers, live.protected_readers, on_repeat=self._runs.count_repeated_read
+            )
             try:
                 yield reader
             finally:

@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.connecting import build_engine, connect_first, probe
+from wellhead.connecting.engine import PROBE_TIMEOUT
 from wellhead.connecting.fleet import warn_if_overbooked
 from wellhead.errors import ConnectError, PoolTimeout, classify, fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
 from wellhead.sessions.commits import READS, watch_commits
-from wellhead.sessions.reader import refuse_writes
+from wellhead.sessions.leftovers import TRANSACTIONAL
+from wellhead.sessions.reader import let_only_reads_pass
 from wellhead.sessions.run_stats import RunCounter
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
@@ -34,6 +37,7 @@ class Live:
         watch_commits(self.engine.sync_engine, on_unknown=runs.count_unknown)
         self.health = Health(
             probe(settings, self.engine),
+            use_pool=self._use_pool,
             may_sleep=isinstance(settings.url, PostgresURL) and settings.url.provider == "neon",
             queue_is_full=lambda: (
                 isinstance(pool := self.engine.sync_engine.pool, AsyncPool) and pool.is_full
@@ -43,11 +47,14 @@ class Live:
         self.schema: SchemaWatch | None = None
         if migrations is not None:
             limit = settings.effective_connect_timeout
-            self.schema = SchemaWatch(migrations, self.engine.connect, timeout=limit)
-        reading = self.engine.execution_options(isolation_level="AUTOCOMMIT", **{READS: True})
-        refuse_writes(reading.sync_engine)
+            self.schema = SchemaWatch(migrations, self._look, timeout=limit)
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT", **{READS: True})
+        let_only_reads_pass(self._reading.sync_engine, in_transactions=False)
+        protected = self.engine.execution_options(postgresql_readonly=True, **{READS: True})
+        let_only_reads_pass(protected.sync_engine, in_transactions=True)
         self.sessions = _session_maker(self.engine)
-        self.readers = _session_maker(reading)
+        self.readers = _session_maker(self._reading)
+        self.protected_readers = _session_maker(protected)
         self._settings = settings
         self.in_use = 0
         self.unused = asyncio.Event()
@@ -73,8 +80,12 @@ class Live:
     async def read_schema(self) -> None:
         """Learn where the schema stands, where somebody wants to know."""
         if self.schema is not None:
-            async with self.engine.connect() as connection:
+            async with self._look() as connection:
                 await self.schema.read(connection)
+
+    def _look(self) -> AsyncConnection:
+        """A connection on which nothing is set."""
+        return self.engine.execution_options(**{TRANSACTIONAL: True}).connect()
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -97,6 +108,10 @@ class Live:
             self.in_use -= 1
             if not self.in_use:
                 self.unused.set()
+
+    async def _use_pool(self) -> None:
+        async with asyncio.timeout(PROBE_TIMEOUT), self._reading.connect() as connection:
+            await connection.execute(select(1))
 
     def _note_connect_error(self, error: ConnectError) -> None:
         self.health.record_failure(classify(error).fault)

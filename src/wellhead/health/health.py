@@ -16,9 +16,11 @@ from typing import Any, Literal, Self
 
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from wellhead.errors import ConnectError, Fault, classify, fault_of
+from wellhead.errors import Fault, WellheadError, classify, fault_of
+from wellhead.errors.recognition import sqlstate_of
 from wellhead.health.schema import SchemaState
 
 logger = logging.getLogger(__package__)
@@ -31,6 +33,9 @@ FAILED_FOR = 1.0
 
 REFUSED_FOR = 5.0
 """Seconds for which the pool counts as saturated after somebody got no connection of it."""
+
+MOST_LOSSES = 5
+"""Uses in a row that may end with a lost connection before the pool itself is doubted."""
 
 Ask = Callable[[], Awaitable[bool]]
 
@@ -89,7 +94,8 @@ class _Observation:
         if self.fault is None:
             return FRESH_FOR
         # That one connection was lost says little about the next one.
-        return 0.0 if self.fault is Fault.CONNECTION_LOST else FAILED_FOR
+        is_one_loss = self.fault is Fault.CONNECTION_LOST and self.evidence == "traffic"
+        return 0.0 if is_one_loss else FAILED_FOR
 
 
 class Health:
@@ -100,6 +106,9 @@ class Health:
             says whether the server takes no changes, and raises a
             :class:`wellhead.ConnectError` when there is no answer.
         may_sleep: Whether the database goes to sleep when nobody asks it anything.
+        use_pool: Uses a connection of the pool for one statement, all within a deadline. That is
+            how the database is asked once the pool's uses keep losing their connections: that
+            new connections can be made says nothing then.
         queue_is_full: Whether the pool would refuse the next caller now.
         clock: Tells the time in seconds; only differences count.
     """
@@ -109,14 +118,17 @@ class Health:
         ask: Ask,
         *,
         may_sleep: bool,
+        use_pool: Callable[[], Awaitable[None]],
         queue_is_full: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ask = ask
         self._may_sleep = may_sleep
+        self._use_pool = use_pool
         self._queue_is_full = queue_is_full
         self._clock = clock
         self._last: _Observation | None = None
+        self._losses = 0
         self._refused_at = -math.inf
         self._is_read_only = False
         # When the server itself said whether it takes changes; never, after traffic was refused.
@@ -138,6 +150,9 @@ class Health:
                 self.record_failure(Fault.CONNECTION_LOST)
             elif fault_of(context.original_exception) is Fault.READ_ONLY_SERVER:
                 self.record_failure(Fault.READ_ONLY_SERVER)
+            elif sqlstate_of(context.original_exception) is not None:
+                # A server that refuses a statement answers.
+                self._losses = 0
 
     def record_failure(self, fault: Fault) -> None:
         """Note that real traffic met this fault."""
@@ -147,10 +162,12 @@ class Health:
             # The server, or only this transaction? The server is asked at the next report.
             self._is_read_only, self._asked_at = True, -math.inf
         else:
+            self._losses += fault is Fault.CONNECTION_LOST
             self._last = _Observation(self._clock(), fault, "traffic")
 
     def record_success(self) -> None:
         """Note that the database answered real traffic."""
+        self._losses = 0
         self._last = _Observation(self._clock(), None, "traffic")
 
     async def report(self) -> HealthReport:
@@ -210,9 +227,12 @@ class Health:
     async def _probe(self) -> None:
         began, fault = self._clock(), None
         try:
-            self._is_read_only = await self._ask()
-            self._asked_at = self._clock()
-        except ConnectError as error:
+            if self._losses >= MOST_LOSSES:
+                await self._use_pool()
+            else:
+                self._is_read_only = await self._ask()
+                self._asked_at = self._clock()
+        except (WellheadError, SQLAlchemyError, OSError) as error:
             fault = classify(error).fault
         except Exception:
             logger.exception("the database could not be asked", extra={"event": "probe_failed"})

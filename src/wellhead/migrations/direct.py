@@ -39,6 +39,7 @@ def direct_settings(settings: DatabaseSettings) -> DatabaseSettings:
             # A migration may rightly take longer than a request's statement.
             "command_timeout": None,
             "statement_timeout": None,
+            "idle_in_transaction_timeout": 0,
             "slow_query_threshold": None,
             "lock_timeout": settings.migration_lock_timeout,
             # A migration changes what prepared statements rely on.

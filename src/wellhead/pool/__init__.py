@@ -6,16 +6,17 @@ and ``stats`` its figures. Two pools are built on it: ``sqlalchemy`` for engines
 for callers of asyncpg or psycopg, whose connections ``connection_state`` knows.
 """
 
-from wellhead.pool.connection_state import has_failed, is_gone
+from wellhead.pool.connection_state import is_gone
 from wellhead.pool.driver_pool import DriverPool
 from wellhead.pool.holders import serving
 from wellhead.pool.plan import CountingNullPool, PoolPlan
 from wellhead.pool.policy import PoolPolicy
 from wellhead.pool.slots import Close
-from wellhead.pool.sqlalchemy import AsyncPool
+from wellhead.pool.sqlalchemy import UNCLEAN, AsyncPool
 from wellhead.pool.stats import PoolStats, Timing
 
 __all__ = [
+    "UNCLEAN",
     "AsyncPool",
     "Close",
     "CountingNullPool",
@@ -24,7 +25,6 @@ __all__ = [
     "PoolPolicy",
     "PoolStats",
     "Timing",
-    "has_failed",
     "is_gone",
     "serving",
 ]

@@ -8,13 +8,13 @@ can be met only where it waits for its turn or for a ping.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from threading import get_ident
 from time import monotonic
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from wellhead.errors import PoolSaturated, PoolTimeout
-from wellhead.pool.holders import Holders, get_route, say
+from wellhead.pool.holders import Holders, get_route, say, warn_unclean
 from wellhead.pool.outage import Outage, will_pass
 from wellhead.pool.owner import Owner
 from wellhead.pool.policy import PoolPolicy
@@ -43,12 +43,31 @@ class Link(Protocol[C]):
         """A function that says whether the driver knows that the connection is closed."""
         ...
 
+    def free_check(self, connection: C) -> Callable[[], bool]:
+        """A function that says whether the connection can be lent; sends nothing.
+
+        It is open then, outside a transaction, and without an operation in progress.
+        """
+        ...
+
     def opened(self, slot: Slot[C]) -> None:
         """Take note of the slot of a new connection."""
         ...
 
     async def ping(self, connection: C, *, timeout: float) -> None:
         """One round trip; raises when there is no response in time."""
+        ...
+
+    async def reset(self, connection: C) -> None:
+        """Take back what a caller set; may be cut off after :data:`GOODBYE` seconds.
+
+        Raises:
+            Exception: That is not possible.
+        """
+        ...
+
+    async def abort(self, connection: C) -> None:
+        """Have the server cancel what it is doing, and close; may be cut off likewise."""
         ...
 
     async def close(self, connection: C) -> None:
@@ -75,9 +94,9 @@ class Core(Generic[C]):
 
     __slots__ = (
         "_alarm", "_alarm_at", "_check_after", "_closing", "_generation", "_holds", "_idle",
-        "_is_closed", "_limit", "_line", "_link", "_opening", "_openings", "_queue", "_retired",
-        "_retry", "_room", "_shrink", "_slots", "_take_idle", "_tasks", "_untake_idle", "holders",
-        "name", "outage", "owner", "policy", "tally",
+        "_is_closed", "_limit", "_line", "_link", "_opening", "_openings", "_queue", "_resetting",
+        "_retired", "_retry", "_room", "_shrink", "_slots", "_take_idle", "_tasks", "_untake_idle",
+        "holders", "name", "outage", "owner", "policy", "tally",
     )  # fmt: skip
 
     def __init__(self, link: Link[C], policy: PoolPolicy, *, name: str) -> None:
@@ -95,6 +114,8 @@ class Core(Generic[C]):
         # Connections that are being opened have no slot yet; those being closed still have theirs.
         self._opening = 0
         self._closing = 0
+        # Connections that are being reset will be free in a moment.
+        self._resetting = 0
         # Connections of an earlier generation are closed, for the reason why it ended.
         self._generation = 0
         self._retired = Close.INVALIDATED
@@ -205,7 +226,7 @@ class Core(Generic[C]):
         now = monotonic()
         while self._idle:
             slot = self._take_idle()
-            if now >= slot.expires_at or slot.is_closed():
+            if now >= slot.expires_at or not slot.is_free():
                 self._discard_unfit(slot)
             elif now - slot.idle_since >= self._check_after:
                 self._untake_idle(slot)
@@ -255,20 +276,22 @@ class Core(Generic[C]):
     def _next_idle(self, now: float) -> Slot[C] | None:
         while self._idle:
             slot = self._take_idle()
-            if now < slot.expires_at and not slot.is_closed():
+            if now < slot.expires_at and slot.is_free():
                 return slot
             self._discard_unfit(slot)
         return None
 
     def _discard_unfit(self, slot: Slot[C]) -> None:
-        """Close a free connection that is closed already, or too old."""
+        """Close a connection that is closed already, still in use by a task, or too old."""
         if slot.is_closed():
             self._end(slot, Close.SERVER)
             # The others went with the same server, whether the news has arrived or not.
             self.retire(Close.SERVER)
             self._open_more()
-        else:
+        elif slot.is_free():
             self._discard(slot, Close.LIFETIME)
+        else:
+            self._abort(slot, Close.UNCLEAN)
 
     async def _check(self, slot: Slot[C], waiter: Waiter[C]) -> bool:
         """Ping a connection, and hand it out where that succeeds."""
@@ -357,12 +380,14 @@ class Core(Generic[C]):
 
     # Giving a connection back.
 
-    def release(self, slot: Slot[C], *, is_usable: bool = True) -> None:
+    def release(self, slot: Slot[C], *, is_usable: bool = True, is_clean: bool = True) -> None:
         """Take a connection back; it goes straight to the caller that has waited longest.
 
         Args:
             slot: What ``acquire`` returned.
             is_usable: Whether the connection can be used again; False closes it.
+            is_clean: Whether it is certain that nothing was set on it that would outlive the use;
+                False resets it before it is handed out again.
 
         Raises:
             PoolMisuseError: Called from another event loop, or after a fork.
@@ -371,12 +396,14 @@ class Core(Generic[C]):
         idle = self._idle
         if (
             is_usable
+            and is_clean
             and now < slot.expires_at
             and len(idle) < self._room
             and not (self._line or slot.is_named)
+            and slot.is_free()
         ):
             # The usual case of what follows, without its calls, which would make a block of
-            # ``DriverPool`` take 40 % longer. The connection is looked at when it is taken.
+            # ``DriverPool`` take 40 % longer.
             if slot.route is None and len(self._holds) < BATCH:
                 self._holds.append(now - slot.held_since)
             else:
@@ -389,15 +416,42 @@ class Core(Generic[C]):
                 self._plan_shrink()
             return
         self.owner.check()
+        route = slot.route
         self._account(slot, now)
-        if is_usable and not slot.is_spoilt:
+        if slot.is_closed():
+            self._end(slot, Close.SERVER)
+        elif not is_usable or slot.is_spoilt:
+            self._abort(slot, Close.INVALIDATED)
+        elif not slot.is_free():
+            warn_unclean(self.name, route)
+            self._abort(slot, Close.UNCLEAN)
+        elif is_clean or now > slot.expires_at:
             self._hand_over(slot, now)
         else:
-            self._discard(slot, Close.INVALIDATED)
+            self._resetting += 1
+            self._start(self._reset(slot))
 
-    def renew(self, slot: Slot[C], is_closed: Callable[[], bool]) -> None:
+    async def _reset(self, slot: Slot[C]) -> None:
+        """Take back what a caller set, and hand the connection over then."""
+        is_reset = False
+        try:
+            async with asyncio.timeout(GOODBYE):
+                await self._link.reset(slot.connection)
+            is_reset = True
+        except Exception:  # noqa: BLE001 - whatever it is, the connection is not usable
+            is_reset = False
+        finally:
+            self._resetting -= 1
+            if is_reset:
+                self._hand_over(slot, monotonic())
+            else:
+                self._end(slot, Close.UNCLEAN)
+
+    def renew(self, slot: Slot[C]) -> None:
         """Take note that the user of a slot made a new connection in it."""
-        slot.is_closed, slot.is_spoilt = is_closed, False
+        slot.is_closed = self._link.closed_check(slot.connection)
+        slot.is_free = self._link.free_check(slot.connection)
+        slot.is_spoilt = False
         if slot.generation == self._generation:
             slot.expires_at = monotonic() + self.policy.lifetime()
 
@@ -478,7 +532,7 @@ class Core(Generic[C]):
 
     def _open_more(self) -> None:
         """Open what waiters and the warm minimum need; while the database is away, one to see."""
-        needed = len(self._queue) - self._opening
+        needed = len(self._queue) - self._opening - self._resetting
         if not self._is_closed:
             missing = self.policy.min_idle - (len(self._slots) - self._closing) - self._opening
             needed = max(needed, missing)
@@ -541,8 +595,13 @@ class Core(Generic[C]):
         self.tally.opened += 1
         self.tally.connect.add(now - began)
         self.outage.end(now)
-        closed = self._link.closed_check(connection)
-        slot = Slot(connection, closed, now + self.policy.lifetime(), generation)
+        slot = Slot(
+            connection,
+            self._link.closed_check(connection),
+            self._link.free_check(connection),
+            now + self.policy.lifetime(),
+            generation,
+        )
         self._link.opened(slot)
         self._slots.add(slot)
         self._hand_over(slot, now)
@@ -571,14 +630,23 @@ class Core(Generic[C]):
             return
         self.tally.closed[reason] += 1
         self._closing += 1
-        task = asyncio.get_running_loop().create_task(self._say_goodbye(slot))
+        self._start(self._say_goodbye(slot, self._link.close))
+
+    def _abort(self, slot: Slot[C], reason: Close) -> None:
+        """Close a connection on which something may be under way; it counts until then."""
+        self.tally.closed[reason] += 1
+        self._closing += 1
+        self._start(self._say_goodbye(slot, self._link.abort))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _say_goodbye(self, slot: Slot[C]) -> None:
+    async def _say_goodbye(self, slot: Slot[C], close: Callable[[C], Awaitable[None]]) -> None:
         try:
             async with asyncio.timeout(GOODBYE):
-                await self._link.close(slot.connection)
+                await close(slot.connection)
         except Exception:  # noqa: BLE001 - it is closed the hard way then
             self._link.terminate(slot.connection)
         except BaseException:

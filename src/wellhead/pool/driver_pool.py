@@ -25,6 +25,11 @@ class DriverPool(Generic[C]):
         connect: Opens a connection, such as ``lambda: asyncpg.connect(dsn)``.
         policy: The knobs; see :class:`PoolPolicy`.
         name: For messages.
+        reset: Whether what a block sets on a connection is taken back after it, in the background:
+            settings, the role, listeners, session locks, temporary tables, prepared and held
+            statements. It takes a round trip, with a plain asyncpg connection two. False where the
+            blocks set nothing, and behind a transaction pooler, where it would meet another
+            connection.
     """
 
     def __init__(
@@ -33,8 +38,10 @@ class DriverPool(Generic[C]):
         policy: PoolPolicy | None = None,
         *,
         name: str = "driver",
+        reset: bool = True,
     ) -> None:
         self._core: Core[C] = Core(DriverLink(connect), policy or PoolPolicy(), name=name)
+        self._resets = reset
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,8 +57,8 @@ class DriverPool(Generic[C]):
     def acquire(self, *, timeout: float | None = None) -> "Borrowed[C]":
         """A connection for the length of an ``async with`` block.
 
-        It must come back outside a transaction: one that does not, or whose block was cancelled,
-        is closed. Nothing else is reset, so leave no settings or temporary tables behind.
+        It must come back outside a transaction, and with nothing under way: one that does not, or
+        whose block was cancelled, is closed, and the server cancels what it was doing.
 
         Args:
             timeout: Seconds to wait for it; the policy's by default.
@@ -60,7 +67,7 @@ class DriverPool(Generic[C]):
             PoolTimeout: There was none in time.
             PoolSaturated: The queue is full.
         """
-        return Borrowed(self._core, timeout)
+        return Borrowed(self._core, timeout, is_clean=not self._resets)
 
     def stats(self) -> PoolStats:
         """A snapshot of the figures; never waits."""
@@ -74,11 +81,12 @@ class DriverPool(Generic[C]):
 class Borrowed(Generic[C]):
     """A connection of the pool, for the length of an ``async with`` block."""
 
-    __slots__ = ("_core", "_slot", "_timeout")
+    __slots__ = ("_core", "_is_clean", "_slot", "_timeout")
 
-    def __init__(self, core: Core[C], timeout: float | None) -> None:
+    def __init__(self, core: Core[C], timeout: float | None, *, is_clean: bool) -> None:
         self._core = core
         self._timeout = timeout
+        self._is_clean = is_clean
         self._slot: Slot[C] | None = None
 
     async def __aenter__(self) -> C:
@@ -107,8 +115,7 @@ class Borrowed(Generic[C]):
             return
         # A block that was cancelled may have left a response on its way.
         was_cancelled = kind is not None and not issubclass(kind, Exception)
-        is_usable = not was_cancelled and not connection_state.is_in_transaction(slot.connection)
-        self._core.release(slot, is_usable=is_usable)
+        self._core.release(slot, is_usable=not was_cancelled, is_clean=self._is_clean)
 
 
 class DriverLink:
@@ -133,6 +140,9 @@ class DriverLink:
         """Say goodbye and close."""
         await connection.close()
 
+    abort = staticmethod(connection_state.abort)
     closed_check = staticmethod(connection_state.closed_check)
+    free_check = staticmethod(connection_state.free_check)
+    reset = staticmethod(connection_state.reset)
     ping = staticmethod(connection_state.ping)
     terminate = staticmethod(connection_state.terminate)

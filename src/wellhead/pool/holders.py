@@ -115,6 +115,17 @@ def _holder(slot: Slot[C]) -> str:
     return " in ".join(part for part in (slot.route, nearest(slot.stack)) if part) or "someone"
 
 
+def warn_unclean(name: str, route: str | None) -> None:
+    """Warn of a connection that came back with something still under way on it."""
+    logger.warning(
+        "pool %r: a connection came back in a transaction, or with an operation in progress, from "
+        "%s; it was closed",
+        name,
+        route or "no route",
+        extra={"event": "connection_unclean", "pool": name, "route": route},
+    )
+
+
 class Holders(Generic[C]):
     """Warns once of each connection that is held for too long; one timer serves them all.
 

@@ -25,6 +25,7 @@ class Close(enum.StrEnum):
     OVERFLOW = "overflow"
     DETACHED = "detached"
     DISPOSED = "disposed"
+    UNCLEAN = "unclean"
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +35,8 @@ class Slot(Generic[C]):
     Attributes:
         connection: What the pool's users get.
         is_closed: Whether the driver knows that the connection is closed; sends nothing.
+        is_free: Whether it is open, outside a transaction, and without an operation in progress;
+            sends nothing.
         expires_at: When it is too old, by the loop's clock.
         generation: Connections of an earlier generation than the pool's are not used again.
         idle_since: When it came back.
@@ -47,6 +50,7 @@ class Slot(Generic[C]):
 
     connection: C
     is_closed: Callable[[], bool]
+    is_free: Callable[[], bool]
     expires_at: float
     generation: int
     idle_since: float = 0.0

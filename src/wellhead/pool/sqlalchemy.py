@@ -12,15 +12,19 @@ from typing import Any, Self
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
+from sqlalchemy.pool.base import _ConnectionRecord
 from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 
-from wellhead.errors import UnreachableError
+from wellhead.errors import PoolMisuseError, UnreachableError
 from wellhead.pool import connection_state
 from wellhead.pool.core import Core
 from wellhead.pool.holders import stack_here, stack_of
 from wellhead.pool.policy import PoolPolicy
 from wellhead.pool.slots import Close, Slot
 from wellhead.pool.stats import PoolStats
+
+UNCLEAN = "wellhead_unclean"
+"""The key in a connection's ``info`` by which its user says that it set something on it."""
 
 NameTimeout = Callable[[TimeoutError], Exception]
 
@@ -184,10 +188,13 @@ class AsyncPool(Pool):
                 return
             # A listener for "checkout" refused the connection, and SQLAlchemy made another.
             slot.handle = record.dbapi_connection
-            self._core.renew(slot, connection_state.closed_check(record.driver_connection))
+            self._core.renew(slot)
             if _is_soft_invalidated(record):
                 _spoil(record.dbapi_connection, record, None)
-        self._core.release(slot)
+        is_clean = UNCLEAN not in record.info
+        if not is_clean:
+            del record.info[UNCLEAN]
+        self._core.release(slot, is_clean=is_clean)
 
     _return_conn = _do_return_conn
 
@@ -226,27 +233,59 @@ class AsyncPool(Pool):
         self._core.refuse_if_full()
 
     @asynccontextmanager
-    async def driver_connection(self, *, timeout: float | None = None) -> AsyncIterator[Any]:
+    async def driver_connection(
+        self, *, timeout: float | None = None, reset: bool = True
+    ) -> AsyncIterator[Any]:
         """A connection of this pool as the driver's own object, past SQLAlchemy.
 
-        It must come back outside a transaction: one that does not, or whose block was cancelled,
-        is closed.
+        It must come back outside a transaction, and with nothing under way: one that does not, or
+        whose block was cancelled, is closed, and the server cancels what it was doing.
+
+        Args:
+            timeout: Seconds to wait for it; the pool's by default.
+            reset: Whether what the block sets is taken back; see :class:`wellhead.DriverPool`.
 
         Raises:
             PoolTimeout: There was none in time.
             PoolSaturated: The queue is full.
         """
         slot = await self._core.acquire(stack_here(), timeout)
-        connection, usable = slot.connection.driver_connection, False
+        connection = driver_of(slot.connection)
+        slot.is_free = connection_state.free_check(connection)
+        is_usable = False
         try:
             yield connection
-            usable = True
+            is_usable = True
         except Exception:
-            usable = True
+            is_usable = True
             raise
         finally:
-            usable = usable and not connection_state.is_in_transaction(connection)
-            self._core.release(slot, is_usable=usable)
+            self._core.release(slot, is_usable=is_usable, is_clean=not reset)
+
+    def _create_connection(self) -> ConnectionPoolEntry:
+        return PoolRecord(self)
+
+
+class PoolRecord(_ConnectionRecord):
+    """SQLAlchemy's record of a connection; notes that the driver's own object was asked for.
+
+    Past SQLAlchemy anything can be set on it, and be under way on it.
+    """
+
+    wellhead_slot: Slot[ConnectionPoolEntry]
+
+    @property
+    def driver_connection(self) -> Any:  # type: ignore[override]  # SQLAlchemy's is read-only, too
+        """The driver's own object."""
+        self.info[UNCLEAN] = True
+        if hasattr(self, "wellhead_slot"):
+            self.wellhead_slot.is_free = connection_state.free_check(driver_of(self))
+        return super().driver_connection
+
+
+def driver_of(record: ConnectionPoolEntry) -> Any:
+    """The driver's own object of a record, to look at only."""
+    return connection_state.driver_of(record.dbapi_connection)
 
 
 def _is_soft_invalidated(record: Any) -> bool:
@@ -259,6 +298,10 @@ def _spoil(connection: DBAPIConnection, record: Any, error: BaseException | None
     slot: Slot[ConnectionPoolEntry] = record.wellhead_slot
     # The core looks at one time only when a connection comes back.
     slot.is_spoilt, slot.expires_at = True, -math.inf
+
+
+def _is_sqlalchemys(listener: Any) -> bool:
+    return bool(getattr(listener, "__module__", "").startswith("sqlalchemy."))
 
 
 def _application_frame() -> FrameType | None:
@@ -298,17 +341,42 @@ class RecordLink:
 
     def closed_check(self, connection: ConnectionPoolEntry) -> Callable[[], bool]:
         """A function that says whether the driver knows that the connection is closed."""
-        return connection_state.closed_check(connection.driver_connection)
+        return connection_state.closed_check(driver_of(connection))
+
+    def free_check(self, connection: ConnectionPoolEntry) -> Callable[[], bool]:
+        """A function that says whether the connection can be lent; sends nothing."""
+        mutex = getattr(connection.dbapi_connection, "_execute_mutex", None)
+        return connection_state.free_check(driver_of(connection), mutex)
+
+    async def reset(self, connection: ConnectionPoolEntry) -> None:
+        """Take back what was set.
+
+        Raises:
+            PoolMisuseError: A listener of the application's set up the connection when it was
+                made, and a reset would take that back, too.
+        """
+        if any(not _is_sqlalchemys(listener) for listener in self._pool.dispatch.connect):
+            raise PoolMisuseError('What a listener for "connect" set must not be taken back.')
+        await connection_state.reset(driver_of(connection))
+
+    async def abort(self, connection: ConnectionPoolEntry) -> None:
+        """Have the server cancel what it is doing, and close."""
+        try:
+            await connection_state.abort(driver_of(connection))
+        finally:
+            self.terminate(connection)
 
     def opened(self, slot: Slot[ConnectionPoolEntry]) -> None:
         """Let the record know its slot."""
         record: Any = slot.connection
         record.wellhead_slot = slot
+        # SQLAlchemy itself asks for the driver's object when it gets to know the server.
+        record.info.pop(UNCLEAN, None)
         slot.handle = slot.connection.dbapi_connection
 
     async def ping(self, connection: ConnectionPoolEntry, *, timeout: float) -> None:
         """One round trip."""
-        driver_connection = connection.driver_connection
+        driver_connection = driver_of(connection)
         if connection_state.is_known(driver_connection):
             await connection_state.ping(driver_connection, timeout=timeout)
             return
@@ -331,7 +399,10 @@ class RecordLink:
             # The caller that happens to release a connection can do nothing about a listener.
             self._pool.logger.exception("A listener for the close of a connection failed")
         record: Any = connection
-        driver_connection, record.dbapi_connection = record.driver_connection, None
+        driver_connection, record.dbapi_connection = (
+            connection_state.driver_of(dbapi_connection),
+            None,
+        )
         if connection_state.is_known(driver_connection):
             connection_state.terminate(driver_connection)
         elif in_greenlet():

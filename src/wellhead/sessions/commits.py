@@ -24,10 +24,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from wellhead.errors import CommitUnknownError, is_definite_answer
 from wellhead.pool import is_gone
-from wellhead.pool.connection_state import closed_check
+from wellhead.pool.connection_state import closed_check, driver_of
 
 READS = "wellhead_reads"
-"""The execution option of connections in autocommit that only read."""
+"""The execution option of connections that only read: their ends commit nothing."""
 
 # Text of one statement ends a transaction where it begins so; a script, where it has such a word
 # anywhere, may. Where it does not after all, the work is not run again, which is safe.
@@ -88,9 +88,13 @@ current_commits: ContextVar[Commits | None] = ContextVar("wellhead_commits", def
 
 
 @contextmanager
-def counting_commits() -> Iterator[Commits]:
-    """A scope for the COMMITs of the block."""
-    commits = Commits(current_commits.get())
+def counting_commits(*, apart: bool = False) -> Iterator[Commits]:
+    """A scope for the COMMITs of the block.
+
+    Args:
+        apart: Whether they do not count in the scopes around it.
+    """
+    commits = Commits(None if apart else current_commits.get())
     token = current_commits.set(commits)
     try:
         yield commits
@@ -183,11 +187,12 @@ def watch_commits(engine: Engine, *, on_unknown: Callable[[], None]) -> None:
         connection = context.connection
         if connection is None or connection.invalidated:
             return
-        driver_connection: Any = connection.connection.driver_connection
+        driver_connection = driver_of(connection.connection.dbapi_connection)
         if not getattr(driver_connection, "is_outcome_unknown", False):
             return
         driver_connection.is_outcome_unknown = False
-        on_unknown()
+        if READS not in connection.get_execution_options():
+            on_unknown()
         if isinstance(context.original_exception, CommitUnknownError):
             # SQLAlchemy knows only the drivers' own errors as the end of a connection.
             context.is_disconnect = closed_check(driver_connection)()

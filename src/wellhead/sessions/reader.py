@@ -1,8 +1,10 @@
-"""Reading in one round trip: a session without a transaction that refuses every write."""
+"""Reading in one round trip where that is proved to be safe, else in a read-only transaction."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple, overload
 
 from sqlalchemy import Result, TextClause, event
@@ -10,11 +12,14 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.engine.result import ScalarResult, TupleResult
 from sqlalchemy.orm.interfaces import ORMOption
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
-from wellhead.errors import Fault, ReadOnlyError, fault_of
+from wellhead.errors import CommitUnknownError, Fault, ReadOnlyError, fault_of
+from wellhead.errors.recognition import sqlstate_of
+from wellhead.sessions.commits import counting_commits
+from wellhead.sessions.functions import EFFECTS
+from wellhead.sessions.proof import Evidence, evidence_of, parameters_of
 
 logger = logging.getLogger(__package__)
 
@@ -27,6 +32,10 @@ Ts = TypeVarTuple("Ts")
 _PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN})
 
 
+class _UnprovedError(ReadOnlyError):
+    """A statement that is not proved to read only was about to be sent outside a transaction."""
+
+
 class Reader:
     """Reads outside any transaction: one statement, one round trip.
 
@@ -34,23 +43,35 @@ class Reader:
     Use a session where they must agree. There is nothing here to write with, and a write that
     gets here all the same raises before anything is sent.
 
-    A statement whose connection was lost, or whose plan a change of schema made stale, is sent
-    once more, on a fresh connection. Objects that were read before stay usable then.
+    A statement that is proved to read only takes one round trip, and is sent once more, on a fresh
+    connection, where its connection was lost or a change of schema made its plan stale. That is a
+    SELECT built from tables, operators and the functions of ``pg_catalog`` that are not volatile.
+    Everything else, such as ``text``, runs in a transaction of its own that the server keeps
+    read-only, takes three round trips, and is never repeated. What the server does not stop there
+    is the effect outside of the transaction that a volatile function of the application's own has.
+
+    Tasks that share a reader are served one after the other. Objects that were read before stay
+    usable after a connection was lost.
 
     Args:
         open_session: Opens a session that commits by itself.
+        open_transaction: Opens a session whose transactions are read-only.
         on_repeat: Told the fault when a statement is sent once more.
     """
 
     def __init__(
         self,
         open_session: Callable[[], AsyncSession],
+        open_transaction: Callable[[], AsyncSession],
         *,
         on_repeat: Callable[[Fault], None] | None = None,
     ) -> None:
         self._open_session = open_session
+        self._open_transaction = open_transaction
         self._session = open_session()
+        self._transaction: AsyncSession | None = None
         self._on_repeat = on_repeat
+        self._turn = asyncio.Lock()
 
     @overload
     async def exec(
@@ -71,7 +92,9 @@ class Reader:
         """Run a SELECT, as SQLModel's ``AsyncSession.exec`` does; ``text("SELECT ...")``, too.
 
         Raises:
-            ReadOnlyError: The statement is not a plain SELECT, or it locks rows.
+            ReadOnlyError: The statement writes, locks rows, is several statements, or calls a
+                function whose effect does not end with a transaction. Nothing was sent, or the
+                server refused it.
         """
         return await self._read(lambda session: session.exec(statement, params=params))
 
@@ -85,16 +108,39 @@ class Reader:
         """Give the connection back."""
         async with self._session:
             pass  # Leaving it, unlike its close(), is finished also for a caller who is cancelled.
+        if self._transaction is not None:
+            async with self._transaction:
+                pass
 
     async def _read(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
+        async with self._turn:
+            try:
+                return await read(self._session)
+            except _UnprovedError:
+                # So that one connection will do.
+                await self._session.commit()
+            except Exception as error:
+                fault = fault_of(error)
+                if fault not in _PASSING:
+                    raise
+                await self._replace_session(fault)
+                return await read(self._session)
+            return await self._read_in_transaction(read)
+
+    async def _read_in_transaction(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
+        if self._transaction is None:
+            self._transaction = self._open_transaction()
         try:
-            return await read(self._session)
+            result = await read(self._transaction)
         except Exception as error:
-            fault = fault_of(error)
-            if fault not in _PASSING:
-                raise
-            await self._replace_session(fault)
-        return await read(self._session)
+            await self._transaction.rollback()
+            if sqlstate_of(error) == _READ_ONLY_TRANSACTION:
+                raise _refusal("a statement that writes", was_sent=True) from error
+            raise
+        # Its end commits nothing, so it does not matter whether it is heard of.
+        with counting_commits(apart=True), suppress(CommitUnknownError):
+            await self._transaction.commit()
+        return result
 
     async def _replace_session(self, fault: Fault) -> None:
         logger.warning(
@@ -104,14 +150,18 @@ class Reader:
         )
         if self._on_repeat is not None:
             self._on_repeat(fault)
-        await self.close()
+        async with self._session:
+            pass
         self._session = self._open_session()
 
 
-def refuse_writes(engine: Engine) -> None:
-    """Let only statements that read pass through this engine.
+def let_only_reads_pass(engine: Engine, *, in_transactions: bool) -> None:
+    """Refuse on this engine what is known to write, or has an effect that no transaction ends.
 
-    What a volatile function does inside a SELECT cannot be seen from here.
+    Args:
+        engine: A reader's.
+        in_transactions: Whether its transactions are read-only, so that what is not proved to read
+            may pass, too.
     """
 
     @event.listens_for(engine, "before_cursor_execute")
@@ -124,37 +174,69 @@ def refuse_writes(engine: Engine) -> None:
         executemany: bool,
     ) -> None:
         del connection, cursor, parameters, executemany
-        what = _what_it_writes(statement, context)
+        evidence = evidence_of(context)
+        if evidence is not None and evidence.only_reads:
+            return
+        what = _what_it_does(statement, context, evidence)
         if what is not None:
-            raise ReadOnlyError(
-                f"A reader was given {what}; nothing was sent to the database.",
-                hint="Use db.session(), or SessionDep in a route.",
+            raise _refusal(what)
+        if not in_transactions:
+            raise _UnprovedError(
+                "A statement that is not proved to read only was about to run outside a "
+                "transaction, in the lazy load of a reader's object.",
+                hint="Load it with the query, or use db.session().",
             )
 
 
-def _what_it_writes(statement: str, context: ExecutionContext) -> str | None:
-    compiled = context.compiled
-    if not isinstance(compiled, SQLCompiler) or isinstance(compiled.statement, TextClause):
-        return _what_text_writes(statement)
-    if compiled.isinsert or compiled.isupdate or compiled.isdelete:
+def _refusal(what: str, *, was_sent: bool = False) -> ReadOnlyError:
+    end = "the server refused it" if was_sent else "nothing was sent to the database"
+    return ReadOnlyError(
+        f"A reader was given {what}; {end}.",
+        hint="Use db.session(), or SessionDep in a route.",
+    )
+
+
+def _what_it_does(
+    statement: str, context: ExecutionContext, evidence: Evidence | None
+) -> str | None:
+    """In words, why a reader does not take it; None where a read-only transaction will do."""
+    if evidence is not None and evidence.writes:
         return "an INSERT, UPDATE or DELETE"
-    if any(cte.element.is_dml for cte in compiled.ctes or ()):
-        return "a SELECT with an INSERT, UPDATE or DELETE inside"
-    if getattr(compiled.statement, "_for_update_arg", None) is not None:
-        return "a SELECT that locks rows, which means nothing outside a transaction"
+    if evidence is not None and evidence.locks:
+        return "a SELECT that locks rows, which means nothing once it has ended"
+    effects = evidence.functions & EFFECTS if evidence is not None else frozenset()
+    is_set = evidence is not None and evidence.sets_for_the_session(parameters_of(context))
+    if evidence is None or evidence.unproved:
+        text = _what_text_does(statement)
+        if text is not None:
+            return text
+    if effects or is_set:
+        name = min(effects) if effects else "set_config"
+        return f"a call of {name}, whose effect does not end with a transaction"
     return None
 
 
-_READS = re.compile(r"\s*(select|values|table|show|with)\b", re.IGNORECASE)
-_WRITES = re.compile(
-    r"\b(insert|update|delete|merge|into|for\s+(?:no\s+key\s+)?(?:key\s+)?share)\b|;\s*\S",
-    re.IGNORECASE,
-)
-
-
-def _what_text_writes(statement: str) -> str | None:
-    if not _READS.match(statement):
+def _what_text_does(statement: str) -> str | None:
+    if ";" in statement.rstrip("; \t\r\n"):
+        # psycopg sends text without parameters as a script, which could end our transaction.
+        return "text with a semicolon in it, which may be several statements"
+    if _READS.match(statement) is None:
         return "a statement that is not a SELECT"
-    if _WRITES.search(statement):
-        return "text that may write or lock"
+    for call in _CALL.finditer(statement):
+        name = call[1].lower()
+        is_local = name == "set_config" and _LOCAL.match(statement, call.end()) is not None
+        if name in EFFECTS or (name == "set_config" and not is_local):
+            return f"a call of {name}, whose effect does not end with a transaction"
     return None
+
+
+_READ_ONLY_TRANSACTION = "25006"
+
+_READS = re.compile(
+    r"(?>\s+|/\*.*?\*/|--[^\n]*|\()*+(select|values|table|show|with|explain)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+# Also where it only looks like one, as in a literal: to refuse too much is safe.
+_CALL = re.compile(r'(\w++)"?\s*+\(')
+# The arguments that follow, of which the third is the word true.
+_LOCAL = re.compile(r"[^(),]*+,[^(),]*+,\s*+true\s*+\)", re.IGNORECASE)

@@ -147,6 +147,10 @@ class DatabaseSettings(CheckedSettings):
     lock_timeout: Seconds | None = None
     """Seconds a statement may wait for a lock; none for the server's own."""
 
+    idle_in_transaction_timeout: Annotated[float, Field(ge=0, le=86400)] | None = None
+    """Seconds a transaction may wait for its client before the server ends the connection, on
+    direct connections; none for twice ``request_timeout``, 0 for the server's own."""
+
     connect_retry_count: Annotated[int, Field(ge=1, le=100)] = 3
     """Attempts to connect when the database is opened, the first one included."""
 
@@ -261,6 +265,13 @@ class DatabaseSettings(CheckedSettings):
                 f"DATABASE_REQUEST_TIMEOUT ({self.request_timeout:g} s): what begins again then is "
                 "cut at once."
             )
+        idle = self.idle_in_transaction_timeout
+        if idle and self.request_timeout is not None and idle <= self.request_timeout:
+            raise ValueError(
+                f"DATABASE_IDLE_IN_TRANSACTION_TIMEOUT ({idle:g} s) must be more than "
+                f"DATABASE_REQUEST_TIMEOUT ({self.request_timeout:g} s): a request may hold its "
+                "transaction for so long."
+            )
         if self.pool_min_idle > self.pool_size:
             raise ValueError(
                 f"DATABASE_POOL_MIN_IDLE ({self.pool_min_idle}) must not exceed "
@@ -292,6 +303,13 @@ class DatabaseSettings(CheckedSettings):
         if self.request_timeout is None:
             return self.run_timeout
         return min(self.run_timeout, self.request_timeout)
+
+    @property
+    def effective_idle_in_transaction_timeout(self) -> float | None:
+        """Seconds for a transaction without its client; None for the server's own limit."""
+        if self.idle_in_transaction_timeout is not None:
+            return self.idle_in_transaction_timeout or None
+        return None if self.request_timeout is None else 2 * self.request_timeout
 
     def direct_url(self) -> PostgresURL | SQLiteURL:
         """Where migrations and session locks go: ``url_direct``, else the twin of ``url``.

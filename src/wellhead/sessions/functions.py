@@ -1,0 +1,136 @@
+"""What the functions of ``pg_catalog`` do to a session and beyond, by name.
+
+``pg_catalog`` is searched before every schema unless a ``search_path`` names it later, so a name
+without a schema means the server's own function where one takes these arguments.
+"""
+
+_PLAIN = """
+abbrev abs aclcontains acldefault acos acosd acosh age any_value area array_agg array_append
+array_dims array_fill array_length array_lower array_ndims array_position array_positions
+array_prepend array_remove array_replace array_to_json array_to_string array_to_tsvector
+array_upper asin asind asinh atan atan2 atan2d atand atanh avg bit_and bit_count bit_length
+bit_or bit_xor bool_and bool_or bound_box broadcast btrim cardinality cbrt ceil ceiling center
+char_length character_length col_description concat concat_ws corr cos cosd cosh cot cotd count
+covar_pop covar_samp cume_dist current_database current_schema current_schemas current_setting
+current_user database_to_xml database_to_xml_and_xmlschema database_to_xmlschema date_add
+date_bin date_part date_subtract date_trunc datemultirange daterange degrees dense_rank diagonal
+diameter div enum_first enum_last enum_range erf erfc every exp extract factorial family
+first_value floor format gcd generate_series generate_subscripts get_bit get_byte
+has_any_column_privilege has_column_privilege has_database_privilege
+has_foreign_data_wrapper_privilege has_function_privilege has_language_privilege
+has_parameter_privilege has_schema_privilege has_sequence_privilege has_server_privilege
+has_table_privilege has_tablespace_privilege has_type_privilege host hostmask
+icu_unicode_version inet_client_addr inet_client_port inet_merge inet_same_family
+inet_server_addr inet_server_port initcap int4multirange int4range int8multirange int8range
+is_normalized isclosed isempty isfinite ishorizontal isopen isparallel isperp isvertical
+json_agg json_agg_strict json_array_elements json_array_elements_text json_array_length
+json_build_array json_build_object json_each json_each_text json_extract_path
+json_extract_path_text json_object json_object_agg json_object_agg_strict json_object_agg_unique
+json_object_agg_unique_strict json_object_keys json_populate_record json_populate_recordset
+json_strip_nulls json_to_record json_to_recordset json_to_tsvector json_typeof jsonb_agg
+jsonb_agg_strict jsonb_array_elements jsonb_array_elements_text jsonb_array_length
+jsonb_build_array jsonb_build_object jsonb_each jsonb_each_text jsonb_extract_path
+jsonb_extract_path_text jsonb_insert jsonb_object jsonb_object_agg jsonb_object_agg_strict
+jsonb_object_agg_unique jsonb_object_agg_unique_strict jsonb_object_keys jsonb_path_exists
+jsonb_path_exists_tz jsonb_path_match jsonb_path_match_tz jsonb_path_query
+jsonb_path_query_array jsonb_path_query_array_tz jsonb_path_query_first
+jsonb_path_query_first_tz jsonb_path_query_tz jsonb_populate_record jsonb_populate_record_valid
+jsonb_populate_recordset jsonb_pretty jsonb_set jsonb_set_lax jsonb_strip_nulls jsonb_to_record
+jsonb_to_recordset jsonb_to_tsvector jsonb_typeof justify_days justify_hours justify_interval
+lag last_value lcm lead left length like ln log log10 lower lower_inf lpad lseg ltrim
+macaddr8_set7bit make_date make_interval make_time make_timestamp make_timestamptz masklen max
+md5 min min_scale mod mode mxid_age netmask network normalize now npoints nth_value ntile
+num_nonnulls num_nulls nummultirange numnode numrange obj_description octet_length
+oidvectortypes overlaps overlay parse_ident percent_rank percentile_cont percentile_disc
+pg_available_extension_versions pg_available_extensions pg_backend_pid pg_basetype
+pg_client_encoding pg_collation_for pg_collation_is_visible pg_column_compression
+pg_column_is_updatable pg_column_size pg_column_toast_chunk_id pg_conversion_is_visible
+pg_current_snapshot
+pg_current_xact_id_if_assigned pg_describe_object pg_encoding_max_length
+pg_extension_update_paths pg_filenode_relation pg_function_is_visible
+pg_get_catalog_foreign_keys pg_get_constraintdef pg_get_expr pg_get_function_arg_default
+pg_get_function_arguments pg_get_function_identity_arguments pg_get_function_result
+pg_get_function_sqlbody pg_get_functiondef pg_get_indexdef pg_get_keywords pg_get_object_address
+pg_get_partition_constraintdef pg_get_partkeydef pg_get_replica_identity_index pg_get_ruledef
+pg_get_serial_sequence pg_get_statisticsobjdef pg_get_statisticsobjdef_columns
+pg_get_statisticsobjdef_expressions pg_get_triggerdef pg_get_userbyid pg_get_viewdef pg_has_role
+pg_identify_object pg_identify_object_as_address pg_index_column_has_property
+pg_index_has_property pg_indexam_has_property pg_indexam_progress_phasename pg_input_error_info
+pg_input_is_valid pg_is_other_temp_schema pg_listening_channels pg_mcv_list_items
+pg_my_temp_schema pg_opclass_is_visible pg_operator_is_visible pg_opfamily_is_visible
+pg_partition_root pg_postmaster_start_time pg_relation_is_publishable pg_relation_is_updatable
+pg_sequence_parameters pg_settings_get_flags pg_snapshot_xip pg_snapshot_xmax pg_snapshot_xmin
+pg_statistics_obj_is_visible pg_table_is_visible pg_timezone_abbrevs pg_timezone_names
+pg_trigger_depth pg_ts_config_is_visible pg_ts_dict_is_visible pg_ts_parser_is_visible
+pg_ts_template_is_visible pg_type_is_visible pg_typeof pg_visible_in_snapshot phraseto_tsquery
+pi plainto_tsquery point position pow power querytree quote_ident quote_literal quote_nullable
+radians radius range_agg range_intersect_agg range_merge rank regexp_count regexp_instr
+regexp_like regexp_match regexp_matches regexp_replace regexp_split_to_array
+regexp_split_to_table regexp_substr regr_avgx regr_avgy regr_count regr_intercept regr_r2
+regr_slope regr_sxx regr_sxy regr_syy repeat replace reverse right round row_number
+row_security_active row_to_json rpad rtrim scale schema_to_xml schema_to_xml_and_xmlschema
+schema_to_xmlschema session_user set_bit set_byte set_masklen setweight sha224 sha256 sha384
+sha512 shobj_description sign sin sind sinh slope split_part sqrt statement_timestamp stddev
+stddev_pop stddev_samp string_agg string_to_array string_to_table strip strpos substr substring
+sum system_user table_to_xml table_to_xml_and_xmlschema table_to_xmlschema tan tand tanh
+timezone to_ascii to_char to_json to_jsonb to_tsquery to_tsvector transaction_timestamp
+translate trim_array trim_scale trunc ts_debug ts_delete ts_filter ts_headline ts_lexize
+ts_parse ts_rank ts_rank_cd ts_token_type tsmultirange tsquery_phrase tsrange tstzmultirange
+tstzrange txid_current_if_assigned txid_current_snapshot txid_snapshot_xip txid_snapshot_xmax
+txid_snapshot_xmin txid_visible_in_snapshot unicode_assigned unicode_version unistr unnest upper
+upper_inf uuid_extract_timestamp uuid_extract_version var_pop var_samp variance version
+websearch_to_tsquery width width_bucket xml_is_well_formed xml_is_well_formed_content
+xml_is_well_formed_document xmlagg xmlcomment xmlexists xmltext xmlvalidate xpath xpath_exists
+"""
+
+_SYNTAX = """
+all any array cast coalesce cube current_catalog current_date current_role current_time
+current_timestamp exists_ greatest grouping grouping_sets least localtime localtimestamp nullif
+rollup row some treat trim user values
+"""
+
+_HARMLESS = """
+clock_timestamp currval gen_random_uuid lastval nextval pg_advisory_xact_lock
+pg_advisory_xact_lock_shared pg_current_xact_id pg_notify pg_sleep pg_sleep_for pg_sleep_until
+pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared random random_normal setval timeofday
+txid_current uuidv4 uuidv7
+"""
+
+_EFFECTS = """
+brin_desummarize_range brin_summarize_new_values brin_summarize_range dblink dblink_connect
+dblink_exec dblink_open dblink_send_query gin_clean_pending_list lo_creat lo_create lo_export
+lo_from_bytea lo_import lo_put lo_truncate lo_unlink lowrite pg_advisory_lock
+pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared
+pg_backup_start pg_backup_stop pg_cancel_backend pg_copy_logical_replication_slot
+pg_copy_physical_replication_slot pg_create_logical_replication_slot
+pg_create_physical_replication_slot pg_create_restore_point pg_drop_replication_slot
+pg_file_rename pg_file_sync pg_file_unlink pg_file_write pg_import_system_collations
+pg_log_backend_memory_contexts pg_log_standby_snapshot pg_logical_emit_message
+pg_logical_slot_get_binary_changes pg_logical_slot_get_changes pg_notify pg_promote
+pg_reload_conf pg_replication_origin_advance pg_replication_origin_create
+pg_replication_origin_drop pg_replication_origin_session_reset
+pg_replication_origin_session_setup pg_replication_origin_xact_setup pg_replication_slot_advance
+pg_rotate_logfile pg_stat_force_next_flush pg_stat_reset pg_stat_reset_replication_slot
+pg_stat_reset_shared pg_stat_reset_single_function_counters pg_stat_reset_single_table_counters
+pg_stat_reset_slru pg_stat_reset_subscription_stats pg_switch_wal pg_sync_replication_slots
+pg_terminate_backend pg_try_advisory_lock pg_try_advisory_lock_shared pg_wal_replay_pause
+pg_wal_replay_resume setseed
+"""
+
+PLAIN = frozenset(_PLAIN.split())
+"""Functions none of whose overloads is volatile: they read, and may be called twice.
+
+``tests/sessions/test_functions.py`` compares them with ``pg_proc``.
+"""
+
+SYNTAX = frozenset(_SYNTAX.split())
+"""What SQLAlchemy writes as a function and PostgreSQL reads as syntax."""
+
+HARMLESS = frozenset(_HARMLESS.split())
+"""Volatile functions that leave nothing on the session that ran them."""
+
+EFFECTS = frozenset(_EFFECTS.split())
+"""Functions whose effect a read-only transaction does not stop, or does not end.
+
+``set_config`` is one, too, unless its third argument is true.
+"""

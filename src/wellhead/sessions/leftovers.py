@@ -1,0 +1,85 @@
+"""What a statement may leave on its session for the next caller of the connection."""
+
+import logging
+import re
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine.interfaces import ExecutionContext
+
+from wellhead.pool import UNCLEAN
+from wellhead.sessions.proof import Evidence, parameters_of
+
+logger = logging.getLogger(__package__)
+
+TRANSACTIONAL = "wellhead_transactional"
+"""The execution option of text that sets nothing for longer than its transaction."""
+
+_SETS = re.compile(
+    r"\s*+(set\s++(?!local\b|constraints\b|transaction\b)|listen\b|prepare\b(?!\s+transaction)|load\b"
+    r"|create\s++(?:global\s++|local\s++)?temp|declare\b.*\bwith\s+hold\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def mark_leftovers(engine: Engine) -> None:
+    """Mark a connection on which something was run that may outlive its transaction.
+
+    The pool resets it before it is lent again. Unmarked stays what is proved to leave nothing:
+    statements that were built of tables, operators, and the functions of ``pg_catalog`` that are
+    known for that.
+    """
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def mark(
+        connection: Connection,
+        cursor: object,
+        statement: str,
+        parameters: object,
+        context: ExecutionContext,
+        executemany: bool,
+    ) -> None:
+        del cursor, statement, parameters, executemany
+        if not getattr(context.compiled, "leaves_nothing", False) and _may_leave(context):
+            connection.info[UNCLEAN] = True
+
+
+def warn_of_leftovers(engine: Engine) -> None:
+    """Warn of a statement that sets something on a connection behind a transaction pooler.
+
+    The connection is the pooler's, which lends it to other clients after the transaction, with
+    what was set; no reset is sure to meet it again.
+    """
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def warn(
+        connection: Connection,
+        cursor: object,
+        statement: str,
+        parameters: object,
+        context: ExecutionContext,
+        executemany: bool,
+    ) -> None:
+        del connection, cursor, parameters, executemany
+        compiled: Any = context.compiled
+        if getattr(compiled, "leaves_nothing", False) or not _may_leave(context):
+            return
+        kind = _SETS.match(statement)
+        sets = isinstance(compiled, Evidence) and compiled.sets_for_the_session(
+            parameters_of(context)
+        )
+        if kind is not None or sets:
+            logger.warning(
+                "a statement (%s) sets something on a session behind a transaction pooler, where "
+                "other clients meet it; use SET LOCAL, set_config(.., true) or a direct connection",
+                " ".join(kind[1].split()).upper() if kind is not None else "set_config",
+                extra={"event": "session_state_behind_pooler"},
+            )
+
+
+def _may_leave(context: ExecutionContext) -> bool:
+    compiled: Any = context.compiled
+    if isinstance(compiled, Evidence) and compiled.leaves_settings_only:
+        return compiled.sets_for_the_session(parameters_of(context))
+    return not context.execution_options.get(TRANSACTIONAL, False)

@@ -1,0 +1,178 @@
+"""What a statement does, proved from how it is built; what is not proved is taken for the worst.
+
+SQLAlchemy compiles a statement once and keeps the result. While it does, everything that goes into
+the text passes its compiler, and the one here takes note: of functions, of text and of operators
+that the application wrote itself, of INSERT, UPDATE and DELETE, of locks. The verdict is kept with
+the compiled statement, so a statement that was seen before costs an attribute.
+
+What cannot be seen from here are the application's own objects behind a table's name or an
+operator's sign: views, policies, triggers, operators of its own types.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.interfaces import ExecutionContext
+from sqlalchemy.sql import visitors
+from sqlalchemy.types import UserDefinedType
+
+from wellhead.sessions.functions import HARMLESS, PLAIN, SYNTAX
+
+_SET_CONFIG = "set_config"
+# A name or a number, a constant, an operator of words or of signs: nothing that could call a
+# function, or begin a comment.
+_PLAIN_TEXT = re.compile(r"[\w.* ]+|'[^'\\]*'(?:::\w+)?|(?!.*(?:--|/\*))[-+*/<>=~!@#%^&|`?]+")
+
+# One of SQLAlchemy's compilers comes behind it, in a class that is made for each dialect. They have
+# no types.
+_Compiler: Any = object
+
+_READS_ONLY = PLAIN | SYNTAX
+_LEAVES_NOTHING = _READS_ONLY | HARMLESS
+
+
+class Evidence(_Compiler):  # type: ignore[misc]
+    """What a compiler saw of the statement that it compiled.
+
+    Attributes:
+        unproved: Text, operators or constructs of the application's own are in it.
+        writes: INSERT, UPDATE or DELETE is in it, anywhere.
+        locks: It locks rows.
+        functions: The names of the functions that it calls.
+        settings: The parameters by which ``set_config`` is told whether it is local.
+        only_reads: Whether it is proved to be a SELECT without any effect.
+        leaves_nothing: Whether it is proved to leave nothing on its session after its transaction.
+    """
+
+    unproved = False
+    writes = False
+    locks = False
+    functions: frozenset[str] = frozenset()
+    settings: tuple[Any, ...] = ()
+    only_reads = False
+    leaves_nothing = False
+
+    def __init__(self, dialect: Any, statement: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(dialect, statement, *args, **kwargs)
+        built = getattr(self.compile_state, "statement", None)
+        for whole in (statement, built):
+            if whole is not None and any(map(_is_own, visitors.iterate(whole))):
+                self.unproved = True
+        self.leaves_nothing = not self.unproved and self.functions <= _LEAVES_NOTHING
+        self.only_reads = not (
+            self.unproved or self.writes or self.locks or self.functions - _READS_ONLY
+        )
+
+    def sets_for_the_session(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether it calls ``set_config`` for longer than the transaction."""
+        names = [self.bind_names.get(each) for each in self.settings]
+        return any(name is None or parameters.get(name) is not True for name in names)
+
+    @property
+    def leaves_settings_only(self) -> bool:
+        """Whether it would leave nothing but for what ``set_config`` sets."""
+        return not self.unproved and self.functions - _LEAVES_NOTHING == {_SET_CONFIG}
+
+    def process(self, obj: Any, **kwargs: Any) -> Any:
+        """Compile a part."""
+        self.unproved |= _is_own(obj)
+        return super().process(obj, **kwargs)
+
+    def visit_function(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compile the call of a function."""
+        schema, name = tuple(getattr(func, "packagenames", ())), func.name.lower()
+        if schema not in {(), ("pg_catalog",)}:
+            self.unproved = True
+        elif name == _SET_CONFIG:
+            self.settings += (_third_parameter(func),)
+        self.functions |= {name}
+        return super().visit_function(func, *args, **kwargs)
+
+    def visit_next_value_func(self, next_value: Any, **kwargs: Any) -> Any:
+        """Compile the next value of a sequence."""
+        self.functions |= {"nextval"}
+        return super().visit_next_value_func(next_value, **kwargs)
+
+    def visit_textclause(self, textclause: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compile text."""
+        self.unproved = True
+        return super().visit_textclause(textclause, *args, **kwargs)
+
+    def escape_literal_column(self, text: Any) -> Any:
+        """Compile the text of a column or of an operator."""
+        self.unproved |= _PLAIN_TEXT.fullmatch(text) is None
+        return super().escape_literal_column(text)
+
+    def visit_cast(self, cast: Any, **kwargs: Any) -> Any:
+        """Compile a cast."""
+        self.unproved |= isinstance(cast.type, UserDefinedType)
+        return super().visit_cast(cast, **kwargs)
+
+    def get_statement_hint_text(self, hint_texts: Any) -> Any:
+        """Compile hints for a statement."""
+        self.unproved |= bool(hint_texts)
+        return super().get_statement_hint_text(hint_texts)
+
+    def get_select_hint_text(self, byfroms: Any) -> Any:
+        """Compile hints for a SELECT."""
+        self.unproved |= bool(byfroms)
+        return super().get_select_hint_text(byfroms)
+
+    def get_from_hint_text(self, table: Any, text: Any) -> Any:
+        """Compile a hint for a table."""
+        self.unproved |= bool(text)
+        return super().get_from_hint_text(table, text)
+
+    def for_update_clause(self, select: Any, **kwargs: Any) -> Any:
+        """Compile the lock of rows."""
+        self.locks = True
+        return super().for_update_clause(select, **kwargs)
+
+    def visit_insert(self, *args: Any, **kwargs: Any) -> Any:
+        """Compile INSERT."""
+        self.writes = True
+        return super().visit_insert(*args, **kwargs)
+
+    def visit_update(self, *args: Any, **kwargs: Any) -> Any:
+        """Compile UPDATE."""
+        self.writes = True
+        return super().visit_update(*args, **kwargs)
+
+    def visit_delete(self, *args: Any, **kwargs: Any) -> Any:
+        """Compile DELETE."""
+        self.writes = True
+        return super().visit_delete(*args, **kwargs)
+
+
+def _is_own(element: Any) -> bool:
+    # Compiled by a function of the application's, of which nothing is known.
+    kind = getattr(element, "type", None)
+    return hasattr(type(element), "_compiler_dispatcher") or getattr(
+        kind, "_has_column_expression", False
+    )
+
+
+def _third_parameter(func: Any) -> Any:
+    arguments = list(func.clauses)
+    return arguments[2] if len(arguments) > 2 else None  # noqa: PLR2004
+
+
+def collect_evidence(engine: Engine) -> None:
+    """Let the compiled statements of this engine carry their :class:`Evidence`."""
+    compiler = engine.dialect.statement_compiler
+    proving: Any = type(f"Proving{compiler.__name__}", (Evidence, compiler), {})
+    engine.dialect.statement_compiler = proving
+
+
+def parameters_of(context: ExecutionContext) -> Mapping[str, Any]:
+    """The values of a built statement that is about to run, by the names of its parameters."""
+    several: list[Mapping[str, Any]] = getattr(context, "compiled_parameters", None) or [{}]
+    return several[0]
+
+
+def evidence_of(context: ExecutionContext) -> Evidence | None:
+    """What is known of the statement that is about to run; None of text and of DDL."""
+    compiled: Any = context.compiled
+    return compiled if isinstance(compiled, Evidence) else None
