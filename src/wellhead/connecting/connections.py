@@ -119,12 +119,14 @@ def psycopg_connection() -> Any:
                 await abort(self)
             await super().close()
 
-        def _exec_command(self, command: Any, *args: Any) -> Generator[Any, Any, Any]:
+        def _exec_command(
+            self, command: Any, *args: Any, **kwargs: Any
+        ) -> Generator[Any, Any, Any]:
             # Every COMMIT of psycopg's own comes this way, once it is its turn to be sent.
             if not (isinstance(command, bytes) and command.startswith(b"COMMIT")):
-                return (yield from super()._exec_command(command, *args))
+                return (yield from super()._exec_command(command, *args, **kwargs))
             with SentCommit(self):
-                result = yield from super()._exec_command(command, *args)
+                result = yield from super()._exec_command(command, *args, **kwargs)
                 if result is not None and result.command_status == b"ROLLBACK":
                     raise RolledBackError.because_of_failure()
                 return result
