@@ -2,18 +2,22 @@
 
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import (
     Column,
     ColumnElement,
     Integer,
     MetaData,
+    Numeric,
     Sequence,
     String,
     Table,
     TypeDecorator,
+    bindparam,
     case,
     cast,
+    collate,
     column,
     delete,
     exists,
@@ -43,15 +47,21 @@ from sqlalchemy.orm import (
     selectinload,
 )
 from sqlalchemy.schema import ForeignKey
-from sqlalchemy.sql import Select
+from sqlalchemy.sql import Select, quoted_name
+from sqlalchemy.sql.functions import Function
 from sqlalchemy.types import UserDefinedType
 
-from wellhead.sessions.proof import Evidence, collect_evidence
+from wellhead.sessions.proof import OPERATORS, Evidence, collect_evidence
 
 things = Table(
     "things", MetaData(), Column("id", Integer, primary_key=True), Column("name", String)
 )
 c = things.c
+
+SIGNS = """
+    SELECT oprname FROM pg_operator JOIN pg_proc ON pg_proc.oid = oprcode
+    WHERE oprnamespace = 'pg_catalog'::regnamespace GROUP BY 1 HAVING NOT bool_or(provolatile = 'v')
+"""
 
 
 class Base(DeclarativeBase):
@@ -98,6 +108,34 @@ class Point3D(UserDefinedType[Any]):
         return "point3d"
 
 
+class Shouted(TypeDecorator[str]):
+    """A type whose parameters pass a function of the application's."""
+
+    impl = String
+    cache_ok = True
+
+    def bind_expression(self, bindparam: Any) -> ColumnElement[Any]:
+        return func.shout_of_mine(bindparam)
+
+
+class Disguised(TypeDecorator[str]):
+    """A type that is one of the application's below."""
+
+    impl = Point3D
+    cache_ok = True
+
+
+class Pasted(String):
+    """A type that writes its values into the text as they are."""
+
+    def literal_processor(self, dialect: Any) -> Any:
+        del dialect
+        return str
+
+
+LENGTH: Any = "10)) || pay() || ((1"
+
+
 class Own(ColumnElement[int]):
     """A construct of the application's."""
 
@@ -139,6 +177,8 @@ def evidence(statement: Any) -> Evidence:
     return compiled
 
 
+values_of_mine = values(column("a", Pasted()), name="v", literal_binds=True).data([("pay()",)])
+
 PLAIN: dict[str, Any] = {
     "columns": select(c.id, c.name).where(c.name == "x").order_by(c.id.desc()).limit(3),
     "count": select(func.count()).select_from(things),
@@ -161,6 +201,14 @@ PLAIN: dict[str, Any] = {
     "a function with its schema": select(func.pg_catalog.lower(c.name)),
     "table function": select(func.generate_series(1, 3).table_valued("n")),
     "an operator of signs": select(c.name.op("~*")("x")),
+    "a parameter of a type of the application's": select(things).where(
+        c.name == bindparam("x", "y", type_=Point3D())
+    ),
+    "an operator of words": select(func.now().op("at time  zone")("UTC")),
+    "a cast to a decimal": select(cast(c.id, Numeric(10, 2))),
+    "a cast to an array": select(cast(c.id, postgresql.ARRAY(String(10)))),
+    "a cast to an interval": select(cast(c.name, postgresql.INTERVAL(fields="YEAR TO MONTH"))),
+    "a name that is not quoted": select(column(quoted_name("plain", quote=False))),
     "literal column": select(literal_column("1"), literal_column("x.y")),
     "a constant": select(func.coalesce(c.name, literal_column("'infinity'::timestamptz"))),
     "ORM": select(Ship).where(Ship.name == "x"),
@@ -207,6 +255,46 @@ NOT_PLAIN: dict[str, Any] = {
     "a column's own expression": select(Dubious),
     "a type with SQL of its own": select(column("x", Secret())),
     "a cast to the application's type": select(cast(c.name, Point3D())),
+    "a value of a type of the application's in the text": select(values_of_mine),
+    "a value that is written into the text": select(
+        bindparam("x", 1, type_=Integer(), literal_execute=True)
+    ),
+    "a type with SQL of its own for parameters": select(things).where(
+        c.name == bindparam("x", "y", type_=Shouted())
+    ),
+    "a cast whose length is text": select(cast(c.name, String(LENGTH))),
+    "a cast whose collation is text": select(cast(c.name, String(collation='C" || pay() || "'))),
+    "a cast to an array of the application's type": select(
+        cast(c.name, postgresql.ARRAY(Point3D()))
+    ),
+    "a cast to the application's type in disguise": select(cast(c.name, Disguised())),
+    "a cast to an interval of text": select(
+        cast(c.name, postgresql.INTERVAL(fields="YEAR) || pay() || (1"))
+    ),
+    "a column of a function's table of the application's type": select(
+        func.json_to_recordset("[]")
+        .table_valued(column("x", Point3D()))
+        .render_derived(with_types=True)
+    ),
+    "a table's name as it is": select(column("a")).select_from(
+        table(quoted_name("pay() AS t", quote=False))
+    ),
+    "a schema's name as it is": select(column("a")).select_from(
+        table("t", schema=quoted_name("pay(), x", quote=False))
+    ),
+    "a column's name as it is": select(column(quoted_name("pay()", quote=False))),
+    "a label as it is": select(c.id.label(quoted_name("x, pay()", quote=False))),
+    "a collation's name as it is": select(collate(c.name, quoted_name('"C", pay()', quote=False))),
+    "the field of EXTRACT": select(extract("year FROM pay()) + extract(year", func.now())),
+    "words that write": select(literal_column("1 INTO copy")),
+    "words that call": select(c.id.op("OR pay")(tuple_(1, 2))),
+    "nothing between a name and its arguments": select(literal_column("pay").op(" ")(tuple_(1))),
+    "an operator that the server does not have": select(c.id.op("<~~>")(1)),
+    "a function that PostgreSQL 15 does not have": select(func.any_value(c.id)),
+    "a function whose name is spelt in capitals": select(
+        Function(quoted_name("LOWER", quote=True), c.name)
+    ),
+    "a function of an extension": select(func.cube(1)),
     "a sample": select(tablesample(things, func.pay(10))),
 }
 
@@ -221,6 +309,15 @@ def test_what_is_built_of_tables_and_the_servers_functions_only_reads(name: str)
 @pytest.mark.parametrize("name", NOT_PLAIN)
 def test_everything_else_is_not_proved_to_read_only(name: str) -> None:
     assert not evidence(NOT_PLAIN[name]).only_reads
+
+
+async def test_the_signs_of_operators_are_the_servers(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    signs = {row["oprname"] for row in await connection.fetch(SIGNS)}
+    await connection.close()
+
+    # The parser reads it as <>.
+    assert OPERATORS - {"!="} <= signs
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,11 @@ WRITES = {
     "a quoted set_config": text("""SELECT "set_config"('a.b', 'c', false)"""),
     "a session's lock": select(func.pg_advisory_lock(1)),
     "text with a session's lock": text("SELECT pg_try_advisory_lock(1)"),
+    "text with a quoted call": text("""SELECT "pg_advisory_lock"(1)"""),
+    "text that calls through a cast": text("SELECT 'pg_advisory_lock'::regproc(1)"),
+    "text with a call in text": text("SELECT query_to_xml('SELECT pg_advisory_lock(1)', 0, 0, '')"),
+    "text with a comment in the call": text("SELECT set_config/* */('a.b', 'c', false)"),
+    "text with a name in escapes": text("""SELECT U&"pg\\005fadvisory_lock"(1)"""),
     "a notification": select(func.pg_notify("news", "x")),
     "the end of another": text("SELECT pg_terminate_backend(1)"),
     "an ORM statement of text that writes": select(Hero).from_statement(

@@ -21,15 +21,32 @@ from sqlalchemy.types import UserDefinedType
 from wellhead.sessions.functions import HARMLESS, PLAIN, SYNTAX
 
 _SET_CONFIG = "set_config"
-# A name or a number, a constant, an operator of words or of signs: nothing that could call a
-# function, or begin a comment.
-_PLAIN_TEXT = re.compile(r"[\w.* ]+|'[^'\\]*'(?:::\w+)?|(?!.*(?:--|/\*))[-+*/<>=~!@#%^&|`?]+")
+# One name, number or constant: two words could already write, as in "1 INTO copy".
+_PLAIN_TEXT = re.compile(r"-?[\w.]+|(?:\w+\.)*\*|'[^'\\]*'(?:::\w+)?")
+
+# The operators of pg_catalog, by their signs and words; tests/sessions/test_proof.py asks the
+# server. Any other word in front of a parenthesis would be the call of a function.
+_SIGNS = """
++ - * / % ^ & | # ~ < > = <= >= <> != << >> << >> && || |/ ||/ !! @ @> <@ @@ @@@ @? ? ?| ?& -> ->>
+#> #>> #- <-> &< &> <<| |>> &<| |&> <^ >^ ?# ?- ?-| ?|| ## @-@ ~= ~~ ~~* !~~ !~~* ~* !~ !~* ^@ -|-
+<<= >>= ~<~ ~<=~ ~>~ ~>=~ *= *<> *< *> *<= *>=
+"""
+_WORDS = """
+AND|OR|NOT|LIKE|NOT LIKE|ILIKE|NOT ILIKE|SIMILAR TO|NOT SIMILAR TO|IN|NOT IN|IS|IS NOT
+IS DISTINCT FROM|IS NOT DISTINCT FROM|OVERLAPS|AT TIME ZONE|ESCAPE
+"""
+OPERATORS = frozenset(_SIGNS.split())
+_KEYWORDS = frozenset(re.split(r"[|\n]", _WORDS.strip()))
+
+_NAME = re.compile(r"\w+")
+_WORDS_OF_A_TYPE = re.compile(r"[\w .@-]*")
 
 # One of SQLAlchemy's compilers comes behind it, in a class that is made for each dialect. They have
 # no types.
 _Compiler: Any = object
 
 _READS_ONLY = PLAIN | SYNTAX
+_LIBRARIES = ("sqlalchemy.", "sqlmodel.")
 _LEAVES_NOTHING = _READS_ONLY | HARMLESS
 
 
@@ -60,6 +77,8 @@ class Evidence(_Compiler):  # type: ignore[misc]
         for whole in (statement, built):
             if whole is not None and any(map(_is_own, visitors.iterate(whole))):
                 self.unproved = True
+        # Their values come into the text when it runs.
+        self.unproved |= bool(self.literal_execute_params)
         self.leaves_nothing = not self.unproved and self.functions <= _LEAVES_NOTHING
         self.only_reads = not (
             self.unproved or self.writes or self.locks or self.functions - _READS_ONLY
@@ -83,7 +102,9 @@ class Evidence(_Compiler):  # type: ignore[misc]
     def visit_function(self, func: Any, *args: Any, **kwargs: Any) -> Any:
         """Compile the call of a function."""
         schema, name = tuple(getattr(func, "packagenames", ())), func.name.lower()
-        if schema not in {(), ("pg_catalog",)}:
+        # In quotes a name is not the server's that is spelt in lower case.
+        is_quoted = getattr(func.name, "quote", None) and name != func.name
+        if is_quoted or schema not in {(), ("pg_catalog",)}:
             self.unproved = True
         elif name == _SET_CONFIG:
             self.settings += (_third_parameter(func),)
@@ -102,13 +123,48 @@ class Evidence(_Compiler):  # type: ignore[misc]
 
     def escape_literal_column(self, text: Any) -> Any:
         """Compile the text of a column or of an operator."""
-        self.unproved |= _PLAIN_TEXT.fullmatch(text) is None
+        self.unproved |= _PLAIN_TEXT.fullmatch(text) is None and not _is_operator(text)
         return super().escape_literal_column(text)
 
-    def visit_cast(self, cast: Any, **kwargs: Any) -> Any:
-        """Compile a cast."""
-        self.unproved |= isinstance(cast.type, UserDefinedType)
-        return super().visit_cast(cast, **kwargs)
+    def visit_custom_op_binary(self, element: Any, operator: Any, **kwargs: Any) -> Any:
+        """Compile an operator that the application wrote, between two operands."""
+        self.unproved |= not _is_operator(operator.opstring)
+        return super().visit_custom_op_binary(element, operator, **kwargs)
+
+    def visit_custom_op_unary_operator(self, element: Any, operator: Any, **kwargs: Any) -> Any:
+        """Compile an operator that the application wrote, before its operand."""
+        self.unproved |= not _is_operator(operator.opstring)
+        return super().visit_custom_op_unary_operator(element, operator, **kwargs)
+
+    def visit_custom_op_unary_modifier(self, element: Any, operator: Any, **kwargs: Any) -> Any:
+        """Compile an operator that the application wrote, behind its operand."""
+        self.unproved |= not _is_operator(operator.opstring)
+        return super().visit_custom_op_unary_modifier(element, operator, **kwargs)
+
+    def visit_extract(self, extract: Any, **kwargs: Any) -> Any:
+        """Compile EXTRACT, whose field is written as it is."""
+        self.unproved |= _NAME.fullmatch(extract.field) is None
+        return super().visit_extract(extract, **kwargs)
+
+    def visit_typeclause(self, typeclause: Any, **kwargs: Any) -> Any:
+        """Compile a type, as in a cast."""
+        self.unproved |= _is_own_type(typeclause.type)
+        return super().visit_typeclause(typeclause, **kwargs)
+
+    def render_bind_cast(self, type_: Any, dbapi_type: Any, sqltext: Any) -> Any:
+        """Compile the type of a parameter."""
+        self.unproved |= _is_own_type(dbapi_type)
+        return super().render_bind_cast(type_, dbapi_type, sqltext)
+
+    def visit_table_valued_alias(self, element: Any, **kwargs: Any) -> Any:
+        """Compile the name of a function's table, with the types of its columns."""
+        self.unproved |= any(_is_own_type(each.type) for each in element.c)
+        return super().visit_table_valued_alias(element, **kwargs)
+
+    def render_literal_value(self, value: Any, type_: Any) -> Any:
+        """Compile a value into the text."""
+        self.unproved |= not type(type_).__module__.startswith(_LIBRARIES)
+        return super().render_literal_value(value, type_)
 
     def get_statement_hint_text(self, hint_texts: Any) -> Any:
         """Compile hints for a statement."""
@@ -148,10 +204,38 @@ class Evidence(_Compiler):  # type: ignore[misc]
 
 def _is_own(element: Any) -> bool:
     # Compiled by a function of the application's, of which nothing is known.
+    if hasattr(type(element), "_compiler_dispatcher"):
+        return True
     kind = getattr(element, "type", None)
-    return hasattr(type(element), "_compiler_dispatcher") or getattr(
-        kind, "_has_column_expression", False
-    )
+    if getattr(kind, "_has_column_expression", False) or getattr(
+        kind, "_has_bind_expression", False
+    ):
+        return True
+    return any(_is_raw(getattr(element, each, None)) for each in ("name", "schema", "collation"))
+
+
+def _is_raw(name: object) -> bool:
+    # Written without quotes, whatever is in it.
+    return getattr(name, "quote", None) is False and _NAME.fullmatch(str(name)) is None
+
+
+def _is_own_type(kind: Any) -> bool:
+    """Whether what is written for a type is, or holds, text of the application's."""
+    if hasattr(type(kind), "_compiler_dispatcher") or isinstance(kind, UserDefinedType):
+        return True
+    parts = (getattr(kind, name, None) for name in ("item_type", "impl_instance"))
+    if any(part is not None and part is not kind and _is_own_type(part) for part in parts):
+        return True
+    numbers = (getattr(kind, name, None) for name in ("length", "precision", "scale", "dimensions"))
+    if not all(number is None or isinstance(number, int) for number in numbers):
+        return True
+    words = (getattr(kind, name, None) or "" for name in ("collation", "fields"))
+    names = (getattr(kind, name, None) for name in ("name", "schema"))
+    return any(map(_is_raw, names)) or not all(map(_WORDS_OF_A_TYPE.fullmatch, words))
+
+
+def _is_operator(sign: str) -> bool:
+    return sign in OPERATORS or " ".join(sign.split()).upper() in _KEYWORDS
 
 
 def _third_parameter(func: Any) -> Any:
