@@ -21,6 +21,7 @@ from wellhead.errors import (
     ReadOnlyError,
     RequestTimeoutError,
     RolledBackError,
+    SessionInUseError,
     SettingsError,
     StartingError,
     TLSError,
@@ -32,7 +33,7 @@ from wellhead.errors import (
 )
 from wellhead.health import HealthReport, Readiness, SchemaState
 from wellhead.pool import AsyncPool, DriverPool, PoolPolicy, PoolStats, Timing
-from wellhead.sessions import Reader, RunStats
+from wellhead.sessions import ExclusiveSession, Reader, RunStats
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
 
@@ -50,6 +51,7 @@ __all__ = [
     "DatabaseSettings",
     "DriverPool",
     "EmbeddedError",
+    "ExclusiveSession",
     "Fault",
     "HealthReport",
     "MigrationBusyError",
@@ -69,6 +71,7 @@ __all__ = [
     "RunStats",
     "SQLiteURL",
     "SchemaState",
+    "SessionInUseError",
     "SettingsError",
     "StartingError",
     "TLSError",

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.connecting import build_engine, connect_first, probe
 from wellhead.connecting.engine import PROBE_TIMEOUT
@@ -16,6 +15,7 @@ from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
 from wellhead.sessions.commits import READS, watch_commits
+from wellhead.sessions.exclusive import ExclusiveSession
 from wellhead.sessions.leftovers import TRANSACTIONAL
 from wellhead.sessions.reader import let_only_reads_pass
 from wellhead.sessions.run_stats import RunCounter
@@ -117,10 +117,10 @@ class Live:
         self.health.record_failure(classify(error).fault)
 
 
-def _session_maker(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+def _session_maker(engine: AsyncEngine) -> async_sessionmaker[ExclusiveSession]:
     return async_sessionmaker(
         engine,
-        class_=AsyncSession,
+        class_=ExclusiveSession,
         # Loaded objects stay readable after the commit, without a query that nobody awaits.
         expire_on_commit=False,
         # A session used after its end raises; otherwise it would take a connection and leak it.

@@ -29,6 +29,7 @@ from wellhead.errors.tree import (
     ReadOnlyError,
     RequestTimeoutError,
     RolledBackError,
+    SessionInUseError,
     StartingError,
     TLSError,
     TooManyConnectionsError,
@@ -52,6 +53,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (ReadOnlyError, Fault.PROGRAMMING),
     (ConfigurationError, Fault.PROGRAMMING),
     (PoolMisuseError, Fault.PROGRAMMING),
+    (SessionInUseError, Fault.PROGRAMMING),
     (sa.TimeoutError, Fault.SATURATED),
     (orm.StaleDataError, Fault.SERIALIZATION),
     # The other side hung up in the middle of the handshake: nothing is wrong with certificates.

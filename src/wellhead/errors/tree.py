@@ -25,6 +25,7 @@ The tree::
     ├── PoolTimeout (sqlalchemy.exc.TimeoutError)
     │   └── PoolSaturated
     ├── PoolMisuseError (RuntimeError)
+    ├── SessionInUseError (RuntimeError)
     └── EmbeddedError
 """
 
@@ -195,6 +196,10 @@ class PoolSaturated(PoolTimeout):
 
 class PoolMisuseError(WellheadError, RuntimeError):
     """The pool was used from another event loop than its own, or after a fork."""
+
+
+class SessionInUseError(WellheadError, RuntimeError):
+    """A second task used a session, or a connection, while another task's call had not ended."""
 
 
 class EmbeddedError(WellheadError):

@@ -1,15 +1,19 @@
 """The holders of connections: remembered cheaply, named in messages, and warned of when slow."""
 
 import asyncio
+import contextlib
+import importlib
 import inspect
 import linecache
 import logging
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from time import monotonic
 from types import CodeType, FrameType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from wellhead.pool.slots import Slot, Stack
 
@@ -17,11 +21,18 @@ C = TypeVar("C")
 
 logger = logging.getLogger(__package__)
 
+# It comes without types.
+getcurrent: Callable[[], Any] = importlib.import_module("greenlet").getcurrent
+"""The greenlet that runs; SQLAlchemy makes one for each of its calls."""
+
 _DEPTH = 8
 _NAMED = 3
 
-# The frames between the application and the pool, which do not help to find a leak.
-_OURS = ("/sqlalchemy/", "/wellhead/", "/sqlmodel/", "/contextlib.py", "/asyncio/")
+# The code between the application and the pool, which does not help to find a leak.
+_OURS = re.compile(
+    "|".join(map(re.escape, (str(Path(__file__).parents[1]), str(Path(asyncio.__file__).parent))))
+    + rf"|{re.escape(contextlib.__file__)}|<|.*-packages.(sqlalchemy|sqlmodel|asyncpg|psycopg)\b"
+)
 
 # The route.
 
@@ -78,12 +89,14 @@ def nearest(stack: Stack) -> str | None:
     return f"{code.co_name} ({code.co_filename.rpartition('/')[2]}:{_line(code, at)})"
 
 
+def place_of(frames: Iterable[FrameType]) -> str | None:
+    """The first of these frames that is the application's, in a few words."""
+    theirs = (frame for frame in frames if _OURS.match(frame.f_code.co_filename) is None)
+    return next((nearest(((frame.f_code, frame.f_lasti),)) for frame in theirs), None)
+
+
 def _theirs(stack: Stack) -> list[tuple[CodeType, int]]:
-    found = [
-        (code, at)
-        for code, at in stack
-        if not any(part in code.co_filename.replace("\\", "/") for part in _OURS)
-    ]
+    found = [(code, at) for code, at in stack if _OURS.match(code.co_filename) is None]
     return found or list(stack)
 
 

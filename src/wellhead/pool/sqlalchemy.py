@@ -1,7 +1,6 @@
 """The pool as SQLAlchemy knows pools: the core, holding SQLAlchemy's connection records."""
 
 import asyncio
-import importlib
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 from wellhead.errors import PoolMisuseError, UnreachableError
 from wellhead.pool import connection_state
 from wellhead.pool.core import Core
-from wellhead.pool.holders import stack_here, stack_of
+from wellhead.pool.holders import getcurrent, stack_here, stack_of
 from wellhead.pool.policy import PoolPolicy
 from wellhead.pool.slots import Close, Slot
 from wellhead.pool.stats import PoolStats
@@ -27,9 +26,6 @@ UNCLEAN = "wellhead_unclean"
 """The key in a connection's ``info`` by which its user says that it set something on it."""
 
 NameTimeout = Callable[[TimeoutError], Exception]
-
-# greenlet comes without types.
-_getcurrent: Callable[[], Any] = importlib.import_module("greenlet").getcurrent
 
 
 class AsyncPool(Pool):
@@ -300,13 +296,13 @@ def _spoil(connection: DBAPIConnection, record: Any, error: BaseException | None
     slot.is_spoilt, slot.expires_at = True, -math.inf
 
 
-def _is_sqlalchemys(listener: Any) -> bool:
-    return bool(getattr(listener, "__module__", "").startswith("sqlalchemy."))
+def _is_known(listener: Any) -> bool:
+    return bool(getattr(listener, "__module__", "").startswith(("sqlalchemy.", "wellhead.")))
 
 
 def _application_frame() -> FrameType | None:
     # Within a greenlet the stack ends at SQLAlchemy's border; the application is on the other side.
-    parent = _getcurrent().parent
+    parent = getcurrent().parent
     frame: FrameType | None = None if parent is None else parent.gr_frame
     return frame
 
@@ -355,7 +351,7 @@ class RecordLink:
             PoolMisuseError: A listener of the application's set up the connection when it was
                 made, and a reset would take that back, too.
         """
-        if any(not _is_sqlalchemys(listener) for listener in self._pool.dispatch.connect):
+        if not all(map(_is_known, self._pool.dispatch.connect)):
             raise PoolMisuseError('What a listener for "connect" set must not be taken back.')
         await connection_state.reset(driver_of(connection))
 

@@ -1,0 +1,316 @@
+"""One session, one task: a second task that uses a session in the meantime is refused.
+
+A session is one conversation with one transaction. SQLAlchemy lets several tasks talk at once as
+long as the connection is there, fails in three different ways while it is being made, and then may
+leave it behind. Here the second task gets one error, always, which names the places of both.
+
+The ordinary statement pays for a look at an attribute: the first place is read from the suspended
+task when the conflict happens.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import IllegalStateChangeError
+from sqlalchemy.orm import SessionTransaction
+from sqlalchemy.util.concurrency import await_, greenlet_spawn
+from sqlmodel import Session
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from wellhead.errors import SessionInUseError
+from wellhead.pool.holders import getcurrent, place_of
+
+logger = logging.getLogger(__package__)
+
+PATIENCE = 3.0
+"""Seconds that a statement has to end once it was cancelled because its session is closed."""
+
+_ASYNCIO = str(Path(asyncio.__file__).parent)
+_LOOP = {"_run", "run", "run_forever", "run_until_complete"}
+
+Task = asyncio.Task[Any]
+
+
+class _NoUse:
+    """In place of the greenlet of a session's first use."""
+
+    dead = True
+
+
+class ExclusiveSyncSession(Session):
+    """The part of an :class:`ExclusiveSession` in which SQLAlchemy works, without ``await``."""
+
+    # The greenlet of the last use. SQLAlchemy makes one for each call, and it dies with the call.
+    _use: Any = _NoUse
+
+    # Every statement passes one of the next two. They say the same, since a function that both call
+    # would cost as much as all of it.
+
+    def _connection_for_bind(self, *args: Any, **kwargs: Any) -> Connection:
+        current = getcurrent()
+        if self._use is not current:
+            if not self._use.dead:
+                self._refuse_others()
+            elif current.parent is not None:
+                self._use = current
+        return super()._connection_for_bind(*args, **kwargs)
+
+    def flush(self, *args: Any, **kwargs: Any) -> None:
+        """Send what was added and changed.
+
+        Raises:
+            SessionInUseError: Another task uses the session.
+        """
+        current = getcurrent()
+        if self._use is not current:
+            if not self._use.dead:
+                self._refuse_others()
+            elif current.parent is not None:
+                self._use = current
+        super().flush(*args, **kwargs)
+
+    def begin_nested(self) -> SessionTransaction:
+        """Begin a savepoint.
+
+        Raises:
+            SessionInUseError: Another task uses the session.
+        """
+        self._refuse_others()
+        return super().begin_nested()
+
+    def refresh(self, *args: Any, **kwargs: Any) -> None:
+        """Load an object once more.
+
+        Raises:
+            SessionInUseError: Another task uses the session; the object is as it was.
+        """
+        self._refuse_others()
+        super().refresh(*args, **kwargs)
+
+    def commit(self) -> None:
+        """Commit.
+
+        Raises:
+            SessionInUseError: Another task uses the session.
+        """
+        self._refuse_others()
+        self._use = getcurrent()
+        super().commit()
+
+    def rollback(self) -> None:
+        """Roll back.
+
+        Raises:
+            SessionInUseError: Another task uses the session.
+        """
+        self._refuse_others()
+        self._use = getcurrent()
+        super().rollback()
+
+    def reset(self) -> None:
+        """Begin as a new session would.
+
+        Raises:
+            SessionInUseError: Another task uses the session.
+        """
+        self._refuse_others()
+        super().reset()
+
+    def close(self) -> None:
+        """End the session; what another task still does on it is cancelled, and waited for.
+
+        A connection on which that does not end within :data:`PATIENCE` is closed.
+        """
+        other = self._other_use()
+        if other is None or await_(self._end(_task_of(other))):
+            self._use = _NoUse
+            super().close()
+            return
+        with suppress(IllegalStateChangeError):
+            self.invalidate()
+
+    def _refuse_others(self) -> None:
+        other = self._other_use()
+        if other is not None:
+            task = _task_of(other)
+            if task is not asyncio.current_task():
+                raise _refusal("session", task)
+
+    def _other_use(self) -> object | None:
+        """What shows that the session, or one of its connections, is used at this moment."""
+        if not self._use.dead:
+            return None if self._use is getcurrent() else self._use
+        transaction: Any = self._transaction
+        while transaction is not None:
+            # Each is there twice, by its engine and by itself.
+            for connection, *_ in {*transaction._connections.values()}:  # noqa: SLF001 - SQLAlchemy's
+                pooled = connection._dbapi_connection  # noqa: SLF001 - another name would connect
+                adapted = getattr(pooled, "dbapi_connection", None)
+                lock = getattr(adapted, "_execute_mutex", None)
+                if isinstance(lock, RefusingLock) and lock.locked():
+                    return lock.holder
+            transaction = transaction._parent  # noqa: SLF001 - the same
+        return None
+
+    async def _end(self, task: Task | None) -> bool:
+        if task is not None:
+            logger.warning(
+                "a session was closed while a task still used it, which is cancelled: %s",
+                _place_of(task),
+                extra={"event": "session_in_use"},
+            )
+            task.cancel("Its session was closed.")
+            await asyncio.wait({task}, timeout=PATIENCE)
+        return self._other_use() is None
+
+
+class ExclusiveSession(AsyncSession):
+    """SQLModel's ``AsyncSession`` that only one task at a time can use.
+
+    ``db.session()`` gives such a session. Derive your own from it for
+    ``async_sessionmaker(db.engine, class_=...)``.
+
+    Raises:
+        SessionInUseError: By whatever talks to the database while another task's call has not
+            ended. That task is not disturbed.
+    """
+
+    sync_session_class = ExclusiveSyncSession
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = cls.sync_session_class
+        if not issubclass(own, ExclusiveSyncSession):
+            both: Any = type(own.__name__, (ExclusiveSyncSession, own), {})
+            cls.sync_session_class = both
+
+
+class RefusingLock:
+    """In place of the lock by which a driver lets tasks wait for each other on one connection.
+
+    Attributes:
+        locked: Whether a task is inside.
+    """
+
+    __slots__ = ("_frames", "locked")
+
+    def __init__(self) -> None:
+        self._frames: list[FrameType] = []
+        # The pool asks this each time: a built-in function, since to call one of Python's takes
+        # longer than all else.
+        self.locked = self._frames.__len__
+
+    @property
+    def holder(self) -> FrameType | None:
+        """The frame that is inside."""
+        return self._frames[0] if self._frames else None
+
+    async def __aenter__(self) -> None:
+        if self._frames:
+            raise _refusal("connection", _task_of(self._frames[0]))
+        self._frames.append(sys._getframe(1))  # noqa: SLF001 - a tenth of inspect's
+
+    async def __aexit__(self, *_: object) -> None:
+        self._frames.clear()
+
+
+def refuse_second_statements(engine: Engine) -> None:
+    """Refuse a statement on a connection of this engine while another task's has not ended.
+
+    SQLAlchemy's lock and psycopg's would let them wait for each other, which works for as long as
+    none of them fails.
+    """
+
+    @event.listens_for(engine, "connect")
+    def replace_locks(connection: Any, record: object) -> None:
+        del record
+        lock = connection._execute_mutex = RefusingLock()  # noqa: SLF001 - test_undocumented_names.py
+        driver_connection = connection.driver_connection
+        if hasattr(driver_connection, "pgconn"):
+            driver_connection.lock = lock
+
+
+def _refusal(what: str, first: Task | None) -> SessionInUseError:
+    return SessionInUseError(
+        f"Two tasks used one {what} at the same time: {_place_of(first)} had not ended when "
+        f"{_place_here()} began.",
+        hint="Give each task a session of its own (db.session()), or let one wait for the other; a "
+        "reader (ReaderDep) serves its tasks in turn.",
+    )
+
+
+def _place_of(task: Task | None) -> str:
+    """Where a suspended task is, or what waits for it where it is all library."""
+    if task is None:
+        return "a task"
+    waiting = _waits_for(task)
+    more = _frames_of(waiting) if waiting is not None else ()
+    return place_of(chain(_frames_of(task), more)) or f"the task {task.get_name()!r}"
+
+
+def _place_here() -> str:
+    task = asyncio.current_task()
+    outside = getattr(getcurrent().parent, "gr_frame", None)
+    waiting = _waits_for(task) if task is not None else None
+    more = _frames_of(waiting) if waiting is not None else ()
+    frames = chain(_callers(sys._getframe()), _callers(outside), more)  # noqa: SLF001 - as above
+    return place_of(frames) or (f"the task {task.get_name()!r}" if task is not None else "a task")
+
+
+def _task_of(use: object) -> Task | None:
+    """The task that a frame belongs to, or that waits for a greenlet of SQLAlchemy's."""
+    for task in asyncio.all_tasks():
+        for frame in _frames_of(task):
+            if frame is use or (
+                frame.f_code is greenlet_spawn.__code__ and frame.f_locals.get("context") is use
+            ):
+                return task
+    return None
+
+
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None and not _is_of_the_loop(frame.f_code):
+        yield frame
+        frame = frame.f_back
+
+
+def _is_of_the_loop(code: CodeType) -> bool:
+    # There a task's frames end; below them is the program that runs the loop.
+    return code.co_name in _LOOP and code.co_filename.startswith(_ASYNCIO)
+
+
+def _frames_of(task: Task) -> Iterator[FrameType]:
+    """The frames of a suspended task, the innermost first."""
+    frames: list[FrameType] = []
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None)
+        if frame is not None:
+            frames.append(frame)
+        awaited = getattr(awaited, "cr_await", None)
+    return reversed(frames)
+
+
+def _waits_for(task: Task) -> Task | None:
+    """The task that gathered this one, or whose group it belongs to."""
+    for callback, _ in getattr(task, "_callbacks", None) or ():
+        parent = getattr(getattr(callback, "__self__", None), "_parent_task", None)
+        if parent is not None:
+            return parent  # type: ignore[no-any-return]  # a task group's
+    return next(
+        (
+            each
+            for each in asyncio.all_tasks()
+            if task in getattr(getattr(each, "_fut_waiter", None), "_children", ())
+        ),
+        None,
+    )
