@@ -6,13 +6,14 @@ Each test fails with the sentence that says what an upgrade broke, and for whom.
 import asyncio
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import asyncpg
+import psycopg
 import pytest
 import uvicorn
 from alembic import command
@@ -20,10 +21,24 @@ from alembic.config import Config
 from alembic.util import CommandError
 from fastapi import FastAPI
 from pydantic_settings import EnvSettingsSource
-from sqlalchemy import create_engine, event, select, text
-from sqlalchemy.engine import Engine, ExceptionContext
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    String,
+    TypeDecorator,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql.base import PGCompiler
+from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, Pool
 from sqlalchemy.util.concurrency import greenlet_spawn
 from starlette.applications import Starlette
@@ -37,7 +52,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
-from wellhead import DatabaseSettings
+from wellhead import DatabaseSettings, PostgresURL
+from wellhead.pool.connection_state import free_check
 
 # SQLAlchemy
 
@@ -117,14 +133,132 @@ def test_a_record_of_sqlalchemy_knows_since_when_it_is_to_be_replaced() -> None:
     )
 
 
-def test_sqlalchemy_marks_a_select_that_locks_rows() -> None:
-    plain, locking = select(1), select(1).with_for_update()
+def test_sqlalchemy_marks_what_the_application_compiles_itself() -> None:
+    class Own(ColumnElement[int]):
+        """A construct of an application's."""
 
-    assert plain._for_update_arg is None  # noqa: SLF001 - what is tested
-    assert locking._for_update_arg is not None, (  # noqa: SLF001
-        "A SELECT that locks rows has no _for_update_arg: it would pass a Reader, and its lock "
-        "would end with the statement."
+        inherit_cache = True
+        type = Integer()
+
+    class Shouted(TypeDecorator[str]):
+        """A type with SQL of its own for what is read."""
+
+        impl = String
+        cache_ok = True
+
+        def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+            return func.shout(column)
+
+    class Whispered(TypeDecorator[str]):
+        """A type with SQL of its own for what is sent."""
+
+        impl = String
+        cache_ok = True
+
+        def bind_expression(self, bindparam: BindParameter[Any]) -> ColumnElement[Any]:
+            return func.whisper(bindparam)
+
+    compiles(Own)(lambda *_, **__: "pay()")
+
+    assert hasattr(Own, "_compiler_dispatcher"), (
+        "SQLAlchemy does not mark an application's construct by _compiler_dispatcher: a Reader "
+        "takes one that writes for a SELECT."
     )
+    assert Shouted()._has_column_expression, (  # noqa: SLF001 - what is tested
+        "A type does not tell its SQL by _has_column_expression: a Reader does not see a function."
+    )
+    assert Whispered()._has_bind_expression, (  # noqa: SLF001 - what is tested
+        "A type does not tell its SQL by _has_bind_expression: a Reader does not see the function."
+    )
+    assert not String()._has_column_expression  # noqa: SLF001
+    assert not String()._has_bind_expression  # noqa: SLF001
+
+
+COMPILED_BY = (
+    "visit_function", "visit_next_value_func", "visit_textclause", "escape_literal_column",
+    "visit_custom_op_binary", "visit_custom_op_unary_operator", "visit_custom_op_unary_modifier",
+    "visit_extract", "visit_typeclause", "render_bind_cast", "visit_table_valued_alias",
+    "render_literal_value", "get_statement_hint_text", "get_select_hint_text", "get_from_hint_text",
+    "for_update_clause", "visit_insert", "visit_update", "visit_delete", "process",
+    "literal_execute_params",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPILED_BY)
+def test_sqlalchemys_compiler_has_what_the_proof_watches(name: str) -> None:
+    assert hasattr(PGCompiler, name), (
+        f"SQLAlchemy's compiler has no {name}: what comes into a statement that way is not seen, "
+        "and a Reader takes it for a SELECT."
+    )
+
+
+def test_sqlalchemy_shows_which_connections_a_session_uses() -> None:
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection, Session(bind=connection) as session:
+        found = session.connection()
+        transaction: Any = session.get_transaction()
+        uses = {each for each, *_ in transaction._connections.values()}  # noqa: SLF001 - tested
+        pooled = found._dbapi_connection  # noqa: SLF001 - what is tested
+    engine.dispose()
+
+    what = "the end of a session does not see that a task uses its connection still"
+    assert uses == {found}, f"A transaction's _connections are others: {what}."
+    assert transaction._parent is None, f"A transaction has no _parent: {what}."  # noqa: SLF001
+    assert pooled is not None, f"A connection has no _dbapi_connection: {what}."
+
+
+def test_a_session_asks_for_its_connection_in_one_place() -> None:
+    asked = []
+
+    class Watching(Session):
+        """Notes that it was asked."""
+
+        def _connection_for_bind(self, *args: Any, **kwargs: Any) -> Connection:
+            asked.append(args)
+            return super()._connection_for_bind(*args, **kwargs)
+
+    engine = create_engine("sqlite://")
+    with Watching(engine) as session:
+        session.execute(select(1))
+        session.connection()
+    engine.dispose()
+
+    assert len(asked) == 2, (
+        "SQLAlchemy's Session does not ask _connection_for_bind for its connection: a second task "
+        "that uses a session is not refused."
+    )
+
+
+async def test_the_task_of_a_greenlet_is_found_by_sqlalchemys_frame() -> None:
+    assert "context" in greenlet_spawn.__code__.co_varnames, (
+        "SQLAlchemy's greenlet_spawn has no variable 'context': the first of two tasks that use a "
+        "session is not found."
+    )
+
+
+async def test_asyncio_tells_who_waits_for_a_task() -> None:
+    async def wait() -> None:
+        await asyncio.sleep(3600)
+
+    gathering = asyncio.create_task(gather(wait()))
+    await asyncio.sleep(0)
+    [child] = vars_of_the_future(gathering)._children  # noqa: SLF001 - what is tested
+    gathering.cancel()
+    await asyncio.wait({gathering, child})
+
+    assert isinstance(child, asyncio.Task), (
+        "A task's _fut_waiter has no _children: no place is named of two gathered uses."
+    )
+
+
+async def gather(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for work in a task of its own."""
+    await asyncio.gather(work)
+
+
+def vars_of_the_future(task: asyncio.Task[None]) -> Any:
+    """The future that a task waits for."""
+    return task._fut_waiter  # type: ignore[attr-defined]  # noqa: SLF001 - what is tested
 
 
 async def test_the_parent_of_sqlalchemys_greenlet_has_the_frames_of_the_application() -> None:
@@ -195,6 +329,64 @@ async def test_asyncpgs_connection_has_its_transport(database_url: str) -> None:
             "sent cannot be seen."
         )
         assert transport.get_extra_info("socket").fileno() > 0
+    finally:
+        await connection.close()
+
+
+async def test_asyncpg_tells_without_a_byte_whether_an_operation_is_in_progress(
+    database_url: str,
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        is_free = free_check(connection)
+        before = is_free()
+        slow = asyncio.create_task(connection.execute("SELECT pg_sleep(60)"))
+        await asyncio.sleep(0)
+        during = is_free()
+    finally:
+        connection.terminate()
+        await asyncio.wait({slow})
+
+    assert (before, during) == (True, False), (
+        "asyncpg's protocol does not say by close_statement that an operation is in progress: a "
+        "connection that is busy is lent."
+    )
+
+
+async def test_a_statement_holds_the_lock_of_its_connection(either_url: str) -> None:
+    engine = create_async_engine(PostgresURL.parse(either_url).sqlalchemy_url())
+    async with engine.connect() as connection:
+        raw = await connection.get_raw_connection()
+        mutex: Any = getattr(raw.driver_connection, "lock", None)
+        if mutex is None:
+            mutex = getattr(raw.dbapi_connection, "_execute_mutex", None)
+        assert mutex is not None
+        slow = asyncio.create_task(connection.execute(text("SELECT pg_sleep(1)")))
+        await asyncio.wait({slow}, timeout=0.05)
+        held = slow.done() or mutex.locked()
+        await slow
+    await engine.dispose()
+
+    assert held, (
+        "Neither psycopg's lock nor SQLAlchemy's _execute_mutex is held while a statement runs: a "
+        "busy connection is lent, and two tasks that use one are not refused."
+    )
+
+
+async def test_psycopgs_connection_has_the_names_that_are_used(database_url: str) -> None:
+    connection = await psycopg.AsyncConnection.connect(database_url)
+    try:
+        assert isinstance(connection.lock, asyncio.Lock), (
+            "psycopg's connection has no lock: a connection that is busy is lent."
+        )
+        assert hasattr(connection, "_exec_command"), (
+            "psycopg's connection has no _exec_command: a COMMIT that could only roll back passes "
+            "for a success, and one that is not answered for nothing."
+        )
+        assert hasattr(connection, "_notify_handlers"), (
+            "psycopg's connection has no _notify_handlers: a handler of notifications is left to "
+            "the next borrower."
+        )
     finally:
         await connection.close()
 

@@ -175,6 +175,60 @@ async def test_a_transaction_left_open_reaches_nobody(make_pool: MakePool) -> No
     assert other != pid
 
 
+SLOW = "SELECT pg_sleep(60)"
+
+
+async def test_a_connection_whose_statement_still_runs_is_closed_and_the_statement_cancelled(
+    make_pool: MakePool,
+) -> None:
+    pool = make_pool(pool_size=1, max_overflow=0)
+    async with pool.acquire() as connection:
+        pid = await ask(connection, "SELECT pg_backend_pid()")
+        forgotten = asyncio.create_task(ask(connection, SLOW))
+        await asyncio.sleep(0)
+    async with pool.acquire() as connection:
+        other = await ask(connection, "SELECT pg_backend_pid()")
+
+        async def is_gone() -> bool:
+            return pid not in await ask(connection, "SELECT array_agg(pid) FROM pg_stat_activity")
+
+        await until(is_gone)
+    await asyncio.wait({forgotten})
+
+    assert other != pid
+    assert forgotten.exception() is not None
+
+
+async def test_a_statement_that_begins_after_the_block_is_not_lent_to_the_next(
+    make_pool: MakePool,
+) -> None:
+    pool = make_pool(pool_size=1, max_overflow=0)
+    async with pool.acquire() as connection:
+        pid = await ask(connection, "SELECT pg_backend_pid()")
+    too_late = asyncio.create_task(ask(connection, SLOW))
+    await asyncio.sleep(0)
+    async with pool.acquire() as connection:
+        other = await ask(connection, "SELECT pg_backend_pid()")
+    await asyncio.wait({too_late})
+
+    assert other != pid
+
+
+async def test_what_a_block_sets_is_taken_back_unless_that_is_not_wanted(
+    driver: Driver, proxied_url: str
+) -> None:
+    found = {}
+    for reset in (True, False):
+        connect = connector(driver, proxied_url)
+        async with DriverPool(connect, PoolPolicy(pool_size=1), reset=reset) as pool:
+            async with pool.acquire() as connection:
+                await connection.execute("SET application_name = 'left'")
+            async with pool.acquire() as connection:
+                found[reset] = await ask(connection, "SHOW application_name")
+
+    assert (found[True] != "left", found[False]) == (True, "left")
+
+
 async def test_a_caller_in_a_hurry_does_not_cost_the_others_their_connections(
     make_pool: MakePool, proxy: TCPProxy
 ) -> None:

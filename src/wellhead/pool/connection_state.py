@@ -16,6 +16,9 @@ from asyncpg.protocol.protocol import PreparedStatementState
 
 from wellhead.errors import PoolMisuseError
 
+# How often it is looked whether a task has read its answer, and seconds between two looks.
+_LOOKS, _TICK = 1000, 0.001
+
 # Linux tells by this that the other side has sent its last; macOS tells it unasked.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0)
 
@@ -154,6 +157,11 @@ async def abort(connection: Any) -> None:
             await connection.close()
         else:
             await connection.cancel_safe()
+            for _ in range(_LOOKS):
+                # The task that waits for it reads that it was cancelled.
+                if not connection.lock.locked():
+                    break
+                await asyncio.sleep(_TICK)
     finally:
         terminate(connection)
 
