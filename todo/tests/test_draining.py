@@ -26,6 +26,7 @@ IN_FLIGHT = 200
 CLIENTS = 16
 ENOUGH = 200
 DRAIN_SECONDS = "0.7"
+IN_A_ROW = 10
 CUT = "cut off"
 REFUSED = "refused"
 
@@ -86,7 +87,7 @@ async def running(
 
 
 @pytest.mark.parametrize("drain_seconds", [DRAIN_SECONDS, "0"])
-async def test_under_load_sigterm_cuts_nobody_off_and_readiness_ends_first(
+async def test_under_load_sigterm_cuts_nobody_off(
     migrated_url: str, workers: str, drain_seconds: str
 ) -> None:
     ready: list[int | str] = []
@@ -107,8 +108,25 @@ async def test_under_load_sigterm_cuts_nobody_off_and_readiness_ends_first(
     assert "Traceback" not in log
     assert log.count("database closed") == log.count("database opened") == int(workers) + 1
     assert set(ready) <= {200, 503, REFUSED}
-    if drain_seconds != "0":
-        assert ready[-2:] == [503, REFUSED]
+
+
+async def test_readiness_ends_first_and_a_second_signal_ends_the_waiting(
+    migrated_url: str, workers: str
+) -> None:
+    async with running(migrated_url, workers, DRAIN_SECONDS="300") as (served, account):
+        served.process.send_signal(signal.SIGTERM)
+        in_a_row = 0
+        while in_a_row < IN_A_ROW:
+            async with client_of(served) as client:
+                status = await ask(client, "/health/ready")
+            in_a_row = in_a_row + 1 if status == 503 else 0
+        async with client_of(served, **account.headers) as client:
+            status = await ask(client, f"/api/{account.id}/tasks")
+        served.process.send_signal(signal.SIGTERM)
+        code, log = await ended(served)
+
+    assert (status, code) == (200, 0)
+    assert log.count("database closed") == log.count("database opened") == int(workers) + 1
 
 
 async def test_every_request_that_is_in_flight_at_sigterm_is_answered(
@@ -182,18 +200,6 @@ async def test_after_ctrl_c_nobody_waits(migrated_url: str, workers: str) -> Non
     assert code == 0
     assert "Traceback" not in log
     assert log.count("database closed") == log.count("database opened") == int(workers) + 1
-
-
-async def test_whoever_asks_twice_does_not_wait(migrated_url: str) -> None:
-    async with running(migrated_url, "1", DRAIN_SECONDS="300") as (served, _):
-        served.process.send_signal(signal.SIGTERM)
-        async with client_of(served) as client:
-            while await ask(client, "/health/ready") != 503:
-                pass
-        served.process.send_signal(signal.SIGTERM)
-        code, _ = await ended(served)
-
-    assert code == 0
 
 
 @asynccontextmanager

@@ -284,14 +284,20 @@ class _Workers(Multiprocess):
             time.sleep(-until_then)
         super().terminate_all()
         if until_then >= 0:
-            time.sleep(until_then)
+            self._wait(until_then)
             self._turn_away()
-        if self.is_interrupted:
-            # After Ctrl-C nobody wants to wait; who is asked twice does not.
+        if self.is_interrupted or self.signal_queue:
+            # After Ctrl-C nobody wants to wait; a worker that is asked twice does not.
             time.sleep(AGAIN)
             super().terminate_all()
         for listener in self.sockets:
             listener.close()
+
+    def _wait(self, seconds: float) -> None:
+        # A second signal ends it.
+        end = time.monotonic() + seconds
+        while not self.signal_queue and time.monotonic() < end:
+            time.sleep(min(AGAIN, seconds))
 
     def _turn_away(self) -> None:
         for listener in self.sockets:
