@@ -75,6 +75,7 @@ def create_app() -> FastAPI:
         await engine.dispose()
 
     app = FastAPI(lifespan=lifespan)
+    app.state.get_session = get_session
     session_dep = Depends(get_session)
 
     @app.get("/health")

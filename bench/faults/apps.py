@@ -40,6 +40,7 @@ class Kind:
     Attributes:
         name: How reports call it.
         command: What to run; `{port}` and `{workers}` are filled in.
+        mistaken: The same with the routes of `bench.faults.mistakes`.
         environment: Its settings besides the URL.
         variable: The variable that takes the URL; one that ends in ``_FILE`` takes a file with it.
         table: Where its tasks are.
@@ -48,10 +49,16 @@ class Kind:
 
     name: str
     command: tuple[str, ...]
+    mistaken: tuple[str, ...]
     environment: Mapping[str, str]
     variable: str
     table: str
     has_accounts: bool
+
+
+def _uvicorn(factory: str) -> tuple[str, ...]:
+    serve = (sys.executable, "-m", "uvicorn", "--factory", factory)
+    return (*serve, "--port", "{port}", "--workers", "{workers}")
 
 
 TODO = Kind(
@@ -60,6 +67,7 @@ TODO = Kind(
         str(Path(sys.executable).with_name("todo")),
         *("serve", "--port", "{port}", "--workers", "{workers}"),
     ),
+    _uvicorn("bench.faults.mistakes:todo"),
     {
         "JWT_SECRET_KEY": _KEY,
         "JWT_ACCESS_TOKEN_EXPIRE_MINUTES": "120",
@@ -79,10 +87,8 @@ TODO = Kind(
 
 USUAL = Kind(
     "the usual way",
-    (
-        *(sys.executable, "-m", "uvicorn", "--factory", "bench.usual_way:create_app"),
-        *("--port", "{port}", "--workers", "{workers}"),
-    ),
+    _uvicorn("bench.usual_way:create_app"),
+    _uvicorn("bench.faults.mistakes:usual"),
     {"POOL_SIZE": str(POOL), "MAX_OVERFLOW": str(OVERFLOW), "POOL_TIMEOUT": str(ACQUIRE)},
     "DATABASE_URL",
     "usual_tasks",
@@ -97,6 +103,7 @@ class ServedApp:
         kind: Which.
         directory: Where its log and its secrets are to lie, and where it runs.
         workers: How many processes serve.
+        with_mistakes: Whether it has the routes of `bench.faults.mistakes`, too.
         environment: More variables.
     """
 
@@ -106,12 +113,14 @@ class ServedApp:
         directory: Path,
         *,
         workers: int = 1,
+        with_mistakes: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.kind = kind
         self.log = directory / "app.log"
         self._directory = directory
         self._workers = workers
+        self._command = kind.mistaken if with_mistakes else kind.command
         self._more = dict(environment or {})
         self._port = quiet_port()
         self._started_workers = 0
@@ -131,7 +140,7 @@ class ServedApp:
     def _launch(self, url: str) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [part.format(port=self._port, workers=self._workers) for part in self.kind.command],
+                [part.format(port=self._port, workers=self._workers) for part in self._command],
                 cwd=self._directory,
                 env=self._environment(url),
                 stdin=subprocess.DEVNULL,

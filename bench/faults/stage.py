@@ -40,6 +40,9 @@ class Setting(StrEnum):
     WORKERS = "workers"
     """Straight, from two worker processes."""
 
+    MISTAKES = "mistakes"
+    """Straight, by an application with two routes whose authors made a mistake."""
+
     PAIR = "pair"
     """One of two hosts, of which only one takes writes."""
 
@@ -143,6 +146,7 @@ def _app(stage: Stage, kind: Kind, directory: Path) -> ServedApp:
         kind,
         folder,
         workers=2 if stage.setting is Setting.WORKERS else 1,
+        with_mistakes=stage.setting is Setting.MISTAKES,
         environment=stage.names.environment if stage.names else None,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from bench.faults import on_network, on_pooler, on_processes, on_server
+from bench.faults import on_application, on_network, on_pooler, on_processes, on_server
 from bench.faults.apps import Kind
 from bench.faults.chance import chance
 from bench.faults.fault import Fault
@@ -34,6 +34,8 @@ FAULTS: tuple[type[Fault], ...] = (
     on_processes.WorkerKilled,
     on_processes.FailedOver,
     on_server.DiskFull,
+    on_application.TaskForgotten,
+    on_application.SessionShared,
 )
 
 OF_THEIR_OWN = (Setting.PAIR, Setting.DISK)
