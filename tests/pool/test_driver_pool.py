@@ -8,6 +8,7 @@ from typing import Any, Literal
 import asyncpg
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
@@ -227,6 +228,25 @@ async def test_what_a_block_sets_is_taken_back_unless_that_is_not_wanted(
                 found[reset] = await ask(connection, "SHOW application_name")
 
     assert (found[True] != "left", found[False]) == (True, "left")
+
+
+async def test_what_a_block_changed_about_psycopgs_connection_is_put_back(
+    proxied_url: str,
+) -> None:
+    connect = connector("psycopg", proxied_url)
+    async with DriverPool(connect, PoolPolicy(pool_size=1, max_overflow=0)) as pool:
+        async with pool.acquire() as connection:
+            connection.row_factory = dict_row
+            connection.prepare_threshold = None
+            await connection.set_autocommit(False)
+            await connection.set_isolation_level(psycopg.IsolationLevel.SERIALIZABLE)
+            await connection.set_read_only(True)
+        async with pool.acquire() as after:
+            row = await (await after.execute("SELECT 1")).fetchone()
+
+        assert after is connection
+        assert (row, after.prepare_threshold) == ((1,), 5)
+        assert (after.autocommit, after.isolation_level, after.read_only) == (True, None, None)
 
 
 async def test_a_caller_in_a_hurry_does_not_cost_the_others_their_connections(

@@ -9,7 +9,9 @@ import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import asyncpg
 from asyncpg.protocol.protocol import PreparedStatementState
@@ -180,6 +182,20 @@ RESET = """
 """Takes back what a session has set, in one round trip; leaves the drivers' statements alone."""
 
 
+def remember(connection: Any) -> None:
+    """Note what a new connection is like, for its resets."""
+    if hasattr(connection, "pgconn"):
+        _MADE_WITH[connection] = attrgetter(*_KEPT)(connection), attrgetter(*_PLAIN)(connection)
+
+
+# What psycopg's connection has that is not the server's; the first have methods that set them.
+_KEPT = ("autocommit", "isolation_level", "read_only", "deferrable")
+_PLAIN = (
+    "row_factory", "cursor_factory", "server_cursor_factory", "prepare_threshold", "prepared_max",
+)  # fmt: skip
+_MADE_WITH: WeakKeyDictionary[Any, tuple[tuple[Any, ...], tuple[Any, ...]]] = WeakKeyDictionary()
+
+
 async def reset(connection: Any) -> None:
     """Take back what was set on a connection that is free: one round trip.
 
@@ -197,6 +213,11 @@ async def reset(connection: Any) -> None:
         if connection._notify_handlers:  # noqa: SLF001 - tests/test_undocumented_names.py
             raise PoolMisuseError("A handler of notifications was left on a connection.")
         await _in_autocommit(connection, RESET)
+        kept, plain = _MADE_WITH[connection]
+        for name, value in zip(_KEPT, kept, strict=True):
+            await getattr(connection, f"set_{name}")(value)
+        for name, value in zip(_PLAIN, plain, strict=True):
+            setattr(connection, name, value)
 
 
 def is_known(connection: Any) -> bool:

@@ -134,7 +134,8 @@ class DriverLink:
             return await self._connect()
 
     def opened(self, slot: Slot[Any]) -> None:
-        """Take no note: the connection is all there is."""
+        """Note what it is like."""
+        connection_state.remember(slot.connection)
 
     async def close(self, connection: Any) -> None:
         """Say goodbye and close."""

@@ -369,6 +369,7 @@ class RecordLink:
         # SQLAlchemy itself asks for the driver's object when it gets to know the server.
         record.info.pop(UNCLEAN, None)
         slot.handle = slot.connection.dbapi_connection
+        connection_state.remember(driver_of(slot.connection))
 
     async def ping(self, connection: ConnectionPoolEntry, *, timeout: float) -> None:
         """One round trip."""
