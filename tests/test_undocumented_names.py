@@ -383,6 +383,11 @@ async def test_psycopgs_connection_has_the_names_that_are_used(database_url: str
             "psycopg's connection has no _exec_command: a COMMIT that could only roll back passes "
             "for a success, and one that is not answered for nothing."
         )
+        for name in ("autocommit", "isolation_level", "read_only", "deferrable"):
+            assert hasattr(connection, f"_set_{name}_gen"), (
+                f"psycopg's connection has no _set_{name}_gen: cancelled while it is set, "
+                "one loses a connection."
+            )
         assert hasattr(connection, "_notify_handlers"), (
             "psycopg's connection has no _notify_handlers: a handler of notifications is left to "
             "the next borrower."

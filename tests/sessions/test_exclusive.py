@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -58,19 +59,31 @@ class WithItsOwnHalf(ExclusiveSession):
     sync_session_class = PlainSession  # type: ignore[assignment]  # it is made to fit
 
 
-@pytest.fixture(params=["pool", "none"])
-async def database(request: pytest.FixtureRequest, either_url: str) -> AsyncIterator[Database]:
-    """Open, with one connection and with none that is kept."""
-    settings = DatabaseSettings(
-        url=either_url, pool_mode=request.param, pool_size=1, max_overflow=0
-    )
-    async with Database(settings) as database:
+@asynccontextmanager
+async def opened(url: str, **knobs: Any) -> AsyncIterator[Database]:
+    """A database with one row, from which all connections come back."""
+    async with Database(DatabaseSettings(url=url, **knobs)) as database:
         async with database.engine.begin() as connection:
             await connection.run_sync(Table.metadata.create_all)
             await connection.execute(insert(Boat).values(number=1, name="Ark"))
         await all_back(database)
         yield database
         await all_back(database)
+
+
+@pytest.fixture
+async def database(either_url: str) -> AsyncIterator[Database]:
+    """With one connection, which is there."""
+    async with opened(either_url, pool_size=1, max_overflow=0) as database:
+        yield database
+
+
+@pytest.fixture(params=["warm", "cold"])
+async def either(request: pytest.FixtureRequest, either_url: str) -> AsyncIterator[Database]:
+    """With one connection that is there, and with one that is opened for each session."""
+    mode = "pool" if request.param == "warm" else "none"
+    async with opened(either_url, pool_mode=mode, pool_size=1, max_overflow=0) as database:
+        yield database
 
 
 async def all_back(database: Database) -> None:
@@ -145,14 +158,11 @@ USES: list[Use] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
 @pytest.mark.parametrize("second", USES)
-async def test_the_second_task_is_refused_whatever_it_does(
-    second: Use, is_warm: bool, database: Database
-) -> None:
-    async with database.session() as session:
+async def test_the_second_task_is_refused_whatever_it_does(second: Use, either: Database) -> None:
+    async with either.session() as session:
         assert isinstance(session, ExclusiveSession)
-        if is_warm:
+        if isinstance(either.engine.sync_engine.pool, AsyncPool):
             await session.exec(words("SELECT 1"))
         first = asyncio.create_task(slowly(session))
         await asyncio.sleep(0)
@@ -190,9 +200,9 @@ async def test_whatever_the_first_task_does_the_second_is_refused(
 
 @pytest.mark.parametrize("count", [2, 5])
 async def test_of_gathered_uses_one_is_served_and_all_others_are_refused(
-    count: int, database: Database
+    count: int, either: Database
 ) -> None:
-    async with database.session() as session:
+    async with either.session() as session:
         answers = await asyncio.gather(
             *(session.exec(SLOW) for _ in range(count)), return_exceptions=True
         )
@@ -292,18 +302,18 @@ async def test_a_refused_refresh_leaves_the_object_as_it_was(database: Database)
         assert boat.name == "Ark"
 
 
-async def test_a_commit_with_a_forgotten_task_commits_nothing(database: Database) -> None:
+async def test_a_commit_with_a_forgotten_task_commits_nothing(either: Database) -> None:
     forgotten: list[asyncio.Task[object]] = []
 
     async def forget() -> None:
-        async with database.session() as session:
+        async with either.session() as session:
             await session.exec(update(Boat).values(name="Lost"))
             forgotten.append(asyncio.create_task(session.exec(words("SELECT pg_sleep(60)"))))
             await asyncio.sleep(0)
 
     with pytest.raises(SessionInUseError):
         await forget()
-    async with database.session() as session:
+    async with either.session() as session:
         name = (await session.exec(select(Boat.name))).one()
     await asyncio.wait(forgotten)
 
@@ -312,16 +322,16 @@ async def test_a_commit_with_a_forgotten_task_commits_nothing(database: Database
 
 
 async def test_what_still_runs_when_a_session_is_closed_is_cancelled_and_named(
-    database: Database, caplog: pytest.LogCaptureFixture
+    either: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def forget(session: ExclusiveSession) -> None:
         await session.exec(words("SELECT pg_sleep(60)"))
 
     with caplog.at_level(logging.WARNING, "wellhead"):
-        async with ExclusiveSession(database.engine) as session:
+        async with ExclusiveSession(either.engine) as session:
             forgotten = asyncio.create_task(forget(session))
-            await until(lambda: database.stats().checked_out == 1)
-        await all_back(database)
+            await until(lambda: either.stats().checked_out == 1)
+        await all_back(either)
 
     assert forgotten.cancelled()
     [record] = [each for each in caplog.records if each.levelno == logging.WARNING]
@@ -349,15 +359,14 @@ async def test_a_session_that_is_closed_while_its_connection_is_made_leaves_none
 async def test_the_pool_takes_a_connection_back_that_two_tasks_wanted(
     database: Database,
 ) -> None:
-    opened = database.stats().opened
+    before = database.stats().opened
     for _ in range(5):
         async with database.session() as session:
             await session.exec(words("SELECT 1"))
             await asyncio.gather(session.exec(SLOW), session.exec(SLOW), return_exceptions=True)
         await all_back(database)
 
-    pool = database.engine.sync_engine.pool
-    assert database.stats().opened == opened or not isinstance(pool, AsyncPool)
+    assert database.stats().opened == before
 
 
 async def test_connections_in_one_task_each_are_not_disturbed(either_url: str) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from wellhead.connecting.asyncpg_connection import AsyncpgConnection
 from wellhead.connecting.cancelling import keep_cancelled_connections
-from wellhead.connecting.connections import AsyncpgConnection, psycopg_connection
 from wellhead.connecting.listeners import (
     log_slow_queries,
     name_command_timeouts,
@@ -229,8 +229,11 @@ def _driver_connect(url: PostgresURL | SQLiteURL) -> Connect:
 
         return aiosqlite.connect
     if url.driver == "psycopg":
-        connect: Connect = psycopg_connection().connect
-        return connect
+        from wellhead.connecting.psycopg_connection import (  # noqa: PLC0415 - optional, too
+            PsycopgConnection,
+        )
+
+        return PsycopgConnection.connect
     return partial(asyncpg.connect, connection_class=AsyncpgConnection)
 
 

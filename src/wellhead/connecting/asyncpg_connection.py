@@ -1,19 +1,16 @@
-"""The drivers' connections as Wellhead makes them: honest about COMMIT, and not to be waited for.
+"""asyncpg's connection as Wellhead makes it: honest about COMMIT, and not to be waited for.
 
-SQLAlchemy, and code past it that uses the driver, commits through these classes.
+SQLAlchemy, and code past it that uses the driver, commits through it.
 """
 
 import asyncio
-import weakref
-from collections.abc import Generator
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
 import asyncpg
 
 from wellhead.errors import RolledBackError
-from wellhead.pool.connection_state import RESET, abort
+from wellhead.pool.connection_state import RESET
 from wellhead.sessions.commits import SentCommit
 
 CLOSE_TIMEOUT = 2.0
@@ -22,7 +19,7 @@ CLOSE_TIMEOUT = 2.0
 # The function of the server that gives up waiting for a standby; its text is translated. It says
 # so in a warning, and answers COMMIT with success:
 # https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
-_GAVE_UP_WAITING = "SyncRepWaitForLSN"
+GAVE_UP_WAITING = "SyncRepWaitForLSN"
 
 
 class AsyncpgConnection(asyncpg.Connection):
@@ -84,51 +81,5 @@ class AsyncpgConnection(asyncpg.Connection):
 
 
 def _note_warning(connection: Any, message: Any) -> None:
-    if getattr(message, "server_source_function", None) == _GAVE_UP_WAITING:
+    if getattr(message, "server_source_function", None) == GAVE_UP_WAITING:
         connection.is_unreplicated = True
-
-
-@cache
-def psycopg_connection() -> Any:
-    """Psycopg's connection, of a class that is made once psycopg is needed.
-
-    Raises:
-        ModuleNotFoundError: psycopg is not installed.
-    """
-    import psycopg  # noqa: PLC0415 - an optional driver
-
-    class PsycopgConnection(psycopg.AsyncConnection[Any]):
-        """psycopg's connection."""
-
-        is_outcome_unknown = is_unreplicated = False
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            myself = weakref.ref(self)
-
-            def note_warning(diagnosis: psycopg.errors.Diagnostic) -> None:
-                connection = myself()
-                if connection is not None and diagnosis.source_function == _GAVE_UP_WAITING:
-                    connection.is_unreplicated = True
-
-            self.add_notice_handler(note_warning)
-
-        async def close(self) -> None:
-            """Say goodbye and close; what another task has under way is cancelled first."""
-            if self.lock.locked():
-                await abort(self)
-            await super().close()
-
-        def _exec_command(
-            self, command: Any, *args: Any, **kwargs: Any
-        ) -> Generator[Any, Any, Any]:
-            # Every COMMIT of psycopg's own comes this way, once it is its turn to be sent.
-            if not (isinstance(command, bytes) and command.startswith(b"COMMIT")):
-                return (yield from super()._exec_command(command, *args, **kwargs))
-            with SentCommit(self):
-                result = yield from super()._exec_command(command, *args, **kwargs)
-                if result is not None and result.command_status == b"ROLLBACK":
-                    raise RolledBackError.because_of_failure()
-                return result
-
-    return PsycopgConnection

@@ -1,0 +1,87 @@
+"""psycopg's connection as Wellhead makes it; imported once psycopg is needed."""
+
+import weakref
+from collections.abc import Generator
+from typing import Any
+
+import psycopg
+
+from wellhead.connecting.asyncpg_connection import GAVE_UP_WAITING
+from wellhead.errors import RolledBackError
+from wellhead.pool.connection_state import abort
+from wellhead.sessions.commits import SentCommit
+
+
+class PsycopgConnection(psycopg.AsyncConnection[Any]):
+    """psycopg's connection: honest about COMMIT, and done with what was cancelled."""
+
+    is_outcome_unknown = is_unreplicated = is_cancelled = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        myself = weakref.ref(self)
+
+        def note_warning(diagnosis: psycopg.errors.Diagnostic) -> None:
+            connection = myself()
+            if connection is not None and diagnosis.source_function == GAVE_UP_WAITING:
+                connection.is_unreplicated = True
+
+        self.add_notice_handler(note_warning)
+
+    # SQLAlchemy sets these between taking a connection and knowing of it. There is nothing to wait
+    # for; but now and then psycopg gives up its turn, and a cancellation would lose the connection.
+
+    async def set_autocommit(self, value: bool) -> None:
+        """Set it, without giving up the turn."""
+        async with self.lock:
+            await _at_once(self, self._set_autocommit_gen(value))
+
+    async def set_isolation_level(self, value: psycopg.IsolationLevel | None) -> None:
+        """Set it, without giving up the turn."""
+        async with self.lock:
+            await _at_once(self, self._set_isolation_level_gen(value))
+
+    async def set_read_only(self, value: bool | None) -> None:
+        """Set it, without giving up the turn."""
+        async with self.lock:
+            await _at_once(self, self._set_read_only_gen(value))
+
+    async def set_deferrable(self, value: bool | None) -> None:
+        """Set it, without giving up the turn."""
+        async with self.lock:
+            await _at_once(self, self._set_deferrable_gen(value))
+
+    async def close(self) -> None:
+        """Say goodbye and close; what another task has under way is cancelled first."""
+        if self.lock.locked():
+            await abort(self)
+        await super().close()
+
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:
+        """Ask the server to cancel; what has not been sent yet is not sent any more."""
+        self.is_cancelled = True
+        await super().cancel_safe(timeout=timeout)
+
+    def _exec_command(self, command: Any, *args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        # psycopg's own BEGIN and COMMIT come this way, too, once it is their turn to be sent.
+        word = command[:6] if isinstance(command, bytes) else b""
+        if word == b"COMMIT":
+            with SentCommit(self):
+                result = yield from super()._exec_command(command, *args, **kwargs)
+                if result is not None and result.command_status == b"ROLLBACK":
+                    raise RolledBackError.because_of_failure()
+                return result
+        self.is_cancelled = False
+        result = yield from super()._exec_command(command, *args, **kwargs)
+        if self.is_cancelled and word.startswith(b"BEGIN"):
+            # psycopg would go on to the statement, and wait for it.
+            raise psycopg.errors.QueryCanceled("It was cancelled while it began.")
+        return result
+
+
+async def _at_once(connection: Any, work: Generator[Any, Any, None]) -> None:
+    if connection.pgconn.pipeline_status:
+        await connection.wait(work)
+        return
+    for _ in work:
+        raise AssertionError("psycopg waits for the server to set an attribute.")
