@@ -22,8 +22,22 @@ from wellhead.embedded import EmbeddedPostgres
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The files that take longest; one of them at the end would keep one worker busy and no other.
+_LONG = (
+    "test_nothing_is_lost", "test_draining", "test_docs", "test_write_routes", "test_cli",
+    "test_sleep", "test_contract", "test_strategies", "test_lost_commits", "test_waking",
+    "test_truth", "test_bad_input", "test_migrations", "test_tasks_routes",
+    "test_idempotency_service",
+)  # fmt: skip
+
 _PREFIXES = ("DATABASE_", "JWT_", "APP_", "CORS_", "PG")
 _NAMES = {"HOST", "PORT", "DEBUG", "RELOAD", "DRAIN_SECONDS", "METRICS"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    places = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(_LONG)))
 
 
 @pytest.fixture(scope="session")
