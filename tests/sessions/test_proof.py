@@ -211,6 +211,7 @@ PLAIN: dict[str, Any] = {
     "a name that is not quoted": select(column(quoted_name("plain", quote=False))),
     "literal column": select(literal_column("1"), literal_column("x.y")),
     "a constant": select(func.coalesce(c.name, literal_column("'infinity'::timestamptz"))),
+    "an interval": select(func.now() - literal_column("interval '1 day'")),
     "ORM": select(Ship).where(Ship.name == "x"),
     "joinedload": select(Ship).options(joinedload(Ship.crew)),
     "selectinload": select(Ship).options(selectinload(Ship.crew)),

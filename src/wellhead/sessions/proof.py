@@ -22,7 +22,9 @@ from wellhead.sessions.functions import HARMLESS, PLAIN, SYNTAX
 
 _SET_CONFIG = "set_config"
 # One name, number or constant: two words could already write, as in "1 INTO copy".
-_PLAIN_TEXT = re.compile(r"-?[\w.]+|(?:\w+\.)*\*|'[^'\\]*'(?:::\w+)?")
+_PLAIN_TEXT = re.compile(
+    r"-?[\w.]+|(?:\w+\.)*\*|(?:(?:interval|date|timestamptz?) )?'[^'\\]*'(?:::\w+)?", re.IGNORECASE
+)
 
 # The operators of pg_catalog, by their signs and words; tests/sessions/test_proof.py asks the
 # server. Any other word in front of a parenthesis would be the call of a function.
