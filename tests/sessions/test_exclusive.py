@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 from sqlalchemy.orm import registry
+from sqlalchemy.util import await_
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from tests.staging.patience import until
@@ -263,6 +264,16 @@ async def test_a_task_may_use_its_session_while_it_uses_it(database: Database) -
         await session.run_sync(work)  # type: ignore[arg-type]  # SQLModel's session
 
     assert seen == [1, 2]
+
+
+async def test_a_task_may_come_back_to_its_session_out_of_a_call(database: Database) -> None:
+    async with database.session() as session:
+
+        def work(_: object) -> Any:
+            return await_(session.exec(words("SELECT 8"))).scalar_one()
+
+        assert await session.run_sync(work) == 8
+        assert (await session.exec(words("SELECT 9"))).scalar_one() == 9
 
 
 @pytest.mark.parametrize("kind", [OfTheApplication, WithItsOwnHalf])

@@ -141,14 +141,12 @@ class ExclusiveSyncSession(Session):
     def _refuse_others(self) -> None:
         other = self._other_use()
         if other is not None:
-            task = _task_of(other)
-            if task is not asyncio.current_task():
-                raise _refusal("session", task)
+            raise _refusal("session", _task_of(other))
 
     def _other_use(self) -> object | None:
-        """What shows that the session, or one of its connections, is used at this moment."""
+        """The greenlet or frame of another task that uses the session or one of its connections."""
         if not self._use.dead:
-            return None if self._use is getcurrent() else self._use
+            return None if self._use is getcurrent() or _is_mine(self._use) else self._use
         transaction: Any = self._transaction
         while transaction is not None:
             # Each is there twice, by its engine and by itself.
@@ -249,32 +247,44 @@ def _refusal(what: str, first: Task | None) -> SessionInUseError:
 
 
 def _place_of(task: Task | None) -> str:
-    """Where a suspended task is, or what waits for it where it is all library."""
-    if task is None:
-        return "a task"
-    waiting = _waits_for(task)
-    more = _frames_of(waiting) if waiting is not None else ()
-    return place_of(chain(_frames_of(task), more)) or f"the task {task.get_name()!r}"
+    return "a task" if task is None else _place(_frames_of(task), task)
 
 
 def _place_here() -> str:
-    task = asyncio.current_task()
-    outside = getattr(getcurrent().parent, "gr_frame", None)
+    return _place(_frames_here(), asyncio.current_task())
+
+
+def _place(frames: Iterator[FrameType], task: Task | None) -> str:
+    """Where a task is, or what waits for it where it is all library."""
     waiting = _waits_for(task) if task is not None else None
     more = _frames_of(waiting) if waiting is not None else ()
-    frames = chain(_callers(sys._getframe()), _callers(outside), more)  # noqa: SLF001 - as above
-    return place_of(frames) or (f"the task {task.get_name()!r}" if task is not None else "a task")
+    name = task.get_name() if task is not None else "unknown"
+    return place_of(chain(frames, more)) or f"the task {name!r}"
 
 
 def _task_of(use: object) -> Task | None:
-    """The task that a frame belongs to, or that waits for a greenlet of SQLAlchemy's."""
-    for task in asyncio.all_tasks():
-        for frame in _frames_of(task):
-            if frame is use or (
-                frame.f_code is greenlet_spawn.__code__ and frame.f_locals.get("context") is use
-            ):
-                return task
-    return None
+    """The suspended task that a frame belongs to, or that waits for a greenlet of SQLAlchemy's."""
+    tasks = asyncio.all_tasks()
+    return next(
+        (task for task in tasks if any(_is_of(use, each) for each in _frames_of(task))), None
+    )
+
+
+def _is_mine(use: object) -> bool:
+    """Whether the running task waits for a greenlet of SQLAlchemy's, out of which it came here."""
+    return any(_is_of(use, frame) for frame in _frames_here())
+
+
+def _is_of(use: object, frame: FrameType) -> bool:
+    if frame.f_code is greenlet_spawn.__code__:
+        return frame.f_locals.get("context") is use
+    return frame is use
+
+
+def _frames_here() -> Iterator[FrameType]:
+    """The frames of the running task, the innermost first, on both sides of SQLAlchemy's border."""
+    outside = getattr(getcurrent().parent, "gr_frame", None)
+    return chain(_callers(sys._getframe()), _callers(outside))  # noqa: SLF001 - as above
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:
