@@ -71,7 +71,7 @@ async def test_a_statement_over_the_servers_limit_is_a_timeout(
     driver: str, database_url: str
 ) -> None:
     url = database_url.replace("postgresql://", driver)
-    async with Database(DatabaseSettings(url=url, statement_timeout=0.1)) as database:
+    async with Database(DatabaseSettings(url=url, statement_timeout=1)) as database:
         with pytest.raises(DBAPIError) as caught:
             async with database.engine.connect() as connection:
                 await connection.execute(text("SELECT pg_sleep(60)"))

@@ -322,9 +322,9 @@ async def test_closing_does_not_wait_for_a_silent_network(
 async def test_a_statement_over_the_command_timeout_is_cancelled_and_named(
     database_url: str,
 ) -> None:
-    settings = DatabaseSettings(url=database_url, command_timeout=0.2)
+    settings = DatabaseSettings(url=database_url, command_timeout=1)
     async with Database(settings) as database:
-        with pytest.raises(CommandTimeoutError, match=r"0\.2 s.*\n.*DATABASE_COMMAND_TIMEOUT"):
+        with pytest.raises(CommandTimeoutError, match=r"than 1 s .*\n.*DATABASE_COMMAND_TIMEOUT"):
             async with database.session() as session:
                 await session.exec(select(text("pg_sleep(60)")))
 

@@ -133,7 +133,7 @@ async def test_a_statement_that_the_server_cuts_short_answers_504(database: Data
 async def test_a_statement_that_takes_longer_than_the_command_timeout_answers_504(
     locate: Callable[..., str],
 ) -> None:
-    settings = DatabaseSettings(url=locate(), command_timeout=0.1)
+    settings = DatabaseSettings(url=locate(), command_timeout=1)
     async with Database(settings) as database:
         found = await meaning(database, running("SELECT pg_sleep(60)"))
 

@@ -106,7 +106,7 @@ async def test_whom_the_queue_cannot_take_is_refused_while_the_others_still_wait
 
 
 async def test_nobody_waits_longer_than_the_acquire_deadline(database_url: str, gate: Gate) -> None:
-    database = database_of(database_url, pool_timeout=1.1)
+    database = database_of(database_url, pool_timeout=3.1)
     async with serve(application(database)) as base, httpx2.AsyncClient(base_url=base) as client:
         requests = [asyncio.create_task(client.get("/")) for _ in range(SIZE + QUEUE)]
         await until(lambda: sum(each.done() for each in requests) == QUEUE)

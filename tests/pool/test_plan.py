@@ -136,7 +136,7 @@ async def test_a_failed_connection_leaves_no_count_behind(
 
 async def test_a_full_pool_raises_after_its_timeout(database_url: str) -> None:
     settings = DatabaseSettings(
-        url=database_url, pool_size=1, max_overflow=0, pool_timeout=1.1, connect_timeout=1
+        url=database_url, pool_size=1, max_overflow=0, pool_timeout=3.1, connect_timeout=3
     )
     async with Database(settings) as database, database.engine.connect():
         with pytest.raises(PoolTimeout):

@@ -101,7 +101,7 @@ async def test_a_commit_that_the_server_is_shut_down_in_is_unknown(
 
 async def test_a_commit_that_takes_too_long_is_unknown(proxied_url: str, proxy: TCPProxy) -> None:
     """With asyncpg; psycopg has no limit for a COMMIT, and PostgreSQL's does not cover it."""
-    settings = DatabaseSettings(url=proxied_url, command_timeout=0.5)
+    settings = DatabaseSettings(url=proxied_url, command_timeout=2)
     async with Database(settings) as database:
         async with database.engine.begin() as connection:
             await connection.exec_driver_sql("CREATE TABLE done (id int)")

@@ -325,7 +325,7 @@ async def test_a_read_is_repeated_where_the_pool_has_only_one_connection(
     either_url: str, proxy: TCPProxy
 ) -> None:
     settings = DatabaseSettings(
-        url=either_url, pool_size=1, max_overflow=0, pool_timeout=1.1, connect_timeout=1
+        url=either_url, pool_size=1, max_overflow=0, pool_timeout=21, connect_timeout=20
     )
     async with Database(settings) as database, database.reader() as reader:
         proxy.break_at(b"lost", passes=True)

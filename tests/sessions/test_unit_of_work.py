@@ -33,7 +33,7 @@ Met = Callable[[AsyncSession], Awaitable[None]]
 @pytest.fixture
 async def database(either_url: str) -> AsyncIterator[Database]:
     """A database with two counters and an empty list of what was done."""
-    settings = DatabaseSettings(url=either_url, pool_timeout=1.1, connect_timeout=1)
+    settings = DatabaseSettings(url=either_url, pool_timeout=21, connect_timeout=20)
     async with Database(settings) as database:
         async with database.engine.begin() as connection:
             await connection.exec_driver_sql("CREATE TABLE done (what text UNIQUE)")
@@ -438,7 +438,7 @@ async def test_a_connection_that_cannot_be_made_for_a_moment_is_not_noticed(
 
 async def test_waiting_in_vain_for_a_connection_is_not_repeated(either_url: str) -> None:
     settings = DatabaseSettings(
-        url=either_url, pool_size=1, max_overflow=0, pool_timeout=1.1, connect_timeout=1
+        url=either_url, pool_size=1, max_overflow=0, pool_timeout=3.1, connect_timeout=3
     )
     work = Attempts()
     async with Database(settings) as database, database.session() as holder:
