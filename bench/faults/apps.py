@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx2
 
 from bench.faults.clients import Door
-from bench.faults.ports import quiet_port
 from bench.faults.server import workers
 from tests.staging.patience import until
+from tests.staging.ports import quiet_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,9 +6,9 @@ from typing import Self
 from urllib.parse import urlencode
 
 from bench.faults.console import DATABASE, ROLE, Console
-from bench.faults.ports import quiet_port
 from bench.faults.server import Server
 from tests.staging.patience import until
+from tests.staging.ports import quiet_port
 from wellhead.embedded import watch
 from wellhead.embedded.account import server_account
 from wellhead.embedded.binaries import find_binaries

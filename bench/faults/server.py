@@ -13,10 +13,10 @@ from typing import Self
 import asyncpg
 
 from bench.faults.console import DATABASE, ROLE, Console
-from bench.faults.ports import quiet_port
 from bench.faults.wal_device import WalDevice
 from tests.staging.passwords import verifier
 from tests.staging.patience import until
+from tests.staging.ports import quiet_port
 from wellhead.embedded import EmbeddedPostgres, watch
 from wellhead.errors import EmbeddedError
 

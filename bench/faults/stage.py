@@ -14,11 +14,11 @@ from bench.faults.clients import Door
 from bench.faults.console import Console
 from bench.faults.names import Names
 from bench.faults.pair import Pair
-from bench.faults.ports import quiet_port
 from bench.faults.server import Server
 from bench.faults.todo_service import migrate
 from tests.staging.pgbouncer import Kind as PoolerKind
 from tests.staging.pgbouncer import PgBouncer
+from tests.staging.ports import quiet_port
 from tests.staging.proxy import TCPProxy
 
 POOLER = PoolerKind("1.24", 1000)

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Self
 
 import httpx2
 
+from tests.staging.ports import quiet_port
 from todo.main import MIGRATIONS
 from wellhead import DatabaseSettings
 from wellhead.migrations import Migrations
@@ -70,7 +70,7 @@ class TodoService:
             **(environment or {}),
             "DATABASE_URL": url,
         }
-        self._port = _free_port()
+        self._port = quiet_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx2.AsyncClient(
             base_url=f"http://127.0.0.1:{self._port}",
@@ -136,10 +136,3 @@ class TodoService:
 def migrate(url: str) -> None:
     """Bring the tables of the Todo API into a database."""
     Migrations(MIGRATIONS, settings=DatabaseSettings(url=url)).upgrade()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -22,6 +22,7 @@ from typing import Self
 
 from tests.docs.matching import ANYTHING, matches
 from tests.docs.pages import Block
+from tests.staging.ports import quiet_port
 
 BASH = shutil.which("bash") or "/bin/bash"
 
@@ -80,7 +81,7 @@ class Terminal:
 
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
         self._directory = directory
-        self._port = _free_port()
+        self._port = str(quiet_port())
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         inherited = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
         self._environment = {**inherited, "PATH": path, "PORT": self._port, **environment}
@@ -194,9 +195,3 @@ def _difference(command: Command, expected: str, found: str) -> str:
         f"line {command.line}: {command.text}\n--- the page says\n{expected}\n"
         f"--- what came back\n{found.strip()}"
     )
-
-
-def _free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])

@@ -1,7 +1,6 @@
 """Real PgBouncers in transaction mode, an old one and a new one, in front of the test's server."""
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.staging.passwords import verifier
+from tests.staging.ports import quiet_port
 from wellhead.embedded.account import server_account
 
 HOME = Path(__file__).parents[2] / ".poolers"
@@ -95,7 +95,7 @@ class PgBouncer:
         self._port = port or 0
 
     def __enter__(self) -> Self:
-        self._port = self._port or _free_port()
+        self._port = self._port or quiet_port()
         self.start()
         return self
 
@@ -164,10 +164,3 @@ class PgBouncer:
             )
         )
         return configuration
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
