@@ -131,7 +131,7 @@ def commit_of(database: Database) -> bytes:
 
 @asynccontextmanager
 async def client_of(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    async with serve(app) as base, httpx2.AsyncClient(base_url=base) as client:
+    async with serve(app) as base, httpx2.AsyncClient(base_url=base, verify=False) as client:
         yield client
 
 

@@ -51,7 +51,7 @@ def app() -> FastAPI:
 
 
 async def ask(app: FastAPI, method: str, path: str, **arguments: bytes) -> httpx2.Response:
-    async with serve(app) as base, httpx2.AsyncClient(base_url=base) as client:
+    async with serve(app) as base, httpx2.AsyncClient(base_url=base, verify=False) as client:
         return await client.request(method, path, **arguments)  # type: ignore[arg-type]
 
 
@@ -147,7 +147,7 @@ async def test_a_route_in_a_thread_is_answered_in_time_and_left_to_itself(app: F
         time.sleep(LONGER)
         ended.append(True)
 
-    async with serve(app) as base, httpx2.AsyncClient(base_url=base) as client:
+    async with serve(app) as base, httpx2.AsyncClient(base_url=base, verify=False) as client:
         answer = await client.get("/")
         before = list(ended)
         await until(lambda: ended)
@@ -180,7 +180,7 @@ async def test_a_background_task_outlives_the_deadline_and_the_client(app: FastA
         tasks.add_task(work)
 
     async with serve(app) as base:
-        async with httpx2.AsyncClient(base_url=base) as client:
+        async with httpx2.AsyncClient(base_url=base, verify=False) as client:
             answer = await client.get("/")
         await done.wait()
 

@@ -126,7 +126,10 @@ def _add_units_of_work(app: FastAPI) -> None:
 
 
 async def test_a_commit_that_fails_never_answers_2xx(database: Database) -> None:
-    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(database, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         refused = await client.post(f"{base}/children/404")
         rows = await client.get(f"{base}/children")
 
@@ -140,9 +143,9 @@ async def test_without_function_scope_the_same_failure_hides_behind_a_201(
 ) -> None:
     """What the alias protects from; were this to change, the alias could go."""
     async with serve(application(database, USUAL)) as base:
-        async with httpx2.AsyncClient() as client:
+        async with httpx2.AsyncClient(verify=False) as client:
             lost = await client.post(f"{base}/children/404")
-        async with httpx2.AsyncClient() as client:
+        async with httpx2.AsyncClient(verify=False) as client:
             rows = await client.get(f"{base}/children")
 
     assert lost.status_code == 201
@@ -150,7 +153,10 @@ async def test_without_function_scope_the_same_failure_hides_behind_a_201(
 
 
 async def test_what_a_route_wrote_is_there_when_its_answer_comes(database: Database) -> None:
-    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(database, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         created = await client.post(f"{base}/parents")
         rows = await client.get(f"{base}/parents")
 
@@ -159,7 +165,10 @@ async def test_what_a_route_wrote_is_there_when_its_answer_comes(database: Datab
 
 
 async def test_what_a_route_wrote_before_it_refused_is_rolled_back(database: Database) -> None:
-    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(database, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         refused = await client.post(f"{base}/parents/refused")
         rows = await client.get(f"{base}/parents")
 
@@ -170,7 +179,10 @@ async def test_what_a_route_wrote_before_it_refused_is_rolled_back(database: Dat
 async def test_a_write_through_a_reader_is_a_mistake_and_writes_nothing(
     database: Database,
 ) -> None:
-    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(database, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         refused = await client.post(f"{base}/parents/by-reader")
         rows = await client.get(f"{base}/parents")
 
@@ -180,7 +192,10 @@ async def test_a_write_through_a_reader_is_a_mistake_and_writes_nothing(
 
 
 async def test_every_connection_is_back_when_the_answers_are_there(database: Database) -> None:
-    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(database, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         for path in ("parents", "parents/refused", "parents/by-reader", "children/404"):
             await client.post(f"{base}/{path}")
         await client.get(f"{base}/parents")
@@ -202,7 +217,10 @@ async def test_an_application_without_a_database_says_so() -> None:
 
 
 async def test_the_pool_knows_which_route_held_its_connections(database: Database) -> None:
-    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(database, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         for number in (1, 2):
             await client.post(f"{base}/children/{number}")
         routes = database.stats().routes
@@ -213,7 +231,10 @@ async def test_the_pool_knows_which_route_held_its_connections(database: Databas
 async def test_a_unit_of_work_survives_a_lost_connection_without_the_client_noticing(
     database: Database,
 ) -> None:
-    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(database, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         created = await client.post(f"{base}/parents/5/run")
         parents = await client.get(f"{base}/parents")
         routes = database.stats().routes
@@ -224,7 +245,10 @@ async def test_a_unit_of_work_survives_a_lost_connection_without_the_client_noti
 
 
 async def test_a_unit_of_work_is_committed_before_the_answer_is_sent(database: Database) -> None:
-    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(database, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         refused = await client.post(f"{base}/children/404/run")
         rows = await client.get(f"{base}/children")
 
@@ -243,7 +267,10 @@ def proxied(database: Database, proxied_url: str) -> Database:
 async def test_a_write_whose_commit_is_not_answered_does_not_invite_the_client_to_repeat_it(
     proxied: Database, proxy: TCPProxy, path: str
 ) -> None:
-    async with serve(application(proxied, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(proxied, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         proxy.break_at(COMMIT, passes=False)
         answer = await client.post(f"{base}{path}")
 
@@ -258,7 +285,10 @@ async def test_a_write_whose_commit_is_not_answered_does_not_invite_the_client_t
 async def test_a_write_that_may_be_repeated_is_done_although_its_commit_is_not_answered(
     proxied: Database, proxy: TCPProxy
 ) -> None:
-    async with serve(application(proxied, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(proxied, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         proxy.break_at(COMMIT, passes=True)
         answer = await client.put(f"{base}/parents/7")
         parents = await client.get(f"{base}/parents")
@@ -270,7 +300,10 @@ async def test_a_write_that_may_be_repeated_is_done_although_its_commit_is_not_a
 async def test_a_route_that_commits_and_closes_its_session_is_answered_as_it_wants(
     database: Database,
 ) -> None:
-    async with serve(application(database, SHIPPED)) as base, httpx2.AsyncClient() as client:
+    async with (
+        serve(application(database, SHIPPED)) as base,
+        httpx2.AsyncClient(verify=False) as client,
+    ):
         answer = await client.post(f"{base}/parents/closed")
         parents = await client.get(f"{base}/parents")
 

@@ -153,7 +153,10 @@ async def database(role: str, database_url: str, proxy: TCPProxy) -> AsyncIterat
 
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
-    async with serve(application(database)) as base, httpx2.AsyncClient(base_url=base) as client:
+    async with (
+        serve(application(database)) as base,
+        httpx2.AsyncClient(base_url=base, verify=False) as client,
+    ):
         yield client
 
 
@@ -402,7 +405,7 @@ async def test_a_more_specific_handler_of_the_application_wins(database: Databas
         del request, error
         return PlainTextResponse("taken", status_code=418)
 
-    async with serve(app) as base, httpx2.AsyncClient(base_url=base) as client:
+    async with serve(app) as base, httpx2.AsyncClient(base_url=base, verify=False) as client:
         response = await client.post("/notes", json={"id": 1, "text": ""})
 
     assert (response.status_code, response.text) == (418, "taken")

@@ -83,7 +83,10 @@ async def test_whom_the_queue_cannot_take_is_refused_while_the_others_still_wait
     database_url: str, gate: Gate
 ) -> None:
     database = database_of(database_url)
-    async with serve(application(database)) as base, httpx2.AsyncClient(base_url=base) as client:
+    async with (
+        serve(application(database)) as base,
+        httpx2.AsyncClient(base_url=base, verify=False) as client,
+    ):
         requests = [asyncio.create_task(client.get("/")) for _ in range(CLIENTS)]
         await until(lambda: sum(each.done() for each in requests) == CLIENTS - SIZE - QUEUE)
         refused = [each.result() for each in requests if each.done()]
@@ -107,7 +110,10 @@ async def test_whom_the_queue_cannot_take_is_refused_while_the_others_still_wait
 
 async def test_nobody_waits_longer_than_the_acquire_deadline(database_url: str, gate: Gate) -> None:
     database = database_of(database_url, pool_timeout=3.1)
-    async with serve(application(database)) as base, httpx2.AsyncClient(base_url=base) as client:
+    async with (
+        serve(application(database)) as base,
+        httpx2.AsyncClient(base_url=base, verify=False) as client,
+    ):
         requests = [asyncio.create_task(client.get("/")) for _ in range(SIZE + QUEUE)]
         await until(lambda: sum(each.done() for each in requests) == QUEUE)
         given_up = [each.result() for each in requests if each.done()]
@@ -128,7 +134,10 @@ async def test_ten_times_the_clients_that_obey_are_all_served_in_the_end(
     """Each asks again after `Retry-After`, here without waiting: the counts are the same."""
     database = database_of(database_url)
     await gate.open()
-    async with serve(application(database)) as base, httpx2.AsyncClient(base_url=base) as client:
+    async with (
+        serve(application(database)) as base,
+        httpx2.AsyncClient(base_url=base, verify=False) as client,
+    ):
 
         async def ask_until_served() -> int:
             refusals = 0

@@ -78,7 +78,7 @@ async def test_twenty_probes_at_once_cost_one_connection(
         await all_are_in.wait()
         return await call_next(request)
 
-    async with serve(app) as base, httpx2.AsyncClient(base_url=base) as client:
+    async with serve(app) as base, httpx2.AsyncClient(base_url=base, verify=False) as client:
         proxy.reset()
         probes = [asyncio.create_task(client.get("/health/db")) for _ in range(20)]
         proxy.stall()
@@ -318,7 +318,7 @@ async def test_a_process_that_started_without_its_database_names_what_it_waits_f
         return (await reader.exec(select(1))).one()
 
     await proxy.refuse()
-    async with serve(app) as base, httpx2.AsyncClient(base_url=base) as client:
+    async with serve(app) as base, httpx2.AsyncClient(base_url=base, verify=False) as client:
         down = await statuses(client)
         types = [
             (await client.get(f"/health/{name}")).json()["type"]

@@ -108,7 +108,7 @@ async def other_account(client: AsyncClient) -> StagedAccount:
 @pytest.fixture
 async def wire(app: FastAPI, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Wire]:
     """Connections to a running server, which must be well and without an error at the end."""
-    async with serve(app) as base_url, AsyncClient(base_url=base_url) as client:
+    async with serve(app) as base_url, AsyncClient(base_url=base_url, verify=False) as client:
         account = await make_account(client)
         api = TaskAPI(client, account)
         task = await api.task(tags=["work"])

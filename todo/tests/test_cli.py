@@ -94,7 +94,7 @@ class TestServe:
     ) -> None:
         with (
             serving(DATABASE_URL=migrated_url) as served,
-            httpx2.Client(base_url=served.address, timeout=SECONDS) as client,
+            httpx2.Client(base_url=served.address, timeout=SECONDS, verify=False) as client,
         ):
             upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
             answers = [
@@ -157,7 +157,7 @@ class TestServe:
             url = f"postgresql://u:hidden@127.0.0.1:{nobody.getsockname()[1]}/d"
             with (
                 serving(DATABASE_URL=url, DATABASE_START_DEGRADED="true") as served,
-                httpx2.Client(base_url=served.address, timeout=SECONDS) as client,
+                httpx2.Client(base_url=served.address, timeout=SECONDS, verify=False) as client,
             ):
                 statuses = {
                     path: client.get(path).status_code
