@@ -50,6 +50,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
 from wellhead import DatabaseSettings, PostgresURL
@@ -604,6 +605,7 @@ UVICORN: list[tuple[type, str, str]] = [
     (HttpToolsProtocol, "shutdown", "a request that is on its way at the end is cut off"),
     (Multiprocess, "init_processes", "Ctrl-C ends a worker with a traceback while it starts"),
     (Multiprocess, "keep_subprocess_alive", "so it does a worker that replaces another one"),
+    (Process, "ping", "a worker is killed while it is loaded on a busy machine"),
     (Multiprocess, "terminate_all", "workers end before the last connections are accepted"),
     (Multiprocess, "handle_int", "Ctrl-C waits as long as SIGTERM"),
     (WatchFilesReload, "startup", "Ctrl-C ends the reloaded process with a traceback"),

@@ -22,6 +22,16 @@ def register(address: str) -> httpx2.Response:
     )
 
 
+# uvicorn itself gives a worker five seconds.
+SLOW_WORKERS = """
+import sys
+import time
+
+if "spawn_main" in " ".join(sys.orig_argv):
+    time.sleep(7)
+"""
+
+
 class TestServe:
     def test_what_was_stored_is_there_after_a_restart(self, public_directory: Path) -> None:
         data = {"DATA_DIR": str(public_directory / "restarted")}
@@ -174,6 +184,19 @@ class TestServe:
         assert "starting without the database" in log
         assert "hidden" not in log
         assert "Traceback" not in log
+
+    def test_a_worker_that_takes_long_to_be_loaded_is_not_taken_for_dead(
+        self, migrated_url: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "sitecustomize.py").write_text(SLOW_WORKERS)
+        with serving(
+            "--workers", "2", DATABASE_URL=migrated_url, PYTHONPATH=str(tmp_path)
+        ) as served:
+            statuses = [httpx2.get(f"{served.address}/health/live", timeout=SECONDS).status_code]
+            code, log = served.stop()
+
+        assert (statuses, code) == ([200], 0)
+        assert "died" not in log
 
     @pytest.mark.parametrize("workers", ["1", "2"])
     def test_an_application_that_does_not_start_ends_it(

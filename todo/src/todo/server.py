@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
 from todo.draining import LingeringProtocol, Server, turn_away
@@ -34,6 +35,10 @@ logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10
 """How long requests in flight may take to finish after Ctrl-C."""
+
+LOAD_SECONDS = 60
+"""Seconds that a worker has to be loaded: uvicorn takes one that does not answer within 5 for dead,
+and on a busy machine would kill and start it for ever."""
 
 EARLIER = 0.5
 """Seconds before several workers close their listener: then nobody can connect any more."""
@@ -304,12 +309,25 @@ class _Workers(Multiprocess):
             turn_away(listener)
 
     def init_processes(self) -> None:
+        self._began: dict[int | None, float] = {}
+        self._loaded: set[int | None] = set()
         with _without_ctrl_c():
             super().init_processes()
 
     def keep_subprocess_alive(self) -> None:
+        if any(self._is_loading(worker) for worker in self.processes):
+            return
         with _without_ctrl_c():
             super().keep_subprocess_alive()
+
+    def _is_loading(self, worker: Process) -> bool:
+        began = self._began.setdefault(worker.pid, time.monotonic())
+        if worker.pid in self._loaded or not worker.process.is_alive():
+            return False
+        if worker.ping(timeout=AGAIN):
+            self._loaded.add(worker.pid)
+            return False
+        return time.monotonic() < began + LOAD_SECONDS
 
 
 class _Reloader(WatchFilesReload):
