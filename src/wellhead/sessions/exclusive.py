@@ -237,11 +237,11 @@ def refuse_second_statements(engine: Engine) -> None:
             driver_connection.lock = lock
 
 
-def _refusal(what: str, first: Task | None) -> SessionInUseError:
+def _refusal(what: str, task: Task | None) -> SessionInUseError:
+    first, second = _place_of(task), _place_here()
     return SessionInUseError(
-        f"Two tasks used one {what} at the same time: {_place_of(first)} had not ended when "
-        f"{_place_here()} began.",
-        hint="Give each task a session of its own (db.session()), or let one wait for the other; a "
+        f"Two tasks used one {what} at the same time: {first} had not ended when {second} began.",
+        hint=f"Give {second} a session of its own (db.session()), or let it wait for {first}; a "
         "reader (ReaderDep) serves its tasks in turn.",
     )
 
