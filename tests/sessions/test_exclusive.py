@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 from sqlalchemy.orm import registry
 from sqlalchemy.util import await_
 from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.staging.patience import until
 from wellhead import (
@@ -288,6 +289,29 @@ async def test_it_holds_for_a_session_class_of_the_applications(
 
     assert isinstance(answers[1], SessionInUseError)
     assert issubclass(session.sync_session_class, kind.__mro__[1].sync_session_class)  # type: ignore[attr-defined]
+
+
+class Foreign(AsyncSession):
+    """A session class that knows nothing of this."""
+
+
+@pytest.mark.parametrize("is_raised", [False, True])
+async def test_it_holds_for_a_session_class_that_knows_nothing_of_it(
+    is_raised: bool, either: Database
+) -> None:
+    async def gather() -> list[Any]:
+        async with async_sessionmaker(either.engine, class_=Foreign)() as session:
+            uses = (session.exec(SLOW) for _ in range(3))
+            return await asyncio.gather(*uses, return_exceptions=not is_raised)
+
+    # So that a connection is waited for.
+    await either.engine.dispose()
+    if is_raised:
+        with pytest.raises(SessionInUseError):
+            await gather()
+    else:
+        answers = await gather()
+        assert [type(each) for each in answers[1:]] == [SessionInUseError] * 2
 
 
 async def test_it_holds_for_a_connection(database: Database) -> None:

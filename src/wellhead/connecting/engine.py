@@ -27,7 +27,7 @@ from wellhead.errors import (
 )
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.pool.connection_state import terminate
-from wellhead.sessions.exclusive import refuse_second_statements
+from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
 from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers
 from wellhead.sessions.proof import collect_evidence
 from wellhead.settings import DatabaseSettings
@@ -104,6 +104,8 @@ def build_engine(
         watch = warn_of_leftovers if url.is_pooled else mark_leftovers
         watch(engine.sync_engine)
         refuse_second_statements(engine.sync_engine)
+        pool: Any = engine.sync_engine.pool
+        pool.before_wait = keep_to_one_task
     collect_evidence(engine.sync_engine)
     name_command_timeouts(engine, limit=settings.effective_command_timeout)
     keep_cancelled_connections(engine)

@@ -1,7 +1,8 @@
 """Which pool an engine gets, and the one that keeps no connections."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool
 
@@ -15,12 +16,22 @@ class CountingNullPool(NullPool):
     # As that of AsyncPool.
     _sqla_logger_namespace = "sqlalchemy.pool.CountingNullPool"
     _out = 0
+    before_wait: Callable[[], None] | None = None
+    """As that of AsyncPool: everybody waits for a connection here."""
+
+    def recreate(self) -> Self:
+        """A new pool that does the same."""
+        pool: Self = super().recreate()  # type: ignore[assignment]  # of its own class
+        pool.before_wait = self.before_wait
+        return pool
 
     def checkedout(self) -> int:
         """Connections in use."""
         return self._out
 
     def _do_get(self) -> ConnectionPoolEntry:
+        if self.before_wait is not None:
+            self.before_wait()
         entry = super()._do_get()
         self._out += 1
         return entry

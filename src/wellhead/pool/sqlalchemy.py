@@ -63,6 +63,9 @@ class AsyncPool(Pool):
     """
 
     _is_asyncio = True
+    before_wait: Callable[[], None] | None = None
+    """Called by each caller that has to wait for a connection, in its own greenlet."""
+
     # Its lines belong to the loggers that SQLAlchemy documents, which are quiet below WARNING.
     _sqla_logger_namespace = "sqlalchemy.pool.AsyncPool"
 
@@ -116,7 +119,7 @@ class AsyncPool(Pool):
     def recreate(self) -> Self:
         """A new, empty pool with the same knobs and event listeners."""
         self.logger.info("Pool recreating")
-        return type(self)(
+        pool = type(self)(
             self._creator,
             **asdict(self.policy),
             name=self.name,
@@ -127,6 +130,8 @@ class AsyncPool(Pool):
             _dispatch=self.dispatch,
             dialect=self._dialect,
         )
+        pool.before_wait = self.before_wait
+        return pool
 
     def dispose(self) -> None:
         """Close the free connections; those in use are closed when they come back.
@@ -172,6 +177,8 @@ class AsyncPool(Pool):
         stack = stack_of(_application_frame()) if leaks else ()
         slot = self._core.take(stack)
         if slot is None:
+            if self.before_wait is not None:
+                self.before_wait()
             slot = await_(self._core.wait(stack))
         return slot.connection
 

@@ -13,6 +13,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from types import CodeType, FrameType
@@ -186,10 +187,35 @@ class ExclusiveSession(AsyncSession):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = cls.sync_session_class
-        if not issubclass(own, ExclusiveSyncSession):
-            both: Any = type(own.__name__, (ExclusiveSyncSession, own), {})
-            cls.sync_session_class = both
+        own: Any = cls.sync_session_class
+        cls.sync_session_class = _exclusive(own)
+
+
+@cache
+def _exclusive(kind: Any) -> Any:
+    if issubclass(kind, ExclusiveSyncSession):
+        return kind
+    return type(kind.__name__, (ExclusiveSyncSession, kind), {})
+
+
+def keep_to_one_task() -> None:
+    """Make the session that waits for a connection, whatever its class, one for a single task.
+
+    Called in the greenlet of its call. ``db.session()`` gives such sessions; those of an
+    application's own classes become like them where they would fail otherwise: a second task that
+    comes while the connection is being made.
+    """
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as below
+    while frame is not None:
+        transaction = frame.f_locals.get("self")
+        if isinstance(transaction, SessionTransaction):
+            session: Any = transaction.session
+            if not isinstance(session, ExclusiveSyncSession):
+                kind: Any = type(session)
+                session.__class__ = _exclusive(kind)
+                session._use = getcurrent()  # noqa: SLF001 - it is one of ours now
+            return
+        frame = frame.f_back
 
 
 class RefusingLock:
