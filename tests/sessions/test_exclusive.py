@@ -267,6 +267,16 @@ async def test_a_task_may_use_its_session_while_it_uses_it(database: Database) -
     assert seen == [1, 2]
 
 
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+async def test_a_session_with_nothing_to_end_may_be_ended_without_await(
+    end: str, database: Database
+) -> None:
+    async with database.session() as session:
+        getattr(session.sync_session, end)()
+
+        assert (await session.exec(words("SELECT 9"))).scalar_one() == 9
+
+
 async def test_a_task_may_come_back_to_its_session_out_of_a_call(database: Database) -> None:
     async with database.session() as session:
 

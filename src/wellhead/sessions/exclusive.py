@@ -60,7 +60,7 @@ class ExclusiveSyncSession(Session):
         current = getcurrent()
         if self._use is not current:
             if not self._use.dead:
-                self._refuse_others()
+                self._take_turn()
             elif current.parent is not None:
                 self._use = current
         return super()._connection_for_bind(*args, **kwargs)
@@ -74,7 +74,7 @@ class ExclusiveSyncSession(Session):
         current = getcurrent()
         if self._use is not current:
             if not self._use.dead:
-                self._refuse_others()
+                self._take_turn()
             elif current.parent is not None:
                 self._use = current
         super().flush(*args, **kwargs)
@@ -85,7 +85,7 @@ class ExclusiveSyncSession(Session):
         Raises:
             SessionInUseError: Another task uses the session.
         """
-        self._refuse_others()
+        self._take_turn()
         return super().begin_nested()
 
     def refresh(self, *args: Any, **kwargs: Any) -> None:
@@ -94,7 +94,7 @@ class ExclusiveSyncSession(Session):
         Raises:
             SessionInUseError: Another task uses the session; the object is as it was.
         """
-        self._refuse_others()
+        self._take_turn()
         super().refresh(*args, **kwargs)
 
     def commit(self) -> None:
@@ -103,8 +103,7 @@ class ExclusiveSyncSession(Session):
         Raises:
             SessionInUseError: Another task uses the session.
         """
-        self._refuse_others()
-        self._use = getcurrent()
+        self._take_turn()
         super().commit()
 
     def rollback(self) -> None:
@@ -113,8 +112,7 @@ class ExclusiveSyncSession(Session):
         Raises:
             SessionInUseError: Another task uses the session.
         """
-        self._refuse_others()
-        self._use = getcurrent()
+        self._take_turn()
         super().rollback()
 
     def reset(self) -> None:
@@ -123,7 +121,7 @@ class ExclusiveSyncSession(Session):
         Raises:
             SessionInUseError: Another task uses the session.
         """
-        self._refuse_others()
+        self._take_turn()
         super().reset()
 
     def close(self) -> None:
@@ -139,10 +137,14 @@ class ExclusiveSyncSession(Session):
         with suppress(IllegalStateChangeError):
             self.invalidate()
 
-    def _refuse_others(self) -> None:
+    def _take_turn(self) -> None:
         other = self._other_use()
         if other is not None:
             raise _refusal("session", _task_of(other))
+        current = getcurrent()
+        # Outside of a greenlet of SQLAlchemy's nothing waits, so no other task can come.
+        if self._use.dead and current.parent is not None:
+            self._use = current
 
     def _other_use(self) -> object | None:
         """The greenlet or frame of another task that uses the session or one of its connections."""
