@@ -56,6 +56,16 @@ def serving(route: str) -> Iterator[None]:
 # The callers.
 
 
+def application_frame() -> FrameType | None:
+    """The frame that waits for this greenlet; None outside of one.
+
+    Within a greenlet the stack ends at SQLAlchemy's border; the application is on the other side.
+    """
+    parent = getcurrent().parent
+    frame: FrameType | None = None if parent is None else parent.gr_frame
+    return frame
+
+
 def stack_of(frame: FrameType | None) -> Stack:
     """Remember a frame and its callers; looks up no source, so it costs a microsecond or two."""
     found: list[tuple[CodeType, int]] = []
@@ -85,19 +95,25 @@ def nearest(stack: Stack) -> str | None:
     theirs = _theirs(stack)
     if not theirs:
         return None
-    code, at = theirs[0]
-    return f"{code.co_name} ({code.co_filename.rpartition('/')[2]}:{_line(code, at)})"
+    return _name(*theirs[0])
 
 
 def place_of(frames: Iterable[FrameType]) -> str | None:
     """The first of these frames that is the application's, in a few words."""
-    theirs = (frame for frame in frames if _OURS.match(frame.f_code.co_filename) is None)
-    return next((nearest(((frame.f_code, frame.f_lasti),)) for frame in theirs), None)
+    theirs = (frame for frame in frames if _is_theirs(frame.f_code))
+    return next((_name(frame.f_code, frame.f_lasti) for frame in theirs), None)
 
 
 def _theirs(stack: Stack) -> list[tuple[CodeType, int]]:
-    found = [(code, at) for code, at in stack if _OURS.match(code.co_filename) is None]
-    return found or list(stack)
+    return [(code, at) for code, at in stack if _is_theirs(code)] or list(stack)
+
+
+def _is_theirs(code: CodeType) -> bool:
+    return _OURS.match(code.co_filename) is None
+
+
+def _name(code: CodeType, at: int) -> str:
+    return f"{code.co_name} ({code.co_filename.rpartition('/')[2]}:{_line(code, at)})"
 
 
 def _line(code: CodeType, at: int) -> int:

@@ -5,7 +5,6 @@ import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from types import FrameType
 from typing import Any, Self
 
 from sqlalchemy import event
@@ -17,7 +16,7 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 from wellhead.errors import PoolMisuseError, UnreachableError
 from wellhead.pool import connection_state
 from wellhead.pool.core import Core
-from wellhead.pool.holders import getcurrent, stack_here, stack_of
+from wellhead.pool.holders import application_frame, stack_here, stack_of
 from wellhead.pool.policy import PoolPolicy
 from wellhead.pool.slots import Close, Slot
 from wellhead.pool.stats import PoolStats
@@ -174,7 +173,7 @@ class AsyncPool(Pool):
 
     def _do_get(self) -> ConnectionPoolEntry:
         leaks = self.policy.leak_threshold is not None
-        stack = stack_of(_application_frame()) if leaks else ()
+        stack = stack_of(application_frame()) if leaks else ()
         slot = self._core.take(stack)
         if slot is None:
             if self.before_wait is not None:
@@ -305,13 +304,6 @@ def _spoil(connection: DBAPIConnection, record: Any, error: BaseException | None
 
 def _is_known(listener: Any) -> bool:
     return bool(getattr(listener, "__module__", "").startswith(("sqlalchemy.", "wellhead.")))
-
-
-def _application_frame() -> FrameType | None:
-    # Within a greenlet the stack ends at SQLAlchemy's border; the application is on the other side.
-    parent = getcurrent().parent
-    frame: FrameType | None = None if parent is None else parent.gr_frame
-    return frame
 
 
 class RecordLink:

@@ -28,7 +28,7 @@ from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.errors import SessionInUseError
-from wellhead.pool.holders import getcurrent, place_of
+from wellhead.pool.holders import application_frame, getcurrent, place_of
 
 logger = logging.getLogger(__package__)
 
@@ -311,8 +311,7 @@ def _is_of(use: object, frame: FrameType) -> bool:
 
 def _frames_here() -> Iterator[FrameType]:
     """The frames of the running task, the innermost first, on both sides of SQLAlchemy's border."""
-    outside = getattr(getcurrent().parent, "gr_frame", None)
-    return chain(_callers(sys._getframe()), _callers(outside))  # noqa: SLF001 - as above
+    return chain(_callers(sys._getframe()), _callers(application_frame()))  # noqa: SLF001 - as above
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:
