@@ -11,15 +11,10 @@ import asyncpg
 
 from wellhead.errors import RolledBackError
 from wellhead.pool.connection_state import RESET
-from wellhead.sessions.commits import SentCommit
+from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
 
 CLOSE_TIMEOUT = 2.0
 """Seconds that the server is given to say goodbye to a connection."""
-
-# The function of the server that gives up waiting for a standby; its text is translated. It says
-# so in a warning, and answers COMMIT with success:
-# https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
-GAVE_UP_WAITING = "SyncRepWaitForLSN"
 
 
 class AsyncpgConnection(asyncpg.Connection):

@@ -6,10 +6,9 @@ from typing import Any
 
 import psycopg
 
-from wellhead.connecting.asyncpg_connection import GAVE_UP_WAITING
 from wellhead.errors import RolledBackError
 from wellhead.pool.connection_state import abort
-from wellhead.sessions.commits import SentCommit
+from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
 
 
 class PsycopgConnection(psycopg.AsyncConnection[Any]):

@@ -104,6 +104,11 @@ def counting_commits(*, apart: bool = False) -> Iterator[Commits]:
 
 _NO_SCOPE = Commits()
 
+# The function of the server that gives up waiting for a standby; its text is translated. It says
+# so in a warning, and answers COMMIT with success:
+# https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
+GAVE_UP_WAITING = "SyncRepWaitForLSN"
+
 
 class SentCommit:
     """The block in which a driver sends a COMMIT and waits for the answer.
