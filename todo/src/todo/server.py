@@ -40,6 +40,9 @@ LOAD_SECONDS = 60
 """Seconds that a worker has to be loaded: uvicorn takes one that does not answer within 5 for dead,
 and on a busy machine would kill and start it for ever."""
 
+LOOK_SECONDS = 0.2
+"""Seconds between two looks at a signal, and at a worker that is being loaded."""
+
 EARLIER = 0.5
 """Seconds before several workers close their listener: then nobody can connect any more."""
 
@@ -302,15 +305,15 @@ class _Workers(Multiprocess):
         # A second signal ends it.
         end = time.monotonic() + seconds
         while not self.signal_queue and time.monotonic() < end:
-            time.sleep(min(AGAIN, seconds))
+            time.sleep(min(LOOK_SECONDS, seconds))
 
     def _turn_away(self) -> None:
         for listener in self.sockets:
             turn_away(listener)
 
     def init_processes(self) -> None:
-        self._began: dict[int | None, float] = {}
-        self._loaded: set[int | None] = set()
+        # Until when a worker may be loading; for ever past for one that has been loaded.
+        self._loading: dict[int | None, float] = {}
         with _without_ctrl_c():
             super().init_processes()
 
@@ -321,13 +324,13 @@ class _Workers(Multiprocess):
             super().keep_subprocess_alive()
 
     def _is_loading(self, worker: Process) -> bool:
-        began = self._began.setdefault(worker.pid, time.monotonic())
-        if worker.pid in self._loaded or not worker.process.is_alive():
+        now = time.monotonic()
+        if now >= self._loading.setdefault(worker.pid, now + LOAD_SECONDS):
             return False
-        if worker.ping(timeout=AGAIN):
-            self._loaded.add(worker.pid)
-            return False
-        return time.monotonic() < began + LOAD_SECONDS
+        if worker.process.is_alive() and not worker.ping(timeout=LOOK_SECONDS):
+            return True
+        self._loading[worker.pid] = 0.0
+        return False
 
 
 class _Reloader(WatchFilesReload):
