@@ -1,35 +1,34 @@
 """Faults of the application's own: what its authors did wrong with a session."""
 
 import asyncio
+from functools import partial
+from typing import ClassVar
 
 import httpx2
 
 from bench.faults.apps import TODO
 from bench.faults.fault import Fault
 from bench.faults.mistakes import FORGOTTEN, SHARED
-from bench.faults.stage import Setting, Stage
+from bench.faults.stage import Setting, Stage, Way
 from tests.staging.patience import until
 
 _REQUESTS = 10
-_PATIENCE = 10.0
 
 
-class TaskForgotten(Fault):
-    """Requests leave a task behind that goes on with their session."""
+class Mistake(Fault):
+    """Requests to a route with a mistake, at the same time.
 
-    name = "A forgotten task"
+    Attributes:
+        path: The route.
+    """
+
+    path: ClassVar[str]
     setting = Setting.MISTAKES
-
-    path = FORGOTTEN
 
     async def inject(self, stage: Stage) -> None:
         for way in stage.ways:
-            async with httpx2.AsyncClient(
-                base_url=way.app.base_url, trust_env=False, timeout=_PATIENCE, verify=False
-            ) as client:
-                answers = await asyncio.gather(
-                    *(client.post(self.path) for _ in range(_REQUESTS)), return_exceptions=True
-                )
+            sent = (_ask(way, "POST", self.path) for _ in range(_REQUESTS))
+            answers = await asyncio.gather(*sent, return_exceptions=True)
             if way.app.kind is TODO:
                 # Each is told, and it is the request that made the mistake.
                 self.happened += sum(
@@ -38,21 +37,28 @@ class TaskForgotten(Fault):
                 )
 
     async def heal(self, stage: Stage) -> None:
+        async def is_ready(way: Way) -> bool:
+            return (await _ask(way, "GET", "/health/ready")).is_success
+
         for way in stage.ways:
-            if way.app.kind is not TODO:
-                continue
-            async with httpx2.AsyncClient(
-                base_url=way.app.base_url, trust_env=False, timeout=_PATIENCE, verify=False
-            ) as client:
-
-                async def is_ready(client: httpx2.AsyncClient = client) -> bool:
-                    return (await client.get("/health/ready")).is_success
-
-                await until(is_ready)
+            if way.app.kind is TODO:
+                await until(partial(is_ready, way))
 
 
-class SessionShared(TaskForgotten):
+class TaskForgotten(Mistake):
+    """Requests leave a task behind that goes on with their session."""
+
+    name = "A forgotten task"
+    path = FORGOTTEN
+
+
+class SessionShared(Mistake):
     """Requests use their session from several tasks at the same time."""
 
     name = "A session shared by two tasks"
     path = SHARED
+
+
+async def _ask(way: Way, method: str, path: str) -> httpx2.Response:
+    async with asyncio.timeout(way.door.patience), way.door.connect() as client:
+        return await client.request(method, path)
