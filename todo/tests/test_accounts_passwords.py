@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from argon2 import Parameters, extract_parameters
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from todo.accounts.passwords import QUEUE_FACTOR, Passwords
@@ -78,11 +79,11 @@ async def test_nobody_has_a_password() -> None:
 async def test_nobody_s_password_is_compared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     passwords = make_passwords()
     stored = await passwords.hash("correct horse")
-    compared: list[str] = []
+    compared: list[Parameters] = []
     original = Argon2Hasher.verify
 
     def noted(hasher: Argon2Hasher, password: str, hash: str) -> bool:  # noqa: A002 - pwdlib's
-        compared.append(hash.rpartition("$")[0].rpartition("$")[0])
+        compared.append(extract_parameters(hash))
         return original(hasher, password, hash)
 
     monkeypatch.setattr(Argon2Hasher, "verify", noted)
