@@ -42,7 +42,8 @@ def tests() -> Iterator[Compose]:
 
 def passed(compose: Compose, service: str, *paths: str) -> int:
     """Run some of the tests in their service; returns how many passed."""
-    command = ["pytest", "-q", "-p", "no:cacheprovider", *paths]
+    side_by_side = ["--numprocesses", "2", "--dist", "loadfile"]
+    command = ["pytest", "-q", "-p", "no:cacheprovider", *side_by_side, *paths]
     done = compose("run", "--rm", "--no-TTY", service, *command, check=False)
     assert done.returncode == 0, f"{done.stdout[-8000:]}\n{done.stderr[-2000:]}"
     found = re.search(r"(\d+) passed", done.stdout)
