@@ -72,6 +72,13 @@ def database(migrated_url: str) -> Database:
 
 
 @pytest.fixture
+async def opened(database: Database) -> AsyncIterator[Database]:
+    """The application's database without the application."""
+    async with database:
+        yield database
+
+
+@pytest.fixture
 def proxied_database(migrated_url: str, proxy: TCPProxy) -> Database:
     """The application's database behind the network that counts and breaks, with one connection."""
     parts = urlsplit(migrated_url)

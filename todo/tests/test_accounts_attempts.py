@@ -1,6 +1,5 @@
 """Limits on attempts, counted in the database for all workers together."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -13,12 +12,6 @@ from todo.models import utc_now
 from wellhead import Database
 
 SECRET = b"a secret of the test"
-
-
-@pytest.fixture
-async def opened(database: Database) -> AsyncIterator[Database]:
-    async with database:
-        yield database
 
 
 @pytest.fixture

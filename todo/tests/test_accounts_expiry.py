@@ -1,9 +1,7 @@
 """Logins and counters whose time is over."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import pytest
 from sqlmodel import select
 
 from todo.accounts.expiry import delete_expired_attempts, delete_expired_logins
@@ -13,12 +11,6 @@ from wellhead import Database
 
 NOW = utc_now()
 BEFORE, AFTER = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)
-
-
-@pytest.fixture
-async def opened(database: Database) -> AsyncIterator[Database]:
-    async with database:
-        yield database
 
 
 async def test_only_ended_logins_go(opened: Database) -> None:

@@ -1,9 +1,7 @@
 """The background job."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-import pytest
 from sqlmodel import select
 
 from todo.accounts.models import Login, LoginAttempt, User
@@ -14,12 +12,6 @@ from todo.tasks.models import Task
 from wellhead import Database
 
 MONTH = timedelta(days=30)
-
-
-@pytest.fixture
-async def opened(database: Database) -> AsyncIterator[Database]:
-    async with database:
-        yield database
 
 
 def answer_of(user: User, *, key: bytes, expires_at: datetime) -> IdempotencyKey:

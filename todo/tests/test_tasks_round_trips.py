@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from httpx2 import AsyncClient
@@ -10,16 +9,12 @@ from staged import StagedAccount
 from task_api import TaskAPI
 
 from tests.staging.proxy import TCPProxy
-from wellhead import Database, DatabaseSettings
+from wellhead import Database
 
 
 @pytest.fixture
-def database(migrated_url: str, proxy: TCPProxy) -> Database:
-    """The application's database behind the counting proxy, with one connection to keep warm."""
-    parts = urlsplit(migrated_url)
-    address = f"{parts.username}:{parts.password}@{proxy.host}:{proxy.port}"
-    url = urlunsplit(parts._replace(netloc=address))
-    return Database(DatabaseSettings(url=url, pool_size=1, max_overflow=0))
+def database(proxied_database: Database) -> Database:
+    return proxied_database
 
 
 @pytest.fixture
