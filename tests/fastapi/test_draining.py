@@ -9,6 +9,7 @@ from types import FrameType
 import httpx2
 import pytest
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from tests.staging.patience import until
 from tests.staging.server import serve
@@ -58,6 +59,22 @@ async def test_every_answer_of_a_draining_process_ends_its_connection(database: 
 
     assert "connection" not in before.headers
     assert {answer.headers["connection"] for answer in answers} == {"close"}
+
+
+async def test_a_response_of_other_middleware_ends_its_connection_too(database: Database) -> None:
+    app = FastAPI(lifespan=lifespan(database))
+    app.add_middleware(CORSMiddleware, allow_origins=["https://todo.example"])
+    install(app, database)
+    asks_first = {"Origin": "https://todo.example", "Access-Control-Request-Method": "GET"}
+    async with (
+        serve(app) as base,
+        httpx2.AsyncClient(base_url=base, verify=False) as client,
+    ):
+        database.drain()
+        response = await client.options("/health", headers=asks_first)
+
+    assert response.headers["access-control-allow-origin"] == "https://todo.example"
+    assert response.headers["connection"] == "close"
 
 
 async def test_an_answer_over_http_2_has_no_such_header(database: Database) -> None:

@@ -59,9 +59,9 @@ def settings() -> Settings:
         argon2_time_cost=1,
         argon2_memory_kib=7 * 1024,
         argon2_parallelism=1,
-        login_attempts_per_account="1000 per minute",
-        login_attempts_per_address="1000 per minute",
-        registrations_per_address="1000 per minute",
+        login_attempts_per_account="1000000 per minute",
+        login_attempts_per_address="1000000 per minute",
+        registrations_per_address="1000000 per minute",
     )
 
 

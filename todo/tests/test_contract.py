@@ -18,30 +18,14 @@ from answers import Answers
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 from httpx2 import AsyncClient
-from staged import KEY
 
 from tests.staging.server import serve
 from todo.accounts.dependencies import AccessTokenDep, bearer, owner_id
-from todo.settings import Settings
 
 CONTRACT = Path(__file__).parent / "contract"
 EXAMPLES = 10
 PEERS = ("owner", "stranger")
 PASSWORD = "none of the examples in the document"
-
-
-@pytest.fixture
-def settings() -> Settings:
-    """As everywhere in the tests, with limits that thousands of requests do not meet."""
-    return Settings(
-        jwt_secret_key=KEY,
-        argon2_time_cost=1,
-        argon2_memory_kib=7 * 1024,
-        argon2_parallelism=1,
-        login_attempts_per_account="1000000 per minute",
-        login_attempts_per_address="1000000 per minute",
-        registrations_per_address="1000000 per minute",
-    )
 
 
 async def register_peers(base_url: str) -> dict[str, object]:
