@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -193,9 +194,17 @@ def test_what_the_server_forbids_is_a_sentence_without_the_statement(
     )
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("how", "ctrl_c"),
+    [
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.default_int_handler),
+        # As a shell starts what runs in its background.
+        (signal.SIGTERM, signal.SIG_IGN),
+    ],
+)
 def test_a_migration_that_is_interrupted_is_taken_back_and_goes_on_nowhere(
-    scripts: Scripts, database_url: str, how: signal.Signals
+    scripts: Scripts, database_url: str, how: signal.Signals, ctrl_c: Any
 ) -> None:
     scripts.add(
         "0002",
@@ -207,6 +216,7 @@ def test_a_migration_that_is_interrupted_is_taken_back_and_goes_on_nowhere(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND state = 'active' AND pid <> pg_backend_pid()"
     )
+    before = signal.signal(signal.SIGINT, ctrl_c)
     migrating = subprocess.Popen(
         [*command, str(scripts.directory)],
         env={**os.environ, "DATABASE_URL": database_url},
@@ -214,6 +224,7 @@ def test_a_migration_that_is_interrupted_is_taken_back_and_goes_on_nowhere(
         stderr=subprocess.STDOUT,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
     while not value(database_url, f"{sleeping} AND query LIKE '%pg_sleep%'"):
         assert migrating.poll() is None
     migrating.send_signal(how)

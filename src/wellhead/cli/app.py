@@ -3,6 +3,7 @@
 import logging
 import signal
 from importlib.metadata import version
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -49,5 +50,11 @@ def run() -> None:
     # Without any handler SQLAlchemy would add one for DATABASE_ECHO, and statements stand twice.
     logging.getLogger("sqlalchemy.engine.Engine").addHandler(logging.NullHandler())
     # Otherwise the server would go on with a statement whose client is gone.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
     app()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    # asyncio has a handler of its own while it runs; a shell's background jobs ignore Ctrl-C.
+    handler = signal.getsignal(signal.SIGINT)
+    (handler if callable(handler) else signal.default_int_handler)(number, frame)
