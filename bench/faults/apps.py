@@ -24,10 +24,9 @@ CONNECT, ACQUIRE, REQUEST = 1, 3, 4
 
 POOL, OVERFLOW = 5, 5
 
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _WORKER_IS_UP = "Application startup complete."
-_STOP_SECONDS = 15.0
-_PATIENCE = REQUEST + 4.0
+_STOP_SECONDS = 60.0
 _KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-the-fault-suite"
 _EMAIL = "writer@example.com"
 _PASSWORD = "correct horse battery staple"
@@ -180,7 +179,7 @@ class ServedApp:
     async def open_door(self) -> Door:
         """Where to write; an account is made first, where the application has accounts."""
         if not self.kind.has_accounts:
-            return Door(self.base_url, "/tasks", {}, _PATIENCE)
+            return Door(self.base_url, "/tasks", {})
         who = {"email": _EMAIL, "password": _PASSWORD}
         async with httpx2.AsyncClient(
             base_url=self.base_url, trust_env=False, verify=False
@@ -191,7 +190,7 @@ class ServedApp:
             tokens = (await client.post("/api/auth/login", data=form)).raise_for_status().json()
             headers = {"Authorization": f"Bearer {tokens['access_token']}"}
             me = (await client.get("/api/auth/me", headers=headers)).raise_for_status().json()
-        return Door(self.base_url, f"/api/{me['id']}/tasks", headers, _PATIENCE)
+        return Door(self.base_url, f"/api/{me['id']}/tasks", headers)
 
     def _environment(self, url: str) -> dict[str, str]:
         given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}

@@ -22,7 +22,7 @@ MARK = "fault suite"
 _SHARE_WITH_KEY = 0.5
 _SHARE_WITH_NOTE = 0.25
 _PAUSE_AFTER_FAILURE = (0.1, 0.3)
-_RESOLVE_SECONDS = 30.0
+_RESOLVE_SECONDS = 120.0
 _RESOLVERS = 8
 
 
@@ -34,14 +34,11 @@ class Door:
         base_url: The server.
         tasks: The path of the tasks.
         headers: What every request carries.
-        patience: Seconds after which a client gives up waiting; more than any deadline, so that
-            a request that outlives its deadline is seen to do so.
     """
 
     base_url: str
     tasks: str
     headers: Mapping[str, str] = field(repr=False)
-    patience: float
 
     def connect(self) -> httpx2.AsyncClient:
         """A client with a connection of its own."""
@@ -62,13 +59,17 @@ class Crowd:
         door: Where they write.
         rng: Decides about keys, notes and pauses.
         pause: Between how many seconds a client rests after a request that was served.
+        patience: Seconds after which a client gives up waiting.
     """
 
-    def __init__(self, door: Door, rng: random.Random, *, pause: tuple[float, float]) -> None:
+    def __init__(
+        self, door: Door, rng: random.Random, *, pause: tuple[float, float], patience: float
+    ) -> None:
         self.ledger = Ledger()
         self._door = door
         self._rng = rng
         self._pause = pause
+        self._patience = patience
         self._stopped = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -153,7 +154,7 @@ class Crowd:
     ) -> Answer:
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._door.patience):
+            async with asyncio.timeout(self._patience):
                 response = await client.request(method, path, json=body, headers=dict(headers))
         except (httpx2.HTTPError, TimeoutError) as error:
             return broken(error, began)

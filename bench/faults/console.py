@@ -15,7 +15,7 @@ DATABASE = "shop"
 NAME = "suite"
 """The ``application_name`` of the suite's own connections, which no storm ends."""
 
-_SETTLE_SECONDS = 40.0
+_SETTLE_SECONDS = 120.0
 _ATTEMPTS = 100
 _PAUSE = 0.05
 

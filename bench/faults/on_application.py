@@ -12,6 +12,7 @@ from bench.faults.mistakes import FORGOTTEN, SHARED
 from bench.faults.stage import Setting, Stage, Way
 from tests.staging.patience import until
 
+_PATIENCE = 60.0
 _REQUESTS = 10
 
 
@@ -60,5 +61,5 @@ class SessionShared(Mistake):
 
 
 async def _ask(way: Way, method: str, path: str) -> httpx2.Response:
-    async with asyncio.timeout(way.door.patience), way.door.connect() as client:
+    async with asyncio.timeout(_PATIENCE), way.door.connect() as client:
         return await client.request(method, path)

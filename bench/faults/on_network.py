@@ -7,7 +7,7 @@ from bench.faults.fault import Fault
 from bench.faults.stage import Setting, Stage
 
 _PASSES = (False, True) * 8
-_SECONDS = 30.0
+_SECONDS = 120.0
 
 
 class _Trapped(Fault):

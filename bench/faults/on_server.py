@@ -165,7 +165,7 @@ class DiskFull(Fault):
                 await stage.console.ask("SELECT pg_switch_wal()")
             return stage.server.log_count("PANIC") > before
 
-        await until(panicked, seconds=20)
+        await until(panicked)
         self.happened += stage.server.log_count("PANIC") - before
 
     async def heal(self, stage: Stage) -> None:

@@ -14,7 +14,7 @@ from wellhead.embedded.account import server_account
 from wellhead.embedded.binaries import find_binaries
 
 _STANDBY = "standby"
-_SECONDS = 30.0
+_SECONDS = 120.0
 
 
 class Pair:

@@ -29,9 +29,9 @@ _SETTINGS = {
     "ARGON2_MEMORY_KIB": "8192",
     "ARGON2_PARALLELISM": "1",
 }
-_START_SECONDS = 60.0
-_STOP_SECONDS = 30.0
-_PATIENCE = 60.0
+_START_SECONDS = 180.0
+_STOP_SECONDS = 60.0
+_PATIENCE = 120.0
 
 
 @dataclass(frozen=True, slots=True)

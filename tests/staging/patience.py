@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 
-SECONDS = 60.0
+SECONDS = 240.0
 """For so long a machine may be busy with other things; a test that waits in vain fails then."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02

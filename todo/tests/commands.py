@@ -25,7 +25,7 @@ CHEAP = {
     "JWT_SECRET_KEY": KEY,
     "DRAIN_SECONDS": "0",
 }
-SECONDS = 60
+SECONDS = 240
 
 
 def environment(**changes: str) -> dict[str, str]:

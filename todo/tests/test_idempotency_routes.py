@@ -235,7 +235,7 @@ async def test_while_the_first_is_worked_on_the_second_is_refused_at_once(
 async def test_of_many_at_once_one_is_done(app: FastAPI, server: Connection, route: str) -> None:
     async with (
         serve(app) as base_url,
-        AsyncClient(base_url=base_url, timeout=60, verify=False) as client,
+        AsyncClient(base_url=base_url, timeout=240, verify=False) as client,
     ):
         world = await World.make(client)
         before = await rows_of(server)

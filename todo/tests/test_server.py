@@ -14,7 +14,7 @@ from todo.server import AddressError, Serving, banner, listen, provided_database
 from todo.settings import Settings
 from wellhead import ConfigurationError
 
-SECONDS = 30
+SECONDS = 120
 
 
 def serving(host: str = "127.0.0.1") -> Serving:
