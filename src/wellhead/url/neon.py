@@ -10,31 +10,22 @@ from typing import Final
 
 from wellhead.url.hosts import Host
 
+POOLER: Final = "-pooler"
+"""The end of an endpoint's name where its pooler is meant."""
+
 _HOST: Final = re.compile(
     r"(ep-[a-z0-9-]+)((?:\.[a-z0-9-]+)+\.neon\.(?:tech|build))", re.IGNORECASE
 )
-_POOLER: Final = "-pooler"
 
 # PgBouncer's own default, and Supavisor's port for transactions.
 _PGBOUNCER_PORT: Final = 6432
 _SUPAVISOR_PORT: Final = 6543
 
 
-def is_neon(host: Host) -> bool:
-    """Tell whether the host is an endpoint of Neon."""
-    return _HOST.fullmatch(host.name) is not None
-
-
 def endpoint_of(host: Host) -> str | None:
-    """Return the endpoint's id, without ``-pooler`` and in lower case."""
+    """Return the endpoint's name in lower case, with ``-pooler`` where the host has it."""
     match = _HOST.fullmatch(host.name)
-    return None if match is None else match[1].lower().removesuffix(_POOLER)
-
-
-def is_neon_pooler(host: Host) -> bool:
-    """Tell whether the host is the pooled twin of an endpoint."""
-    match = _HOST.fullmatch(host.name)
-    return match is not None and match[1].lower().endswith(_POOLER)
+    return None if match is None else match[1].lower()
 
 
 def is_pooler_port(host: Host) -> bool:
@@ -49,7 +40,7 @@ def is_supavisor(host: Host) -> bool:
 
 def direct_twin(host: Host) -> Host:
     """Return the same endpoint without its pooler; every label but the first stays."""
-    match = _HOST.fullmatch(host.name)
-    if match is None or not is_neon_pooler(host):
+    if not (endpoint_of(host) or "").endswith(POOLER):
         return host
-    return replace(host, name=match[1][: -len(_POOLER)] + match[2])
+    label, _, rest = host.name.partition(".")
+    return replace(host, name=f"{label[: -len(POOLER)]}.{rest}")

@@ -105,21 +105,15 @@ class PostgresURL:
     @property
     def endpoint_id(self) -> str | None:
         """Neon's endpoint, without ``-pooler``; None elsewhere."""
-        for host in self.hosts:
-            if (endpoint := neon.endpoint_of(host)) is not None:
-                return endpoint
-        # Through a tunnel the host is another, and options=endpoint%3D... names the endpoint.
-        named = read_options(self.parameters.options).endpoint
-        return None if named is None else named.removesuffix("-pooler")
+        return next((name.removesuffix(neon.POOLER) for name in self._endpoints()), None)
 
     @property
     def is_pooled(self) -> bool:
         """Whether a pooler stands there that lends a server connection per transaction."""
         if self.parameters.pgbouncer is not None:
             return self.parameters.pgbouncer
-        named = read_options(self.parameters.options).endpoint or ""
-        return named.endswith("-pooler") or any(
-            neon.is_neon_pooler(host) or neon.is_pooler_port(host) for host in self.hosts
+        return any(name.endswith(neon.POOLER) for name in self._endpoints()) or any(
+            neon.is_pooler_port(host) for host in self.hosts
         )
 
     @property
@@ -137,7 +131,7 @@ class PostgresURL:
         """
         if not self.is_pooled:
             return self
-        if not all(neon.is_neon(host) for host in self.hosts):
+        if not all(neon.endpoint_of(host) for host in self.hosts):
             raise fault(
                 "reaches a pooler, and its direct twin cannot be derived",
                 "set DATABASE_URL_DIRECT to the URL of PostgreSQL itself (on Supabase, the same "
@@ -220,6 +214,11 @@ class PostgresURL:
 
     def __repr__(self) -> str:
         return f"PostgresURL({self.render()!r})"
+
+    def _endpoints(self) -> list[str]:
+        # Through a tunnel the host is another, and options=endpoint%3D... names the endpoint.
+        named = [*map(neon.endpoint_of, self.hosts), read_options(self.parameters.options).endpoint]
+        return [name for name in named if name is not None]
 
     def _refuse_what_the_pooler_refuses(self) -> None:
         names = sorted(read_options(self.parameters.options).settings.keys() - POOLER_SETTINGS)

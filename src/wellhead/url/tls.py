@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from wellhead.url.hosts import Host
-from wellhead.url.neon import is_neon
+from wellhead.url.neon import endpoint_of
 from wellhead.url.parameters import Parameters, SSLMode
 from wellhead.url.split import Driver, fault
 
@@ -30,7 +30,7 @@ def settle(
     Raises:
         URLError: A combination that libpq or the host would refuse.
     """
-    if any(is_neon(host) for host in hosts):
+    if any(endpoint_of(host) for host in hosts):
         settled, notes = _for_neon(given)
     else:
         settled, notes = _for_any(given), []
