@@ -8,14 +8,14 @@ the session is always told.
 import getpass
 import math
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from wellhead.url.certificates import build_context, system_bundle
 from wellhead.url.hosts import Host
-from wellhead.url.options import POOLER_SETTINGS, read_options, write_options
+from wellhead.url.options import read_options, write_options
 from wellhead.url.parameters import Parameters
-from wellhead.url.split import fault
+from wellhead.url.split import Driver, fault
 from wellhead.url.tls import OPPORTUNISTIC, SYSTEM
 
 _TCP: Final = (
@@ -25,6 +25,11 @@ _TCP: Final = (
     "keepalives_count",
     "tcp_user_timeout",
 )
+_CACHES: Final = ("statement_cache_size", "prepared_statement_cache_size")
+_UNKNOWN: Final[Mapping[Driver, Sequence[str]]] = {
+    "asyncpg": ("gssencmode", *_TCP, "load_balance_hosts"),
+    "psycopg": ("command_timeout", *_CACHES),
+}
 
 
 def asyncpg_arguments(
@@ -135,48 +140,29 @@ def identity(user: str | None, password: str | None) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     if user is None:
-        found["user"] = _os_user()
+        try:
+            found["user"] = getpass.getuser()
+        except (KeyError, OSError, ImportError):
+            raise fault("names no user", "write postgresql://user:password@host/database") from None
     if password is None:
         found["password"] = ""
     return found
 
 
-def asyncpg_notes(parameters: Parameters) -> tuple[str, ...]:
-    """Say which parameters asyncpg cannot honour."""
-    notes = []
-    if parameters.channel_binding == "require":
-        verified = parameters.sslmode == "verify-full"
-        notes.append(
-            "channel_binding=require is dropped, asyncpg cannot bind channels; "
-            + (
-                "full verification of the certificate protects the connection instead."
-                if verified
-                else "write sslmode=verify-full, which protects the connection instead."
-            )
+def dropped(parameters: Parameters, driver: Driver) -> Iterator[str]:
+    """Say which parameters the driver cannot honour, a sentence each time."""
+    if driver == "asyncpg" and parameters.channel_binding == "require":
+        protection = (
+            "full verification of the certificate protects the connection instead"
+            if parameters.sslmode == "verify-full"
+            else "write sslmode=verify-full, which protects the connection instead"
         )
-    dropped = [name for name in ("gssencmode", *_TCP) if getattr(parameters, name) is not None]
-    if parameters.load_balance_hosts == "random":
-        dropped.append("load_balance_hosts")
-    if dropped:
-        notes.append(f"{', '.join(dropped)}: dropped, asyncpg has no such parameter.")
-    return tuple(notes)
-
-
-def psycopg_notes(parameters: Parameters) -> tuple[str, ...]:
-    """Say which parameters psycopg cannot honour."""
-    names = ("command_timeout", "statement_cache_size", "prepared_statement_cache_size")
-    dropped = [name for name in names if getattr(parameters, name) is not None]
-    if not dropped:
-        return ()
-    return (f"{', '.join(dropped)}: dropped, psycopg has no such parameter.",)
-
-
-def allowed_settings(settings: Mapping[str, str], *, is_pooled: bool) -> dict[str, str]:
-    """Return the settings that may be sent, names in lower case."""
-    lowered = {name.lower(): value for name, value in settings.items()}
-    if not is_pooled:
-        return lowered
-    return {name: value for name, value in lowered.items() if name in POOLER_SETTINGS}
+        yield f"channel_binding=require is dropped, asyncpg cannot bind channels; {protection}."
+    names = [name for name in _UNKNOWN[driver] if getattr(parameters, name) is not None]
+    if parameters.load_balance_hosts == "disable" and driver == "asyncpg":
+        names.remove("load_balance_hosts")
+    if names:
+        yield f"{', '.join(names)}: dropped, {driver} has no such parameter."
 
 
 def _asyncpg_ssl(parameters: Parameters, hosts: Sequence[Host]) -> ssl.SSLContext | str | bool:
@@ -189,23 +175,9 @@ def _asyncpg_ssl(parameters: Parameters, hosts: Sequence[Host]) -> ssl.SSLContex
 
 
 def _asyncpg_caches(parameters: Parameters, *, prepared_statements: bool) -> dict[str, int]:
-    sizes = {
-        name: size
-        for name in ("statement_cache_size", "prepared_statement_cache_size")
-        if (size := getattr(parameters, name)) is not None
-    }
-    if not prepared_statements or 0 in sizes.values():
+    given = {name: getattr(parameters, name) for name in _CACHES}
+    if not prepared_statements or 0 in given.values():
         # Both or neither: with one of them alone, statements clash behind a pooler or read
         # wrong data after a column has changed its type.
-        return {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
-    return sizes
-
-
-def _os_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        name = ""
-    if not name:
-        raise fault("names no user", "write postgresql://user:password@host/database")
-    return name
+        return dict.fromkeys(_CACHES, 0)
+    return {name: size for name, size in given.items() if size is not None}

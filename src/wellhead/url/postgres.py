@@ -119,9 +119,8 @@ class PostgresURL:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was changed or dropped and why, one sentence each."""
-        if self.driver == "psycopg":
-            return (*self._tls_notes, *drivers.psycopg_notes(self.parameters), *self._pool_notes())
-        return (*self._tls_notes, *drivers.asyncpg_notes(self.parameters), *self._pool_notes())
+        dropped = drivers.dropped(self.parameters, self.driver)
+        return (*self._tls_notes, *dropped, *self._pool_notes())
 
     def direct(self) -> Self:
         """Return the URL that reaches PostgreSQL itself, for migrations and advisory locks.
@@ -172,7 +171,9 @@ class PostgresURL:
             URLError: A certificate file cannot be used.
         """
         parameters = self.parameters
-        merged = drivers.allowed_settings(settings or {}, is_pooled=self.is_pooled)
+        merged = {name.lower(): value for name, value in (settings or {}).items()}
+        if self.is_pooled:
+            merged = {name: value for name, value in merged.items() if name in POOLER_SETTINGS}
         merged |= read_options(parameters.options).settings
         if parameters.application_name is not None:
             merged["application_name"] = parameters.application_name
