@@ -52,23 +52,17 @@ def settle(
 def _for_neon(given: Parameters) -> tuple[Parameters, list[str]]:
     if given.sslmode == "disable":
         raise fault("has sslmode=disable for a Neon host", "write sslmode=verify-full")
-    if given.sslrootcert not in {None, SYSTEM}:
-        if given.sslmode in {"verify-ca", "verify-full"}:
-            return given, []
-        raised = replace(given, sslmode="verify-full")
-        return raised, [f"{_shown(given)} is raised to verify-full: the host is Neon's."]
-    settled = replace(given, sslmode="verify-full", sslrootcert=SYSTEM)
+    has_own_roots = given.sslrootcert not in {None, SYSTEM}
+    if has_own_roots and given.sslmode in {"verify-ca", "verify-full"}:
+        return given, []
+    settled = replace(given, sslmode="verify-full", sslrootcert=given.sslrootcert or SYSTEM)
     if settled == given:
         return given, []
     if given.sslmode == "verify-full":
         return settled, ["sslmode=verify-full uses the system's roots: the host is Neon's."]
-    return settled, [
-        f"{_shown(given)} is raised to verify-full with the system's roots: the host is Neon's."
-    ]
-
-
-def _shown(given: Parameters) -> str:
-    return "The missing sslmode" if given.sslmode is None else f"sslmode={given.sslmode}"
+    shown = "The missing sslmode" if given.sslmode is None else f"sslmode={given.sslmode}"
+    roots = "" if has_own_roots else " with the system's roots"
+    return settled, [f"{shown} is raised to verify-full{roots}: the host is Neon's."]
 
 
 def _for_any(given: Parameters) -> Parameters:
