@@ -159,7 +159,8 @@ def dropped(parameters: Parameters, driver: Driver) -> Iterator[str]:
         )
         yield f"channel_binding=require is dropped, asyncpg cannot bind channels; {protection}."
     names = [name for name in _UNKNOWN[driver] if getattr(parameters, name) is not None]
-    if parameters.load_balance_hosts == "disable" and driver == "asyncpg":
+    if driver == "asyncpg" and parameters.load_balance_hosts == "disable":
+        # That is what asyncpg does.
         names.remove("load_balance_hosts")
     if names:
         yield f"{', '.join(names)}: dropped, {driver} has no such parameter."

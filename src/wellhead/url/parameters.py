@@ -9,12 +9,8 @@ from typing import Any, Final, Literal, get_args, get_type_hints
 from wellhead.url.split import fault
 
 SSLMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
-SSLNegotiation = Literal["postgres", "direct"]
 TLSVersion = Literal["TLSv1.2", "TLSv1.3"]
-ChannelBinding = Literal["disable", "prefer", "require"]
 SessionAttrs = Literal["any", "read-write", "read-only", "primary", "standby", "prefer-standby"]
-LoadBalance = Literal["disable", "random"]
-GSSEncMode = Literal["disable", "prefer", "require"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +26,17 @@ class Parameters:
     sslkey: str | None = None
     sslpassword: str | None = field(default=None, repr=False)
     sslcrl: str | None = None
-    sslnegotiation: SSLNegotiation | None = None
+    sslnegotiation: Literal["postgres", "direct"] | None = None
     ssl_min_protocol_version: TLSVersion | None = None
     ssl_max_protocol_version: TLSVersion | None = None
-    channel_binding: ChannelBinding | None = None
-    gssencmode: GSSEncMode | None = None
+    channel_binding: Literal["disable", "prefer", "require"] | None = None
+    gssencmode: Literal["disable", "prefer", "require"] | None = None
     connect_timeout: float | None = None
     command_timeout: float | None = None
     application_name: str | None = None
     options: str | None = None
     target_session_attrs: SessionAttrs | None = None
-    load_balance_hosts: LoadBalance | None = None
+    load_balance_hosts: Literal["disable", "random"] | None = None
     keepalives: int | None = None
     keepalives_idle: int | None = None
     keepalives_interval: int | None = None
@@ -133,11 +129,13 @@ def _value(name: str, text: str) -> str | float | bool:
     kind = _KINDS[name]
     if kind is str:
         return text
+    if kind is int:
+        return int(_number(name, text, r"[0-9]{1,9}", "a whole number"))
     if kind is float:
         return _connect_timeout(name, text) if name == "connect_timeout" else _seconds(name, text)
-    if kind is int:
-        return _count(name, text)
-    return _truth(name, text) if kind is bool else _one_of(name, text, get_args(kind))
+    if kind is bool:
+        return _one_of(name, text, ("true", "false")) == "true"
+    return _one_of(name, text, get_args(kind))
 
 
 def _unknown(name: str, *, nameless: bool) -> Exception:
@@ -165,10 +163,6 @@ def _number(name: str, text: str, pattern: str, what: str) -> float:
     return float(text)
 
 
-def _count(name: str, text: str) -> int:
-    return int(_number(name, text, r"[0-9]{1,9}", "a whole number"))
-
-
 def _seconds(name: str, text: str) -> float:
     number = _number(name, text, r"[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")
     if number == 0:
@@ -180,10 +174,6 @@ def _connect_timeout(name: str, text: str) -> float:
     number = _number(name, text, r"-?[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")
     # libpq: zero and less wait for ever, and less than two seconds are two.
     return 0.0 if number <= 0 else max(number, 2.0)
-
-
-def _truth(name: str, text: str) -> bool:
-    return _one_of(name, text, ("true", "false")) == "true"
 
 
 def _text(value: object) -> str:
