@@ -1,7 +1,7 @@
 """`SQLiteURL`: SQLite in memory, for tests that need no PostgreSQL."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from sqlalchemy import URL
 
@@ -18,6 +18,16 @@ class SQLiteURL:
     database.
     """
 
+    driver: ClassVar[Literal["aiosqlite"]] = "aiosqlite"
+    """The driver, which the extra ``sqlite`` installs."""
+
+    notes: ClassVar[tuple[str, ...]] = (
+        "SQLite in memory has one connection, which all sessions share.",
+        "SQLite has no roles, row locks, advisory locks, time zones or statement timeouts.",
+        "SQLite checks foreign keys only after PRAGMA foreign_keys=ON.",
+    )
+    """What works on PostgreSQL and does not work here, one sentence each."""
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``sqlite+aiosqlite://`` or ``sqlite+aiosqlite:///:memory:``.
@@ -33,20 +43,6 @@ class SQLiteURL:
                 f"write {_SCHEME}:///:memory: in tests, and use PostgreSQL for what must last",
             )
         return cls()
-
-    @property
-    def driver(self) -> Literal["aiosqlite"]:
-        """The driver, which the extra ``sqlite`` installs."""
-        return "aiosqlite"
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What works on PostgreSQL and does not work here, one sentence each."""
-        return (
-            "SQLite in memory has one connection, which all sessions share.",
-            "SQLite has no roles, row locks, advisory locks, time zones or statement timeouts.",
-            "SQLite checks foreign keys only after PRAGMA foreign_keys=ON.",
-        )
 
     def sqlalchemy_url(self) -> URL:
         """Return the URL for ``create_async_engine``."""
