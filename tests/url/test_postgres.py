@@ -117,7 +117,7 @@ def test_any_text_survives_being_written_and_read(
     url = PostgresURL.parse(_write(user, password, database, name))
 
     assert (url.user, url.password, url.database) == (user, password, database)
-    assert url.application_name == name
+    assert url.parameters.application_name == name
     assert PostgresURL.parse(url.render(hide_password=False)) == url
     made = url.sqlalchemy_url()
     assert (made.username, made.password, made.database) == (user, password, database)

@@ -81,11 +81,6 @@ class PostgresURL:
         return self.parameters.sslmode or "prefer"
 
     @property
-    def application_name(self) -> str | None:
-        """The name that the URL gives the application."""
-        return self.parameters.application_name
-
-    @property
     def connect_timeout(self) -> float | None:
         """Seconds for one connection attempt; 0 waits for ever, None leaves it open."""
         return self.parameters.connect_timeout
@@ -235,11 +230,9 @@ class PostgresURL:
             self.parameters.statement_cache_size,
             self.parameters.prepared_statement_cache_size,
         )
-        if self.driver == "psycopg" or not any(size is not None for size in sizes):
-            return ()
-        if self.is_pooled and any(sizes):
+        if self.driver == "asyncpg" and self.is_pooled and any(sizes):
             return ("The statement caches are off: a transaction pooler stands there.",)
-        if not self.is_pooled and 0 in sizes and sizes != (0, 0):
+        if self.driver == "asyncpg" and not self.is_pooled and 0 in sizes and sizes != (0, 0):
             return ("Both statement caches are off: one of them alone is not safe.",)
         return ()
 
