@@ -5,8 +5,9 @@ PostgreSQL refuses to run as root, so a root process hands it to an account with
 
 import os
 import pwd
+import secrets
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,11 @@ class Account:
         Its output is returned, errors included. Its working directory is the root directory,
         because the account may not be able to enter ours.
         """
-        command: Sequence[Path | str] = [program, *arguments]
         identity: dict[str, Any] = (
             {} if self.is_ours else {"user": self.uid, "group": self.gid, "extra_groups": []}
         )
         return subprocess.run(  # noqa: S603 - programs of PostgreSQL's own directory
-            command,
+            [program, *arguments],
             env={**plain_environment(), **(environment or {})},
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -80,6 +80,17 @@ class Account:
             os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
+
+    def write(self, file: Path, text: str) -> None:
+        """Write a file that only the account reads; a crash leaves the old or the new one."""
+        partial = file.with_name(f"{file.name}.{secrets.token_hex(4)}.partial")
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        self.give(partial, mode=0o600)
+        partial.replace(file)
 
 
 def plain_environment() -> dict[str, str]:

@@ -1,13 +1,11 @@
 """Makes and launches the server in a directory: initdb, configuration, pg_ctl."""
 
-import os
 import secrets
 import shutil
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from wellhead.embedded import watch
 from wellhead.embedded.binaries import Binaries
@@ -64,7 +62,8 @@ class Cluster:
         for leftover in self.home.path.glob(f"{watch.DATA}.*.partial"):
             shutil.rmtree(leftover, ignore_errors=True)
         partial = self.home.path / f"{watch.DATA}.{secrets.token_hex(4)}.partial"
-        password_file = self._write(self.home.path / "initdb-password", state.password)
+        password_file = self.home.path / "initdb-password"
+        self.home.account.write(password_file, state.password)
         try:
             answer = self.home.account.run(
                 self.binaries.bin_dir / "initdb",
@@ -155,7 +154,7 @@ class Cluster:
         settings = {**_BASE, **({} if self.durable else _FOR_SPEED), **self.options}
         settings["port"] = str(port)
         lines = (f"{name} = {_quote(value)}\n" for name, value in settings.items())
-        self._write(self.home.data / _SETTINGS, "".join(lines))
+        self.home.account.write(self.home.data / _SETTINGS, "".join(lines))
 
     def _disown_stale_pid(self) -> None:
         """Rewrite the process number of a dead server that belongs to a stranger now.
@@ -167,9 +166,10 @@ class Cluster:
         if not file.exists():
             return
         _, _, rest = file.read_text(errors="replace").partition("\n")
-        file.unlink()
         if rest:
-            self._write(file, f"{_NOBODY}\n{rest}")
+            self.home.account.write(file, f"{_NOBODY}\n{rest}")
+        else:
+            file.unlink()
 
     def _prepare_log(self) -> int:
         """See that the account can write the log; the number of bytes that it holds."""
@@ -177,16 +177,8 @@ class Cluster:
         if file.exists() and file.stat().st_size > _LOG_BYTES:
             file.replace(file.with_suffix(".log.1"))
         if not file.exists():
-            self._write(file, "")
+            self.home.account.write(file, "")
         return file.stat().st_size
-
-    def _write(self, file: Path, text: str) -> Path:
-        file.unlink(missing_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(text)
-        self.home.account.give(file, mode=0o600)
-        return file
 
 
 def _last_lines(text: str) -> str:

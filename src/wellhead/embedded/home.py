@@ -71,15 +71,8 @@ class Home:
         return state
 
     def save(self, state: State) -> None:
-        """Write the state so that a crash leaves the old or the new one, never half of it."""
-        partial = self.path / f"{_STATE}.{secrets.token_hex(4)}.partial"
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(state), file)
-            file.flush()
-            os.fsync(file.fileno())
-        self.account.give(partial, mode=0o600)
-        partial.replace(self.path / _STATE)
+        """Write the state."""
+        self.account.write(self.path / _STATE, json.dumps(asdict(state)))
 
     def save_port(self, state: State, port: int) -> None:
         """Remember the port, so that a URL copied from the last run stays right."""
