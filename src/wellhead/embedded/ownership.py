@@ -48,11 +48,10 @@ class Ownership:
                         hint=f"See {self._home / 'server.log'}, or end that process.",
                     )
                 time.sleep(_POLL_SECONDS)
-            try:
-                yield
-            finally:
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            yield
         finally:
+            # A child that was forked meanwhile keeps the file open, but not the lock.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
     def take(self) -> None:

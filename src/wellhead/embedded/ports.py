@@ -9,8 +9,7 @@ ADDRESS = "127.0.0.1"
 def free_port() -> int:
     """A port that is free now; the system chooses it."""
     with socket.create_server((ADDRESS, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+        return int(server.getsockname()[1])
 
 
 def is_free(port: int) -> bool:
