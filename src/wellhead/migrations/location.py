@@ -1,14 +1,10 @@
 """Where the migrations are, said to Alembic."""
 
 from pathlib import Path
-from typing import Final
 
 from alembic.config import Config
 
 from wellhead.errors import MigrationError
-
-_INI: Final = "alembic.ini"
-_TOML: Final = "pyproject.toml"
 
 
 def config_for(scripts: Path | None) -> Config:
@@ -22,10 +18,8 @@ def config_for(scripts: Path | None) -> Config:
     Raises:
         MigrationError: There is no ``env.py``, or no file says where the scripts are.
     """
-    return _by_files(Path.cwd()) if scripts is None else _by_directory(scripts)
-
-
-def _by_directory(scripts: Path) -> Config:
+    if scripts is None:
+        return _by_files(Path.cwd())
     if not (scripts / "env.py").is_file():
         raise MigrationError(
             f"There are no migrations in {scripts}: it has no env.py.",
@@ -40,14 +34,14 @@ def _by_directory(scripts: Path) -> Config:
 
 
 def _by_files(directory: Path) -> Config:
-    ini, toml = directory / _INI, directory / _TOML
+    ini, toml = directory / "alembic.ini", directory / "pyproject.toml"
     config = Config(
         file_=ini if ini.is_file() else None, toml_file=toml if toml.is_file() else None
     )
     if config.get_alembic_option("script_location") is None:
         raise MigrationError(
-            f"No migrations were found from {directory}: neither {_INI} nor [tool.alembic] in "
-            f"{_TOML} there says script_location.",
+            f"No migrations were found from {directory}: neither alembic.ini nor [tool.alembic] "
+            "in pyproject.toml there says script_location.",
             hint="Go to the directory with alembic.ini, or name the scripts with --scripts DIR.",
         )
     return config
