@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from alembic import context
@@ -14,13 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.util.concurrency import await_
 
 from wellhead.errors import MigrationError, WellheadError
-from wellhead.migrations import failures, offline
+from wellhead.migrations import failures, offline, turns
 from wellhead.migrations.direct import direct_connection, direct_settings
 from wellhead.migrations.patience import Progress
 from wellhead.migrations.safety import refuse_to_destroy
 from wellhead.migrations.state import compare
 from wellhead.migrations.steps import Applied, Request
-from wellhead.migrations.turns import Turn
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
@@ -79,7 +79,7 @@ class _Run:
         self._metadata = metadata
         self._options = options
         self._progress = Progress(timeout=0)
-        self._turn: Turn | None = None
+        self._turn: AsyncConnection | None = None
         self._url: PostgresURL | None = None
         self._find_steps: FindSteps = lambda *_: ()
 
@@ -108,13 +108,9 @@ class _Run:
     async def _take_turn(self, connection: AsyncConnection, *, timeout: float) -> None:
         await connection.rollback()
         await connection.execution_options(isolation_level="AUTOCOMMIT")
-        turn = Turn(connection)
-
-        async def is_needed() -> bool:
-            return await connection.run_sync(self._is_needed)
-
-        if await turn.wait(is_needed, timeout=timeout):
-            self._turn = turn
+        is_needed = partial(connection.run_sync, self._is_needed)
+        if await turns.wait(connection, is_needed, timeout=timeout):
+            self._turn = connection
             await self._apply(connection.engine)
 
     async def _apply(self, engine: AsyncEngine) -> None:
@@ -195,7 +191,7 @@ class _Run:
     def _assert_turn(self, **_: object) -> None:
         # Within the migration's transaction, so what is raised here takes the migration back.
         if self._turn is not None:
-            await_(self._turn.assert_held())
+            await_(turns.assert_held(self._turn))
 
 
 def _destroys(step: MigrationStep) -> bool:

@@ -38,79 +38,69 @@ _HOLDER = text(
 IsNeeded = Callable[[], Awaitable[bool]]
 
 
-class Turn:
-    """The right to migrate a database, held until its connection is closed.
+async def wait(connection: AsyncConnection, is_needed: IsNeeded, *, timeout: float) -> bool:
+    """Wait until it is our turn, or until another process has done the work.
+
+    The turn lasts until the connection is closed.
 
     Args:
         connection: A connection of its own, in autocommit mode, to the server itself.
+        is_needed: Says whether there is still something to do; asked while waiting.
+        timeout: Seconds to wait at the most.
+
+    Returns:
+        Whether it is our turn; False where nothing is left to do.
+
+    Raises:
+        MigrationBusyError: Another process held the lock all the time.
     """
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
-    async def wait(self, is_needed: IsNeeded, *, timeout: float) -> bool:
-        """Wait until it is our turn, or until another process has done the work.
-
-        Args:
-            is_needed: Says whether there is still something to do; asked while waiting.
-            timeout: Seconds to wait at the most.
-
-        Returns:
-            Whether it is our turn; False where nothing is left to do.
-
-        Raises:
-            MigrationBusyError: Another process held the lock all the time.
-        """
-        started = time.monotonic()
-        has_said_so = False
-        while (turn := await self._try(is_needed)) is None:
-            waited = time.monotonic() - started
-            if waited >= timeout:
-                raise MigrationBusyError(
-                    f"Another process has been migrating this database for the {waited:.0f} s that "
-                    f"this one waited: {await self._describe_holder()}.",
-                    hint="Wait for it, or end it; DATABASE_MIGRATION_TIMEOUT says how long to "
-                    "wait.",
-                )
-            if not has_said_so:
-                has_said_so = True
-                logger.warning(
-                    "waiting: another process migrates this database: %s",
-                    await self._describe_holder(),
-                    extra={"event": "migration_waiting"},
-                )
-            await asyncio.sleep(0.1 + up_to(0.4))
-        return turn
-
-    async def assert_held(self) -> None:
-        """See to it that the turn is still ours.
-
-        Raises:
-            MigrationError: Its connection was lost, so another process may be migrating now.
-        """
-        held = 0
-        try:
-            held = await self._connection.scalar(_HELD, {"key": _KEY}) or 0
-        except (SQLAlchemyError, OSError) as error:
-            logger.debug("the migration lock's connection is gone: %s", type(error).__name__)
-        if not held:
-            raise MigrationError(
-                "The connection that held the migration lock was lost, so the migration was "
-                "taken back.",
-                hint="Migrate again.",
+    started = time.monotonic()
+    has_said_so = False
+    while not await connection.scalar(_TRY, {"key": _KEY}):
+        if not await is_needed():
+            return False
+        waited = time.monotonic() - started
+        if waited >= timeout:
+            raise MigrationBusyError(
+                f"Another process has been migrating this database for the {waited:.0f} s that "
+                f"this one waited: {await _describe_holder(connection)}.",
+                hint="Wait for it, or end it; DATABASE_MIGRATION_TIMEOUT says how long to wait.",
             )
+        if not has_said_so:
+            has_said_so = True
+            logger.warning(
+                "waiting: another process migrates this database: %s",
+                await _describe_holder(connection),
+                extra={"event": "migration_waiting"},
+            )
+        await asyncio.sleep(0.1 + up_to(0.4))
+    return await is_needed()
 
-    async def _try(self, is_needed: IsNeeded) -> bool | None:
-        # None stands for "not yet".
-        if await self._connection.scalar(_TRY, {"key": _KEY}):
-            return await is_needed()
-        return None if await is_needed() else False
 
-    async def _describe_holder(self) -> str:
-        row = (await self._connection.execute(_HOLDER, {"key": _KEY})).first()
-        if row is None:
-            return "it has just ended"
-        name = f" ({row.application_name})" if row.application_name else ""
-        where = f" from {row.address}" if row.address else ""
-        since = f", connected since {row.backend_start:%H:%M:%S %Z}" if row.backend_start else ""
-        return f"server process {row.pid}{name}{where}{since}"
+async def assert_held(connection: AsyncConnection) -> None:
+    """See to it that the turn is still ours.
+
+    Raises:
+        MigrationError: Its connection was lost, so another process may be migrating now.
+    """
+    held = 0
+    try:
+        held = await connection.scalar(_HELD, {"key": _KEY}) or 0
+    except (SQLAlchemyError, OSError) as error:
+        logger.debug("the migration lock's connection is gone: %s", type(error).__name__)
+    if not held:
+        raise MigrationError(
+            "The connection that held the migration lock was lost, so the migration was "
+            "taken back.",
+            hint="Migrate again.",
+        )
+
+
+async def _describe_holder(connection: AsyncConnection) -> str:
+    row = (await connection.execute(_HOLDER, {"key": _KEY})).first()
+    if row is None:
+        return "it has just ended"
+    name = f" ({row.application_name})" if row.application_name else ""
+    where = f" from {row.address}" if row.address else ""
+    since = f", connected since {row.backend_start:%H:%M:%S %Z}" if row.backend_start else ""
+    return f"server process {row.pid}{name}{where}{since}"
