@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,12 +20,7 @@ from wellhead.connecting.listeners import (
     name_command_timeouts,
     replace_stale_connections,
 )
-from wellhead.errors import (
-    ConfigurationError,
-    ConnectError,
-    connect_error,
-    keep_discreet,
-)
+from wellhead.errors import ConfigurationError, ConnectError, connect_error, keep_discreet
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.pool.connection_state import terminate
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
@@ -131,22 +127,16 @@ def connector(
         on_error: Told of a failure before it is raised.
         limit: Seconds, in place of the connect timeout.
     """
-    target = target_of(settings.url)
     limit = settings.effective_connect_timeout if limit is None else limit
+    translate = _translator(settings, limit, on_error=on_error)
     connect_driver = _driver_connect(settings.url)
-    insists_on_tls = getattr(settings.url, "sslmode", "prefer") not in OPPORTUNISTIC
 
     async def connect(*args: Any, **kwargs: Any) -> Any:
         try:
             async with asyncio.timeout(limit):
                 return await connect_driver(*args, **kwargs)
         except Exception as error:
-            failure = connect_error(
-                error, target=target, timeout=limit, insists_on_tls=insists_on_tls
-            )
-            if on_error is not None:
-                on_error(failure)
-            raise failure from error
+            raise translate(error) from error
 
     return connect
 
@@ -166,8 +156,7 @@ async def connect_first(engine: AsyncEngine, settings: DatabaseSettings) -> Asyn
             await pool.open_one()
         await connection.start()
     except DBAPIError as error:
-        limit = settings.effective_connect_timeout
-        raise connect_error(error, target=target_of(settings.url), timeout=limit) from error
+        raise _translator(settings, settings.effective_connect_timeout)(error) from error
     return connection
 
 
@@ -178,7 +167,7 @@ def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Await
     and raises a :class:`wellhead.ConnectError` when all that takes longer than ``PROBE_TIMEOUT``.
     """
     limit = min(settings.effective_connect_timeout, PROBE_TIMEOUT)
-    connect = connector(settings, limit=limit)
+    connect, translate = connector(settings, limit=limit), _translator(settings, limit)
 
     async def ask() -> bool:
         deadline = asyncio.get_running_loop().time() + limit
@@ -192,7 +181,7 @@ def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Await
                 is_read_only = await _is_read_only(connection, settings.url)
                 await connection.close()
         except Exception as error:
-            raise connect_error(error, target=target_of(settings.url), timeout=limit) from error
+            raise translate(error) from error
         finally:
             # On a silent network the end of a conversation would be waited for, too.
             terminate(connection)
@@ -219,10 +208,21 @@ async def _is_read_only(connection: Any, url: PostgresURL | SQLiteURL) -> bool:
 _SQLALCHEMY_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
 
 
-def target_of(url: PostgresURL | SQLiteURL) -> str:
-    """Where connections go, for messages: every host with its port."""
-    hosts = url.hosts if isinstance(url, PostgresURL) else ()
-    return ", ".join(host.name if host.is_socket else str(host) for host in hosts) or "SQLite"
+def _translator(
+    settings: DatabaseSettings, limit: float, *, on_error: OnError | None = None
+) -> Callable[[BaseException], ConnectError]:
+    """A function that says of a driver's failure to connect what it means, and tells of it."""
+    hosts = settings.url.hosts if isinstance(settings.url, PostgresURL) else ()
+    target = ", ".join(host.name if host.is_socket else str(host) for host in hosts) or "SQLite"
+    insists_on_tls = getattr(settings.url, "sslmode", "prefer") not in OPPORTUNISTIC
+
+    def translate(error: BaseException) -> ConnectError:
+        failure = connect_error(error, target=target, timeout=limit, insists_on_tls=insists_on_tls)
+        if on_error is not None:
+            on_error(failure)
+        return failure
+
+    return translate
 
 
 def _driver_connect(url: PostgresURL | SQLiteURL) -> Connect:
@@ -243,26 +243,18 @@ def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
     url = settings.url
     if not isinstance(url, PostgresURL):
         return url.connect_args()
+    if settings.application_name is not None:
+        named = replace(url.parameters, application_name=settings.application_name)
+        url = replace(url, parameters=named)
     choices = {"auto": None, "on": True, "off": False}
     arguments = url.connect_args(
         startup_limits(settings),
         prepared_statements=choices[settings.prepared_statements],
     )
-    limit = settings.effective_connect_timeout
     if url.driver == "asyncpg":
-        arguments["timeout"] = limit
+        arguments["timeout"] = settings.effective_connect_timeout
         arguments["command_timeout"] = settings.effective_command_timeout
-    if settings.application_name is not None:
-        _name_application(arguments, settings.application_name, driver=url.driver)
     return arguments
-
-
-def _name_application(arguments: dict[str, Any], name: str, *, driver: str) -> None:
-    if driver == "psycopg":
-        arguments["application_name"] = name
-    else:
-        known = arguments.get("server_settings", {})
-        arguments["server_settings"] = {**known, "application_name": name}
 
 
 def server_side_limits(settings: DatabaseSettings) -> dict[str, str]:
@@ -295,6 +287,7 @@ def _pool_arguments(
         return {"poolclass": StaticPool}
     if plan.mode == "none":
         return {"poolclass": CountingNullPool}
+    limit = settings.effective_connect_timeout
     return {
         "poolclass": AsyncPool,
         "pool_size": plan.pool_size,
@@ -308,25 +301,11 @@ def _pool_arguments(
         "idle_timeout": settings.pool_idle_timeout,
         "lifetime_jitter": settings.pool_lifetime_jitter,
         "check_after_idle": settings.pool_check_after_idle,
-        "connect_timeout": settings.effective_connect_timeout,
+        "connect_timeout": limit,
         "leak_threshold": settings.pool_leak_threshold,
         "name": settings.application_name or getattr(settings.url, "database", "default"),
-        "name_connect_timeout": _namer(settings, on_connect_error),
+        "name_connect_timeout": _translator(settings, limit, on_error=on_connect_error),
     }
-
-
-def _namer(
-    settings: DatabaseSettings, on_error: OnError | None
-) -> Callable[[TimeoutError], ConnectError]:
-    target, limit = target_of(settings.url), settings.effective_connect_timeout
-
-    def name(error: TimeoutError) -> ConnectError:
-        failure = connect_error(error, target=target, timeout=limit)
-        if on_error is not None:
-            on_error(failure)
-        return failure
-
-    return name
 
 
 def _set_limits_in_transactions(engine: AsyncEngine, limits: dict[str, str]) -> None:

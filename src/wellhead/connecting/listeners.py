@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import time
-from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, ExceptionContext
@@ -46,13 +45,10 @@ def replace_stale_connections(engine: AsyncEngine) -> None:
 def log_slow_queries(engine: AsyncEngine, *, threshold: float) -> None:
     """Warn of each statement that takes so many seconds, by its kind and digest only."""
 
-    def start(*arguments: Any) -> None:
-        connection: Connection = arguments[0]
+    def start(connection: Connection, *_: object) -> None:
         connection.info[_STARTED] = time.perf_counter()
 
-    def finish(*arguments: Any) -> None:
-        connection: Connection = arguments[0]
-        statement: str = arguments[2]
+    def finish(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
         seconds = time.perf_counter() - connection.info[_STARTED]
         if seconds < threshold:
             return
