@@ -20,7 +20,7 @@ from wellhead.migrations.direct import direct_connection, direct_settings
 from wellhead.migrations.patience import Progress
 from wellhead.migrations.safety import refuse_to_destroy
 from wellhead.migrations.state import compare
-from wellhead.migrations.steps import Applied, Request
+from wellhead.migrations.steps import Applied, Request, revision_of
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
@@ -140,7 +140,9 @@ class _Run:
                 logger.warning("the schema is %s; nothing to do", state)
                 return False
         steps = list(self._find_steps(current, migration))
-        if self._url is not None and any(_destroys(step) for step in steps):
+        # Alembic's stamp moves the version only.
+        is_down = any(isinstance(step, RevisionStep) and step.is_downgrade for step in steps)
+        if self._url is not None and is_down:
             refuse_to_destroy(self._url, named_database=self.request.named_database)
         return bool(steps)
 
@@ -176,12 +178,10 @@ class _Run:
             self._report(step)
 
     def _report(self, step: MigrationStep) -> None:
-        revisions = step.to_revisions_no_deps if step.is_upgrade else step.from_revisions_no_deps
-        applied = Applied(
-            ", ".join(revisions), step.doc or "", step.is_upgrade, self._progress.seconds
-        )
-        self._progress.end()
-        known = {"revision": applied.revision, "seconds": round(applied.seconds, 3)}
+        seconds = self._progress.seconds
+        applied = Applied(revision_of(step), step.doc or "", step.is_upgrade, seconds)
+        self._progress.step = None
+        known = {"revision": applied.revision, "seconds": round(seconds, 3)}
         if step.is_upgrade:
             logger.info("%s", applied, extra={"event": "migration_applied", **known})
         else:
@@ -192,7 +192,3 @@ class _Run:
         # Within the migration's transaction, so what is raised here takes the migration back.
         if self._turn is not None:
             await_(turns.assert_held(self._turn))
-
-
-def _destroys(step: MigrationStep) -> bool:
-    return isinstance(step, RevisionStep) and step.is_downgrade

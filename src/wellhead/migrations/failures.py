@@ -5,15 +5,16 @@ import traceback
 from alembic.runtime.migration import MigrationStep
 from sqlalchemy.exc import DBAPIError
 
-from wellhead.errors import Fault, MigrationBusyError, MigrationError, fault_of, sentence_of
+from wellhead.errors import MigrationBusyError, MigrationError, sentence_of
 from wellhead.migrations.patience import Progress
-
-_IN_USE = frozenset({Fault.LOCK_TIMEOUT, Fault.DEADLOCK})
+from wellhead.migrations.steps import revision_of
 
 
 def failed(progress: Progress, step: MigrationStep, error: Exception) -> MigrationError:
     """Translate what a migration raised; the statement and its values are left out."""
-    name = name_of(step)
+    what = "Migration" if step.is_upgrade else "Taking back migration"
+    title = f" ({step.doc})" if step.doc else ""
+    name = f"{what} {revision_of(step)}{title}"
     kept = (
         "Statements outside its transaction were kept: undo them, or make them repeatable "
         "(IF NOT EXISTS), before you migrate again. An index that CREATE INDEX CONCURRENTLY left "
@@ -21,7 +22,7 @@ def failed(progress: Progress, step: MigrationStep, error: Exception) -> Migrati
         if progress.has_leaked
         else "Nothing of it was kept; what was applied before it stays."
     )
-    if fault_of(error) in _IN_USE and not progress.has_leaked:
+    if progress.may_give_way(error):
         return MigrationBusyError(
             f"{name} needs a table that was in use during the {progress.seconds:.0f} s that it "
             "was tried.",
@@ -33,14 +34,6 @@ def failed(progress: Progress, step: MigrationStep, error: Exception) -> Migrati
 def refused(error: Exception) -> MigrationError:
     """Translate what was raised while no migration was in progress."""
     return MigrationError(f"The migrations cannot be run: {reason(error)}.")
-
-
-def name_of(step: MigrationStep) -> str:
-    """What a step is called in a message."""
-    revisions = step.to_revisions_no_deps if step.is_upgrade else step.from_revisions_no_deps
-    what = "Migration" if step.is_upgrade else "Taking back migration"
-    title = f" ({step.doc})" if step.doc else ""
-    return f"{what} {', '.join(revisions)}{title}"
 
 
 def reason(error: Exception) -> str:

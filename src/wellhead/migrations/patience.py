@@ -22,7 +22,7 @@ logger = logging.getLogger(__package__)
 MAX_PAUSE: Final = 15.0
 """Seconds between two attempts at the most."""
 
-_IN_THE_WAY: Final = frozenset({Fault.LOCK_TIMEOUT, Fault.DEADLOCK})
+_IN_USE: Final = frozenset({Fault.LOCK_TIMEOUT, Fault.DEADLOCK})
 _UNLIMITED: Final = "wellhead_lock_timeout_lifted"
 
 
@@ -55,10 +55,6 @@ class Progress:
         self.step = step
         self.has_leaked = False
 
-    def end(self) -> None:
-        """Note that the migration in progress was finished."""
-        self.step = None
-
     async def complete(self, migrate: Callable[[], Awaitable[None]]) -> None:
         """Migrate, and begin again as long as tables are in use and there is time."""
         self._since = time.monotonic()
@@ -76,9 +72,12 @@ class Progress:
                 cursor.execute("SET lock_timeout = 0" if lifted else "RESET lock_timeout")
                 connection.info[_UNLIMITED] = lifted
 
+    def may_give_way(self, error: Exception) -> bool:
+        """Whether a table was in use, and nothing that was done would be done twice."""
+        return fault_of(error) in _IN_USE and not self.has_leaked
+
     def _pause(self, error: Exception, number: int) -> float | None:
-        is_in_the_way = fault_of(error) in _IN_THE_WAY and not self.has_leaked
-        if not is_in_the_way or self.seconds >= self.timeout:
+        if not self.may_give_way(error) or self.seconds >= self.timeout:
             return None
         seconds = up_to(doubled(0.5, number, most=MAX_PAUSE))
         logger.warning(

@@ -15,7 +15,14 @@ def compare(scripts: ScriptDirectory, current: Sequence[str]) -> SchemaState:
     Raises:
         MigrationError: The scripts have several heads.
     """
-    at, head = tuple(sorted(current)), only_head(scripts)
+    at, heads = tuple(sorted(current)), sorted(scripts.get_heads())
+    if len(heads) > 1:
+        raise MigrationError(
+            f"The migrations have {len(heads)} heads: {', '.join(heads)}.",
+            hint="Two people added a migration to the same one. Change down_revision of the "
+            "later one, or join them with alembic merge heads.",
+        )
+    head = heads[0] if heads else None
     if any(not _is_known(scripts, revision) for revision in at):
         return SchemaState("ahead", at, head)
     if head is None or at == (head,):
@@ -23,22 +30,6 @@ def compare(scripts: ScriptDirectory, current: Sequence[str]) -> SchemaState:
     missing = [script.revision for script in scripts.iterate_revisions(head, at or "base")]
     pending = tuple(revision for revision in reversed(missing) if revision not in at)
     return SchemaState("behind", at, head, pending)
-
-
-def only_head(scripts: ScriptDirectory) -> str | None:
-    """The newest revision; None where there is none.
-
-    Raises:
-        MigrationError: There are several.
-    """
-    heads = sorted(scripts.get_heads())
-    if len(heads) > 1:
-        raise MigrationError(
-            f"The migrations have {len(heads)} heads: {', '.join(heads)}.",
-            hint="Two people added a migration to the same one. Change down_revision of the "
-            "later one, or join them with alembic merge heads.",
-        )
-    return heads[0] if heads else None
 
 
 def _is_known(scripts: ScriptDirectory, revision: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from alembic.config import Config
+from alembic.runtime.migration import MigrationStep
 
 from wellhead.settings import DatabaseSettings
 
@@ -31,6 +32,11 @@ class Applied:
         word = "applied" if self.is_upgrade else "took back"
         title = f" ({self.title})" if self.title else ""
         return f"{word} {self.revision}{title} in {self.seconds:.2f} s"
+
+
+def revision_of(step: MigrationStep) -> str:
+    """The identifier of the migration that a step applies or takes back."""
+    return ", ".join(step.to_revisions_no_deps if step.is_upgrade else step.from_revisions_no_deps)
 
 
 Report = Callable[[Applied], None]
