@@ -2,10 +2,10 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -72,9 +72,14 @@ class CheckedSettings(BaseSettings):
         sources: list[PydanticBaseSettingsSource] = [init_settings]
         for source in (env_settings, dotenv_settings):
             if isinstance(source, EnvSettingsSource):
+                cls._look_at(source)
                 sources.append(SecretFiles(source, *cls.secret_fields))
             sources.append(source)
         return tuple(sources)
+
+    @classmethod
+    def _look_at(cls, source: EnvSettingsSource) -> None:
+        """Look at all variables of the environment or of ``.env`` before they are read."""
 
     @classmethod
     def variable_of(cls, field: str) -> str:
@@ -105,36 +110,23 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def accepted_values(field: FieldInfo) -> str:
     """What a field accepts, in words: its choices, its range, its length; empty if it has none."""
-    annotation, metadata = field.annotation, list(field.metadata)
-    optional = False
-    for part in get_args(annotation):
-        if part is type(None):
-            optional = True
-        elif get_origin(part) is Annotated:
-            metadata.extend(
-                meta
-                for item in get_args(part)[1:]
-                for meta in (item.metadata if isinstance(item, FieldInfo) else [item])
-            )
-    text = "true or false" if annotation is bool else _choices(annotation) or _limits(metadata)
-    return f"{text}, or none" if text and optional else text
-
-
-def _choices(annotation: object) -> str:
-    if get_origin(annotation) is Literal:
-        return "one of " + ", ".join(str(choice) for choice in get_args(annotation))
-    literals = [part for part in get_args(annotation) if get_origin(part) is Literal]
-    return _choices(literals[0]) if literals else ""
-
-
-def _limits(metadata: Iterable[object]) -> str:
-    low: object = None
-    high: object = None
-    for item in metadata:
-        if isinstance(item, MaxLen):
-            return f"text of at most {item.max_length} characters"
-        if isinstance(item, Ge | Gt):
-            low = item.ge if isinstance(item, Ge) else item.gt
-        elif isinstance(item, Le | Lt):
-            high = item.le if isinstance(item, Le) else item.lt
-    return f"a number from {low} to {high}" if low is not None and high is not None else ""
+    annotated: Any = Annotated[field.annotation, Field(), *field.metadata]
+    try:
+        schema = TypeAdapter(annotated).json_schema()
+    except PydanticUserError:
+        return ""
+    kinds = schema.get("anyOf", [schema])
+    kind = kinds[0]
+    # Around some types pydantic writes the limits as it was given them.
+    low, high = kind.get("minimum", schema.get("ge")), kind.get("maximum", schema.get("le"))
+    if kind.get("type") == "boolean":
+        text = "true or false"
+    elif "enum" in kind:
+        text = f"one of {', '.join(map(str, kind['enum']))}"
+    elif "maxLength" in kind:
+        text = f"text of at most {kind['maxLength']} characters"
+    elif low is not None and high is not None:
+        text = f"a number from {low} to {high}"
+    else:
+        return ""
+    return f"{text}, or none" if {"type": "null"} in kinds else text

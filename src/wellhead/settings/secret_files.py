@@ -33,14 +33,10 @@ class SecretFiles(PydanticBaseSettingsSource):
         self._beside = beside
         self._fields = fields
 
-    def variable(self, field_name: str) -> str:
-        """The variable that names the file of a field, in capitals."""
-        return f"{self._beside.env_prefix}{field_name}_FILE".upper()
-
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """The text of the field's file, or None when no variable names one."""
         del field
-        variable = self.variable(field_name)
+        variable = f"{self._beside.env_prefix}{field_name}_FILE".upper()
         path = self._lookup(variable)
         if path is None:
             return None, field_name, False

@@ -8,15 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from wellhead.errors import ConfigurationError, URLError
 from wellhead.settings.checked import CheckedSettings, nearest
@@ -196,25 +189,7 @@ class DatabaseSettings(CheckedSettings):
         super().__init__(**values)
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the profile below everything that was said explicitly."""
-        for source in (env_settings, dotenv_settings):
-            if isinstance(source, EnvSettingsSource):
-                cls._warn_of_unknown_names(source)
-        sources = super().settings_customise_sources(
-            settings_cls, init_settings, env_settings, dotenv_settings, file_secret_settings
-        )
-        return *sources, _ProfileSource(settings_cls)
-
-    @classmethod
-    def _warn_of_unknown_names(cls, source: EnvSettingsSource) -> None:
+    def _look_at(cls, source: EnvSettingsSource) -> None:
         files = (f"{name}_FILE" for name in cls.secret_fields)
         known = {cls.variable_of(name) for name in (*cls.model_fields, *files)}
         for name in sorted({str(name).upper() for name in source.env_vars}):
@@ -240,6 +215,13 @@ class DatabaseSettings(CheckedSettings):
                 )
             return URLError(f"{variable}: {fault['ctx']['error'].args[0]}")
         return super()._refusal(faults)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_profile(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # What is given here comes from all sources, so the profile is below every one of them.
+        values = [values for name, values in PROFILES.items() if name == given.get("profile")]
+        return {**values[0], **given} if values else given
 
     @model_validator(mode="after")
     def _waits_nest(self) -> Self:
@@ -320,15 +302,3 @@ class DatabaseSettings(CheckedSettings):
         if self.url_direct is not None:
             return self.url_direct
         return self.url.direct() if isinstance(self.url, PostgresURL) else self.url
-
-
-class _ProfileSource(PydanticBaseSettingsSource):
-    """Supplies the values of the chosen profile, below every other source."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        del field
-        return self().get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        chosen = self.current_state.get("profile")
-        return next((dict(values) for name, values in PROFILES.items() if name == chosen), {})
