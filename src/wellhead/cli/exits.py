@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from wellhead.errors import ConnectError, MigrationBusyError, WellheadError, sentence_of
+from wellhead.errors import MigrationBusyError, WellheadError, sentence_of
+from wellhead.retry import can_retry_connect
 
 
 class ExitCode(enum.IntEnum):
@@ -32,7 +33,8 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except WellheadError as error:
-        raise _end(str(error), _code_of(error)) from None
+        can_retry = isinstance(error, MigrationBusyError) or can_retry_connect(error)
+        raise _end(str(error), ExitCode.TRY_LATER if can_retry else ExitCode.FAILED) from None
     except SQLAlchemyError as error:
         raise _end(f"{sentence_of(error)}.", ExitCode.FAILED) from None
 
@@ -40,10 +42,3 @@ def plain_errors() -> Iterator[None]:
 def _end(sentence: str, code: ExitCode) -> typer.Exit:
     typer.echo(f"wellhead: {sentence}", err=True)
     return typer.Exit(code)
-
-
-def _code_of(error: WellheadError) -> ExitCode:
-    can_retry = isinstance(error, MigrationBusyError) or (
-        isinstance(error, ConnectError) and error.can_retry
-    )
-    return ExitCode.TRY_LATER if can_retry else ExitCode.FAILED

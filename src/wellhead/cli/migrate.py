@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from wellhead.cli.exits import ExitCode, plain_errors
-from wellhead.migrations import Applied, Migrations
+from wellhead.migrations import Migrations
 
 app = typer.Typer(
     help="Migrate the schema, on the direct connection and one process at a time.",
@@ -36,7 +36,7 @@ def up(
     Exit code 3: another process, or tables in use, kept it waiting for too long.
     """
     with plain_errors():
-        done = Migrations(scripts).upgrade(revision, report=_show)
+        done = Migrations(scripts).upgrade(revision, report=typer.echo)
     if not done:
         typer.echo("Nothing to do.")
 
@@ -56,7 +56,7 @@ def down(
 ) -> None:
     """Take migrations back; what they added is destroyed."""
     with plain_errors():
-        done = Migrations(scripts).downgrade(revision, named_database=database, report=_show)
+        done = Migrations(scripts).downgrade(revision, named_database=database, report=typer.echo)
     if not done:
         typer.echo("Nothing to do.")
 
@@ -128,7 +128,3 @@ def sql(
     with plain_errors():
         text = Migrations(scripts).sql(revisions, is_downgrade=down)
     typer.echo(text, nl=False)
-
-
-def _show(applied: Applied) -> None:
-    typer.echo(f"{applied}")

@@ -173,7 +173,9 @@ class Health:
     async def report(self) -> HealthReport:
         """Say what is known; waits only when the database has to be asked."""
         if self._must_ask():
-            asking = self._start_asking()
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._probe())
+            asking = self._asking
             # Neither does whoever stops waiting end the question for the others, nor does the end
             # of the question end the one who waits.
             await asyncio.wait({asking})
@@ -208,21 +210,14 @@ class Health:
         if self._is_stale():
             return has_failed or not self._may_sleep
         # It has just answered, so a question does not wake it.
-        return not has_failed and self._is_read_only and self._is_old(self._asked_at)
+        may_have_changed = self._is_read_only and self._clock() - self._asked_at >= FRESH_FOR
+        return may_have_changed and not has_failed
 
     def _is_stale(self) -> bool:
         return self._last is None or self._clock() - self._last.at >= self._last.stands_for
 
-    def _is_old(self, at: float) -> bool:
-        return self._clock() - at >= FRESH_FOR
-
     def _is_saturated(self) -> bool:
         return self._clock() - self._refused_at < REFUSED_FOR or self._queue_is_full()
-
-    def _start_asking(self) -> asyncio.Task[None]:
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._probe())
-        return self._asking
 
     async def _probe(self) -> None:
         began, fault = self._clock(), None

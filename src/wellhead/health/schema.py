@@ -111,22 +111,17 @@ class SchemaWatch:
         ``ASK_AGAIN_AFTER`` seconds.
         """
         async with self._reading:
-            if not self._is_settled():
-                await self._try_to_read()
+            last = self._last
+            is_recent = time.monotonic() - self._read_at < ASK_AGAIN_AFTER
+            if last is not None and (last.is_ready or is_recent):
+                return last
+            try:
+                async with asyncio.timeout(self._timeout), self._connect() as connection:
+                    await self.read(connection)
+            except (WellheadError, SQLAlchemyError, OSError) as error:
+                # That the database does not answer is told elsewhere.
+                logger.debug("the state of the schema could not be read: %s", type(error).__name__)
             return self._last
-
-    def _is_settled(self) -> bool:
-        if self._last is None:
-            return False
-        return self._last.is_ready or time.monotonic() - self._read_at < ASK_AGAIN_AFTER
-
-    async def _try_to_read(self) -> None:
-        try:
-            async with asyncio.timeout(self._timeout), self._connect() as connection:
-                await self.read(connection)
-        except (WellheadError, SQLAlchemyError, OSError) as error:
-            # That the database does not answer is told elsewhere.
-            logger.debug("the state of the schema could not be read: %s", type(error).__name__)
 
 
 def _announce(state: SchemaState) -> None:
