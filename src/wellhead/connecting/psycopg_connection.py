@@ -32,23 +32,19 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
 
     async def set_autocommit(self, value: bool) -> None:
         """Set it, without giving up the turn."""
-        async with self.lock:
-            await _at_once(self, self._set_autocommit_gen(value))
+        await _at_once(self, self._set_autocommit_gen(value))
 
     async def set_isolation_level(self, value: psycopg.IsolationLevel | None) -> None:
         """Set it, without giving up the turn."""
-        async with self.lock:
-            await _at_once(self, self._set_isolation_level_gen(value))
+        await _at_once(self, self._set_isolation_level_gen(value))
 
     async def set_read_only(self, value: bool | None) -> None:
         """Set it, without giving up the turn."""
-        async with self.lock:
-            await _at_once(self, self._set_read_only_gen(value))
+        await _at_once(self, self._set_read_only_gen(value))
 
     async def set_deferrable(self, value: bool | None) -> None:
         """Set it, without giving up the turn."""
-        async with self.lock:
-            await _at_once(self, self._set_deferrable_gen(value))
+        await _at_once(self, self._set_deferrable_gen(value))
 
     async def close(self) -> None:
         """Say goodbye and close; what another task has under way is cancelled first."""
@@ -79,8 +75,9 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
 
 
 async def _at_once(connection: Any, work: Generator[Any, Any, None]) -> None:
-    if connection.pgconn.pipeline_status:
-        await connection.wait(work)
-        return
-    for _ in work:
-        raise AssertionError("psycopg waits for the server to set an attribute.")
+    async with connection.lock:
+        if connection.pgconn.pipeline_status:
+            await connection.wait(work)
+            return
+        for _ in work:
+            raise AssertionError("psycopg waits for the server to set an attribute.")
