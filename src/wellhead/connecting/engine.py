@@ -47,14 +47,13 @@ def plan_pool(settings: DatabaseSettings) -> PoolPlan:
         return PoolPlan("static", "An in-memory SQLite database lives in its one connection.", 1, 0)
     if settings.pool_mode == "none":
         return PoolPlan("none", "DATABASE_POOL_MODE=none opens a connection for each use.")
-    sizes = settings.pool_size, settings.max_overflow
+    reason = "The URL leads straight to the server."
     if url.is_pooled:
         reason = (
             "The URL leads to a pooler; a long-lived process still keeps connections to it, "
             "because opening one costs more round trips than a request."
         )
-        return PoolPlan("pool", reason, *sizes)
-    return PoolPlan("pool", "The URL leads straight to the server.", *sizes)
+    return PoolPlan("pool", reason, settings.pool_size, settings.max_overflow)
 
 
 def build_engine(
@@ -96,7 +95,7 @@ def build_engine(
         if url.driver == "psycopg":
             replace_stale_connections(engine)
         if url.is_pooled:
-            _set_limits_in_transactions(engine, server_side_limits(settings))
+            _set_limits_in_transactions(engine, _server_side_limits(settings, url))
         watch = warn_of_leftovers if url.is_pooled else mark_leftovers
         watch(engine.sync_engine)
         refuse_second_statements(engine.sync_engine)
@@ -104,6 +103,7 @@ def build_engine(
         pool.before_wait = keep_to_one_task
     collect_evidence(engine.sync_engine)
     name_command_timeouts(engine, limit=settings.effective_command_timeout)
+    # Before those of an open database, which count what cancelling leaves as a lost connection.
     keep_cancelled_connections(engine)
     keep_discreet(
         engine.sync_engine,
@@ -173,8 +173,8 @@ def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Await
         deadline = asyncio.get_running_loop().time() + limit
         arguments, keywords = engine.dialect.create_connect_args(engine.url)
         keywords = {**keywords, **_connect_args(settings)}
-        for name in _SQLALCHEMY_ONLY:
-            keywords.pop(name, None)
+        # SQLAlchemy's dialect keeps it to itself.
+        keywords.pop("prepared_statement_cache_size", None)
         connection = await connect(*arguments, **keywords)
         try:
             async with asyncio.timeout_at(deadline):
@@ -202,10 +202,6 @@ async def _is_read_only(connection: Any, url: PostgresURL | SQLiteURL) -> bool:
         cursor = await connection.execute(question)
         (answer,) = await cursor.fetchone()
     return answer == "on" and url.parameters.target_session_attrs not in _READ_ONLY_IS_WANTED
-
-
-# Connect arguments that SQLAlchemy's dialect keeps to itself.
-_SQLALCHEMY_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
 
 
 def _translator(
@@ -248,7 +244,7 @@ def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
         url = replace(url, parameters=named)
     choices = {"auto": None, "on": True, "off": False}
     arguments = url.connect_args(
-        startup_limits(settings),
+        _server_side_limits(settings, url),
         prepared_statements=choices[settings.prepared_statements],
     )
     if url.driver == "asyncpg":
@@ -257,27 +253,22 @@ def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
     return arguments
 
 
-def server_side_limits(settings: DatabaseSettings) -> dict[str, str]:
+def _server_side_limits(settings: DatabaseSettings, url: PostgresURL) -> dict[str, str]:
     """The limits that the server keeps, as PostgreSQL settings in milliseconds.
 
     psycopg cannot cancel a statement by itself, so there the server keeps the command timeout.
     """
     statement = settings.statement_timeout
-    if statement is None and getattr(settings.url, "driver", None) == "psycopg":
+    if statement is None and url.driver == "psycopg":
         statement = settings.effective_command_timeout
     limits = {"statement_timeout": statement, "lock_timeout": settings.lock_timeout}
+    if not url.is_pooled:
+        # Only a connection's start can set it, and no pooler takes it there.
+        idle = settings.effective_idle_in_transaction_timeout
+        limits["idle_in_transaction_session_timeout"] = idle
     return {
         name: str(round(seconds * 1000)) for name, seconds in limits.items() if seconds is not None
     }
-
-
-def startup_limits(settings: DatabaseSettings) -> dict[str, str]:
-    """The same, and those that only a connection's start can set; no pooler takes them."""
-    idle = settings.effective_idle_in_transaction_timeout
-    if idle is None or getattr(settings.url, "is_pooled", True):
-        return server_side_limits(settings)
-    name = "idle_in_transaction_session_timeout"
-    return {**server_side_limits(settings), name: str(round(idle * 1000))}
 
 
 def _pool_arguments(

@@ -40,22 +40,17 @@ async def warn_if_overbooked(connection: AsyncConnection, *, processes: int) -> 
     except DBAPIError:
         logger.debug("the server did not tell its max_connections", exc_info=True)
         return
-    sentence = overbooking(
-        max_connections=max_connections,
-        reserved=reserved,
-        processes=processes,
-        per_process=pool.policy.limit,
-    )
+    numbers = {
+        "max_connections": max_connections,
+        "reserved": reserved,
+        "processes": processes,
+        "per_process": pool.policy.limit,
+    }
+    sentence = overbooking(**numbers)
     if sentence is not None:
         logger.warning(
             "%s Lower DATABASE_POOL_SIZE and DATABASE_MAX_OVERFLOW; `wellhead pool-size` computes "
             "them.",
             sentence,
-            extra={
-                "event": "pool_overbooked",
-                "max_connections": max_connections,
-                "reserved": reserved,
-                "processes": processes,
-                "per_process": pool.policy.limit,
-            },
+            extra={"event": "pool_overbooked", **numbers},
         )
