@@ -71,6 +71,9 @@ class SchemaWatch:
         source: Reads the state.
         connect: Gives a connection to read it on.
         timeout: Seconds that a reading may take.
+
+    Attributes:
+        known: The state as it was last read.
     """
 
     def __init__(
@@ -83,14 +86,9 @@ class SchemaWatch:
         self._source = source
         self._connect = connect
         self._timeout = timeout
-        self._last: SchemaState | None = None
+        self.known: SchemaState | None = None
         self._read_at = 0.0
         self._reading = asyncio.Lock()
-
-    @property
-    def known(self) -> SchemaState | None:
-        """The state as it was last read."""
-        return self._last
 
     async def read(self, connection: AsyncConnection) -> SchemaState:
         """Read the state now.
@@ -99,9 +97,9 @@ class SchemaWatch:
             MigrationError: The program's migrations contradict each other.
         """
         state = await self._source.read_state(connection)
-        if state != self._last:
+        if state != self.known:
             _announce(state)
-        self._last, self._read_at = state, time.monotonic()
+        self.known, self._read_at = state, time.monotonic()
         return state
 
     async def state(self) -> SchemaState | None:
@@ -111,7 +109,7 @@ class SchemaWatch:
         ``ASK_AGAIN_AFTER`` seconds.
         """
         async with self._reading:
-            last = self._last
+            last = self.known
             is_recent = time.monotonic() - self._read_at < ASK_AGAIN_AFTER
             if last is not None and (last.is_ready or is_recent):
                 return last
@@ -121,7 +119,7 @@ class SchemaWatch:
             except (WellheadError, SQLAlchemyError, OSError) as error:
                 # That the database does not answer is told elsewhere.
                 logger.debug("the state of the schema could not be read: %s", type(error).__name__)
-            return self._last
+            return self.known
 
 
 def _announce(state: SchemaState) -> None:
