@@ -25,10 +25,11 @@ _TCP: Final = (
     "keepalives_count",
     "tcp_user_timeout",
 )
-_CACHES: Final = ("statement_cache_size", "prepared_statement_cache_size")
+CACHES: Final = ("statement_cache_size", "prepared_statement_cache_size")
+"""asyncpg's own cache, and the one of SQLAlchemy's dialect for it."""
 _UNKNOWN: Final[Mapping[Driver, Sequence[str]]] = {
     "asyncpg": ("gssencmode", *_TCP, "load_balance_hosts"),
-    "psycopg": ("command_timeout", *_CACHES),
+    "psycopg": ("command_timeout", *CACHES),
 }
 
 
@@ -176,9 +177,9 @@ def _asyncpg_ssl(parameters: Parameters, hosts: Sequence[Host]) -> ssl.SSLContex
 
 
 def _asyncpg_caches(parameters: Parameters, *, prepared_statements: bool) -> dict[str, int]:
-    given = {name: getattr(parameters, name) for name in _CACHES}
+    given = {name: getattr(parameters, name) for name in CACHES}
     if not prepared_statements or 0 in given.values():
         # Both or neither: with one of them alone, statements clash behind a pooler or read
         # wrong data after a column has changed its type.
-        return dict.fromkeys(_CACHES, 0)
+        return dict.fromkeys(CACHES, 0)
     return {name: size for name, size in given.items() if size is not None}

@@ -42,10 +42,8 @@ class Startup:
     @property
     def endpoint(self) -> str | None:
         """The Neon endpoint that ``endpoint=`` (or the older ``project=``) names."""
-        for switch in self.other:
-            if match := _ENDPOINT.fullmatch(switch):
-                return match[1]
-        return None
+        matches = map(_ENDPOINT.fullmatch, self.other)
+        return next((match[1] for match in matches if match), None)
 
 
 def read_options(text: str | None) -> Startup:

@@ -226,13 +226,10 @@ class PostgresURL:
             )
 
     def _pool_notes(self) -> tuple[str, ...]:
-        sizes = (
-            self.parameters.statement_cache_size,
-            self.parameters.prepared_statement_cache_size,
-        )
+        sizes = [getattr(self.parameters, name) for name in drivers.CACHES]
         if self.driver == "asyncpg" and self.is_pooled and any(sizes):
             return ("The statement caches are off: a transaction pooler stands there.",)
-        if self.driver == "asyncpg" and not self.is_pooled and 0 in sizes and sizes != (0, 0):
+        if self.driver == "asyncpg" and not self.is_pooled and 0 in sizes and sizes != [0, 0]:
             return ("Both statement caches are off: one of them alone is not safe.",)
         return ()
 
