@@ -22,7 +22,7 @@ from wellhead.migrations import failures
 from wellhead.migrations.direct import direct_connection, direct_settings
 from wellhead.migrations.location import config_for
 from wellhead.migrations.state import compare
-from wellhead.migrations.steps import Applied, Report, Request
+from wellhead.migrations.steps import ATTRIBUTE, Applied, Report, Request
 from wellhead.settings import DatabaseSettings
 
 
@@ -208,7 +208,7 @@ class Migrations:
         config = config_for(self._scripts)
         config.stdout = io.StringIO()
         config.output_buffer = output_buffer
-        Request(self._settings, report, named_database).put_into(config)
+        config.attributes[ATTRIBUTE] = Request(self._settings, report, named_database)
         return config
 
     def _load(self) -> ScriptDirectory:

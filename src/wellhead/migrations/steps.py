@@ -9,7 +9,8 @@ from alembic.runtime.migration import MigrationStep
 
 from wellhead.settings import DatabaseSettings
 
-_ATTRIBUTE: Final = "wellhead"
+ATTRIBUTE: Final = "wellhead"
+"""Where a request is among the attributes of Alembic's configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,10 @@ class Request:
     report: Report
     named_database: str | None = None
 
-    def put_into(self, config: Config) -> None:
-        """Send it along with a command of Alembic."""
-        config.attributes[_ATTRIBUTE] = self
-
     @classmethod
     def of(cls, config: Config) -> Self:
         """What was sent along; where Alembic was called by itself, what its options say."""
-        sent = config.attributes.get(_ATTRIBUTE)
+        sent = config.attributes.get(ATTRIBUTE)
         if isinstance(sent, cls):
             return sent
         options = getattr(config.cmd_opts, "x", None) or ()
