@@ -31,7 +31,7 @@ def _print_version(is_asked_for: bool) -> None:
 
 @app.callback()
 def options(
-    show_version: Annotated[
+    _show_version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
@@ -39,7 +39,6 @@ def options(
     ] = False,
 ) -> None:
     """The database connection of an application. Settings come from DATABASE_* and .env."""
-    del show_version
 
 
 def run() -> None:

@@ -45,8 +45,7 @@ class AsyncpgConnection(asyncpg.Connection):
 
     def fileno(self) -> int:
         """The descriptor of the socket."""
-        descriptor: int = self._transport.get_extra_info("socket").fileno()
-        return descriptor
+        return int(self._transport.get_extra_info("socket").fileno())
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Run a command; a COMMIT that could only roll back is an error.

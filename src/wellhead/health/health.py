@@ -37,8 +37,6 @@ REFUSED_FOR = 5.0
 MOST_LOSSES = 5
 """Uses in a row that may end with a lost connection before the pool itself is doubted."""
 
-Ask = Callable[[], Awaitable[bool]]
-
 State = Literal["connected", "idle", "saturated", "read_only", "behind", "unavailable", "starting"]
 
 
@@ -115,7 +113,7 @@ class Health:
 
     def __init__(
         self,
-        ask: Ask,
+        ask: Callable[[], Awaitable[bool]],
         *,
         may_sleep: bool,
         use_pool: Callable[[], Awaitable[None]],

@@ -21,8 +21,6 @@ logger = logging.getLogger(__package__)
 ASK_AGAIN_AFTER = 5.0
 """Seconds for which a schema that was behind is taken to be behind still."""
 
-Position = Literal["at_head", "behind", "ahead"]
-
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
@@ -37,7 +35,7 @@ class SchemaState:
         pending: The revisions still to be applied, the oldest first.
     """
 
-    position: Position
+    position: Literal["at_head", "behind", "ahead"]
     current: tuple[str, ...]
     head: str | None
     pending: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
@@ -27,8 +27,6 @@ from wellhead.url import PostgresURL
 logger = logging.getLogger(__package__)
 
 FindSteps = Callable[[tuple[str, ...], MigrationContext], Iterable[MigrationStep]]
-
-_HEAD: Final = ("head", "heads")
 
 
 def run_env(metadata: MetaData, **options: Any) -> None:
@@ -134,7 +132,7 @@ class _Run:
     def _is_needed(self, connection: Connection) -> bool:
         migration = self._configure(connection)
         current = migration.get_current_heads()
-        if migration.opts["destination_rev"] in _HEAD:
+        if migration.opts["destination_rev"] in ("head", "heads"):
             state = compare(context.script, current)
             if state.position == "ahead":
                 logger.warning("the schema is %s; nothing to do", state)
