@@ -76,6 +76,30 @@ def test_pgbouncer_that_waited_too_long_for_a_server_is_full() -> None:
     assert found.connection_lost
 
 
+@pytest.mark.parametrize("lost", [True, False])
+@pytest.mark.parametrize(
+    "said",
+    [
+        psycopg.errors.InternalError_("(ECHECKOUTTIMEOUT) unable to check out connection"),
+        psycopg.errors.ProtocolViolation("query_wait_timeout\nserver closed the connection"),
+        psycopg.errors.SystemError("could not get connection from the pool - timeout"),
+        asyncpg.PostgresError.new({"C": "XX000", "M": "(EMAXCONN) max client connections reached"}),
+        asyncpg.PostgresError.new({"C": "58000", "M": "could not get connection from the pool"}),
+        asyncpg.PostgresError.new(
+            {"C": "08000", "M": "Timed-out waiting to acquire database connection."}
+        ),
+    ],
+    ids=lambda error: str(error)[:20],
+)
+def test_a_pooler_that_has_no_server_for_a_statement_is_full(said: Exception, lost: bool) -> None:
+    error = sa.DBAPIError("SELECT 1", None, said, connection_invalidated=lost)
+    found = classify(error)
+
+    assert found.fault is Fault.TOO_MANY_CONNECTIONS
+    assert found.can_run_again
+    assert found.connection_lost is lost
+
+
 def test_a_statement_that_the_server_cannot_do_is_no_stale_plan() -> None:
     assert classify(from_server("0A000", "no such feature")).fault is Fault.PROGRAMMING
     assert (

@@ -387,7 +387,9 @@ async def test_an_error_after_the_response_began_ends_the_connection(
     assert told_in(log) == []
 
 
-async def test_before_the_database_is_open_its_routes_are_unavailable(database: Database) -> None:
+async def test_before_the_database_is_open_its_routes_are_unavailable(
+    database: Database, log: pytest.LogCaptureFixture
+) -> None:
     app = application(database)
     transport = httpx2.ASGITransport(app)  # which runs no lifespan
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -395,6 +397,7 @@ async def test_before_the_database_is_open_its_routes_are_unavailable(database: 
 
     assert problem(response)["type"] == "urn:wellhead:not_open"
     assert response.headers["retry-after"] == "1"
+    assert "is not open. Call await database.open() first" in log.text
 
 
 async def test_a_more_specific_handler_of_the_application_wins(database: Database) -> None:

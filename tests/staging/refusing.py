@@ -14,6 +14,7 @@ class RefusingServer:
     Args:
         sqlstate: The code of its answer.
         message: The text of its answer.
+        severity: Its severity in the server's language.
         is_silent: Hang up without a word instead, when the start-up has come.
 
     Attributes:
@@ -21,8 +22,15 @@ class RefusingServer:
         startups: How many wanted to connect.
     """
 
-    def __init__(self, sqlstate: str = "", message: str = "", *, is_silent: bool = False) -> None:
-        self._answer = b"" if is_silent else _error_response(sqlstate, message)
+    def __init__(
+        self,
+        sqlstate: str = "",
+        message: str = "",
+        *,
+        severity: str = "FATAL",
+        is_silent: bool = False,
+    ) -> None:
+        self._answer = b"" if is_silent else error_response(sqlstate, message, severity=severity)
         self._server: asyncio.Server | None = None
         self.port = 0
         self.startups = 0
@@ -38,7 +46,7 @@ class RefusingServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while await _read_startup(reader) in {_SSL_REQUEST, _GSS_REQUEST}:
+            while (await read_startup(reader))[0] in {_SSL_REQUEST, _GSS_REQUEST}:
                 writer.write(b"N")
             self.startups += 1
             writer.write(self._answer)
@@ -49,13 +57,14 @@ class RefusingServer:
             writer.close()
 
 
-async def _read_startup(reader: asyncio.StreamReader) -> int:
+async def read_startup(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Read what a client begins with: its code, and what follows the code."""
     length, code = struct.unpack("!ii", await reader.readexactly(8))
-    await reader.readexactly(length - 8)
-    return int(code)
+    return int(code), await reader.readexactly(length - 8)
 
 
-def _error_response(sqlstate: str, message: str) -> bytes:
-    fields = {"S": "FATAL", "V": "FATAL", "C": sqlstate, "M": message}
+def error_response(sqlstate: str, message: str, *, severity: str = "FATAL") -> bytes:
+    """An ErrorResponse: https://www.postgresql.org/docs/current/protocol-error-fields.html."""
+    fields = {"S": severity, "V": "FATAL", "C": sqlstate, "M": message}
     body = "".join(f"{kind}{value}\0" for kind, value in fields.items()).encode() + b"\0"
     return b"E" + struct.pack("!i", len(body) + 4) + body

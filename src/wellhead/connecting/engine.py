@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from wellhead.connecting.addresses import have_ipv4
 from wellhead.connecting.asyncpg_connection import AsyncpgConnection
 from wellhead.connecting.cancelling import keep_cancelled_connections
 from wellhead.connecting.listeners import (
@@ -20,7 +21,13 @@ from wellhead.connecting.listeners import (
     name_command_timeouts,
     replace_stale_connections,
 )
-from wellhead.errors import ConfigurationError, ConnectError, connect_error, keep_discreet
+from wellhead.errors import (
+    ConfigurationError,
+    ConnectError,
+    connect_error,
+    keep_discreet,
+    lacks_route,
+)
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.pool.connection_state import terminate
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
@@ -130,13 +137,15 @@ def connector(
     limit = settings.effective_connect_timeout if limit is None else limit
     translate = _translator(settings, limit, on_error=on_error)
     connect_driver = _driver_connect(settings.url)
+    hosts = settings.url.hosts if isinstance(settings.url, PostgresURL) else ()
 
     async def connect(*args: Any, **kwargs: Any) -> Any:
         try:
             async with asyncio.timeout(limit):
                 return await connect_driver(*args, **kwargs)
         except Exception as error:
-            raise translate(error) from error
+            has_ipv4 = not lacks_route(error) or await have_ipv4(hosts)
+            raise translate(error, has_ipv4=has_ipv4) from error
 
     return connect
 
@@ -206,14 +215,20 @@ async def _is_read_only(connection: Any, url: PostgresURL | SQLiteURL) -> bool:
 
 def _translator(
     settings: DatabaseSettings, limit: float, *, on_error: OnError | None = None
-) -> Callable[[BaseException], ConnectError]:
+) -> Callable[..., ConnectError]:
     """A function that says of a driver's failure to connect what it means, and tells of it."""
     hosts = settings.url.hosts if isinstance(settings.url, PostgresURL) else ()
     target = ", ".join(host.name if host.is_socket else str(host) for host in hosts) or "SQLite"
     insists_on_tls = getattr(settings.url, "sslmode", "prefer") not in OPPORTUNISTIC
 
-    def translate(error: BaseException) -> ConnectError:
-        failure = connect_error(error, target=target, timeout=limit, insists_on_tls=insists_on_tls)
+    def translate(error: BaseException, *, has_ipv4: bool = True) -> ConnectError:
+        failure = connect_error(
+            error,
+            target=target,
+            timeout=limit,
+            insists_on_tls=insists_on_tls,
+            has_ipv4=has_ipv4,
+        )
         if on_error is not None:
             on_error(failure)
         return failure

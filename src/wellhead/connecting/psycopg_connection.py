@@ -2,10 +2,11 @@
 
 import weakref
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
+from wellhead.connecting.libpq import connect
 from wellhead.errors import RolledBackError
 from wellhead.pool.connection_state import abort
 from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
@@ -26,6 +27,10 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
                 connection.is_unreplicated = True
 
         self.add_notice_handler(note_warning)
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Self]:
+        return cls((yield from connect(conninfo)))
 
     # SQLAlchemy sets these between taking a connection and knowing of it. There is nothing to wait
     # for; but now and then psycopg gives up its turn, and a cancellation would lose the connection.

@@ -1,13 +1,14 @@
 """The exceptions that Wellhead raises, and the one table that says what a failure means.
 
 Begin with ``tree``, which has every exception, and with ``faults``, which is the table.
-``recognition`` tells which fault an exception of any driver is, and ``classification`` what that
-means. ``connecting`` translates a failure to connect; ``discretion`` keeps statements and values
-out of what exceptions say.
+``recognition`` tells which fault an exception of any driver is, by ``sqlstates`` and ``texts``,
+and ``classification`` what that means. ``connecting`` translates a failure to connect, of which
+``attempts`` takes the drivers' words apart; ``discretion`` keeps statements and values out of what
+exceptions say.
 """
 
 from wellhead.errors.classification import Classification, classify
-from wellhead.errors.connecting import connect_error
+from wellhead.errors.connecting import connect_error, lacks_route
 from wellhead.errors.discretion import keep_discreet, sentence_of, words_of
 from wellhead.errors.faults import Fault
 from wellhead.errors.recognition import fault_of, is_definite_answer
@@ -72,6 +73,7 @@ __all__ = [
     "fault_of",
     "is_definite_answer",
     "keep_discreet",
+    "lacks_route",
     "sentence_of",
     "words_of",
 ]

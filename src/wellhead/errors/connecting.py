@@ -1,13 +1,14 @@
 """From whatever a driver raises while it connects to one of Wellhead's connect errors."""
 
-import os
 import re
 import socket
 import ssl
 from collections.abc import Mapping
 
+from wellhead.errors.attempts import Attempt, attempts_in
 from wellhead.errors.faults import Fault
-from wellhead.errors.recognition import fault_of, sqlstate_of
+from wellhead.errors.recognition import fault_of, telling_attempt
+from wellhead.errors.texts import refusal_in
 from wellhead.errors.tree import (
     AuthenticationError,
     ConnectError,
@@ -38,16 +39,27 @@ _HINTS: Mapping[type[ConnectError], str] = {
     "of processes, so that all of them fit the server's limit.",
     StartingError: "It can take a few seconds; the same attempt may succeed then.",
     UnreachableError: "Check the host, the port and the network, and that the server runs.",
-    ConnectError: "Check the parameters of the database URL.",
+    ConnectError: "Look for these words in the documentation of the server, the pooler or the "
+    "provider: Wellhead does not know them.",
 }
 
-_WHERE = re.compile(
-    r"^(connection failed: |connection to server (at .+?, port \d+|on socket .+?) failed: )+"
+_BAD_PARAMETER = "Check the parameters that the database URL passes to the server."
+_CAME_NO_FURTHER = (
+    "Something answered there, and came no further; the same attempt may succeed later."
+)
+_GIVE_IPV4 = (
+    "Give this machine IPv6, or take a host with an IPv4 address; the provider's pooler often has "
+    "one."
 )
 
 
 def connect_error(
-    error: BaseException, *, target: str, timeout: float, insists_on_tls: bool = True
+    error: BaseException,
+    *,
+    target: str,
+    timeout: float,
+    insists_on_tls: bool = True,
+    has_ipv4: bool = True,
 ) -> ConnectError:
     """Translate a driver's failure to connect.
 
@@ -57,17 +69,37 @@ def connect_error(
         timeout: Seconds the attempt was given; shown when they ran out.
         insists_on_tls: Whether a connection without TLS is refused. Where it is not, an odd answer
             to the offer of TLS is that of a server which died over it.
+        has_ipv4: Whether the target has another address than those of IPv6.
     """
-    kind = _CLASSES.get(fault_of(error), ConnectError)
+    fault = fault_of(error)
+    kind = _CLASSES.get(fault, ConnectError)
     if kind is TLSError and not insists_on_tls and isinstance(error, ConnectionError):
         kind = UnreachableError
-    sqlstate = sqlstate_of(error)
-    code = f" (SQLSTATE {sqlstate})" if sqlstate else ""
-    message = f"Could not connect to {target}: {_reason(error, timeout)}{code}."
-    return kind(message, hint=_HINTS[kind], sqlstate=sqlstate)
+    told = telling_attempt(error)
+    reason, hint = _reason(error, told, timeout), _hint(kind, fault, told)
+    if kind is UnreachableError and not has_ipv4 and lacks_route(error):
+        reason = f"it has IPv6 addresses only, and there is no route to them ({reason})"
+        hint = _GIVE_IPV4
+    code = f" (SQLSTATE {told.sqlstate})" if told.sqlstate else ""
+    message = f"Could not connect to {target}: {reason}{code}."
+    return kind(message, hint=hint, sqlstate=told.sqlstate)
 
 
-def _reason(error: BaseException, timeout: float) -> str:
+def lacks_route(error: BaseException) -> bool:
+    """Whether no attempt got further than to find that no way leads to the address."""
+    return all(attempt.lacks_route for attempt in attempts_in(error))
+
+
+def _hint(kind: type[ConnectError], fault: Fault, told: Attempt) -> str:
+    refusal = refusal_in(told.words)
+    if refusal and refusal.hint and refusal.fault is fault:
+        return refusal.hint
+    if kind is ConnectError and fault in (Fault.PROGRAMMING, Fault.INVALID_DATA):
+        return _BAD_PARAMETER
+    return _CAME_NO_FURTHER if kind is UnreachableError and told.by_server else _HINTS[kind]
+
+
+def _reason(error: BaseException, told: Attempt, timeout: float) -> str:
     if isinstance(error, TimeoutError) and not error.args:
         return f"no answer within {timeout:g} s"
     if isinstance(error, socket.gaierror):
@@ -75,25 +107,10 @@ def _reason(error: BaseException, timeout: float) -> str:
     if isinstance(error, ssl.SSLError):
         # Around the words stand OpenSSL's name of them and a line of Python's source.
         return re.sub(r"^\[.*?\] | \(_ssl\.c:\d+\)$", "", str(error.strerror)).rstrip(".")
-    if isinstance(error, OSError) and (number := _errno(error)):
-        return os.strerror(number)
-    return _in_the_servers_words(error)
+    if match := re.match(r"failed to resolve host .*: (?:\[Errno -?\d+\] )?(.*)", told.words):
+        return _not_found(match[1])
+    return told.words or type(error).__name__
 
 
 def _not_found(why: object) -> str:
     return f"the host name was not found ({why})"
-
-
-def _errno(error: OSError) -> int | None:
-    # asyncio puts its own words beside the number, and one text around several failed addresses.
-    listed = re.search(r"\[Errno (\d+)\]", str(error))
-    return error.errno or (int(listed[1]) if listed else None)
-
-
-def _in_the_servers_words(error: BaseException) -> str:
-    text = str(error).strip().partition("\n")[0].rstrip(".")
-    if match := re.match(r"failed to resolve host .*: (?:\[Errno -?\d+\] )?(.*)", text):
-        return _not_found(match[1])
-    # psycopg and libpq each say first where they tried to connect, which the message did.
-    words = _WHERE.sub("", text)
-    return re.sub(r"^(FATAL|ERROR): +", "", words) or type(error).__name__

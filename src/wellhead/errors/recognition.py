@@ -2,19 +2,19 @@
 
 A failure is recognised by its class where that is Wellhead's or SQLAlchemy's own, by
 ``connection_invalidated``, by its SQLSTATE, and by its text only where the code is missing or
-says nothing: psycopg gives no SQLSTATE for a refused connection, PgBouncer refuses with 08P01 and
-Neon's proxy with XX000. Texts that can repeat a value of the application are never searched.
-
-SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
+says nothing: PgBouncer refuses with 08P01, Neon's proxy and Supavisor with XX000, pgcat with 58000.
+Texts that can repeat a value of the application are never searched.
 """
 
 import ssl
-from collections.abc import Mapping
 
 from sqlalchemy import exc as sa
 from sqlalchemy.orm import exc as orm
 
+from wellhead.errors.attempts import Attempt, attempts_in
 from wellhead.errors.faults import Fault
+from wellhead.errors.sqlstates import NEED_TEXT, fault_of_sqlstate
+from wellhead.errors.texts import refusal_in
 from wellhead.errors.tree import (
     AuthenticationError,
     CommandTimeoutError,
@@ -62,106 +62,8 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (ssl.SSLError, Fault.TLS),
 )
 
-_BY_SQLSTATE: Mapping[str, Fault] = {
-    "08004": Fault.REFUSED,
-    "08007": Fault.OUTCOME_UNKNOWN,
-    "08P01": Fault.REFUSED,
-    "23505": Fault.UNIQUE,
-    "23503": Fault.FOREIGN_KEY,
-    "23001": Fault.FOREIGN_KEY,
-    "23514": Fault.CHECK,
-    "44000": Fault.CHECK,
-    "23502": Fault.NOT_NULL,
-    "23P01": Fault.EXCLUSION,
-    "25006": Fault.READ_ONLY_SERVER,
-    "25P03": Fault.CONNECTION_LOST,
-    "25P04": Fault.STATEMENT_TIMEOUT,
-    "26000": Fault.STALE_PLAN,
-    "3D000": Fault.DATABASE_NOT_FOUND,
-    "40003": Fault.OUTCOME_UNKNOWN,
-    "40P01": Fault.DEADLOCK,
-    "53100": Fault.DISK_FULL,
-    "53300": Fault.TOO_MANY_CONNECTIONS,
-    # A value too long for its index, or nested too deep: the data's fault, not the program's.
-    "54000": Fault.INVALID_DATA,
-    "54001": Fault.INVALID_DATA,
-    "55P03": Fault.LOCK_TIMEOUT,
-    "57014": Fault.STATEMENT_TIMEOUT,
-    "57P01": Fault.CONNECTION_LOST,
-    "57P02": Fault.CONNECTION_LOST,
-    "57P03": Fault.STARTING,
-    "57P04": Fault.DATABASE_NOT_FOUND,
-    "57P05": Fault.CONNECTION_LOST,
-}
-
-_BY_SQLSTATE_CLASS: Mapping[str, Fault] = {
-    "08": Fault.CONNECTION_LOST,
-    "0A": Fault.PROGRAMMING,
-    "22": Fault.INVALID_DATA,
-    "25": Fault.PROGRAMMING,
-    "28": Fault.AUTHENTICATION,
-    "3F": Fault.PROGRAMMING,
-    "40": Fault.SERIALIZATION,
-    "42": Fault.PROGRAMMING,
-    "53": Fault.OUT_OF_RESOURCES,
-    "54": Fault.PROGRAMMING,
-}
-
-# Codes that stand for something else, too; the text begins like this where it is meant.
-_BY_SQLSTATE_AND_TEXT: Mapping[tuple[str, str], Fault] = {
-    ("0A000", "cached plan must not change"): Fault.STALE_PLAN,
-    ("42501", "permission denied for database"): Fault.AUTHENTICATION,
-}
-
-# The codes that say nothing by themselves.
-_NEED_TEXT = frozenset({None, "08003", "08P01", "XX000"})
-
-# Lower case; the first that occurs decides, so those that quote a name stand above the words that
-# could occur in one. Sources: messages of libpq, of the server in the C locale, of psycopg and
-# asyncpg, PgBouncer's to its clients (src/client.c, src/janitor.c), and those of Neon's proxy:
-# https://neon.com/docs/connect/connection-errors
-_BY_TEXT: tuple[tuple[str, Fault], ...] = (
-    ("password authentication failed", Fault.AUTHENTICATION),
-    ("sasl authentication failed", Fault.AUTHENTICATION),
-    ("no password supplied", Fault.AUTHENTICATION),
-    ("no pg_hba.conf entry", Fault.AUTHENTICATION),
-    ("permission denied for database", Fault.AUTHENTICATION),
-    ("no such user", Fault.AUTHENTICATION),
-    ("too many connections", Fault.TOO_MANY_CONNECTIONS),
-    ('role "', Fault.AUTHENTICATION),
-    ('database "', Fault.DATABASE_NOT_FOUND),
-    ("no such database", Fault.DATABASE_NOT_FOUND),
-    ("endpoint could not be found", Fault.DATABASE_NOT_FOUND),
-    ("unsupported startup parameter", Fault.REFUSED),
-    ("no more connections allowed", Fault.TOO_MANY_CONNECTIONS),
-    ("query_wait_timeout", Fault.TOO_MANY_CONNECTIONS),
-    ("too many clients", Fault.TOO_MANY_CONNECTIONS),
-    ("connection slots are reserved", Fault.TOO_MANY_CONNECTIONS),
-    ("active endpoints limit exceeded", Fault.TOO_MANY_CONNECTIONS),
-    ("failed to acquire permit", Fault.TOO_MANY_CONNECTIONS),
-    ("exceeded the rate limit", Fault.TOO_MANY_CONNECTIONS),
-    ("the database system is", Fault.STARTING),
-    ("couldn't connect to compute node", Fault.STARTING),
-    ("control plane request failed", Fault.STARTING),
-    ("terminating connection", Fault.STARTING),
-    ("cached statement plan is invalid", Fault.STALE_PLAN),
-    ("certificate", Fault.TLS),
-    ("rejected ssl upgrade", Fault.TLS),
-    ("does not support ssl", Fault.TLS),
-    ("ssl error", Fault.TLS),
-    ("connection is insecure", Fault.TLS),
-    ("could not translate host name", Fault.UNREACHABLE),
-    ("failed to resolve host", Fault.UNREACHABLE),
-    ("timeout expired", Fault.UNREACHABLE),
-    ("client_login_timeout", Fault.UNREACHABLE),
-    ("server_login_retry", Fault.UNREACHABLE),
-    ("cannot connect to server", Fault.UNREACHABLE),
-    ("server closed the connection", Fault.UNREACHABLE),
-    # Some other refusal of the server; without one, libpq ends with the operating system's words.
-    ("failed: fatal: ", Fault.REFUSED),
-    ("failed: error: ", Fault.REFUSED),
-    ("connection to server ", Fault.UNREACHABLE),
-)
+# Which of several attempts is told: the one that waiting mends least.
+_TELLING = (Fault.STARTING, Fault.CONNECTION_LOST, Fault.UNREACHABLE)
 
 # SQLite gives no codes, and names tables and columns.
 _BY_SQLITE_TEXT: tuple[tuple[str, Fault], ...] = (
@@ -181,17 +83,36 @@ def fault_of(error: BaseException) -> Fault:
     by_class = next((fault for kind, fault in _BY_CLASS if isinstance(error, kind)), None)
     if by_class is not None:
         return by_class
-    source, sqlstate = _source(error), sqlstate_of(error)
+    source = _source(error)
     if getattr(error, "connection_invalidated", False):
-        pooler_is_full = "query_wait_timeout" in str(source)
+        pooler_is_full = _by_text(source, attempts_in(source)[0]) is Fault.TOO_MANY_CONNECTIONS
         return Fault.TOO_MANY_CONNECTIONS if pooler_is_full else Fault.CONNECTION_LOST
-    by_text = _by_text(source) if sqlstate in _NEED_TEXT else None
-    return by_text or _by_sqlstate(sqlstate, str(source)) or _by_kind(error, source)
+    return _fault_of_attempt(error, telling_attempt(error))
+
+
+def telling_attempt(error: BaseException) -> Attempt:
+    """Of the attempts to connect that a driver's exception tells of, the one that says most.
+
+    An answer that stays the same says more than one that passes, and that more than silence.
+    """
+    attempts = attempts_in(_source(error))
+    if len(attempts) == 1:
+        return attempts[0]
+
+    def rank(attempt: Attempt) -> tuple[int, bool]:
+        fault = _fault_of_attempt(error, attempt)
+        return (_TELLING.index(fault) + 1 if fault in _TELLING else 0), attempt.lacks_route
+
+    return min(attempts, key=rank)
 
 
 def sqlstate_of(error: BaseException) -> str | None:
     """The five-character code of the server, from any driver's exception, or None."""
-    sqlstate = getattr(_source(error), "sqlstate", None)
+    source = _source(error)
+    sqlstate = getattr(source, "sqlstate", None)
+    if sqlstate is None and _package(source) == "psycopg":
+        # libpq gives no code for a refused connection, but writes it into the text.
+        sqlstate = telling_attempt(source).sqlstate
     return sqlstate if isinstance(sqlstate, str) else None
 
 
@@ -225,39 +146,50 @@ def _source(error: BaseException) -> BaseException:
     return error
 
 
-def _by_text(source: BaseException) -> Fault | None:
-    package = type(source).__module__.partition(".")[0]
-    text = str(source).lower()
+def _fault_of_attempt(error: BaseException, attempt: Attempt) -> Fault:
+    source = _source(error)
+    by_text = _by_text(source, attempt)
+    return (
+        by_text
+        or fault_of_sqlstate(attempt.sqlstate, attempt.words)
+        or _by_kind(error, source, attempt)
+    )
+
+
+def _by_text(source: BaseException, attempt: Attempt) -> Fault | None:
+    if attempt.sqlstate not in NEED_TEXT:
+        return None
+    package = _package(source)
+    text = attempt.words.lower()
     if package == "sqlite3":
         return next((fault for start, fault in _BY_SQLITE_TEXT if text.startswith(start)), None)
     if not _speaks_of_connections(source, package):
         return None
-    return next((fault for part, fault in _BY_TEXT if part in text), None)
+    refusal = refusal_in(text)
+    return refusal.fault if refusal else None
 
 
 def _speaks_of_connections(source: BaseException, package: str) -> bool:
     if package == "psycopg":
-        return _is_of(source, "OperationalError")
+        return _is_of(source, "OperationalError") or _is_of(source, "InternalError_")
     if package in {"asyncpg", "sqlalchemy"}:
         # asyncpg's exceptions come in classes of SQLAlchemy's dialect; its own are none of them.
         return not isinstance(source, sa.SQLAlchemyError) and not _is_of(source, "DataError")
     return isinstance(source, OSError)
 
 
-def _by_sqlstate(sqlstate: str | None, text: str) -> Fault | None:
-    if sqlstate is None:
-        return None
-    for (code, start), fault in _BY_SQLSTATE_AND_TEXT.items():
-        if sqlstate == code and text.startswith(start):
-            return fault
-    return _BY_SQLSTATE.get(sqlstate) or _BY_SQLSTATE_CLASS.get(sqlstate[:2], Fault.UNKNOWN)
-
-
-def _by_kind(error: BaseException, source: BaseException) -> Fault:
+def _by_kind(error: BaseException, source: BaseException, attempt: Attempt) -> Fault:
     if isinstance(error, sa.DataError) or _is_of(source, "DataError"):
         return Fault.INVALID_DATA
-    # The drivers raise the operating system's errors as they are when they cannot connect.
-    return Fault.UNREACHABLE if isinstance(source, OSError) else Fault.UNKNOWN
+    if attempt.by_server:
+        return Fault.REFUSED
+    # asyncpg raises the operating system's errors as they are when it cannot connect.
+    by_network = attempt.by_network or isinstance(source, OSError)
+    return Fault.UNREACHABLE if by_network else Fault.UNKNOWN
+
+
+def _package(source: BaseException) -> str:
+    return type(source).__module__.partition(".")[0]
 
 
 def _is_of(source: object, name: str) -> bool:

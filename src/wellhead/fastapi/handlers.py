@@ -191,15 +191,17 @@ def _log(connection: HTTPConnection, error: Exception, meaning: Classification) 
     frames = "" if meaning.is_expected else "".join(traceback.format_tb(error.__traceback__))
     # The path comes from outside, and could hold what a terminal takes for commands.
     path = quote(connection.scope["path"])
+    hint = error.hint if isinstance(error, WellheadError) else None
     logger.log(
         level,
-        "%s %s failed: %s (%s, SQLSTATE %s): %s%s",
+        "%s %s failed: %s (%s, SQLSTATE %s): %s%s%s",
         connection.scope.get("method", "WebSocket"),
         path,
         meaning.fault,
         type(error).__name__,
         meaning.sqlstate or "none",
         words_of(error),
+        f" {hint}" if hint else "",
         f"\n{frames}" if frames else "",
         extra={
             "event": "database_error",
