@@ -329,6 +329,7 @@ async def test_a_statement_over_the_command_timeout_is_cancelled_and_named(
                 await session.exec(select(text("pg_sleep(60)")))
 
         assert await database_answers(database)
+        assert database.stats().opened == 1
 
 
 async def database_answers(database: Database) -> bool:

@@ -1,9 +1,9 @@
 """What becomes of a connection whose statement was cancelled: kept where it is proved to be sound.
 
-SQLAlchemy closes a connection that a cancellation passed through, because an answer may still be on
-its way. Both drivers then ask the server to cancel the statement; once it has confirmed that, the
-connection is as good as after any statement that failed, and closing it would cost the next caller
-a new one. The transaction is left as it is, for SQLAlchemy to roll back.
+SQLAlchemy closes a connection that a cancellation or asyncpg's time-out passed through, because an
+answer may still be on its way. Both drivers then ask the server to cancel the statement; once it
+has confirmed that, the connection is as good as after any statement that failed, and closing it
+would cost the next caller a new one. The transaction is left as it is, for SQLAlchemy to roll back.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ def keep_cancelled_connections(engine: AsyncEngine) -> None:
         connection = context.connection
         if connection is None or connection.invalidated or not context.is_disconnect:
             return
-        if isinstance(context.original_exception, asyncio.CancelledError):
+        if isinstance(context.original_exception, asyncio.CancelledError | TimeoutError):
             dbapi_connection = connection.connection.dbapi_connection
             # SQLAlchemy gives no statement for COMMIT and ROLLBACK.
             was_ending = context.statement is None
