@@ -17,19 +17,17 @@ _PATIENCE = 1.0
 async def have_ipv4(hosts: Iterable[Host]) -> bool:
     """Whether any host has another address than those of IPv6; yes where that cannot be told.
 
-    Waits for the resolver, at most a second for each host.
+    Waits for the resolver, for a second at the most.
     """
-    for host in hosts:
-        if host.is_socket or await _families(host) != {socket.AF_INET6}:
-            return True
-    return False
-
-
-async def _families(host: Host) -> set[int]:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(_PATIENCE):
-            found = await loop.getaddrinfo(host.name, host.port, type=socket.SOCK_STREAM)
+            for host in hosts:
+                if host.is_socket:
+                    return True
+                found = await loop.getaddrinfo(host.name, host.port, type=socket.SOCK_STREAM)
+                if any(family != socket.AF_INET6 for family, *_ in found):
+                    return True
     except OSError:  # TimeoutError is one.
-        return set()
-    return {family for family, *_ in found}
+        return True
+    return False
