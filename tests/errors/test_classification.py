@@ -46,6 +46,10 @@ def sending(value: object, *, into: str) -> Work:
     return work
 
 
+RAISED = "DO $$ BEGIN RAISE 'too many connections' USING ERRCODE = '{}'; END $$"
+"""What a function says in the words of a pooler."""
+
+
 @pytest.mark.parametrize(
     ("statement", "sqlstate", "fault", "status"),
     [
@@ -63,6 +67,8 @@ def sending(value: object, *, into: str) -> Work:
         ("SELECT FROM WHERE", "42601", Fault.PROGRAMMING, 500),
         ("SELECT count(*) FROM thing FOR UPDATE", "0A000", Fault.PROGRAMMING, 500),
         ("DO $$ BEGIN RAISE 'x'; END $$", "P0001", Fault.UNKNOWN, 500),
+        (RAISED.format("XX000"), "XX000", Fault.UNKNOWN, 500),
+        (RAISED.format("58000"), "58000", Fault.UNKNOWN, 500),
     ],
 )
 async def test_what_the_same_work_meets_again_is_not_transient(

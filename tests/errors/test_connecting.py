@@ -39,9 +39,9 @@ WITHOUT_ROUTE = "ff0e::1"
 Resolve = Callable[[str, list[str]], None]
 
 
-async def refusal(url: str) -> ConnectError:
+async def refusal(url: str, *, connect_timeout: float = 20) -> ConnectError:
     """What opening a database raises, checked for what is true of each."""
-    settings = DatabaseSettings(url=url, connect_retry_count=1, connect_timeout=1)
+    settings = DatabaseSettings(url=url, connect_retry_count=1, connect_timeout=connect_timeout)
     with pytest.raises(ConnectError) as caught:
         await Database(settings).open()
     error = caught.value
@@ -167,7 +167,7 @@ async def test_silence_is_unreachable_after_the_connect_timeout(
     locate: Locate, proxy: TCPProxy
 ) -> None:
     proxy.stall()
-    error = await refusal(locate())
+    error = await refusal(locate(), connect_timeout=1)
 
     assert type(error) is UnreachableError
     assert error.args[0] == f"Could not connect to 127.0.0.1:{proxy.port}: no answer within 1 s."

@@ -85,7 +85,7 @@ def fault_of(error: BaseException) -> Fault:
         return by_class
     source = _source(error)
     if getattr(error, "connection_invalidated", False):
-        pooler_is_full = _by_text(source, attempts_in(source)[0]) is Fault.TOO_MANY_CONNECTIONS
+        pooler_is_full = _by_text(error, attempts_in(source)[0]) is Fault.TOO_MANY_CONNECTIONS
         return Fault.TOO_MANY_CONNECTIONS if pooler_is_full else Fault.CONNECTION_LOST
     return _fault_of_attempt(error, telling_attempt(error))
 
@@ -148,7 +148,7 @@ def _source(error: BaseException) -> BaseException:
 
 def _fault_of_attempt(error: BaseException, attempt: Attempt) -> Fault:
     source = _source(error)
-    by_text = _by_text(source, attempt)
+    by_text = _by_text(error, attempt)
     return (
         by_text
         or fault_of_sqlstate(attempt.sqlstate, attempt.words)
@@ -156,17 +156,27 @@ def _fault_of_attempt(error: BaseException, attempt: Attempt) -> Fault:
     )
 
 
-def _by_text(source: BaseException, attempt: Attempt) -> Fault | None:
+def _by_text(error: BaseException, attempt: Attempt) -> Fault | None:
     if attempt.sqlstate not in NEED_TEXT:
         return None
+    source = _source(error)
     package = _package(source)
     text = attempt.words.lower()
     if package == "sqlite3":
         return next((fault for start, fault in _BY_SQLITE_TEXT if text.startswith(start)), None)
     if not _speaks_of_connections(source, package):
         return None
+    if attempt.sqlstate is not None and _is_of_a_statement(error, source):
+        return None
     refusal = refusal_in(text)
     return refusal.fault if refusal else None
+
+
+def _is_of_a_statement(error: BaseException, source: BaseException) -> bool:
+    # A function can raise any code with any words. What a pooler says in place of a statement's
+    # answer ends the connection, so it is FATAL.
+    has_run = isinstance(error, sa.DBAPIError) or _package(source) == "psycopg"
+    return has_run and _severity(source) == "ERROR"
 
 
 def _speaks_of_connections(source: BaseException, package: str) -> bool:
