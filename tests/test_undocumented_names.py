@@ -374,6 +374,13 @@ async def test_a_statement_holds_the_lock_of_its_connection(either_url: str) -> 
     )
 
 
+def test_psycopg_connects_by_the_generator_that_is_replaced() -> None:
+    assert "_connect_gen" in inspect.getsource(psycopg.AsyncConnection.connect), (
+        "psycopg does not connect by _connect_gen: the SQLSTATE of a refusal is not told, and "
+        "servers that speak another language than English are misunderstood."
+    )
+
+
 async def test_psycopgs_connection_has_the_names_that_are_used(database_url: str) -> None:
     connection = await psycopg.AsyncConnection.connect(database_url)
     try:
