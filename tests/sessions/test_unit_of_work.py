@@ -232,6 +232,58 @@ async def test_a_plan_that_a_migration_made_stale_is_not_noticed(
     assert dict(database.run_stats().retried) in ({}, {Fault.STALE_PLAN: 1})
 
 
+def in_a_group(work: Met) -> Met:
+    async def run_in_a_group(session: AsyncSession) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(asyncio.sleep(0))
+            tasks.create_task(run_in_another(session))
+
+    async def run_in_another(session: AsyncSession) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(work(session))  # type: ignore[arg-type]
+
+    return run_in_a_group
+
+
+async def test_what_soon_passes_does_so_in_a_task_group_too(database: Database, lose: Met) -> None:
+    work = Attempts(in_a_group(lose))
+
+    assert await database.run(work) == 2
+    assert await done(database) == ["attempt 2"]
+    assert database.run_stats().retried == {Fault.CONNECTION_LOST: 1}
+
+
+async def test_a_group_with_a_failure_of_something_else_is_not_repeated(
+    database: Database, lose: Met
+) -> None:
+    async def fail_twice(session: AsyncSession) -> None:
+        try:
+            await lose(session)
+        except DBAPIError as error:
+            raise ExceptionGroup("both", [error, ConnectionResetError()]) from None
+
+    work = Attempts(fail_twice)
+    with pytest.raises(ExceptionGroup):
+        await database.run(work)
+
+    assert work.count == 1
+
+
+@pytest.mark.parametrize(("is_repeatable", "times"), [(False, 1), (True, MOST_UNKNOWN)])
+async def test_a_group_with_a_commit_without_an_answer_is_repeated_only_where_that_is_allowed(
+    database: Database, *, is_repeatable: bool, times: int
+) -> None:
+    async def lose_both(_: AsyncSession) -> None:
+        lost = [UnreachableError("away"), CommitUnknownError.after_silence()]
+        raise ExceptionGroup("both", lost)
+
+    work = Attempts(lose_both, times=MOST_UNKNOWN + 1)
+    with pytest.raises(ExceptionGroup):
+        await database.run(work, is_repeatable=is_repeatable)
+
+    assert work.count == times
+
+
 async def test_a_broken_constraint_is_raised_at_once(database: Database) -> None:
     async def repeat(session: AsyncSession) -> None:
         await write(session, "attempt 1")

@@ -2,16 +2,17 @@
 
 Begin with ``tree``, which has every exception, and with ``faults``, which is the table.
 ``recognition`` tells which fault an exception of any driver is, by ``sqlstates`` and ``texts``,
-and ``classification`` what that means. ``connecting`` translates a failure to connect, of which
-``attempts`` takes the drivers' words apart; ``discretion`` keeps statements and values out of what
-exceptions say.
+``groups`` which exception of several decides, and ``classification`` what that means.
+``connecting`` translates a failure to connect, of which ``attempts`` takes the drivers' words
+apart; ``discretion`` keeps statements and values out of what exceptions say.
 """
 
 from wellhead.errors.classification import Classification, classify
 from wellhead.errors.connecting import connect_error, lacks_route
 from wellhead.errors.discretion import keep_discreet, sentence_of, words_of
 from wellhead.errors.faults import Fault
-from wellhead.errors.recognition import fault_of, is_definite_answer
+from wellhead.errors.groups import is_of_database, leaves_of
+from wellhead.errors.recognition import decisive, fault_of, is_definite_answer
 from wellhead.errors.tree import (
     AuthenticationError,
     CommandTimeoutError,
@@ -70,10 +71,13 @@ __all__ = [
     "WellheadError",
     "classify",
     "connect_error",
+    "decisive",
     "fault_of",
     "is_definite_answer",
+    "is_of_database",
     "keep_discreet",
     "lacks_route",
+    "leaves_of",
     "sentence_of",
     "words_of",
 ]

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from wellhead.errors.faults import CAN_RUN_AGAIN, MEANINGS, TRANSIENT, Fault
-from wellhead.errors.recognition import fault_of, sqlstate_of
+from wellhead.errors.groups import leaves_of
+from wellhead.errors.recognition import decisive, fault_of, sqlstate_of
 
 _LOST = frozenset({Fault.CONNECTION_LOST, Fault.OUTCOME_UNKNOWN})
 
@@ -52,17 +53,27 @@ def classify(error: BaseException) -> Classification:
     A connection that was lost during a COMMIT is ``Fault.OUTCOME_UNKNOWN`` where a
     :class:`wellhead.Database` made the connection. On another engine it is a lost connection like
     any other, and leaves open whether the COMMIT took effect.
+
+    An exception group means what its gravest exception means, the one that forbids most: it is
+    transient, and can run again, only where each of its exceptions is and can.
     """
+    leaves = leaves_of(error)
+    error = decisive(error)
+    faults = {fault_of(each) for each in leaves}
     fault = fault_of(error)
-    meaning = MEANINGS[fault]
+    meaning, pauses = MEANINGS[fault], [MEANINGS[each].retry_after for each in faults]
     return Classification(
         fault=fault,
         sqlstate=sqlstate_of(error),
         http_status=meaning.http_status,
         title=meaning.title,
-        is_transient=fault in TRANSIENT,
-        retry_after=meaning.retry_after,
-        connection_lost=fault in _LOST or getattr(error, "connection_invalidated", False),
+        is_transient=faults <= TRANSIENT,
+        retry_after=max((each for each in pauses if each), default=None) if all(pauses) else None,
+        connection_lost=any(_lost_connection(each) for each in leaves),
         outcome_unknown=fault is Fault.OUTCOME_UNKNOWN,
-        can_run_again=fault in CAN_RUN_AGAIN,
+        can_run_again=faults <= CAN_RUN_AGAIN,
     )
+
+
+def _lost_connection(error: BaseException) -> bool:
+    return fault_of(error) in _LOST or getattr(error, "connection_invalidated", False)

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy import exc as sa
 from sqlalchemy.engine import Engine, ExceptionContext
 
-from wellhead.errors.recognition import sqlstate_of
+from wellhead.errors.recognition import decisive, sqlstate_of
 from wellhead.errors.tree import WellheadError
 
 _QUOTED = re.compile(r'"[\s\S]*"')
@@ -45,8 +45,10 @@ def keep_discreet(engine: Engine, *, show_statements: bool, show_values: bool) -
 def words_of(error: BaseException) -> str:
     """What an exception says, in one line without statement and values, whichever engine's it is.
 
-    Nothing for an exception that is neither Wellhead's nor SQLAlchemy's.
+    Of an exception group, what the one says that decides. Nothing for an exception that is neither
+    Wellhead's nor SQLAlchemy's.
     """
+    error = decisive(error)
     if isinstance(error, sa.DBAPIError):
         return _discreet(str(error.orig), repeats_input=_repeats_input(error))
     if isinstance(error, WellheadError | sa.SQLAlchemyError) and error.args:

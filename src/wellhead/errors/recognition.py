@@ -13,6 +13,7 @@ from sqlalchemy.orm import exc as orm
 
 from wellhead.errors.attempts import Attempt, attempts_in
 from wellhead.errors.faults import Fault
+from wellhead.errors.groups import gravest, leaves_of
 from wellhead.errors.sqlstates import NEED_TEXT, fault_of_sqlstate
 from wellhead.errors.texts import refusal_in
 from wellhead.errors.tree import (
@@ -75,8 +76,16 @@ _BY_SQLITE_TEXT: tuple[tuple[str, Fault], ...] = (
 )
 
 
+def decisive(error: BaseException) -> BaseException:
+    """The exception that says what an exception group means; any other exception itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    return gravest(leaves_of(error), fault_of)
+
+
 def fault_of(error: BaseException) -> Fault:
     """Name the fault behind an exception; see :func:`wellhead.classify`."""
+    error = decisive(error)
     if isinstance(error, PoolTimeout) and error.__cause__ is not None:
         # Whoever waits for a connection while the database is away does not wait for other callers.
         return fault_of(error.__cause__)
@@ -108,7 +117,7 @@ def telling_attempt(error: BaseException) -> Attempt:
 
 def sqlstate_of(error: BaseException) -> str | None:
     """The five-character code of the server, from any driver's exception, or None."""
-    source = _source(error)
+    source = _source(decisive(error))
     sqlstate = getattr(source, "sqlstate", None)
     if sqlstate is None and _package(source) == "psycopg":
         # libpq gives no code for a refused connection, but writes it into the text.

@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
+from wellhead.errors import leaves_of
 from wellhead.sessions.commits import Commits, current_commits
 
 COMMIT_GRACE = 0.4
@@ -22,6 +23,9 @@ END_GRACE = 0.6
 Until then the server may confirm that it has cancelled the query. Where the client has gone nobody
 waits for the answer, and the server has as long as the driver gives it.
 """
+
+# In which work may end that was cancelled, also several of them together.
+_ENDS = (Exception, asyncio.CancelledError)
 
 
 class Ending(StrEnum):
@@ -35,20 +39,22 @@ class Deadline:
     """The time that the running task has for a block.
 
     Args:
-        seconds: From now; None for no limit.
+        seconds: From the beginning; None for no limit.
+        began: The event loop's time of the beginning; None for now.
 
     Attributes:
+        began: The event loop's time of the beginning.
         ending: Why the block was ended, or None.
         commits: What became of the COMMITs of the block.
         error: What the block raised when it was cancelled, where that is something else.
     """
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, *, began: float | None = None) -> None:
         self.ending: Ending | None = None
         self.commits = Commits(current_commits.get())
         self.error: Exception | None = None
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        self.began = self._loop.time() if began is None else began
         self._seconds = seconds
         self._alarms: list[asyncio.TimerHandle] = []
         self._task: asyncio.Task[Any] | None = None
@@ -85,7 +91,8 @@ class Deadline:
         # Whatever it ended in, it ended because of the cancelling; but not somebody else's.
         self.error = error if isinstance(error, Exception) else None
         is_ours = task.cancelling() <= self._cancels_of_others
-        return is_ours and (kind is None or issubclass(kind, Exception | asyncio.CancelledError))
+        leaves = leaves_of(error) if error is not None else ()
+        return is_ours and all(isinstance(each, _ENDS) for each in leaves)
 
     @property
     def is_over(self) -> bool:
@@ -104,7 +111,7 @@ class Deadline:
         self._seconds = seconds
         self._forget_alarms()
         if seconds is not None:
-            ends_at = self._began + seconds
+            ends_at = self.began + seconds
             self._alarms.append(self._loop.call_at(ends_at, self.end, Ending.TIMEOUT))
 
     def lift(self) -> None:

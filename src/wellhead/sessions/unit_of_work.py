@@ -6,10 +6,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from wellhead.errors import CommitUnknownError, PoolTimeout, WellheadError, classify, fault_of
+from wellhead.errors import (
+    CommitUnknownError,
+    PoolTimeout,
+    classify,
+    fault_of,
+    is_of_database,
+    leaves_of,
+)
 from wellhead.retry import retry_until
 from wellhead.sessions.commits import Commits, counting_commits
 from wellhead.sessions.run_stats import RunCounter
@@ -55,7 +61,7 @@ class UnitOfWork(Generic[T]):
     async def run(self) -> T:
         """Do the work, again and again where that is safe and there is time."""
         self._counter.units += 1
-        unknown: CommitUnknownError | None = None
+        unknown: Exception | None = None
         unanswered: list[Commits] = []
         for attempt in range(1, self._most_unknown + 1):
             if unknown is not None:
@@ -68,14 +74,15 @@ class UnitOfWork(Generic[T]):
                     can_retry=self._can_run_again,
                     announce=self._announce,
                 )
-            except CommitUnknownError as error:
-                unknown = error
-                if self._attempted.succeeded:
-                    break
-            except (SQLAlchemyError, WellheadError) as error:
-                if unknown is None:
+            except Exception as error:
+                if _leaves_a_commit_open(error):
+                    unknown = error
+                    if self._attempted.succeeded:
+                        break
+                elif unknown is not None and all(map(is_of_database, leaves_of(error))):
+                    raise unknown from error
+                else:
                     raise
-                raise unknown from error
             else:
                 # What the attempts before left open does not matter any more.
                 for each in unanswered:
@@ -90,12 +97,12 @@ class UnitOfWork(Generic[T]):
                 return await self._work(session)
 
     def _can_run_again(self, error: BaseException) -> bool:
-        if not self._attempted.is_empty or isinstance(error, PoolTimeout):
+        leaves = leaves_of(error)
+        if not self._attempted.is_empty or any(isinstance(each, PoolTimeout) for each in leaves):
             # Who waited for a connection in vain has had its time.
             return False
         # A TimeoutError or an OSError of the work's own is no failure of the database.
-        is_ours = isinstance(error, SQLAlchemyError | WellheadError)
-        return is_ours and classify(error).can_run_again
+        return all(map(is_of_database, leaves)) and classify(error).can_run_again
 
     def _announce(self, error: BaseException, attempt: int, seconds: float) -> None:
         fault = fault_of(error)
@@ -111,3 +118,14 @@ class UnitOfWork(Generic[T]):
                 "seconds": round(seconds, 3),
             },
         )
+
+
+def _leaves_a_commit_open(error: Exception) -> bool:
+    """Whether a COMMIT had no answer, and nothing else went wrong but what soon passes."""
+    is_open = False
+    for each in leaves_of(error):
+        if isinstance(each, CommitUnknownError):
+            is_open = True
+        elif not (is_of_database(each) and classify(each).can_run_again):
+            return False
+    return is_open

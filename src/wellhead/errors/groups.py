@@ -1,0 +1,47 @@
+"""Exception groups: ``asyncio.TaskGroup`` raises one, whatever its tasks failed of."""
+
+from collections.abc import Callable, Iterable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from wellhead.errors.faults import CAN_RUN_AGAIN, TRANSIENT, Fault
+from wellhead.errors.tree import WellheadError
+
+
+def leaves_of(error: BaseException) -> tuple[BaseException, ...]:
+    """The exceptions of a group and of the groups in it; of any other exception, that one."""
+    found, waiting = [], [error]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, BaseExceptionGroup):
+            waiting.extend(reversed(each.exceptions))
+        else:
+            found.append(each)
+    return tuple(found)
+
+
+def is_of_database(error: BaseException) -> bool:
+    """Whether an exception came from work with a database, and not from something else."""
+    return isinstance(error, SQLAlchemyError | WellheadError)
+
+
+def gravest(
+    errors: Iterable[BaseException], fault_of: Callable[[BaseException], Fault]
+) -> BaseException:
+    """The one of these that decides what all of them mean together: the one that forbids most.
+
+    What may have been done comes before what cannot succeed, that before what soon passes, and all
+    of it before what says nothing. Of equals the first decides.
+    """
+    return min(errors, key=lambda error: _rank(fault_of(error)))
+
+
+def _rank(fault: Fault) -> int:
+    if fault in _FIRST:
+        return _FIRST.index(fault)
+    if fault is Fault.UNKNOWN:
+        return len(_FIRST) + 3
+    return len(_FIRST) + (fault in TRANSIENT) + (fault in CAN_RUN_AGAIN)
+
+
+_FIRST = (Fault.OUTCOME_UNKNOWN, Fault.COMMITTED, Fault.PROGRAMMING)
