@@ -113,8 +113,22 @@ async def test_a_value_that_is_missing_is_a_mistake_of_the_program(database: Dat
 
     found = await meaning(database, work)
 
-    assert (found.fault, found.http_status) == (Fault.UNKNOWN, 500)
+    assert (found.fault, found.http_status) == (Fault.PROGRAMMING, 500)
     assert not found.is_expected
+
+
+async def test_more_values_than_a_statement_can_carry_are_a_mistake_of_the_program(
+    database: Database,
+) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        names = [f"v{number}" for number in range(65_536)]
+        values = dict.fromkeys(names, 1)
+        await connection.execute(text(f"SELECT {','.join(f':{name}' for name in names)}"), values)
+
+    found = await meaning(database, work)
+
+    assert (found.fault, found.http_status) == (Fault.PROGRAMMING, 500)
+    assert not found.connection_lost
 
 
 async def test_a_read_only_server_answers_503(database: Database) -> None:

@@ -28,6 +28,7 @@ from wellhead.errors import (
     keep_discreet,
     lacks_route,
 )
+from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.pool.connection_state import terminate
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
@@ -101,6 +102,7 @@ def build_engine(
     if isinstance(url, PostgresURL):
         if url.driver == "psycopg":
             replace_stale_connections(engine)
+            refuse_zones(engine.sync_engine.dialect)
         if url.is_pooled:
             _set_limits_in_transactions(engine, _server_side_limits(settings, url))
         watch = warn_of_leftovers if url.is_pooled else mark_leftovers
@@ -112,6 +114,7 @@ def build_engine(
     name_command_timeouts(engine, limit=settings.effective_command_timeout)
     # Before those of an open database, which count what cancelling leaves as a lost connection.
     keep_cancelled_connections(engine)
+    name_mistyped_values(engine.sync_engine)
     keep_discreet(
         engine.sync_engine,
         show_statements=settings.echo,

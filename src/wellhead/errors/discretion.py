@@ -12,11 +12,16 @@ from sqlalchemy import event
 from sqlalchemy import exc as sa
 from sqlalchemy.engine import Engine, ExceptionContext
 
+from wellhead.errors.mistyped import types_only
 from wellhead.errors.recognition import decisive, sqlstate_of
 from wellhead.errors.tree import WellheadError
 
 _QUOTED = re.compile(r'"[\s\S]*"')
-_ARGUMENT = re.compile(r"(invalid input for query argument \$\d+)[\s\S]*")
+# asyncpg repeats the value, and says why in brackets at the end.
+_ARGUMENT = re.compile(
+    r"(invalid input for query argument \$\d+)"
+    r"[\s\S]*?( \(value out of u?(?:int|float)\d+ range\))?$"
+)
 
 
 def keep_discreet(engine: Engine, *, show_statements: bool, show_values: bool) -> None:
@@ -37,9 +42,22 @@ def keep_discreet(engine: Engine, *, show_statements: bool, show_values: bool) -
             return _unsendable(context.original_exception)
         if not show_statements:
             error.statement = None
-        if not show_values and isinstance(error, sa.DBAPIError):
-            _leave_out_values(error)
+        if not show_values:
+            if isinstance(error, sa.DBAPIError):
+                _leave_out_values(error)
+            else:
+                _name_types_only(error)
         return None
+
+
+def _name_types_only(error: sa.StatementError) -> None:
+    """Of a value that SQLAlchemy's types refuse, keep words that name only types."""
+    orig = error.orig
+    error.args = (types_only(orig) or f"A value was refused ({type(orig).__name__}).",)
+    part: BaseException | None = orig
+    while part is not None:
+        part.args = error.args
+        part = part.__cause__ or part.__context__
 
 
 def words_of(error: BaseException) -> str:
@@ -64,7 +82,9 @@ def sentence_of(error: BaseException) -> str:
 
 def _unsendable(error: BaseException) -> BaseException | None:
     # psycopg raises it as it is for text that is no UTF-8; asyncpg makes a DataError of it.
-    return sa.DataError(None, None, error) if isinstance(error, UnicodeEncodeError) else None
+    if not isinstance(error, UnicodeEncodeError):
+        return None
+    return sa.DataError(None, None, UnicodeError("Text was given that is not UTF-8."))
 
 
 def _leave_out_values(error: sa.DBAPIError) -> None:
@@ -90,6 +110,6 @@ def _repeats_input(error: sa.DBAPIError) -> bool:
 
 def _discreet(text: str, *, repeats_input: bool) -> str:
     if repeats_input:
-        text = _ARGUMENT.sub(r"\1", _QUOTED.sub('"***"', text))
+        text = _ARGUMENT.sub(r"\1\2", _QUOTED.sub('"***"', text))
     # The lines below are psycopg's excerpt of the statement, DETAIL, HINT and CONTEXT.
     return text.partition("\n")[0]

@@ -200,6 +200,11 @@ def _speaks_of_connections(source: BaseException, package: str) -> bool:
 def _by_kind(error: BaseException, source: BaseException, attempt: Attempt) -> Fault:
     if isinstance(error, sa.DataError) or _is_of(source, "DataError"):
         return Fault.INVALID_DATA
+    is_refused_before = isinstance(error, sa.StatementError) and not isinstance(
+        error, sa.DBAPIError
+    )
+    if is_refused_before or isinstance(error, sa.ProgrammingError):
+        return Fault.PROGRAMMING
     if attempt.by_server:
         return Fault.REFUSED
     # asyncpg raises the operating system's errors as they are when it cannot connect.

@@ -80,6 +80,8 @@ _DRIVERS = (
     Refusal("no password supplied", Fault.AUTHENTICATION),
     Refusal("authentication method requirement", Fault.AUTHENTICATION),
     Refusal("cached statement plan is invalid", Fault.STALE_PLAN),
+    Refusal("number of parameters must be between", Fault.PROGRAMMING),
+    Refusal("number of query arguments cannot exceed", Fault.PROGRAMMING),
     Refusal("certificate", Fault.TLS),
     Refusal("channel binding", Fault.TLS),
     Refusal("does not support ssl", Fault.TLS),

@@ -1,7 +1,6 @@
 """The holders of connections: remembered cheaply, named in messages, and warned of when slow."""
 
 import asyncio
-import contextlib
 import importlib
 import inspect
 import linecache
@@ -28,10 +27,12 @@ getcurrent: Callable[[], Any] = importlib.import_module("greenlet").getcurrent
 _DEPTH = 8
 _NAMED = 3
 
-# The code between the application and the pool, which does not help to find a leak.
+# The code between the application and the pool, which does not help to find a place: Wellhead's,
+# Python's, and that of what both are built on.
 _OURS = re.compile(
-    "|".join(map(re.escape, (str(Path(__file__).parents[1]), str(Path(asyncio.__file__).parent))))
-    + rf"|{re.escape(contextlib.__file__)}|<|.*-packages.(sqlalchemy|sqlmodel|asyncpg|psycopg)\b"
+    rf"{re.escape(str(Path(__file__).parents[1]))}|<"
+    rf"|{re.escape(str(Path(asyncio.__file__).parents[1]))}/(?!(site|dist)-packages/)"
+    r"|.*-packages.(sqlalchemy|sqlmodel|asyncpg|psycopg|fastapi|starlette)\b"
 )
 
 # The route.
@@ -102,6 +103,15 @@ def place_of(frames: Iterable[FrameType]) -> str | None:
     """The first of these frames that is the application's, in a few words."""
     theirs = (frame for frame in frames if _is_theirs(frame.f_code))
     return next((_name(frame.f_code, frame.f_lasti) for frame in theirs), None)
+
+
+def place_of_failure(error: BaseException) -> str | None:
+    """The innermost line of the application that an exception came through, in a few words."""
+    stack, at = [], error.__traceback__
+    while at is not None:
+        stack.append((at.tb_frame.f_code, at.tb_lasti))
+        at = at.tb_next
+    return next((_name(*each) for each in reversed(stack) if _is_theirs(each[0])), None)
 
 
 def _theirs(stack: Stack) -> list[tuple[CodeType, int]]:
