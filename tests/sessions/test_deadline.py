@@ -57,6 +57,28 @@ async def test_nothing_ends_a_block_that_was_lifted() -> None:
     assert not deadline.is_over
 
 
+@pytest.mark.parametrize("other", [asyncio.CancelledError(), ValueError()])
+async def test_a_block_may_end_in_a_group_with_a_cancellation_in_it(other: BaseException) -> None:
+    with Deadline(0.01) as deadline:
+        try:
+            await wait_for_ever()
+        except asyncio.CancelledError as error:
+            raise BaseExceptionGroup("both", [other, BaseExceptionGroup("", [error])]) from None
+
+    assert deadline.is_over
+
+
+async def test_a_group_with_more_than_that_in_it_goes_through() -> None:
+    async def end_in_more() -> None:
+        try:
+            await wait_for_ever()
+        except asyncio.CancelledError as error:
+            raise BaseExceptionGroup("both", [error, GeneratorExit()]) from None
+
+    with pytest.raises(BaseExceptionGroup), Deadline(0.01):
+        await end_in_more()
+
+
 async def test_cancelling_from_outside_goes_through() -> None:
     deadlines: list[Deadline] = []
 

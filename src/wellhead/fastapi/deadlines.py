@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Response
-from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wellhead.errors import (
@@ -17,9 +18,13 @@ from wellhead.errors import (
     WellheadError,
 )
 from wellhead.fastapi.listening import Listener
+from wellhead.fastapi.mounted import HOST, answer_as, mounted_in
+from wellhead.fastapi.task_groups import failure_in
 from wellhead.sessions.deadline import Deadline, Ending, current_deadline
 
 logger = logging.getLogger("wellhead.fastapi")
+
+_DEADLINE = "wellhead.deadline"
 
 CLIENT_GONE = 499
 """The status for middleware and logs where the client has gone; nginx's word for it."""
@@ -51,8 +56,20 @@ def add_deadline(app: FastAPI, *, seconds: float | None) -> None:
     There the headers and the logs of the others reach the answer, and what they do themselves is
     neither counted nor cancelled.
     """
-    app.add_middleware(RequestDeadline, seconds=seconds)
-    app.user_middleware.append(app.user_middleware.pop(0))
+    app.user_middleware.append(Middleware(RequestDeadline, seconds=seconds, host=app))
+
+
+def share_deadline(app: FastAPI) -> None:
+    """Let the applications that are mounted in this one have its deadline.
+
+    Inside of their own middleware, as it is in this one.
+    """
+    for each in mounted_in(app):
+        layers: list[object] = [layer.cls for layer in each.user_middleware]
+        if RequestDeadline not in layers:
+            each.user_middleware.append(Middleware(RequestDeadline))
+            # It may have served before.
+            each.middleware_stack = None
 
 
 class RequestDeadline:
@@ -61,54 +78,86 @@ class RequestDeadline:
     The time counts until the answer begins. An answer that has begun is never cut, and a
     background task after it is not either. WebSockets are left alone.
 
+    In a mounted application it takes over from that of the application around it, so that this
+    one's middleware sees the answer, too. There it also answers failures of the database that the
+    application does not handle itself.
+
     Args:
         app: The application behind it.
         seconds: The limit; None for none.
+        host: The application that was given a database; None in one that is mounted in it, and
+            then its limit and its database hold.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float | None) -> None:
+    def __init__(
+        self, app: ASGIApp, seconds: float | None = None, *, host: FastAPI | None = None
+    ) -> None:
         self._app = app
         self._seconds = seconds
+        self._host = host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, as ASGI defines it."""
-        if scope["type"] != "http":
+        if self._host is not None:
+            scope[HOST] = self._host
+        if scope["type"] != "http" or HOST not in scope:
             await self._app(scope, receive, send)
             return
-        limit = Deadline(self._seconds)
+        app = scope["app"]
+        limit = scope[_DEADLINE] = self._limit_within(scope.get(_DEADLINE))
         listener = Listener(scope, receive, partial(limit.end, Ending.GONE))
+        has_begun = False
 
         async def send_in_time(message: Message) -> None:
+            nonlocal has_begun
             if limit.is_over:
                 # The work was cancelled, and what it says to that is not the answer.
                 return
             if message["type"] == "http.response.start":
+                has_begun = True
                 limit.lift()
             await send(message)
 
         try:
             with limit:
-                await self._app(scope, listener.receive, send_in_time)
+                try:
+                    await self._app(scope, listener.receive, send_in_time)
+                except (Exception, BaseExceptionGroup) as error:
+                    failure = self._unheard(error, app)
+                    if failure is None or has_begun or limit.is_over:
+                        raise
+                    await answer_as(app, failure, scope, listener.receive, send_in_time)
         finally:
             listener.stop()
         if limit.ending is Ending.TIMEOUT and limit.is_over:
-            await _answer_too_late(limit, scope, receive, send)
+            await answer_as(app, _too_late(limit), scope, receive, send)
         elif limit.is_over:
             _note_gone(scope)
             await Response(status_code=CLIENT_GONE)(scope, receive, send)
 
+    def _limit_within(self, around: Deadline | None) -> Deadline:
+        if around is None:
+            return Deadline(self._seconds)
+        if around.ending is not None:
+            return Deadline(None)
+        around.lift()
+        seconds = around.seconds if self._host is None else self._seconds
+        return Deadline(seconds, began=around.began)
 
-async def _answer_too_late(limit: Deadline, scope: Scope, receive: Receive, send: Send) -> None:
-    async def fail(scope: Scope, receive: Receive, send: Send) -> None:
-        del scope, receive, send
-        raise _too_late(limit) from limit.error
-
-    # The application's own handlers decide, as they do for every other error.
-    answer = ExceptionMiddleware(fail, handlers=scope["app"].exception_handlers)
-    await answer(scope, receive, send)
+    def _unheard(self, error: BaseException, app: Starlette) -> Exception | None:
+        """A failure of the database that no handler could hear of, if this is one."""
+        if app is self._host and isinstance(error, Exception):
+            return None
+        return failure_in(error)
 
 
 def _too_late(limit: Deadline) -> WellheadError:
+    error = _what_became_of(limit)
+    error.__cause__ = limit.error
+    return error
+
+
+def _what_became_of(limit: Deadline) -> WellheadError:
     commits = limit.commits
     if commits.is_open:
         return CommitUnknownError.after_silence()

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from wellhead.database import Database
 from wellhead.errors import NotOpenError
 from wellhead.fastapi.draining import drained_on_signals
+from wellhead.fastapi.mounted import HOST
 from wellhead.pool import serving
 from wellhead.sessions import Reader
 
@@ -47,16 +48,20 @@ def lifespan(
 def database_of(connection: HTTPConnection) -> Database:
     """The database that :func:`wellhead.fastapi.install` gave to the application.
 
+    For a mounted application without one, that of the application around it.
+
     Raises:
         NotOpenError: The application has none.
     """
-    database = getattr(connection.app.state, "database", None)
-    if not isinstance(database, Database):
-        raise NotOpenError(
-            "The application has no database.",
-            hint="Call wellhead.fastapi.install(app, database) where the application is made.",
-        )
-    return database
+    for app in (connection.app, connection.scope.get(HOST)):
+        database = getattr(app.state, "database", None) if app is not None else None
+        if isinstance(database, Database):
+            return database
+    raise NotOpenError(
+        "The application has no database.",
+        hint="Call wellhead.fastapi.install(app, database) where the application is made, or "
+        "mount it in one that has.",
+    )
 
 
 async def _session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:

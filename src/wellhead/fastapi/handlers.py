@@ -12,20 +12,25 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.requests import HTTPConnection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from wellhead.database import Database
 from wellhead.errors import (
     Classification,
     CommitUnknownError,
     ConfigurationError,
-    PoolSaturated,
+    Fault,
     WellheadError,
     classify,
+    is_of_database,
+    leaves_of,
     words_of,
 )
-from wellhead.fastapi.deadlines import add_deadline
+from wellhead.fastapi.deadlines import add_deadline, share_deadline
 from wellhead.fastapi.draining import Farewell
-from wellhead.fastapi.probes import router
+from wellhead.fastapi.precedence import add_handlers, leave_out_answered
+from wellhead.fastapi.probes import add_probes
 from wellhead.fastapi.problems import (
     ValidationFault,
     describe_problems,
@@ -35,6 +40,8 @@ from wellhead.fastapi.problems import (
 from wellhead.fastapi.refusals import Refusals
 from wellhead.fastapi.sockets import fit
 from wellhead.fastapi.targets import allowed_methods
+from wellhead.fastapi.task_groups import answer_with, handler_of, spokesman
+from wellhead.pool.holders import place_of_failure
 from wellhead.sessions.commits import current_commits
 
 logger = logging.getLogger("wellhead.fastapi")
@@ -55,8 +62,12 @@ def install(app: FastAPI, database: Database, *, metrics: bool = False) -> None:
     its work ends when its client has gone.
 
     The routes are ``/health``, ``/health/live``, ``/health/startup``, ``/health/ready``,
-    ``/health/db`` and ``/db/pool-status``. A handler that the application adds for a more specific
-    exception wins over these.
+    ``/health/db`` and ``/db/pool-status``. What the application has of its own wins, whether it
+    was added before or is added after: its handler for the same exception or a more specific one,
+    and its route for the same path.
+
+    Applications that are mounted in this one share its database and its deadline, and their
+    failures of the database are answered as here.
 
     Args:
         app: The application, before it serves.
@@ -67,18 +78,37 @@ def install(app: FastAPI, database: Database, *, metrics: bool = False) -> None:
         ConfigurationError: Metrics are wanted, and prometheus-client is not installed.
     """
     app.state.database = database
-    app.add_exception_handler(HTTPException, answer_http_exception)
-    app.add_exception_handler(RequestValidationError, answer_validation_error)
-    app.add_exception_handler(SQLAlchemyError, answer_database_error)
-    app.add_exception_handler(WellheadError, answer_database_error)
-    app.add_exception_handler(PoolSaturated, Refusals(answer_database_error))
-    app.add_exception_handler(Exception, answer_unexpected_error)
-    app.include_router(router)
-    add_deadline(app, seconds=database.settings.request_timeout)
-    app.add_middleware(Farewell, database=database)
+    add_handlers(
+        app,
+        {
+            HTTPException: answer_http_exception,
+            RequestValidationError: answer_validation_error,
+            SQLAlchemyError: answer_database_error,
+            WellheadError: Refusals(answer_database_error),
+            ExceptionGroup: answer_group,
+            Exception: answer_unexpected_error,
+        },
+    )
+    before = len(app.router.routes)
+    add_probes(app)
     if metrics:
         _install_metrics(app, database)
-    describe_problems(app)
+    added = [each for each in app.router.routes[before:] if isinstance(each, Route)]
+    add_deadline(app, seconds=database.settings.request_timeout)
+    app.add_middleware(Farewell, database=database)
+
+    def settle() -> None:
+        leave_out_answered(app, added)
+        added[:] = [each for each in added if each in app.router.routes]
+
+    def start(stack: ASGIApp) -> ASGIApp:
+        # Starlette makes its middleware when the application starts; this one adds nothing to it.
+        settle()
+        share_deadline(app)
+        return stack
+
+    app.add_middleware(start)
+    describe_problems(app, refusal=answer_validation_error, before=settle)
 
 
 def _install_metrics(app: FastAPI, database: Database) -> None:
@@ -176,6 +206,27 @@ def _commits_before(error: Exception) -> Mapping[str, Any]:
     return {"commits": count} if count else {}
 
 
+async def answer_group(connection: HTTPConnection, error: Exception) -> Any:
+    """Answer an exception group as the exception of it that says most; see :func:`spokesman`.
+
+    The others are logged.
+
+    Raises:
+        ExceptionGroup: It is unexpected.
+    """
+    chosen = spokesman(error, connection)
+    if chosen is None or (handler := handler_of(chosen, connection)) is None:
+        raise error
+    for other in leaves_of(error):
+        if other is chosen:
+            continue
+        if isinstance(other, Exception) and is_of_database(other):
+            _log(connection, other, classify(other))
+        elif handler_of(other, connection) is None:
+            logger.error("unexpected, beside a failure of the database", exc_info=other)
+    return await answer_with(handler, connection, chosen)
+
+
 async def answer_unexpected_error(connection: HTTPConnection, error: Exception) -> Response:
     """Answer 500 and say nothing of the cause; the server logs it with its traceback."""
     return fit(
@@ -192,9 +243,11 @@ def _log(connection: HTTPConnection, error: Exception, meaning: Classification) 
     # The path comes from outside, and could hold what a terminal takes for commands.
     path = quote(connection.scope["path"])
     hint = error.hint if isinstance(error, WellheadError) else None
+    is_of_code = meaning.fault is Fault.INVALID_DATA or not meaning.is_expected
+    place = place_of_failure(error) if is_of_code else None
     logger.log(
         level,
-        "%s %s failed: %s (%s, SQLSTATE %s): %s%s%s",
+        "%s %s failed: %s (%s, SQLSTATE %s): %s%s%s%s",
         connection.scope.get("method", "WebSocket"),
         path,
         meaning.fault,
@@ -202,6 +255,7 @@ def _log(connection: HTTPConnection, error: Exception, meaning: Classification) 
         meaning.sqlstate or "none",
         words_of(error),
         f" {hint}" if hint else "",
+        f" [in {place}]" if place else "",
         f"\n{frames}" if frames else "",
         extra={
             "event": "database_error",

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from wellhead.fastapi.dependencies import database_of
@@ -140,6 +141,21 @@ async def database_health(request: Request) -> Response | DatabaseHealth:
 async def pool_status(request: Request) -> PoolStatus:
     """Reads the figures; costs no query and never waits."""
     return PoolStatus.model_validate(database_of(request).stats())
+
+
+def add_probes(app: FastAPI) -> None:
+    """Add the routes to an application."""
+    for route in router.routes:
+        assert isinstance(route, APIRoute)  # noqa: S101 - all that this router is given
+        app.add_api_route(
+            route.path,
+            route.endpoint,
+            name=route.name,
+            summary=route.summary,
+            tags=route.tags,
+            response_model=route.response_model,
+            responses=route.responses,
+        )
 
 
 def _refusal(reason: str, report: HealthReport) -> Response:

@@ -1,17 +1,19 @@
 """Problem details, the body of every error: https://www.rfc-editor.org/rfc/rfc9457."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 PROBLEM_JSON = "application/problem+json"
 
 _REFERENCE = "#/components/schemas/{model}"
+_FASTAPIS = ("HTTPValidationError", "ValidationError")
 
 
 class ValidationFault(BaseModel):
@@ -97,24 +99,48 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def describe_problems(app: FastAPI) -> None:
-    """Add the schema of a problem to the OpenAPI document of an application.
+def describe_problems(
+    app: FastAPI, *, refusal: Callable[..., Any], before: Callable[[], None]
+) -> None:
+    """Let the OpenAPI document of an application say what is answered.
 
-    FastAPI adds that of a ``model`` by itself, but then says that problems come as
-    ``application/json``, too, which they never do.
+    That is the schema of a problem, and that a request which is not valid gets one, unless the
+    application has a handler of its own for that. FastAPI adds the schema of a ``model`` by itself,
+    but then says that problems come as ``application/json``, too, which they never do.
+
+    Args:
+        app: The application.
+        refusal: The handler that answers a request which is not valid with a problem.
+        before: Called before the document is made.
     """
     describe = app.openapi
 
     def with_problems() -> dict[str, Any]:
+        before()
         document = describe()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         if Problem.__name__ not in schemas:
             schema = Problem.model_json_schema(ref_template=_REFERENCE)
             schemas.update(schema.pop("$defs"))
             schemas[Problem.__name__] = schema
+            if app.exception_handlers.get(RequestValidationError) is refusal:
+                _describe_refusals(document)
         return document
 
     app.openapi = with_problems  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
+def _describe_refusals(document: dict[str, Any]) -> None:
+    """Replace the form in which FastAPI by itself refuses what is not valid."""
+    usual = {"schema": {"$ref": _REFERENCE.format(model=_FASTAPIS[0])}}
+    for path in document["paths"].values():
+        for operation in path.values():
+            responses = operation.get("responses", {}) if isinstance(operation, dict) else {}
+            if responses.get("422", {}).get("content") == {"application/json": usual}:
+                responses.update({str(key): value for key, value in problem_responses(422).items()})
+    for model in _FASTAPIS:
+        if f'"{_REFERENCE.format(model=model)}"' not in json.dumps(document):
+            document["components"]["schemas"].pop(model, None)
 
 
 def phrase_of(status: int) -> str:

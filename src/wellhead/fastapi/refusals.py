@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from fastapi import Response
 from fastapi.requests import HTTPConnection
 
+from wellhead.errors import PoolSaturated
+
 AT_ONCE = 50
 """Refusals in a second that are answered at once."""
 
@@ -21,7 +23,7 @@ Answer = Callable[[HTTPConnection, Exception], Awaitable[Response]]
 
 
 class Refusals:
-    """Paces refusals.
+    """Paces the answers to :class:`wellhead.PoolSaturated`, and passes other errors on.
 
     Args:
         answer: Makes the answer.
@@ -32,7 +34,9 @@ class Refusals:
         self._last: deque[float] = deque(maxlen=AT_ONCE)
 
     async def __call__(self, connection: HTTPConnection, error: Exception) -> Response:
-        """Answer a refusal."""
+        """Answer an error."""
+        if not isinstance(error, PoolSaturated):
+            return await self._answer(connection, error)
         last, now = self._last, asyncio.get_running_loop().time()
         is_storm = len(last) == AT_ONCE and now - last[0] < 1
         last.append(now)

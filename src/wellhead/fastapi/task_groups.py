@@ -1,0 +1,73 @@
+"""Exception groups in a request: what several failures at once are to its client."""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from fastapi.requests import HTTPConnection
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from wellhead.errors import decisive, is_of_database, leaves_of
+
+Handler = Callable[[Any, Any], Any]
+
+
+def failure_in(error: BaseException) -> Exception | None:
+    """The failure of the database that an exception is, or has in it; None where it has none.
+
+    A group with a cancellation in it is no ``Exception``, so handlers never hear of it: here it is
+    the rest of it, unless it is the request that is cancelled.
+    """
+    leaves = leaves_of(error)
+    if not any(map(is_of_database, leaves)):
+        return None
+    if isinstance(error, Exception):
+        return error
+    task = asyncio.current_task()
+    is_cancelled = task is not None and task.cancelling() > 0
+    if is_cancelled or not all(isinstance(each, _ENDS) for each in leaves):
+        return None
+    return ExceptionGroup(str(error), [each for each in leaves if isinstance(each, Exception)])
+
+
+def spokesman(group: BaseException, connection: HTTPConnection) -> Exception | None:
+    """The exception of a group by which the request is answered, or None for an unexpected error.
+
+    That is its gravest failure of the database. Without one it is the first exception, where there
+    is a handler for each of them, such as ``HTTPException``.
+    """
+    leaves = leaves_of(group)
+    failures = [each for each in leaves if isinstance(each, Exception) and is_of_database(each)]
+    if failures:
+        chosen = decisive(ExceptionGroup("failures of the database", failures))
+    elif all(handler_of(each, connection) for each in leaves):
+        chosen = leaves[0]
+    else:
+        return None
+    return chosen if isinstance(chosen, Exception) else None
+
+
+def handler_of(error: BaseException, connection: HTTPConnection) -> Handler | None:
+    """The application's handler for an exception, as Starlette finds it; None for none."""
+    by_class, by_status = connection.scope["starlette.exception_handlers"]
+    handler: Handler | None = None
+    if isinstance(error, HTTPException):
+        handler = by_status.get(error.status_code)
+    for kind in type(error).__mro__:
+        handler = handler or by_class.get(kind)
+    return handler
+
+
+async def answer_with(handler: Handler, connection: HTTPConnection, error: BaseException) -> Any:
+    """Let a handler answer, which may be a function of either kind, as Starlette does it."""
+    if inspect.iscoroutinefunction(handler):
+        answer = await handler(connection, error)
+    else:
+        answer = await run_in_threadpool(handler, connection, error)
+        answer = await answer if inspect.isawaitable(answer) else answer
+    return answer
+
+
+_ENDS = (Exception, asyncio.CancelledError)
