@@ -92,7 +92,7 @@ async def test_a_transaction_without_its_client_ends_on_a_direct_connection(
         assert await shown(database, "idle_in_transaction_session_timeout") == shown_as
 
 
-async def test_under_psycopg_the_server_keeps_the_command_timeout(database_url: str) -> None:
+async def test_for_psycopg_without_a_pooler_the_server_keeps_the_limit(database_url: str) -> None:
     url = database_url.replace("postgresql://", "postgresql+psycopg://")
     async with Database(DatabaseSettings(url=url, command_timeout=7)) as database:
         limit = await shown(database, "statement_timeout")

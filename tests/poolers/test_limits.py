@@ -1,17 +1,30 @@
 """What else must hold through a pooler: limits, names, the state of the schema, and waiting."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, text
+from sqlmodel import select
 from typer.testing import CliRunner
 
 from tests.staging.pgbouncer import PgBouncer
 from tests.staging.scripts import POND, Scripts, tables
-from wellhead import Database, DatabaseSettings, URLError
+from wellhead import CommandTimeoutError, Database, DatabaseSettings, URLError
 from wellhead.cli.app import app
 from wellhead.migrations import Migrations
+
+# A COMMIT takes as many seconds as the row says.
+SLOW_COMMIT = """
+    CREATE TABLE note (seconds float);
+    CREATE FUNCTION wait_for_it() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep(NEW.seconds); RETURN NULL; END
+    $$;
+    CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON note
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_for_it();
+"""
 
 
 async def shown(database: Database, name: str) -> str:
@@ -81,3 +94,59 @@ def test_a_pooler_without_its_server_is_not_taken_for_a_database(
         done = CliRunner().invoke(app, ["wait", "--timeout", "1"])
 
     assert done.exit_code == 3
+
+
+SLEEP = text("SELECT pg_sleep(60)")
+
+
+async def read(database: Database) -> None:
+    async with database.reader() as reader:
+        await reader.exec(select(func.pg_sleep(60)))
+
+
+async def read_text(database: Database) -> None:
+    async with database.reader() as reader:
+        await reader.exec(SLEEP)
+
+
+async def write(database: Database) -> None:
+    async with database.session() as session:
+        await (await session.connection()).execute(SLEEP)
+
+
+async def stream(database: Database) -> None:
+    slow = text("SELECT pg_sleep((n / 100) * 60) FROM generate_series(1, 199) n")
+    async with database.session() as session:
+        connection = await session.connection(execution_options={"yield_per": 10})
+        async for _ in await connection.stream(slow):
+            pass
+
+
+@pytest.mark.parametrize("work", [read, read_text, write, stream])
+async def test_the_command_timeout_holds_for_every_statement_and_costs_no_connection(
+    pooled_url: str, database_url: str, work: Callable[[Database], Awaitable[None]]
+) -> None:
+    settings = DatabaseSettings(url=pooled_url, command_timeout=0.5, pool_size=1, max_overflow=0)
+    async with Database(settings) as database:
+        before = database.stats().opened
+        with pytest.raises(CommandTimeoutError, match=r"longer than 0\.5 s"):
+            await work(database)
+        async with database.reader() as reader:
+            assert (await reader.exec(select(1))).one() == 1
+        assert database.stats().opened == before
+    async with await psycopg.AsyncConnection.connect(database_url) as observer:
+        asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        assert await (await observer.execute(asleep)).fetchone() == (0,)
+
+
+async def test_a_commit_under_psycopg_is_not_cut_by_the_command_timeout(
+    pooler: PgBouncer, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(SLOW_COMMIT)
+    url = pooler.url(database_url).replace("postgresql://", "postgresql+psycopg://")
+    async with Database(DatabaseSettings(url=url, command_timeout=0.5)) as database:
+        async with database.session() as session:
+            await (await session.connection()).execute(text("INSERT INTO note VALUES (1.5)"))
+        async with database.reader() as reader:
+            assert (await reader.exec(text("SELECT count(*) FROM note"))).scalar_one() == 1

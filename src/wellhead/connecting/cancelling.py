@@ -33,6 +33,7 @@ def keep_cancelled_connections(engine: AsyncEngine) -> None:
         connection = context.connection
         if connection is None or connection.invalidated or not context.is_disconnect:
             return
+        # The command timeout is a cancellation, too.
         if isinstance(context.original_exception, asyncio.CancelledError | TimeoutError):
             dbapi_connection = connection.connection.dbapi_connection
             # SQLAlchemy gives no statement for COMMIT and ROLLBACK.

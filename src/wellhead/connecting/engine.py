@@ -246,10 +246,11 @@ def _driver_connect(url: PostgresURL | SQLiteURL) -> Connect:
         return aiosqlite.connect
     if url.driver == "psycopg":
         from wellhead.connecting.psycopg_connection import (  # noqa: PLC0415 - optional, too
+            LimitedPsycopgConnection,
             PsycopgConnection,
         )
 
-        return PsycopgConnection.connect
+        return (LimitedPsycopgConnection if url.is_pooled else PsycopgConnection).connect
     return partial(asyncpg.connect, connection_class=AsyncpgConnection)
 
 
@@ -267,6 +268,7 @@ def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
     )
     if url.driver == "asyncpg":
         arguments["timeout"] = settings.effective_connect_timeout
+    if url.driver == "asyncpg" or url.is_pooled:
         arguments["command_timeout"] = settings.effective_command_timeout
     return arguments
 
@@ -274,10 +276,10 @@ def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
 def _server_side_limits(settings: DatabaseSettings, url: PostgresURL) -> dict[str, str]:
     """The limits that the server keeps, as PostgreSQL settings in milliseconds.
 
-    psycopg cannot cancel a statement by itself, so there the server keeps the command timeout.
+    On direct connections of psycopg the server keeps the command timeout, too.
     """
     statement = settings.statement_timeout
-    if statement is None and url.driver == "psycopg":
+    if statement is None and url.driver == "psycopg" and not url.is_pooled:
         statement = settings.effective_command_timeout
     limits = {"statement_timeout": statement, "lock_timeout": settings.lock_timeout}
     if not url.is_pooled:

@@ -1,5 +1,6 @@
 """psycopg's connection as Wellhead makes it; imported once psycopg is needed."""
 
+import asyncio
 import weakref
 from collections.abc import Generator
 from typing import Any, Self
@@ -77,6 +78,41 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
             # psycopg would go on to the statement, and wait for it.
             raise psycopg.errors.QueryCanceled("It was cancelled while it began.")
         return result
+
+
+class LimitedPsycopgConnection(PsycopgConnection):
+    """One that limits its statements itself, as asyncpg's does.
+
+    For connections to a pooler: that takes no limit for the server when they start, and outside of
+    a transaction there is no other moment for one. What takes longer is cancelled at the server.
+    A COMMIT is not limited: what became of it would not be known.
+    """
+
+    command_timeout: float | None = None
+    _limit = asyncio.Timeout(None)
+
+    @classmethod
+    async def connect(  # type: ignore[override]  # the arguments are libpq's
+        cls, conninfo: str = "", *, command_timeout: float | None = None, **arguments: Any
+    ) -> Self:
+        """Connect; each statement may take ``command_timeout`` seconds."""
+        connection = await super().connect(conninfo, **arguments)
+        connection.command_timeout = command_timeout
+        return connection
+
+    async def wait(self, *args: Any, **kwargs: Any) -> Any:
+        """Let the connection work, for so long.
+
+        Raises:
+            TimeoutError: It took longer, and was cancelled.
+        """
+        async with asyncio.timeout(self.command_timeout) as self._limit:
+            return await super().wait(*args, **kwargs)
+
+    def _exec_command(self, command: Any, *args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        if isinstance(command, bytes) and command.startswith(b"COMMIT"):
+            self._limit.reschedule(None)
+        return super()._exec_command(command, *args, **kwargs)
 
 
 async def _at_once(connection: Any, work: Generator[Any, Any, None]) -> None:
