@@ -47,3 +47,20 @@ async def test_psycopgs_attributes_are_set_without_giving_up_the_turn(
 
     assert getattr(connection, name) == value
     await connection.close()
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+async def test_where_no_transaction_is_its_end_does_not_give_up_the_turn(
+    end: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psycopg.waiting.MAX_BUSY_TIME", -1.0)
+    connection = await PsycopgConnection.connect(database_url)
+
+    with pytest.raises(StopIteration):
+        getattr(connection, end)().send(None)
+
+    await connection.execute("CREATE TABLE note (id int)")
+    await getattr(connection, end)()
+    found = await (await connection.execute("SELECT to_regclass('note') IS NULL")).fetchone()
+    assert found == (end == "rollback",)
+    await connection.close()

@@ -10,10 +10,18 @@ import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel import select
 
 from tests.pool.conftest import server_has
 from tests.staging.patience import until
-from wellhead import AsyncPool, DriverPool, PoolPolicy, PoolStats
+from wellhead import (
+    AsyncPool,
+    Database,
+    DatabaseSettings,
+    DriverPool,
+    PoolPolicy,
+    PoolStats,
+)
 
 SIZE = 2
 NAME = "cancelling"
@@ -160,25 +168,55 @@ class BySQLAlchemy:
             return await connection.scalar(text(f"SELECT {number}"))
 
 
-MakeWay = Callable[[], "Natively | BySQLAlchemy"]
+class ByReaders:
+    """The same under the readers of a database, which is opened on the way."""
+
+    def __init__(self, driver: str, url: str) -> None:
+        self._database = Database(
+            DatabaseSettings(
+                url=url.replace("postgresql", f"postgresql+{driver}", 1),
+                pool_size=SIZE,
+                max_overflow=0,
+                pool_check_after_idle=0,
+                application_name=NAME,
+            )
+        )
+        self.stats = self._database.stats
+        self.close = self._database.close
+
+    async def work(self) -> None:
+        await self._database.open()
+        async with self._database.reader() as reader:
+            await reader.exec(select(1))
+            await reader.exec(text("SELECT 2"))
+            await asyncio.gather(reader.exec(select(3)), reader.exec(text("SELECT 4")))
+
+    async def ask(self, number: int) -> Any:
+        await self._database.open()
+        async with self._database.reader() as reader:
+            return (await reader.exec(select(number))).one()
 
 
-@pytest.fixture(params=[Natively, BySQLAlchemy])
+Way = Natively | BySQLAlchemy | ByReaders
+MakeWay = Callable[[], Way]
+
+
+@pytest.fixture(params=[Natively, BySQLAlchemy, ByReaders])
 async def make_way(
     request: pytest.FixtureRequest, driver: str, database_url: str, note: None
 ) -> AsyncIterator[MakeWay]:
     del note
     async with AsyncExitStack() as stack:
 
-        def make() -> Natively | BySQLAlchemy:
-            way: Natively | BySQLAlchemy = request.param(driver, database_url)
+        def make() -> Way:
+            way: Way = request.param(driver, database_url)
             stack.push_async_callback(way.close)
             return way
 
         yield make
 
 
-async def assert_whole(way: Natively | BySQLAlchemy, url: str, step: int) -> None:
+async def assert_whole(way: Way, url: str, step: int) -> None:
     answers = await asyncio.gather(*(way.ask(number) for number in range(SIZE * 2)))
     assert answers == list(range(SIZE * 2)), step
     await assert_at_rest(way.stats, url, step)

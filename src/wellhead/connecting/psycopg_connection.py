@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any, Self
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from wellhead.connecting.libpq import connect
 from wellhead.errors import RolledBackError
@@ -51,6 +52,25 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
     async def set_deferrable(self, value: bool | None) -> None:
         """Set it, without giving up the turn."""
         await _at_once(self, self._set_deferrable_gen(value))
+
+    # The same where no transaction is under way: on its return from a reader the connection would
+    # be closed.
+
+    async def commit(self) -> None:
+        """Commit; where there is nothing to, without giving up the turn."""
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            await super().commit()
+            return
+        async with self.lock:
+            await _at_once(self, self._commit_gen())
+
+    async def rollback(self) -> None:
+        """Roll back; where there is nothing to, without giving up the turn."""
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            await super().rollback()
+            return
+        async with self.lock:
+            await _at_once(self, self._rollback_gen())
 
     async def close(self) -> None:
         """Say goodbye and close; what another task has under way is cancelled first."""
