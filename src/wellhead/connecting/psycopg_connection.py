@@ -61,16 +61,14 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
         if self.pgconn.transaction_status != TransactionStatus.IDLE:
             await super().commit()
             return
-        async with self.lock:
-            await _at_once(self, self._commit_gen())
+        await _at_once(self, self._commit_gen())
 
     async def rollback(self) -> None:
         """Roll back; where there is nothing to, without giving up the turn."""
         if self.pgconn.transaction_status != TransactionStatus.IDLE:
             await super().rollback()
             return
-        async with self.lock:
-            await _at_once(self, self._rollback_gen())
+        await _at_once(self, self._rollback_gen())
 
     async def close(self) -> None:
         """Say goodbye and close; what another task has under way is cancelled first."""
