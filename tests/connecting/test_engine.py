@@ -7,8 +7,8 @@ from sqlalchemy import func, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
-from wellhead import Database, DatabaseSettings, Fault, classify
-from wellhead.connecting import plan_pool
+from wellhead import AsyncPool, Database, DatabaseSettings, Fault, classify
+from wellhead.connecting import build_engine, plan_pool
 
 DIRECT = "postgresql://u:p@db.example/shop"
 DRIVERS = ("postgresql+asyncpg://", "postgresql+psycopg://")
@@ -146,3 +146,19 @@ async def test_echo_shows_statements_and_their_values_only_when_asked(
 
     assert "AS said" in caplog.text
     assert ("hush" in caplog.text) is shown_values
+
+
+@pytest.mark.parametrize(("may_sleep", "min_idle"), [("yes", 0), ("no", 3), ("auto", 3)])
+async def test_nothing_is_kept_of_a_database_that_may_sleep_and_the_reason_says_so(
+    may_sleep: str, min_idle: int
+) -> None:
+    settings = DatabaseSettings(
+        url="postgresql://u:p@127.0.0.1/d", pool_min_idle=3, may_sleep=may_sleep
+    )
+    plan = plan_pool(settings)
+    engine = build_engine(settings, plan)
+    pool = engine.sync_engine.pool
+    assert isinstance(pool, AsyncPool)
+
+    assert pool.policy.min_idle == min_idle
+    assert ("POOL_MIN_IDLE has no effect" in plan.reason) is (min_idle == 0)

@@ -69,6 +69,36 @@ async def test_opening_is_evidence_and_a_check_sends_nothing(url: str, proxy: TC
         assert (proxy.connections, proxy.bytes_to_server) == (0, 0)
 
 
+@pytest.mark.usefixtures("_stale_at_once")
+async def test_a_database_that_may_sleep_gets_nothing_however_often_probes_ask(
+    url: str, proxy: TCPProxy
+) -> None:
+    async with opened(url, may_sleep="yes", pool_min_idle=3) as database:
+        proxy.reset()
+        states = {(await database.check()).state for _ in range(100)}
+        ready = {(await database.ready()).is_ready for _ in range(100)}
+        # What the database ends when it falls asleep is not made again.
+        await proxy.cut()
+        await asyncio.sleep(0.2)
+        states |= {(await database.check()).state for _ in range(100)}
+
+        assert (states, ready) == ({"idle"}, {True})
+        assert (proxy.connections, proxy.bytes_to_server, proxy.open_connections) == (0, 0, 0)
+
+
+@pytest.mark.usefixtures("_stale_at_once")
+@pytest.mark.parametrize("may_sleep", ["auto", "no"])
+async def test_a_database_that_does_not_sleep_is_asked_by_each_probe(
+    url: str, proxy: TCPProxy, may_sleep: str
+) -> None:
+    async with opened(url, may_sleep=may_sleep) as database:
+        proxy.reset()
+        for _ in range(3):
+            await database.check()
+
+        assert proxy.connections == 3
+
+
 async def test_a_reader_that_is_answered_outweighs_an_earlier_failure(
     url: str, proxy: TCPProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -219,3 +219,32 @@ def test_the_default_for_running_again_follows_a_shorter_request() -> None:
     settings = DatabaseSettings(url=URL, request_timeout=4, pool_timeout=3, connect_timeout=1)
 
     assert settings.effective_run_timeout == 4
+
+
+NEON = "postgresql://u:p@ep-cool-darkness-a1b2c3d4.us-east-2.aws.neon.tech/neondb"
+ELSEWHERE = "postgresql://u:p@127.0.0.1/neondb"
+
+
+@pytest.mark.parametrize(
+    ("url", "may_sleep", "effective"),
+    [
+        (NEON, "auto", True),
+        (NEON, "no", False),
+        (ELSEWHERE, "auto", False),
+        (ELSEWHERE, "yes", True),
+        ("sqlite+aiosqlite://", "auto", False),
+    ],
+)
+def test_whether_the_database_may_sleep_is_said_or_told_by_its_host(
+    url: str, may_sleep: str, effective: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_MAY_SLEEP", may_sleep)
+    settings = DatabaseSettings(url=url)
+
+    assert settings.effective_may_sleep is effective
+
+
+@pytest.mark.parametrize("value", ["true", "none", "1", True, None])
+def test_another_word_for_may_sleep_is_refused(value: object) -> None:
+    with pytest.raises(SettingsError, match=r"DATABASE_MAY_SLEEP is .*; it takes one of auto, yes"):
+        DatabaseSettings(url=ELSEWHERE, may_sleep=value)

@@ -61,6 +61,8 @@ def plan_pool(settings: DatabaseSettings) -> PoolPlan:
             "The URL leads to a pooler; a long-lived process still keeps connections to it, "
             "because opening one costs more round trips than a request."
         )
+    if settings.pool_min_idle and settings.effective_may_sleep:
+        reason += " DATABASE_POOL_MIN_IDLE has no effect: the database may sleep."
     return PoolPlan("pool", reason, settings.pool_size, settings.max_overflow)
 
 
@@ -307,7 +309,8 @@ def _pool_arguments(
         "pool_recycle": settings.pool_recycle,
         "pool_use_lifo": settings.pool_use_lifo,
         "pool_pre_ping": settings.pool_pre_ping,
-        "min_idle": settings.pool_min_idle,
+        # To replace one that went when the database fell asleep would wake it.
+        "min_idle": 0 if settings.effective_may_sleep else settings.pool_min_idle,
         "max_waiting": settings.pool_max_waiting,
         "idle_timeout": settings.pool_idle_timeout,
         "lifetime_jitter": settings.pool_lifetime_jitter,

@@ -38,7 +38,7 @@ class Live:
         self.health = Health(
             probe(settings, self.engine),
             use_pool=self._use_pool,
-            may_sleep=isinstance(settings.url, PostgresURL) and settings.url.provider == "neon",
+            may_sleep=settings.effective_may_sleep,
             queue_is_full=lambda: (
                 isinstance(pool := self.engine.sync_engine.pool, AsyncPool) and pool.is_full
             ),

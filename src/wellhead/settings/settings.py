@@ -79,6 +79,10 @@ class DatabaseSettings(CheckedSettings):
     url_direct: Annotated[DatabaseURL | None, NoDecode] = None
     """The same database past its pooler, for migrations; for Neon it is derived from ``url``."""
 
+    may_sleep: Literal["auto", "yes", "no"] = "auto"
+    """Whether the database goes to sleep when nobody uses it: then nothing wakes it that no user
+    caused, and ``pool_min_idle`` has no effect; ``auto`` says yes of Neon's own hosts."""
+
     profile: Profile | None = None
     """A preset of pool sizes; every value set by itself wins over it."""
 
@@ -95,7 +99,7 @@ class DatabaseSettings(CheckedSettings):
     """Seconds a caller waits for a connection, a new connection's set-up included."""
 
     pool_recycle: Annotated[float, Field(ge=-1, le=86400)] = 3600.0
-    """Seconds after which a connection is replaced when it is next taken; -1 for never."""
+    """Seconds after which a connection is closed, idle or when it comes back; -1 for never."""
 
     pool_lifetime_jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of ``pool_recycle`` by which lifetimes are shortened at random, at the most."""
@@ -104,7 +108,8 @@ class DatabaseSettings(CheckedSettings):
     """Seconds after which a free connection beyond ``pool_min_idle`` is closed; none for never."""
 
     pool_min_idle: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Connections kept open while nobody uses them; must not exceed ``pool_size``."""
+    """Connections kept open while nobody uses them, and replaced when they are lost; must not
+    exceed ``pool_size``; without effect where the database may sleep."""
 
     pool_max_waiting: Annotated[int, Field(ge=0, le=100000)] | None = 100
     """Callers that may queue while every connection is in use; none for no limit."""
@@ -262,6 +267,13 @@ class DatabaseSettings(CheckedSettings):
         if 0 <= self.pool_recycle < 1:
             raise ValueError("DATABASE_POOL_RECYCLE must be -1 (never) or from 1 to 86400.")
         return self
+
+    @property
+    def effective_may_sleep(self) -> bool:
+        """Whether the database goes to sleep: the setting, else whether the hosts are Neon's."""
+        if self.may_sleep == "auto":
+            return isinstance(self.url, PostgresURL) and self.url.provider == "neon"
+        return self.may_sleep == "yes"
 
     @property
     def effective_connect_timeout(self) -> float:
