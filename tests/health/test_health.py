@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -387,3 +388,19 @@ async def test_what_is_known_is_told_without_a_question(
 
     assert health.known() == HealthReport(False, "unavailable", Fault.UNREACHABLE, "traffic", 3600)
     assert answers.asked == 0
+
+
+async def test_the_question_is_asked_in_the_context_of_nobody() -> None:
+    """It is asked for all who ask at the time, and its log lines name none of them."""
+    request: ContextVar[str | None] = ContextVar("request", default=None)
+    seen = []
+
+    async def ask() -> bool:
+        seen.append(request.get())
+        return False
+
+    request.set("mine")
+    health = Health(ask, may_sleep=False, use_pool=Uses())
+    await health.report()
+
+    assert seen == [None]

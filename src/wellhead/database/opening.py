@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
 from wellhead.errors import ConfigurationError, Fault, fault_of, words_of
 from wellhead.retry import MAX_DELAY, announce_attempt, can_retry_connect, doubled, try_again
@@ -36,7 +37,9 @@ class Opening:
         self._delay = delay
         self._failed = asyncio.Event()
         self._failed_at = time.monotonic()
-        self._task = asyncio.create_task(try_again(attempt, self._pause))
+        # It outlives whoever opens, so it leaves that one's context alone.
+        loop = asyncio.get_running_loop()
+        self._task = Context().run(loop.create_task, try_again(attempt, self._pause))
         self.fault = Fault.NOT_OPEN
 
     @property

@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -172,7 +173,8 @@ class Health:
         """Say what is known; waits only when the database has to be asked."""
         if self._must_ask():
             if self._asking is None or self._asking.done():
-                self._asking = asyncio.create_task(self._probe())
+                # For all who ask: in the context of one its log lines would carry that one's name.
+                self._asking = Context().run(asyncio.create_task, self._probe())
             asking = self._asking
             # Neither does whoever stops waiting end the question for the others, nor does the end
             # of the question end the one who waits.

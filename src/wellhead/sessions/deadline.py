@@ -6,7 +6,7 @@ because a server does not answer its request to cancel, is cancelled once more.
 """
 
 import asyncio
-from contextvars import ContextVar, Token
+from contextvars import Context, ContextVar, Token
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
@@ -112,7 +112,9 @@ class Deadline:
         self._forget_alarms()
         if seconds is not None:
             ends_at = self.began + seconds
-            self._alarms.append(self._loop.call_at(ends_at, self.end, Ending.TIMEOUT))
+            # A loop keeps a timer's context until it would have rung, also where it was cancelled.
+            alarm = self._loop.call_at(ends_at, self.end, Ending.TIMEOUT, context=Context())
+            self._alarms.append(alarm)
 
     def lift(self) -> None:
         """Let the block take as long as it likes from now on, and never end it."""
@@ -127,9 +129,13 @@ class Deadline:
         self._forget_alarms()
         now = self._loop.time()
         if ending is Ending.TIMEOUT:
-            self._alarms.append(self._loop.call_at(now + END_GRACE, self._cancel))
+            self._alarms.append(
+                self._loop.call_at(now + END_GRACE, self._cancel, context=Context())
+            )
         if self.commits.under_way or self.commits.succeeded:
-            self._alarms.append(self._loop.call_at(now + COMMIT_GRACE, self._cancel))
+            self._alarms.append(
+                self._loop.call_at(now + COMMIT_GRACE, self._cancel, context=Context())
+            )
         else:
             self._cancel()
 
