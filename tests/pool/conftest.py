@@ -1,10 +1,11 @@
 """Pools on a real server: the driver's, and SQLAlchemy's engine with ours."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
+import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -14,6 +15,28 @@ from wellhead import AsyncPool, DriverPool, PoolPolicy
 Connection = Any
 MakePool = Callable[..., "DriverPool[Connection]"]
 MakeEngine = Callable[..., AsyncEngine]
+Driver = Literal["asyncpg", "psycopg"]
+
+
+@pytest.fixture(params=["asyncpg", "psycopg"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    name: Driver = request.param
+    return name
+
+
+def connector(driver: Driver, url: str, name: str = "test") -> Callable[[], Awaitable[Any]]:
+    """A function that connects, under a name that the server shows."""
+    if driver == "asyncpg":
+        return lambda: asyncpg.connect(url, server_settings={"application_name": name})
+    return lambda: psycopg.AsyncConnection.connect(url, autocommit=True, application_name=name)
+
+
+async def ask(connection: Any, statement: str = "SELECT 1") -> Any:
+    """The one value of a statement, on a connection of either driver."""
+    if isinstance(connection, asyncpg.Connection):
+        return await connection.fetchval(statement)
+    row = await (await connection.execute(statement)).fetchone()
+    return row and row[0]
 
 
 async def server_has(url: str, name: str, at_most: int) -> None:

@@ -534,7 +534,7 @@ async def test_the_pool_warms_up_behind_the_first_caller_and_after_a_loss(
 
 
 async def test_an_idle_pool_sends_nothing(make_pool: MakePool, proxy: TCPProxy) -> None:
-    pool = make_pool(pool_size=4, min_idle=3, recycle=0.05, check_after_idle=0, idle_timeout=0.05)
+    pool = make_pool(pool_size=4, min_idle=3, recycle=60, check_after_idle=0, idle_timeout=0.05)
     async with pool.acquire():
         pass
     await reaches(pool, idle=3, opening=0)

@@ -1,41 +1,20 @@
 """The pool of a driver's own connections, with both drivers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any, Literal
+from typing import Any
 
 import asyncpg
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from tests.pool.conftest import Driver, MakePool, ask, connector
 from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import DriverPool, PoolMisuseError, PoolPolicy, PoolTimeout
 from wellhead.pool.driver_pool import DriverLink
-
-Driver = Literal["asyncpg", "psycopg"]
-MakePool = Callable[..., "DriverPool[Any]"]
-
-
-@pytest.fixture(params=["asyncpg", "psycopg"])
-def driver(request: pytest.FixtureRequest) -> Driver:
-    name: Driver = request.param
-    return name
-
-
-def connector(driver: Driver, url: str) -> Callable[[], Awaitable[Any]]:
-    if driver == "asyncpg":
-        return lambda: asyncpg.connect(url)
-    return lambda: psycopg.AsyncConnection.connect(url, autocommit=True)
-
-
-async def ask(connection: Any, statement: str = "SELECT 1") -> Any:
-    if isinstance(connection, asyncpg.Connection):
-        return await connection.fetchval(statement)
-    row = await (await connection.execute(statement)).fetchone()
-    return row and row[0]
 
 
 @pytest.fixture

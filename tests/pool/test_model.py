@@ -1,4 +1,7 @@
-"""Anything may happen in any order: the pool on a real server, against a model of its promises."""
+"""Anything may happen in any order: the pool on a real server, against a model of its promises.
+
+The server's own counts are compared with after each step.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -18,10 +21,18 @@ from hypothesis.stateful import (
 
 from tests.pool.conftest import MakePool, server_has
 from tests.staging.patience import until
-from wellhead import DriverPool, PoolPolicy, PoolSaturated, PoolStats, UnreachableError
+from wellhead import (
+    DriverPool,
+    NotOpenError,
+    PoolPolicy,
+    PoolSaturated,
+    PoolStats,
+    UnreachableError,
+)
 
 SIZE, OVERFLOW, WAITING = 2, 1, 3
 LIMIT = SIZE + OVERFLOW
+MOST = LIMIT + 1
 
 
 class Caller:
@@ -52,19 +63,26 @@ class PoolModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._size, self._overflow = SIZE, OVERFLOW
         self._url = self.url
         self._runner = asyncio.Runner()
         self._is_away = False
         self._at_once = 0
         self._callers: list[Caller] = []
+        self._begin()
+        self._admin: Any = self._run(asyncpg.connect(self._url))
+
+    def _begin(self) -> None:
         self._served: list[Caller] = []
-        self._acquired = 0
         self._asked: list[Caller] = []
+        self._acquired = 0
         policy = PoolPolicy(
-            pool_size=SIZE, max_overflow=OVERFLOW, max_waiting=WAITING, check_after_idle=0
+            pool_size=self._size,
+            max_overflow=self._overflow,
+            max_waiting=WAITING,
+            check_after_idle=0,
         )
         self._pool: DriverPool[Any] = DriverPool(self._connect, policy, reset=False)
-        self._admin: Any = self._run(asyncpg.connect(self._url))
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self._runner.run(work)
@@ -83,6 +101,10 @@ class PoolModel(RuleBasedStateMachine):
         return self._pool.stats()
 
     @property
+    def _limit(self) -> int:
+        return self._size + self._overflow
+
+    @property
     def _holding(self) -> list[Caller]:
         return [each for each in self._callers if each.connection is not None]
 
@@ -97,7 +119,7 @@ class PoolModel(RuleBasedStateMachine):
         stats = self._stats
         if stats.active != len(self._holding) or stats.waiting != len(self._queueing):
             return False  # Somebody waits for a ping, or was served this very moment.
-        can_go_on = bool(self._queueing) and (stats.idle or len(self._holding) < LIMIT)
+        can_go_on = bool(self._queueing) and (stats.idle or stats.total < self._limit)
         return not stats.closing and (self._is_away or (not stats.opening and not can_go_on))
 
     @rule()
@@ -152,6 +174,46 @@ class PoolModel(RuleBasedStateMachine):
 
         self._run(act())
 
+    @rule(size=st.integers(1, SIZE + 1), overflow=st.integers(0, OVERFLOW))
+    def resize(self, size: int, overflow: int) -> None:
+        async def act() -> None:
+            self._pool.resize(pool_size=size, max_overflow=overflow)
+            self._size, self._overflow = size, overflow
+            await self._settle(self._is_calm)
+            # Free connections go at once, and those in use when they come back.
+            assert self._stats.idle <= max(0, self._limit - len(self._holding))
+
+        self._run(act())
+
+    @rule()
+    def retire_all(self) -> None:
+        async def act() -> None:
+            before, had = self._stats.opened, self._stats.idle
+            self._pool.retire_all()
+            assert self._stats.idle == 0
+            await self._settle(self._is_calm)
+            assert self._stats.idle <= self._stats.opened - before
+            assert had <= self._stats.closed["invalidated"]
+
+        self._run(act())
+
+    @rule()
+    def close_and_make_another(self) -> None:
+        """Whoever waits is still served; the pool that is closed lends nothing more."""
+
+        async def act() -> None:
+            self._is_away = False
+            closing = asyncio.create_task(self._pool.close(grace=60))
+            await self._all_leave()
+            await closing
+            with pytest.raises(NotOpenError):
+                async with self._pool.acquire():
+                    pass
+            assert (self._stats.total, self._stats.opening, self._stats.closing) == (0, 0, 0)
+            self._begin()
+
+        self._run(act())
+
     @rule()
     def go_away_or_come_back(self) -> None:
         self._is_away = not self._is_away
@@ -160,8 +222,10 @@ class PoolModel(RuleBasedStateMachine):
     @invariant()
     def the_limit_holds(self) -> None:
         stats = self._stats
-        assert stats.total + stats.opening + stats.closing <= LIMIT
-        assert stats.waiting <= WAITING + LIMIT - stats.total
+        # Those in use when the pool was made smaller stay until they come back.
+        most = max(self._limit, len(self._holding))
+        assert stats.total + stats.opening + stats.closing <= most
+        assert stats.waiting <= WAITING + max(0, MOST - stats.total)
 
     @invariant()
     def what_is_counted_as_opening_is_being_opened(self) -> None:
@@ -195,11 +259,7 @@ class PoolModel(RuleBasedStateMachine):
     def teardown(self) -> None:
         async def act() -> None:
             self._is_away = False
-            while self._callers:
-                await self._settle(lambda: bool(self._holding))
-                caller = self._holding[0]
-                self._callers.remove(caller)
-                await caller.end()
+            await self._all_leave()
             answers = await asyncio.gather(*(self._ask(number) for number in range(LIMIT)))
             assert answers == list(range(LIMIT))
             await self._pool.close()
@@ -210,6 +270,13 @@ class PoolModel(RuleBasedStateMachine):
 
         self._run(act())
         self._runner.close()
+
+    async def _all_leave(self) -> None:
+        while self._callers:
+            await self._settle(lambda: bool(self._holding))
+            caller = self._holding[0]
+            self._callers.remove(caller)
+            await caller.end()
 
     async def _ask(self, number: int) -> Any:
         async with self._pool.acquire(timeout=20) as connection:

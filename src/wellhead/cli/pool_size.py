@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from wellhead.cli.exits import plain_errors
-from wellhead.pool.sizing import RESERVED, largest_pool
+from wellhead.pool.policy import RESERVED, largest_pool
 
 
 def pool_size(

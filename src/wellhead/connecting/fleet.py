@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from wellhead.pool import AsyncPool
-from wellhead.pool.sizing import overbooking
+from wellhead.pool.policy import overbooking
 from wellhead.sessions.commits import READS
 from wellhead.sessions.leftovers import TRANSACTIONAL
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Self, TypeVar
@@ -12,10 +13,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from wellhead.connecting import plan_pool
 from wellhead.database.live import Live
 from wellhead.database.opening import Opening
-from wellhead.errors import NotOpenError
+from wellhead.errors import ConfigurationError, NotOpenError
 from wellhead.health import HealthReport, SchemaSource
 from wellhead.health.readiness import Readiness, readiness
-from wellhead.pool import PoolStats
+from wellhead.pool import AsyncPool, PoolStats
+from wellhead.pool.holders import nearest, stack_here
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import Reader
 from wellhead.sessions.run_stats import RunCounter, RunStats
@@ -31,7 +33,8 @@ class Database:
     """A PostgreSQL database and the connections to it.
 
     Nothing is built or reached for before :meth:`open`. It belongs to the event loop in which it
-    was opened, and can be opened again after :meth:`close`.
+    was opened, and can be opened again after :meth:`close`. One that is dropped while it is open
+    warns of that (``ResourceWarning``), with the place where it was made.
 
     Args:
         settings: How to connect; None reads them from the environment, now.
@@ -55,6 +58,19 @@ class Database:
         self._opening: Opening | None = None
         self._has_started = False
         self._is_draining = False
+        self._made_at = stack_here()
+
+    def __del__(self) -> None:
+        # There is none where the settings were refused.
+        live: Live | None = getattr(self, "_live", None)
+        pool = None if live is None else live.engine.sync_engine.pool
+        if isinstance(pool, AsyncPool) and pool.is_left_open:
+            warnings.warn(
+                f"{self!r} was not closed; it was made in {nearest(self._made_at)}",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
 
     def __repr__(self) -> str:
         return f"<Database {self.settings.url} ({'open' if self.is_open else 'closed'})>"
@@ -82,6 +98,23 @@ class Database:
             NotOpenError: The database is not open.
         """
         return self._require().engine
+
+    @property
+    def pool(self) -> AsyncPool:
+        """The connection pool, to resize it, retire its connections or wait for ``min_idle``.
+
+        A database that is opened again has a new pool, by its settings.
+
+        Raises:
+            NotOpenError: The database is not open.
+            ConfigurationError: It has no pool; see :attr:`PoolStats.mode`.
+        """
+        pool = self._require().engine.sync_engine.pool
+        if not isinstance(pool, AsyncPool):
+            raise ConfigurationError(
+                f"The database {self.settings.url} has no pool: {self._plan.reason}"
+            )
+        return pool
 
     async def open(self) -> None:
         """Connect, and wait for a server that is still starting; nothing happens when it is open.

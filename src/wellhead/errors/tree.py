@@ -63,7 +63,7 @@ class SettingsError(ConfigurationError):
 
 
 class NotOpenError(WellheadError, RuntimeError):
-    """The database was used before it was opened or after it was closed."""
+    """The database, or a pool, was used before it was opened or after it was closed."""
 
 
 class ReadOnlyError(WellheadError):

@@ -1,9 +1,10 @@
 """The connection pool: it lends each connection to one caller at a time, and makes the rest wait.
 
-Begin with ``core``: it decides, in plain asyncio, which caller gets which connection, and opens and
-closes them. ``slots`` has what it keeps of each connection and of each waiter, ``policy`` its knobs
-and ``stats`` its figures. Two pools are built on it: ``sqlalchemy`` for engines, ``driver_pool``
-for callers of asyncpg or psycopg, whose connections ``connection_state`` knows.
+Begin with ``core``: it decides, in plain asyncio, which caller gets which connection; ``stock``
+opens, keeps and closes them. ``slots`` has what they know of each connection and of each waiter,
+``policy`` their knobs and ``stats`` their figures. Two pools are built on
+it: ``sqlalchemy`` for engines, ``driver_pool`` for callers of asyncpg or psycopg, whose connections
+``connection_state`` knows.
 """
 
 from wellhead.pool.connection_state import is_gone

@@ -7,8 +7,10 @@ import asyncio
 import os
 import select
 import socket
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from operator import attrgetter
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -246,7 +248,8 @@ async def ping(connection: Any, *, timeout: float) -> None:
 
 async def _ping_psycopg(connection: Any, *, timeout: float) -> None:
     # Cancelling would make psycopg ask the silent server to cancel, and wait 5 s for that, too.
-    deadline = asyncio.get_running_loop().call_later(timeout, _hang_up, connection)
+    loop = asyncio.get_running_loop()
+    deadline = loop.call_later(timeout, _hang_up, connection, context=Context())
     try:
         await _in_autocommit(connection, "SELECT 1")
     finally:
@@ -264,3 +267,56 @@ async def _in_autocommit(connection: Any, statement: str) -> None:
 def _hang_up(connection: Any) -> None:
     with socket.socket(fileno=os.dup(connection.fileno())) as twin:
         twin.shutdown(socket.SHUT_RDWR)
+
+
+class HangUps:
+    """Tells when the server hangs up on a connection that nobody uses; asks nobody for that.
+
+    asyncpg tells by itself. psycopg does not look, and a reader of the loop would be called for
+    each response: so the operating system is told to wait for nothing but the end, on all
+    connections at once. Where it cannot, as on macOS, the next use notices.
+    """
+
+    def __init__(self) -> None:
+        self._lost: dict[int, Callable[[], None]] = {}
+        self._epoll: Any = None
+        self._stop: Callable[[], object] = dict
+
+    def watch(self, connection: Any, lost: Callable[[], None]) -> None:
+        """Call ``lost`` in the running loop once the server has hung up, or we have."""
+        if isinstance(connection, asyncpg.Connection):
+            connection.add_termination_listener(lambda _: lost())
+        elif hasattr(connection, "pgconn") and hasattr(select, "epoll"):
+            if self._epoll is None:
+                self._begin()
+            at = connection.fileno()
+            self._epoll.register(at, select.EPOLLRDHUP | select.EPOLLONESHOT)
+            self._lost[at] = lost
+
+    def unwatch(self) -> None:
+        """Tell no more."""
+        self._stop()
+        self._epoll = None
+        self._lost.clear()
+
+    def _begin(self) -> None:
+        loop, self._epoll = asyncio.get_running_loop(), select.epoll()
+        # In the context of nobody, for as long as there is something to watch.
+        Context().run(loop.add_reader, self._epoll.fileno(), _look, weakref.WeakMethod(self._tell))
+        self._stop = weakref.finalize(self, _end_looking, loop, self._epoll, os.getpid())
+
+    def _tell(self) -> None:
+        for at, _ in self._epoll.poll(0):
+            self._lost.pop(at)()
+
+
+def _look(tell: "weakref.WeakMethod[Callable[[], None]]") -> None:
+    if (bound := tell()) is not None:
+        bound()
+
+
+def _end_looking(loop: asyncio.AbstractEventLoop, epoll: Any, process: int) -> None:
+    # A forked process has the descriptors of its parent's loop, and must leave them alone.
+    if process == os.getpid() and not loop.is_closed():
+        loop.remove_reader(epoll.fileno())
+    epoll.close()

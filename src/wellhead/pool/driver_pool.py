@@ -1,16 +1,17 @@
 """The pool for callers that use the driver itself: no SQLAlchemy, no greenlets."""
 
 import asyncio
+import warnings
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from wellhead.errors import PoolMisuseError
+from wellhead.errors import PoolMisuseError, SettingsError
 from wellhead.pool import connection_state
 from wellhead.pool.core import Core
-from wellhead.pool.holders import stack_here
-from wellhead.pool.policy import PoolPolicy
-from wellhead.pool.slots import Slot
+from wellhead.pool.holders import nearest, stack_here
+from wellhead.pool.policy import PoolPolicy, check_name, check_switch, wait_of
+from wellhead.pool.slots import Close, Slot
 from wellhead.pool.stats import PoolStats
 
 C = TypeVar("C")
@@ -19,7 +20,9 @@ C = TypeVar("C")
 class DriverPool(Generic[C]):
     """A pool of asyncpg or psycopg connections.
 
-    It belongs to the event loop that uses it first, and opens nothing before that.
+    It belongs to the event loop that uses it first, and opens nothing before that. One that is
+    dropped with open connections and was not closed warns of that (``ResourceWarning``), with the
+    place where it was made.
 
     Args:
         connect: Opens a connection, such as ``lambda: asyncpg.connect(dsn)``.
@@ -30,6 +33,9 @@ class DriverPool(Generic[C]):
             statements. It takes a round trip, with a plain asyncpg connection two. False where the
             blocks set nothing, and behind a transaction pooler, where it would meet another
             connection.
+
+    Raises:
+        SettingsError: An argument of the wrong type.
     """
 
     def __init__(
@@ -40,8 +46,27 @@ class DriverPool(Generic[C]):
         name: str = "driver",
         reset: bool = True,
     ) -> None:
+        if not callable(connect):
+            raise SettingsError(f"connect of the pool is {connect!r}; it takes a function.")
+        if not isinstance(policy, PoolPolicy | None):
+            raise SettingsError(f"policy of the pool is {policy!r}; it takes a PoolPolicy.")
+        check_name(name)
+        check_switch("reset", reset)
         self._core: Core[C] = Core(DriverLink(connect), policy or PoolPolicy(), name=name)
         self._resets = reset
+        self._made_at = stack_here()
+
+    def __del__(self) -> None:
+        # There is none where the arguments were refused.
+        core: Core[C] | None = getattr(self, "_core", None)
+        if core is not None and core.is_left_open:
+            warnings.warn(
+                f"the pool {core.name!r} was not closed; it was made in {nearest(self._made_at)}",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+            core.leave()
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,11 +86,12 @@ class DriverPool(Generic[C]):
         whose block was cancelled, is closed, and the server cancels what it was doing.
 
         Args:
-            timeout: Seconds to wait for it; the policy's by default.
+            timeout: Seconds to wait for it; the policy's by default. 0 takes one that is free.
 
         Raises:
             PoolTimeout: There was none in time.
             PoolSaturated: The queue is full.
+            NotOpenError: The pool is closed.
         """
         return Borrowed(self._core, timeout, is_clean=not self._resets)
 
@@ -73,9 +99,47 @@ class DriverPool(Generic[C]):
         """A snapshot of the figures; never waits."""
         return self._core.stats(reason="A pool of the driver's connections.")
 
-    async def close(self) -> None:
-        """Close the free connections; those in use are closed when they come back."""
-        await self._core.close()
+    async def wait(self, timeout: float | None = None) -> None:
+        """Open ``min_idle`` connections and wait for them; returns at once where they are open.
+
+        Args:
+            timeout: Seconds to wait; the policy's by default.
+
+        Raises:
+            PoolTimeout: They were not open in time.
+            NotOpenError: The pool is closed.
+            Exception: What opening one raised, where waiting does not help.
+        """
+        await self._core.warm_up(timeout)
+
+    def resize(self, *, pool_size: int | None = None, max_overflow: int | None = None) -> None:
+        """Let the pool have another size from now on; what is not given stays as it is.
+
+        Never waits. Free connections that are too many are closed, those in use when they come
+        back; callers that wait get what a larger pool may open.
+
+        Raises:
+            SettingsError: A value outside its range, or ``pool_size`` below ``min_idle``.
+        """
+        self._core.check_owner()
+        self._core.resize(pool_size, max_overflow)
+
+    def retire_all(self) -> None:
+        """Lend none of the present connections again, as after a change of the server's settings.
+
+        Never waits: free ones are closed in the background, those in use when they come back.
+        """
+        self._core.check_owner()
+        self._core.retire(Close.INVALIDATED)
+
+    async def close(self, *, grace: float = 0.0) -> None:
+        """Close the free connections, and lend none any more; callers that wait are still served.
+
+        Args:
+            grace: Seconds to wait for connections in use, and for callers that wait. Those that
+                stay longer are warned of, and their connections closed when they come back.
+        """
+        await self._core.close(grace=wait_of(grace))
 
 
 class Borrowed(Generic[C]):
@@ -94,6 +158,7 @@ class Borrowed(Generic[C]):
         stack = stack_here() if core.policy.leak_threshold is not None else ()
         slot = core.take(stack)
         if slot is None:
+            core.refuse_if_closed()
             slot = await core.wait(stack, self._timeout)
         if self._slot is not None:
             core.release(slot)
@@ -127,6 +192,8 @@ class DriverLink:
 
     def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
         self._connect = connect
+        hang_ups = connection_state.HangUps()
+        self.watch, self.unwatch = hang_ups.watch, hang_ups.unwatch
 
     async def open(self, *, timeout: float) -> Any:
         """Open a connection in so many seconds."""

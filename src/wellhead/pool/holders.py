@@ -8,12 +8,14 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from pathlib import Path
 from time import monotonic
 from types import CodeType, FrameType
 from typing import Any, Generic, TypeVar
 
+from wellhead.errors import fault_of
+from wellhead.pool.owner import later
 from wellhead.pool.slots import Slot, Stack
 
 C = TypeVar("C")
@@ -165,6 +167,34 @@ def warn_unclean(name: str, route: str | None) -> None:
     )
 
 
+def warn_stayed(name: str, slots: Collection[Slot[C]], waiting: int, grace: float) -> None:
+    """Warn of those who held connections, or waited for one, when a pool's closing went on."""
+    held = sum(slot.held_since > 0.0 for slot in slots)
+    logger.warning(
+        "pool %r: %d connections were still in use, and %d callers waited, %g s after closing "
+        "began; they are closed when they come back.%s",
+        name,
+        held,
+        waiting,
+        grace,
+        say(slots, monotonic()),
+        extra={"event": "pool_close_timeout", "pool": name, "in_use": held, "waiting": waiting},
+    )
+
+
+def say_refused(name: str, error: BaseException) -> None:
+    """Warn of a connection that was to be kept and cannot be made, where no caller hears of it."""
+    logger.warning(
+        "pool %r: a connection that is to be kept cannot be made (%s); it is tried again once a "
+        "caller needs one",
+        name,
+        fault_of(error),
+        extra={"event": "pool_refused", "pool": name, "fault": str(fault_of(error))},
+    )
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        raise error
+
+
 class Holders(Generic[C]):
     """Warns once of each connection that is held for too long; one timer serves them all.
 
@@ -173,7 +203,7 @@ class Holders(Generic[C]):
         threshold: Seconds from which it is too long; None for never.
     """
 
-    __slots__ = ("_name", "_slots", "_threshold", "_timer", "is_watching")
+    __slots__ = ("__weakref__", "_name", "_slots", "_threshold", "_timer", "is_watching")
 
     def __init__(self, name: str, threshold: float | None) -> None:
         self._name = name
@@ -189,7 +219,7 @@ class Holders(Generic[C]):
             return
         self._slots = slots
         self.is_watching = True
-        self._timer = asyncio.get_running_loop().call_later(self._threshold, self._look)
+        self._timer = later(self._threshold, self._look)
 
     def stop(self) -> None:
         """Look no more, until a connection is taken again."""
@@ -212,17 +242,17 @@ class Holders(Generic[C]):
 
     def _look(self) -> None:
         self._timer = None
-        loop = asyncio.get_running_loop()
         threshold, now = self._threshold or 0.0, monotonic()
         watched = [slot for slot in self._slots if slot.held_since and not slot.is_named]
         # uvloop counts in milliseconds, so its timers may come early.
         late = [slot for slot in watched if now - slot.held_since >= threshold - 0.002]
         for slot in late:
-            self._warn(slot, now - slot.held_since)
+            # The log names the request of the holder, not of whoever started the timer.
+            (slot.context or Context()).run(self._warn, slot, now - slot.held_since)
         others = [slot.held_since for slot in watched if not slot.is_named]
         self.is_watching = bool(others)
         if others:
-            self._timer = loop.call_later(max(0.0, min(others) + threshold - now), self._look)
+            self._timer = later(min(others) + threshold - now, self._look)
 
     def _warn(self, slot: Slot[C], seconds: float) -> None:
         slot.is_named = True

@@ -1,6 +1,7 @@
 """While the database is away: since when, why, and when to knock again."""
 
 import logging
+import math
 import random
 
 from wellhead.errors import Fault, fault_of
@@ -12,6 +13,9 @@ FIRST_PAUSE = 0.05
 
 LONGEST_PAUSE = 0.25
 """Seconds between two attempts at the most: one process knocks five times a second."""
+
+LONGEST_PAUSE_FOR_NOBODY = 5.0
+"""The same while no caller waits, and connections are only to be kept."""
 
 _PASSING = frozenset(
     {
@@ -39,14 +43,20 @@ class Outage:
     Attributes:
         error: Why the last attempt failed; None while the database is there.
         not_before: When the next attempt may start, by the loop's clock.
+        restore_at: The same while no caller waits.
     """
 
-    __slots__ = ("_memory", "_name", "_pause", "_since", "error", "not_before")
+    __slots__ = (
+        "_memory", "_name", "_pause", "_pause_for_nobody", "_since", "error", "not_before",
+        "restore_at",
+    )  # fmt: skip
 
     def __init__(self, name: str, *, memory: float) -> None:
         self._name = name
         self._memory = memory
         self._since = self._pause = self.not_before = 0.0
+        self._pause_for_nobody = 0.0
+        self.restore_at = -math.inf
         self.error: BaseException | None = None
 
     def begin_or_go_on(self, error: BaseException, now: float) -> None:
@@ -63,7 +73,19 @@ class Outage:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
         self.error = error
         # Processes that lost the same server must not come back in step.
-        self.not_before = now + self._pause * random.uniform(0.5, 1)  # noqa: S311 - no secret
+        self.not_before = now + _jittered(self._pause)
+        self.put_off_restoring(now)
+
+    def put_off_restoring(self, now: float) -> None:
+        """Put off replacing a connection that nobody used; the longer, the more often it happens.
+
+        A server that takes connections and drops them would be connected to without a pause.
+        """
+        if self.restore_at > now:
+            return
+        pause = self._pause_for_nobody * 2 if now - self.restore_at < self._memory else FIRST_PAUSE
+        self._pause_for_nobody = min(pause, LONGEST_PAUSE_FOR_NOBODY)
+        self.restore_at = now + _jittered(self._pause_for_nobody)
 
     def end(self, now: float) -> None:
         """Note a connection that was made."""
@@ -90,3 +112,7 @@ class Outage:
     def _is_forgotten(self, now: float) -> bool:
         # No attempt was made for so long that the database may have come and gone since.
         return now - self.not_before > self._memory
+
+
+def _jittered(pause: float) -> float:
+    return pause * random.uniform(0.5, 1)  # noqa: S311 - no secret

@@ -1,12 +1,20 @@
-"""To whom a pool belongs: one event loop of one process."""
+"""To whom a pool belongs, one event loop of one process, and what the pool starts there by itself.
+
+Its timers and tasks run in an empty context: in that of the caller who happened to start them they
+would log under another request's name, and keep alive what that request has set.
+"""
 
 import asyncio
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextvars import Context
 from threading import get_ident
+from typing import Generic, TypeVar
 
 from wellhead.errors import PoolMisuseError
+
+T = TypeVar("T")
 
 _forks = 0
 
@@ -90,3 +98,90 @@ class Owner:
                 )
             self.loop, self.thread, self.is_running = running, get_ident(), running.is_running
         return running
+
+
+def later(seconds: float, method: Callable[[], None]) -> asyncio.TimerHandle:
+    """Call a method in so many seconds, unless its object has been forgotten by then."""
+    return asyncio.get_running_loop().call_later(
+        max(0.0, seconds), call, weakref.WeakMethod(method), context=Context()
+    )
+
+
+def call(method: "weakref.WeakMethod[Callable[[], None]]") -> None:
+    """Call a method if its object is still there."""
+    if (bound := method()) is not None:
+        bound()
+
+
+class Errand(Generic[T]):
+    """A task for code that is not the pool's. It ends in time, whatever that code does.
+
+    Args:
+        work: Called in the task, and awaited.
+        seconds: After which it is cancelled and given up.
+        ended: Called once with what the work returned, or with what it raised: an asyncio
+            ``CancelledError`` only where the task was cancelled.
+        late: Called with what the work returned after it was given up.
+    """
+
+    __slots__ = ("_ended", "_late", "_task", "_timer")
+
+    def __init__(
+        self,
+        work: Callable[[], Awaitable[T]],
+        seconds: float,
+        ended: Callable[["Errand[T]", T | None, BaseException | None], None],
+        *,
+        late: Callable[[T], None] | None = None,
+    ) -> None:
+        self._ended: Callable[[Errand[T], T | None, BaseException | None], None] | None = ended
+        self._late = late
+        loop = asyncio.get_running_loop()
+        # Not every task factory takes a context.
+        self._task = Context().run(loop.create_task, _outcome_of(work))
+        self._timer = loop.call_later(seconds, self._give_up, context=Context())
+        self._task.add_done_callback(self._end, context=Context())
+
+    def cancel(self, within: float) -> None:
+        """Cancel it, and give it up unless that ends it within so many seconds."""
+        self._task.cancel()
+        self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(within, self._give_up, context=Context())
+
+    def _give_up(self) -> None:
+        self._task.cancel()
+        self._report(None, TimeoutError())
+
+    def _end(self, task: "asyncio.Task[tuple[T, None] | tuple[None, BaseException]]") -> None:
+        self._timer.cancel()
+        value, error = (None, asyncio.CancelledError()) if task.cancelled() else task.result()
+        if self._ended is not None:
+            self._report(value, error)
+        elif error is None and self._late is not None:
+            self._late(value)  # type: ignore[arg-type]  # without an error it is the result
+
+    def _report(self, value: T | None, error: BaseException | None) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended(self, value, error)
+
+
+async def _outcome_of(
+    work: Callable[[], Awaitable[T]],
+) -> tuple[T, None] | tuple[None, BaseException]:
+    # Not a method: what a traceback keeps alive would keep the traceback alive.
+    try:
+        return await work(), None
+    except asyncio.CancelledError as error:
+        if is_cancelled():
+            raise
+        return None, error
+    except BaseException as error:  # noqa: BLE001 - out of a task it would end the loop
+        return None, error
+
+
+def is_cancelled() -> bool:
+    """Whether somebody cancels the running task; a ``CancelledError`` may come from elsewhere."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

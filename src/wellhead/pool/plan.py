@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool, PoolProxiedConnection
 
 from wellhead.pool.sqlalchemy import AsyncPool
 from wellhead.pool.stats import PoolStats
@@ -28,6 +28,17 @@ class CountingNullPool(NullPool):
     def checkedout(self) -> int:
         """Connections in use."""
         return self._out
+
+    def _invalidate(
+        self,
+        connection: PoolProxiedConnection,
+        exception: BaseException | None = None,
+        _checkin: bool = True,
+    ) -> None:
+        # Nothing is kept, so there is nothing else to invalidate. SQLAlchemy would note the time,
+        # and once the clock was set back it would make each connection twice.
+        if _checkin and connection.is_valid:
+            connection.invalidate(exception)
 
     def _do_get(self) -> ConnectionPoolEntry:
         if self.before_wait is not None:

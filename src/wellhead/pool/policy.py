@@ -1,10 +1,12 @@
-"""The knobs of a pool, checked once."""
+"""The knobs of a pool, checked once; and the size with which all processes fit the server."""
 
 import math
 import random
+import sys
 from dataclasses import dataclass
+from typing import Any
 
-from wellhead.errors import SettingsError
+from wellhead.errors import ConfigurationError, SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,23 +17,26 @@ class PoolPolicy:
         pool_size: Free connections that are kept; 0 for no limit.
         max_overflow: Connections opened beyond ``pool_size`` while callers need them; -1 for no
             limit.
-        timeout: What a caller waits for a connection, its set-up included.
+        timeout: What a caller waits for a connection, its set-up included; more than 0.
         max_waiting: Callers that may queue while every connection is in use; None for no limit.
-        min_idle: Connections kept open while none is used.
+        min_idle: Connections kept open while none is used: opened after the first one, replaced
+            when they are lost or get too old. 0 for a database that goes to sleep when nobody
+            uses it, which it would keep awake.
         idle_timeout: Idleness after which a connection beyond ``min_idle`` is closed; None for
             never.
-        recycle: Age at which a connection is closed when it is taken or comes back; -1 for never.
+        recycle: Age at which a connection is closed, while it is idle or when it comes back; 0 to
+            use each once, -1 for never.
         lifetime_jitter: The share of ``recycle`` by which each connection's age limit is shortened
             at random, at the most.
         check_after_idle: Idleness after which a connection is pinged before it is handed out;
             None for never.
-        connect_timeout: What opening one connection may take.
+        connect_timeout: What opening one connection may take; more than 0.
         leak_threshold: How long a connection may be held before a warning names its holder; None
             for no warning.
         use_lifo: Whether the connection that came back last is taken first.
 
     Raises:
-        SettingsError: A value outside its range.
+        SettingsError: A value outside its range, or of another type; infinity is no number here.
     """
 
     pool_size: int = 5
@@ -48,23 +53,56 @@ class PoolPolicy:
     use_lifo: bool = True
 
     def __post_init__(self) -> None:
-        for name, value, low, high in (
-            ("pool_size", self.pool_size, 0, math.inf),
-            ("max_overflow", self.max_overflow, -1, math.inf),
-            ("timeout", self.timeout, 0, math.inf),
-            ("max_waiting", self.max_waiting, 0, math.inf),
-            ("min_idle", self.min_idle, 0, self.pool_size or math.inf),
-            ("idle_timeout", self.idle_timeout, 0, math.inf),
-            ("recycle", self.recycle, -1, math.inf),
-            ("lifetime_jitter", self.lifetime_jitter, 0, 1),
-            ("check_after_idle", self.check_after_idle, 0, math.inf),
-            ("connect_timeout", self.connect_timeout, 0, math.inf),
-            ("leak_threshold", self.leak_threshold, 0, math.inf),
+        for name, low, high in (
+            ("pool_size", 0, None),
+            ("max_overflow", -1, None),
+            ("max_waiting", 0, None),
+            ("min_idle", 0, None),
         ):
-            if value is not None and not low <= value <= high:
+            self._check(name, int, low, high)
+        for name, low, high in (
+            ("timeout", 0, None),
+            ("idle_timeout", 0, None),
+            ("recycle", -1, None),
+            ("lifetime_jitter", 0, 1),
+            ("check_after_idle", 0, None),
+            ("connect_timeout", 0, None),
+            ("leak_threshold", 0, None),
+        ):
+            self._check(name, int | float, low, high)
+        check_switch("use_lifo", self.use_lifo)
+        self._check_together()
+
+    def _check(self, name: str, kind: Any, low: float, high: float | None) -> None:
+        value = getattr(self, name)
+        if value is None and name in _OPTIONAL:
+            return
+        fits = isinstance(value, kind) and not isinstance(value, bool)
+        # An infinity is no number of seconds, and whatever is compared with a NaN is not so.
+        if not fits or not low <= value <= (sys.float_info.max if high is None else high):
+            takes = f"a number from {low}" + ("" if high is None else f" to {high}")
+            takes += ", a whole one" if kind is int else ""
+            takes += ", or None" if name in _OPTIONAL else ""
+            raise SettingsError(f"{name} of the pool is {value!r}; it takes {takes}.")
+
+    def _check_together(self) -> None:
+        for name in ("timeout", "connect_timeout"):
+            if getattr(self, name) == 0:
                 raise SettingsError(
-                    f"{name} of the pool is {value!r}; it takes a number from {low} to {high}."
+                    f"{name} of the pool is 0, in which no connection can be made; it takes a "
+                    "number above 0. To refuse callers at once while all connections are in use, "
+                    "set max_waiting=0."
                 )
+        if -1 < self.recycle < 0:
+            raise SettingsError(
+                f"recycle of the pool is {self.recycle!r}; it takes a number from 0, or -1 for "
+                "never."
+            )
+        if self.pool_size and self.min_idle > self.pool_size:
+            raise SettingsError(
+                f"min_idle of the pool is {self.min_idle!r}; it takes a number from 0 to its "
+                f"pool_size, {self.pool_size!r}."
+            )
 
     @property
     def limit(self) -> float:
@@ -84,3 +122,109 @@ class PoolPolicy:
             return math.inf
         # So that connections that were opened together do not have to be replaced together.
         return self.recycle * (1 - self.lifetime_jitter * random.random())  # noqa: S311 - no secret
+
+
+# Without a value there is no limit.
+_OPTIONAL = frozenset({"max_waiting", "idle_timeout", "check_after_idle", "leak_threshold"})
+
+
+def check_switch(name: str, value: object) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        SettingsError: It is neither.
+    """
+    if not isinstance(value, bool):
+        raise SettingsError(f"{name} of the pool is {value!r}; it takes True or False.")
+
+
+def check_name(name: object) -> None:
+    """Refuse a name that is no text.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    if not isinstance(name, str):
+        raise SettingsError(f"name of the pool is {name!r}; it takes text.")
+
+
+def wait_of(timeout: float) -> float:
+    """The seconds that a caller wants to wait, if they can be waited.
+
+    Raises:
+        SettingsError: They cannot.
+    """
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise SettingsError(f"timeout is {timeout!r}; it takes a number of seconds.")
+    if not 0 <= timeout < math.inf:
+        raise SettingsError(f"timeout is {timeout!r}; it takes a finite number from 0.")
+    return timeout
+
+
+# How large each process's pool may be, so that all of them fit the server.
+
+RESERVED = 3
+"""Connections that PostgreSQL keeps for superusers unless told otherwise.
+
+https://www.postgresql.org/docs/current/runtime-config-connection.html
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSize:
+    """A size for the pool of each process.
+
+    Attributes:
+        per_process: Connections that each process may open.
+        pool_size: Of these, connections that it keeps.
+        max_overflow: Of these, connections that it opens under load.
+        processes: How many processes share the server.
+        available: Connections that the server has for them.
+    """
+
+    per_process: int
+    pool_size: int
+    max_overflow: int
+    processes: int
+    available: int
+
+
+def largest_pool(
+    *, max_connections: int, replicas: int, workers: int, reserved: int = RESERVED
+) -> PoolSize:
+    """The largest pool for each process with which the server never runs out of connections.
+
+    Two thirds, rounded up, are kept; the rest is overflow.
+
+    Args:
+        max_connections: The server's limit.
+        replicas: Containers or machines that run the application.
+        workers: Processes in each.
+        reserved: Connections kept free for superusers, migrations and other clients.
+
+    Raises:
+        ConfigurationError: There is not even one connection for each process.
+    """
+    processes, available = replicas * workers, max_connections - reserved
+    per_process = available // processes
+    if per_process < 1:
+        raise ConfigurationError(
+            f"{processes} processes do not fit {available} connections ({max_connections} of the "
+            f"server, {reserved} reserved).",
+            hint="Run fewer processes, raise max_connections, or put a pooler in between.",
+        )
+    kept = -(-per_process * 2 // 3)
+    return PoolSize(per_process, kept, per_process - kept, processes, available)
+
+
+def overbooking(
+    *, max_connections: int, reserved: int, processes: int, per_process: float
+) -> str | None:
+    """A sentence on a fleet that the server cannot serve; None where it can."""
+    wanted, available = processes * per_process, max_connections - reserved
+    if wanted <= available:
+        return None
+    return (
+        f"{processes} processes may open {wanted:g} connections ({per_process:g} each), but the "
+        f"server has {available} for them (max_connections {max_connections}, {reserved} reserved)."
+    )

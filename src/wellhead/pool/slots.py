@@ -1,12 +1,13 @@
-"""Slots, each with one connection of the pool, and the queue of the callers that wait for one."""
+"""Slots, each with a connection; the link that makes it; and the queue of who waits for one."""
 
 import asyncio
 import enum
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 C = TypeVar("C")
 
@@ -28,7 +29,7 @@ class Close(enum.StrEnum):
     UNCLEAN = "unclean"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Slot(Generic[C]):
     """A connection, and what the pool knows of it.
 
@@ -43,6 +44,7 @@ class Slot(Generic[C]):
         held_since: When it was handed out; 0 while it is not.
         route: The route that holds it, under FastAPI.
         stack: Where it was taken.
+        context: That of its holder, where the stack is known.
         handle: What the link wants to remember of the connection.
         is_named: Whether the log has already named its holder.
         is_spoilt: Whether its user said that it must not be used again.
@@ -57,9 +59,65 @@ class Slot(Generic[C]):
     held_since: float = 0.0
     route: str | None = None
     stack: Stack = field(default=())
+    context: Context | None = None
     handle: Any = None
     is_named: bool = False
     is_spoilt: bool = False
+
+
+class Link(Protocol[C]):
+    """How a pool opens, watches and closes connections of one kind."""
+
+    async def open(self, *, timeout: float) -> C:
+        """Open a connection in so many seconds; what it raises is a failure to connect."""
+        ...
+
+    def closed_check(self, connection: C) -> Callable[[], bool]:
+        """A function that says whether the driver knows that the connection is closed."""
+        ...
+
+    def free_check(self, connection: C) -> Callable[[], bool]:
+        """A function that says whether the connection can be lent; sends nothing.
+
+        It is open then, outside a transaction, and without an operation in progress.
+        """
+        ...
+
+    def opened(self, slot: Slot[C]) -> None:
+        """Take note of the slot of a new connection."""
+        ...
+
+    def watch(self, connection: C, lost: Callable[[], None]) -> None:
+        """Call ``lost`` once the server has hung up, where that can be noticed for free."""
+        ...
+
+    def unwatch(self) -> None:
+        """Call none of these functions any more."""
+        ...
+
+    async def ping(self, connection: C, *, timeout: float) -> None:
+        """One round trip; raises when there is no response in time."""
+        ...
+
+    async def reset(self, connection: C) -> None:
+        """Take back what a caller set; may be cut off.
+
+        Raises:
+            Exception: That is not possible.
+        """
+        ...
+
+    async def abort(self, connection: C) -> None:
+        """Have the server cancel what it is doing, and close; may be cut off likewise."""
+        ...
+
+    async def close(self, connection: C) -> None:
+        """Say goodbye and close; may be cut off."""
+        ...
+
+    def terminate(self, connection: C) -> None:
+        """Close at once, without a word to the server."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -73,6 +131,7 @@ class Waiter(Generic[C]):
         is_patient: Whether it waits through failed attempts to connect.
         route: The route that it serves, under FastAPI.
         stack: Where it waits.
+        context: Its own, where the stack is known.
     """
 
     future: "asyncio.Future[Slot[C]]"
@@ -81,6 +140,7 @@ class Waiter(Generic[C]):
     is_patient: bool
     route: str | None
     stack: Stack
+    context: Context | None = None
 
 
 class Queue(Generic[C]):

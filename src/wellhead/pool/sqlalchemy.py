@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any, Self
 
-from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
 from sqlalchemy.pool.base import _ConnectionRecord
@@ -17,7 +16,7 @@ from wellhead.errors import PoolMisuseError, UnreachableError
 from wellhead.pool import connection_state
 from wellhead.pool.core import Core
 from wellhead.pool.holders import application_frame, stack_here, stack_of
-from wellhead.pool.policy import PoolPolicy
+from wellhead.pool.policy import PoolPolicy, check_name, check_switch
 from wellhead.pool.slots import Close, Slot
 from wellhead.pool.stats import PoolStats
 
@@ -41,11 +40,11 @@ class AsyncPool(Pool):
         creator: Makes a connection; SQLAlchemy passes it.
         pool_size: Connections kept open; 0 for no limit.
         max_overflow: Connections opened beyond ``pool_size``; -1 for no limit.
-        timeout: Seconds a caller waits for a connection, its set-up included.
-        recycle: Seconds after which a connection is replaced; -1 for never.
+        timeout: Seconds a caller waits for a connection, its set-up included; more than 0.
+        recycle: Seconds after which a connection is closed, idle or on its return; -1 for never.
         use_lifo: Whether the connection that came back last is taken first.
         pre_ping: False switches the ping of ``check_after_idle`` off.
-        min_idle: Connections kept open while none is used.
+        min_idle: Connections kept open while none is used, and replaced when they are lost.
         max_waiting: Callers that may queue while every connection is in use; None for no limit.
         idle_timeout: Seconds after which a free connection beyond ``min_idle`` is closed.
         lifetime_jitter: Share of ``recycle`` by which lifetimes differ at random.
@@ -58,7 +57,9 @@ class AsyncPool(Pool):
         **options: SQLAlchemy's further ones: ``reset_on_return``, ``echo``, ``events``, ...
 
     Raises:
-        SettingsError: A knob outside its range.
+        SettingsError: A knob outside its range or of another type. Where SQLAlchemy's pool waits
+            for ever (``pool_timeout=None``) or not at all (0), this one has a deadline, and
+            ``max_waiting=0``.
     """
 
     _is_asyncio = True
@@ -90,7 +91,9 @@ class AsyncPool(Pool):
     ) -> None:
         # Age and pings are the core's business; SQLAlchemy would reconnect in the caller's time.
         super().__init__(creator, **options)
-        self.policy = PoolPolicy(
+        check_name(name)
+        check_switch("pre_ping", pre_ping)
+        policy = PoolPolicy(
             pool_size=pool_size,
             max_overflow=max_overflow,
             timeout=timeout,
@@ -107,11 +110,12 @@ class AsyncPool(Pool):
         self.name = name
         self._name_connect_timeout = name_connect_timeout
         link = RecordLink(self, name_connect_timeout)
-        self._core: Core[ConnectionPoolEntry] = Core(link, self.policy, name=name)
-        if "_dispatch" not in options:
-            # Otherwise the listeners of the pool that this one follows come along.
-            event.listen(self, "soft_invalidate", _spoil)
-            event.listen(self, "invalidate", _spoil)
+        self._core: Core[ConnectionPoolEntry] = Core(link, policy, name=name)
+
+    @property
+    def policy(self) -> PoolPolicy:
+        """The knobs in force."""
+        return self._core.policy
 
     # What SQLAlchemy asks for.
 
@@ -172,7 +176,7 @@ class AsyncPool(Pool):
         return self._core.idle + self._core.active - self.size() if self.size() else 0
 
     def _do_get(self) -> ConnectionPoolEntry:
-        leaks = self.policy.leak_threshold is not None
+        leaks = self._core.policy.leak_threshold is not None
         stack = stack_of(application_frame()) if leaks else ()
         slot = self._core.take(stack)
         if slot is None:
@@ -191,8 +195,8 @@ class AsyncPool(Pool):
             # A listener for "checkout" refused the connection, and SQLAlchemy made another.
             slot.handle = record.dbapi_connection
             self._core.renew(slot)
-            if _is_soft_invalidated(record):
-                _spoil(record.dbapi_connection, record, None)
+            if record.spoilt is record.dbapi_connection:
+                record.spoil()
         is_clean = UNCLEAN not in record.info
         if not is_clean:
             del record.info[UNCLEAN]
@@ -206,10 +210,14 @@ class AsyncPool(Pool):
         exception: BaseException | None = None,
         _checkin: bool = True,
     ) -> None:
-        before = self._invalidate_time
-        super()._invalidate(connection, exception, _checkin)
-        if self._invalidate_time != before:
+        # SQLAlchemy compares times of a clock that may be set back, and would then replace every
+        # connection at each use. So generations take the place of its ``_invalidate_time``.
+        record: Any = getattr(connection, "_connection_record", None)
+        slot = getattr(record, "wellhead_slot", None)
+        if slot is None or self._core.is_current(slot):
             self._core.retire(Close.SERVER)
+        if _checkin and connection.is_valid:
+            connection.invalidate(exception)
 
     # What this pool offers beyond.
 
@@ -221,10 +229,29 @@ class AsyncPool(Pool):
         """Open a connection, unless one is free; raises at once what opening raises."""
         await self._core.open_one()
 
+    async def wait(self, timeout: float | None = None) -> None:
+        """Open ``min_idle`` connections and wait for them; see :meth:`DriverPool.wait`."""
+        await self._core.warm_up(timeout)
+
+    def resize(self, *, pool_size: int | None = None, max_overflow: int | None = None) -> None:
+        """Let the pool have another size from now on; see :meth:`DriverPool.resize`."""
+        self._core.check_owner()
+        self._core.resize(pool_size, max_overflow)
+
+    def retire_all(self) -> None:
+        """Lend none of the present connections again; see :meth:`DriverPool.retire_all`."""
+        self._core.check_owner()
+        self._core.retire(Close.INVALIDATED)
+
     @property
     def is_full(self) -> bool:
         """Whether the next caller is refused: every connection is in use, and the queue is full."""
         return self._core.is_full
+
+    @property
+    def is_left_open(self) -> bool:
+        """Whether it has connections and was not disposed of, in the process that made them."""
+        return self._core.is_left_open
 
     def refuse_if_full(self) -> None:
         """Raise at once what taking a connection would raise, where the queue is full.
@@ -265,16 +292,39 @@ class AsyncPool(Pool):
             self._core.release(slot, is_usable=is_usable, is_clean=not reset)
 
     def _create_connection(self) -> ConnectionPoolEntry:
-        return PoolRecord(self)
+        # To guard against listeners costs a call for each use.
+        return GuardedRecord(self) if self.dispatch.checkin else PoolRecord(self)
 
 
 class PoolRecord(_ConnectionRecord):
     """SQLAlchemy's record of a connection; notes that the driver's own object was asked for.
 
     Past SQLAlchemy anything can be set on it, and be under way on it.
+
+    Attributes:
+        spoilt: The connection that its user said must not be used again.
     """
 
     wellhead_slot: Slot[ConnectionPoolEntry]
+    spoilt: DBAPIConnection | None = None
+
+    def invalidate(self, e: BaseException | None = None, soft: bool = False) -> None:
+        """Never lend this connection again; close it, or with ``soft`` let its user go on."""
+        if self.dbapi_connection is None:
+            return
+        self.spoilt = self.dbapi_connection
+        if hasattr(self, "wellhead_slot"):
+            self.spoil()
+        try:
+            super().invalidate(e, soft)
+        finally:
+            # By a clock that may be set back; the slot knows without.
+            self._soft_invalidate_time = 0.0
+
+    def spoil(self) -> None:
+        """Let the core close this connection when it comes back."""
+        # The core looks at one time only when a connection comes back.
+        self.wellhead_slot.is_spoilt, self.wellhead_slot.expires_at = True, -math.inf
 
     @property
     def driver_connection(self) -> Any:  # type: ignore[override]  # SQLAlchemy's is read-only, too
@@ -285,21 +335,28 @@ class PoolRecord(_ConnectionRecord):
         return super().driver_connection
 
 
+class GuardedRecord(PoolRecord):
+    """The same where listeners hear of each return: one that raises does not cost the slot."""
+
+    def __init__(self, pool: AsyncPool) -> None:
+        self._guarded = pool
+        super().__init__(pool)
+
+    def checkin(self, _fairy_was_created: bool = True) -> None:
+        """Give the connection back, also where a listener fails."""
+        try:
+            super().checkin(_fairy_was_created)
+        except BaseException as error:
+            # The connection is as the listener left it.
+            if self.wellhead_slot.held_since:
+                self.invalidate(error)
+                self._guarded._do_return_conn(self)  # noqa: SLF001 - as SQLAlchemy does
+            raise
+
+
 def driver_of(record: ConnectionPoolEntry) -> Any:
     """The driver's own object of a record, to look at only."""
     return connection_state.driver_of(record.dbapi_connection)
-
-
-def _is_soft_invalidated(record: Any) -> bool:
-    since: float = getattr(record, "_soft_invalidate_time", 0.0)
-    return bool(since > record.starttime)
-
-
-def _spoil(connection: DBAPIConnection, record: Any, error: BaseException | None) -> None:
-    del connection, error
-    slot: Slot[ConnectionPoolEntry] = record.wellhead_slot
-    # The core looks at one time only when a connection comes back.
-    slot.is_spoilt, slot.expires_at = True, -math.inf
 
 
 def _is_known(listener: Any) -> bool:
@@ -312,6 +369,9 @@ class RecordLink:
     def __init__(self, pool: AsyncPool, name_timeout: NameTimeout | None) -> None:
         self._pool = pool
         self._name_timeout = name_timeout
+        hang_ups = connection_state.HangUps()
+        self.unwatch = hang_ups.unwatch
+        self._watch = hang_ups.watch
 
     @property
     def _dialect(self) -> Any:
@@ -370,6 +430,10 @@ class RecordLink:
         slot.handle = slot.connection.dbapi_connection
         connection_state.remember(driver_of(slot.connection))
 
+    def watch(self, connection: ConnectionPoolEntry, lost: Callable[[], None]) -> None:
+        """Call ``lost`` once the server has hung up, where that can be noticed for free."""
+        self._watch(driver_of(connection), lost)
+
     async def ping(self, connection: ConnectionPoolEntry, *, timeout: float) -> None:
         """One round trip."""
         driver_connection = driver_of(connection)
@@ -388,13 +452,19 @@ class RecordLink:
         dbapi_connection: DBAPIConnection | None = connection.dbapi_connection
         if dbapi_connection is None:
             return
+        record: Any = connection
         try:
             if self._pool.dispatch.close:
                 self._pool.dispatch.close(dbapi_connection, connection)
-        except Exception:
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException:
             # The caller that happens to release a connection can do nothing about a listener.
             self._pool.logger.exception("A listener for the close of a connection failed")
-        record: Any = connection
+        finally:
+            self._hang_up(record, dbapi_connection)
+
+    def _hang_up(self, record: Any, dbapi_connection: DBAPIConnection) -> None:
         driver_connection, record.dbapi_connection = (
             connection_state.driver_of(dbapi_connection),
             None,
