@@ -6,6 +6,7 @@ Each test fails with the sentence that says what an upgrade broke, and for whom.
 import asyncio
 import importlib
 import inspect
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ import uvicorn
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
+from anyio import to_thread
 from fastapi import FastAPI
 from pydantic_settings import EnvSettingsSource
 from sqlalchemy import (
@@ -53,8 +55,10 @@ from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
+from tests.staging.patience import until
 from wellhead import DatabaseSettings, PostgresURL
 from wellhead.pool.connection_state import free_check
+from wellhead.sessions.suspended import frames_of
 
 # SQLAlchemy
 
@@ -249,6 +253,48 @@ async def test_asyncio_tells_who_waits_for_a_task() -> None:
 
     assert isinstance(child, asyncio.Task), (
         "A task's _fut_waiter has no _children: no place is named of two gathered uses."
+    )
+
+
+async def test_asyncio_cancels_a_task_whose_future_refuses_when_that_is_done() -> None:
+    async def wait() -> None:
+        await future
+
+    future = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    vars_of_the_future(task).cancel = lambda msg=None: False  # noqa: ARG005 - asyncio's name
+    task.cancel()
+    await asyncio.sleep(0)
+    was_waiting = not task.done()
+    future.set_result(None)
+    await asyncio.wait({task})
+
+    assert was_waiting, (
+        "asyncio cancels a task whatever its future says: threads of cancelled routes lose their "
+        "place while they go on."
+    )
+    assert task.cancelled(), (
+        "asyncio forgets a cancelling that came while the future refused: a request over its "
+        "deadline goes on after its thread."
+    )
+
+
+async def test_anyio_waits_for_a_thread_right_below_the_frame_that_it_was_called_in() -> None:
+    ends = threading.Event()
+    task = asyncio.create_task(to_thread.run_sync(ends.wait))
+    limiter = to_thread.current_default_thread_limiter()
+    await until(lambda: task in limiter.statistics().borrowers and len(list(frames_of(task))) == 2)
+    _, called = frames_of(task)
+    ends.set()
+    await task
+
+    assert called.f_code is to_thread.run_sync.__code__, (
+        "anyio's run_sync is not where it was: threads of cancelled routes lose their place while "
+        "they go on."
+    )
+    assert "abandon_on_cancel" in called.f_code.co_varnames, (
+        "anyio's run_sync does not say what may be abandoned: no request ends at its deadline."
     )
 
 

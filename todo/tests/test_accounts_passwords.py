@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 from argon2 import Parameters, extract_parameters
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from tests.staging.patience import until
 from todo.accounts.passwords import QUEUE_FACTOR, Passwords
 from todo.errors import BusyError
 
@@ -40,6 +42,10 @@ class Gate:
             return hashed
 
         monkeypatch.setattr(Argon2Hasher, "hash", held)
+
+    def has(self, number: int) -> Callable[[], bool]:
+        """Whether so many run."""
+        return lambda: self.running == number
 
     def open(self) -> None:
         self._open.set()
@@ -139,3 +145,24 @@ async def test_a_storm_is_refused_at_once_and_told_when_to_come_back(
 
     assert caught.value.retry_after == 1
     assert gate.total == 1 + QUEUE_FACTOR
+
+
+async def test_whoever_stops_waiting_makes_no_room_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords = make_passwords(concurrency=2)
+    gate = Gate(monkeypatch)
+
+    for number in range(4):
+        impatient = asyncio.create_task(passwords.hash(f"password {number}"))
+        await until(gate.has(min(number + 1, 2)))
+        impatient.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await impatient
+    last = asyncio.create_task(passwords.hash("the last one"))
+    await asyncio.sleep(0)
+    gate.open()
+    await last
+
+    # Two were cancelled in their turn, and two before it.
+    assert (gate.most, gate.total) == (2, 3)

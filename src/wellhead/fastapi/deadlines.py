@@ -1,5 +1,6 @@
 """How long a request may take, and what becomes of its work when nobody waits for it any more."""
 
+import asyncio
 import logging
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from wellhead.errors import (
 from wellhead.fastapi.listening import Listener
 from wellhead.fastapi.mounted import HOST, answer_as, mounted_in
 from wellhead.fastapi.task_groups import failure_in
+from wellhead.fastapi.threads import await_threads
 from wellhead.sessions.deadline import Deadline, Ending, current_deadline
 
 logger = logging.getLogger("wellhead.fastapi")
@@ -76,7 +78,8 @@ class RequestDeadline:
     """Ends the work for a request that takes too long, or whose client has gone.
 
     The time counts until the answer begins. An answer that has begun is never cut, and a
-    background task after it is not either. WebSockets are left alone.
+    background task after it is not either. Work that waits for a thread is answered for in time,
+    and ends with its thread. WebSockets are left alone.
 
     In a mounted application it takes over from that of the application around it, so that this
     one's middleware sees the answer, too. There it also answers failures of the database that the
@@ -104,7 +107,8 @@ class RequestDeadline:
             await self._app(scope, receive, send)
             return
         app = scope["app"]
-        limit = scope[_DEADLINE] = self._limit_within(scope.get(_DEADLINE))
+        limit = self._limit_within(scope.get(_DEADLINE), scope, receive, send)
+        scope[_DEADLINE] = limit
         listener = Listener(scope, receive, partial(limit.end, Ending.GONE))
         has_begun = False
 
@@ -129,20 +133,24 @@ class RequestDeadline:
                     await answer_as(app, failure, scope, listener.receive, send_in_time)
         finally:
             listener.stop()
-        if limit.ending is Ending.TIMEOUT and limit.is_over:
+        if limit.answering is not None:
+            await limit.answering
+        elif limit.ending is Ending.TIMEOUT and limit.is_over:
             await answer_as(app, _too_late(limit), scope, receive, send)
         elif limit.is_over:
             _note_gone(scope)
             await Response(status_code=CLIENT_GONE)(scope, receive, send)
 
-    def _limit_within(self, around: Deadline | None) -> Deadline:
+    def _limit_within(
+        self, around: Deadline | None, scope: Scope, receive: Receive, send: Send
+    ) -> "_RequestLimit":
         if around is None:
-            return Deadline(self._seconds)
+            return _RequestLimit(self._seconds, scope, receive, send)
         if around.ending is not None:
-            return Deadline(None)
+            return _RequestLimit(None, scope, receive, send)
         around.lift()
         seconds = around.seconds if self._host is None else self._seconds
-        return Deadline(seconds, began=around.began)
+        return _RequestLimit(seconds, scope, receive, send, began=around.began)
 
     def _unheard(self, error: BaseException, app: Starlette) -> Exception | None:
         """A failure of the database that no handler could hear of, if this is one."""
@@ -151,13 +159,39 @@ class RequestDeadline:
         return failure_in(error)
 
 
-def _too_late(limit: Deadline) -> WellheadError:
-    error = _what_became_of(limit)
+class _RequestLimit(Deadline):
+    """The deadline of a request, which is answered in time also while its thread goes on."""
+
+    def __init__(
+        self,
+        seconds: float | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        began: float | None = None,
+    ) -> None:
+        super().__init__(seconds, began=began)
+        self.answering: asyncio.Task[None] | None = None
+        # A mounted application puts itself into the scope.
+        self._connection = scope["app"], scope, receive, send
+
+    def cancel(self, task: asyncio.Task[Any]) -> None:
+        """Cancel the task, or let it be cancelled when its thread has ended."""
+        if await_threads(task) and self.ending is Ending.TIMEOUT and self.answering is None:
+            app, *connection = self._connection
+            answer = answer_as(app, _too_late(self, goes_on=True), *connection)
+            self.answering = asyncio.get_running_loop().create_task(answer)
+        super().cancel(task)
+
+
+def _too_late(limit: Deadline, *, goes_on: bool = False) -> WellheadError:
+    error = _what_became_of(limit, goes_on=goes_on)
     error.__cause__ = limit.error
     return error
 
 
-def _what_became_of(limit: Deadline) -> WellheadError:
+def _what_became_of(limit: Deadline, *, goes_on: bool) -> WellheadError:
     commits = limit.commits
     if commits.is_open:
         return CommitUnknownError.after_silence()
@@ -167,9 +201,10 @@ def _what_became_of(limit: Deadline) -> WellheadError:
             f"{commits.succeeded} transactions.",
             commits=commits.succeeded,
         )
+    became = "its thread goes on" if goes_on else "its work was cancelled"
     return RequestTimeoutError(
-        f"The request was not answered within {limit.seconds:g} s; its work was cancelled, and "
-        "nothing was committed.",
+        f"The request was not answered within {limit.seconds:g} s; {became}, and nothing was "
+        "committed.",
         hint="Make it faster, raise DATABASE_REQUEST_TIMEOUT, or give the route a deadline of "
         "its own.",
     )

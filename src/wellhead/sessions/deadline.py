@@ -139,11 +139,15 @@ class Deadline:
         else:
             self._cancel()
 
+    def cancel(self, task: asyncio.Task[Any]) -> None:
+        """Cancel the task of the block; called once or twice."""
+        task.cancel()
+
     def _cancel(self) -> None:
         if self._task is None:
             return
         self._cancels += 1
-        self._task.cancel()
+        self.cancel(self._task)
 
     def _forget_alarms(self) -> None:
         while self._alarms:

@@ -29,6 +29,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.errors import SessionInUseError
 from wellhead.pool.holders import application_frame, getcurrent, place_of
+from wellhead.sessions.suspended import frames_of
 
 logger = logging.getLogger(__package__)
 
@@ -275,7 +276,7 @@ def _refusal(what: str, task: Task | None) -> SessionInUseError:
 
 
 def _place_of(task: Task | None) -> str:
-    return "a task" if task is None else _place(_frames_of(task), task)
+    return "a task" if task is None else _place(frames_of(task), task)
 
 
 def _place_here() -> str:
@@ -285,7 +286,7 @@ def _place_here() -> str:
 def _place(frames: Iterator[FrameType], task: Task | None) -> str:
     """Where a task is, or what waits for it where it is all library."""
     waiting = _waits_for(task) if task is not None else None
-    more = _frames_of(waiting) if waiting is not None else ()
+    more = frames_of(waiting) if waiting is not None else ()
     name = task.get_name() if task is not None else "unknown"
     return place_of(chain(frames, more)) or f"the task {name!r}"
 
@@ -294,7 +295,7 @@ def _task_of(use: object) -> Task | None:
     """The suspended task that a frame belongs to, or that waits for a greenlet of SQLAlchemy's."""
     tasks = asyncio.all_tasks()
     return next(
-        (task for task in tasks if any(_is_of(use, each) for each in _frames_of(task))), None
+        (task for task in tasks if any(_is_of(use, each) for each in frames_of(task))), None
     )
 
 
@@ -323,18 +324,6 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
 def _is_of_the_loop(code: CodeType) -> bool:
     # There a task's frames end; below them is the program that runs the loop.
     return code.co_name in _LOOP and code.co_filename.startswith(_ASYNCIO)
-
-
-def _frames_of(task: Task) -> Iterator[FrameType]:
-    """The frames of a suspended task, the innermost first."""
-    frames: list[FrameType] = []
-    awaited: Any = task.get_coro()
-    while awaited is not None:
-        frame = getattr(awaited, "cr_frame", None)
-        if frame is not None:
-            frames.append(frame)
-        awaited = getattr(awaited, "cr_await", None)
-    return reversed(frames)
 
 
 def _waits_for(task: Task) -> Task | None:

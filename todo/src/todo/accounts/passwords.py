@@ -4,12 +4,15 @@ Every hash takes memory on purpose (64 MiB by default), so their number at one t
 and so is the queue before them: a storm of logins is refused, it does not eat the machine.
 """
 
+import asyncio
 import secrets
 import unicodedata
 from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
 from argon2 import DEFAULT_HASH_LENGTH, DEFAULT_RANDOM_SALT_LENGTH
 from argon2.low_level import ARGON2_VERSION
 from pwdlib import PasswordHash
@@ -17,6 +20,8 @@ from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from todo.errors import BusyError
+
+T = TypeVar("T")
 
 QUEUE_FACTOR = 16
 """How many may wait for each one that is being hashed: about a second's work."""
@@ -45,8 +50,10 @@ class Passwords:
     ) -> None:
         hasher = Argon2Hasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
         self._hasher = PasswordHash((hasher,))
-        self._limiter = CapacityLimiter(concurrency)
-        self._most_waiting = concurrency * QUEUE_FACTOR
+        # Its threads are the bound: whoever stops waiting for one does not make room for another.
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="passwords")
+        self._concurrency = concurrency
+        self._asked: set[Future[Any]] = set()
         # Verified in place of an account that does not exist: that takes as long as with a real
         # hash, and no password that fits is known. It is made up, since making one takes as long.
         salt, digest = (
@@ -64,10 +71,7 @@ class Passwords:
         Raises:
             BusyError: Too many are waiting already.
         """
-        self._refuse_a_storm()
-        return await to_thread.run_sync(
-            self._hasher.hash, normalize(password), limiter=self._limiter
-        )
+        return await self._in_turn(lambda: self._hasher.hash(normalize(password)))
 
     async def verify(self, password: str, stored: str | None) -> Verdict:
         """Compare a password with a stored hash, or with nobody's when there is none.
@@ -75,9 +79,8 @@ class Passwords:
         Raises:
             BusyError: Too many are waiting already.
         """
-        self._refuse_a_storm()
-        verdict = await to_thread.run_sync(
-            self._compare, normalize(password), stored or self._nobody, limiter=self._limiter
+        verdict = await self._in_turn(
+            lambda: self._compare(normalize(password), stored or self._nobody)
         )
         return verdict if stored else Verdict(is_right=False)
 
@@ -88,14 +91,19 @@ class Passwords:
             return Verdict(is_right=False)
         return Verdict(is_right, new_hash)
 
-    def _refuse_a_storm(self) -> None:
-        waiting = self._limiter.statistics().tasks_waiting
-        if waiting >= self._most_waiting:
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        waiting = len(self._asked) - self._concurrency
+        if waiting >= self._concurrency * QUEUE_FACTOR:
             raise BusyError(
                 f"{waiting} passwords are waiting to be checked already; try again in a moment.",
                 code="busy",
                 retry_after=1,
             )
+        # Cancelled before its turn it leaves the queue, and after that only when it is done.
+        asked = self._threads.submit(work)
+        self._asked.add(asked)
+        asked.add_done_callback(self._asked.discard)
+        return await asyncio.wrap_future(asked)
 
 
 def normalize(password: str) -> str:
