@@ -72,6 +72,14 @@ async def test_what_the_database_tells_of_itself_holds_no_password(
         ("host=h password=s3cret dbname=d", "host=h password=*** dbname=d"),
         ('{"url": "postgresql://u:s3cret@h", "mail": "a@b"}',
          '{"url": "postgresql://u:***@h", "mail": "a@b"}'),
+        ("postgres://h/a,postgres://u:s3cret@h,postgres://v:s3cr@et@h",
+         "postgres://h/a,postgres://u:***@h"),
+        ("host=h password='s3 cret' dbname=d", "host=h password=*** dbname=d"),
+        (r"host=h password='s3\'cr et' dbname=d", "host=h password=*** dbname=d"),
+        (r"host=h password=s3\ cret dbname=d", "host=h password=*** dbname=d"),
+        ("host=h password = s3cret dbname=d", "host=h password = *** dbname=d"),
+        ("host=h sslpassword=s3cret PGPASSWORD=s3cret", "host=h sslpassword=*** PGPASSWORD=***"),
+        (r"'host=h password=\'s3cret\''", "'host=h password=***"),
     ],
 )  # fmt: skip
 def test_redacting_hides_the_password_and_nothing_else(secret: str, shown: str) -> None:
@@ -85,7 +93,27 @@ def test_redacting_hides_the_password_and_nothing_else(secret: str, shown: str) 
         "postgresql://user@host:5432/database",
         "mail to a@b.example: at 10:00",
         "the password is wrong",
+        '{"query": "password=", "mail": "a@b"}',
     ],
 )
 def test_redacting_leaves_alone_what_is_no_password(harmless: str) -> None:
     assert redact(harmless) == harmless
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "host=h password='s3 cret' dbname=d",
+        'host=h password=s3cret"',
+        "/?password='",
+        "/?password=\\",
+        "postgres://u:s3cret@h",
+        '"postgres://u:s3cret@h"',
+    ],
+)
+def test_json_with_a_password_stays_json(text: str) -> None:
+    written = redact(json.dumps({"message": text, "note": "it's", "mail": "a@b"}))
+
+    found = json.loads(written)
+    assert "s3" not in found["message"]
+    assert (found["note"], found["mail"]) == ("it's", "a@b")
