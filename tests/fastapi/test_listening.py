@@ -87,6 +87,28 @@ async def test_only_one_piece_of_a_long_body_is_read_ahead() -> None:
 
 
 @pytest.mark.usefixtures("soon")
+async def test_a_server_that_says_more_after_a_whole_body_is_asked_only_when_somebody_asks() -> (
+    None
+):
+    asked = 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        return piece(b"again", more=False)
+
+    listener = Listener(scope_of(), receive, ignore)
+    await settle()
+    ahead = asked
+    for _ in range(3):
+        await listener.receive()
+    await settle()
+    listener.stop()
+
+    assert (ahead, asked) == (2, 4)
+
+
+@pytest.mark.usefixtures("soon")
 async def test_a_body_that_the_client_holds_back_is_not_asked_for_early() -> None:
     client = Client(piece(b"x", more=False))
     listener = Listener(scope_of((b"expect", b"100-continue")), client.receive, ignore)

@@ -67,6 +67,7 @@ class Listener:
             self._listening = asyncio.get_running_loop().create_task(self._listen())
 
     async def _listen(self) -> None:
+        has_whole_body = False
         while True:
             message = await self._next()
             self._wants_more.clear()
@@ -77,8 +78,11 @@ class Listener:
             if message["type"] == "http.disconnect":
                 self._on_gone()
                 return
-            if message.get("more_body"):
+            # After a body only its client's end may come. A server that sends something else is not
+            # asked again and again for it.
+            if has_whole_body or message.get("more_body"):
                 await self._wants_more.wait()
+            has_whole_body = has_whole_body or not message.get("more_body")
 
     async def _next(self) -> Message | Exception:
         try:
