@@ -30,6 +30,7 @@ from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
 from todo.web.body_limit import BodyLimit
 from todo.web.boundary import ErrorBoundary
+from todo.web.cookies import NoCookies
 from todo.web.cors import EXPOSED, CrossOrigin
 from todo.web.headers import SecurityHeaders
 from todo.web.pages import install_pages
@@ -147,6 +148,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
             expose_headers=EXPOSED,
         ),
         Middleware(BodyLimit, limit=settings.body_limit),
+        Middleware(NoCookies),
         Middleware(ErrorBoundary),
     ]
 
