@@ -114,8 +114,9 @@ async def test_a_mistake_before_the_statement_is_sent_tells_no_statement(
             asyncpg.DataError("invalid input for query argument $1: 's3cret' (expected int)"),
             "invalid input for query argument $1",
         ),
+        (psycopg.errors.UndefinedTable("no \x1b[2J\r\u2028\u202ething"), "no ?[2J???thing"),
     ],
-    ids=["a constraint", "a number", "an argument"],
+    ids=["a constraint", "a number", "an argument", "a terminal's commands"],
 )
 def test_the_words_of_any_engines_exception_can_be_told(error: Exception, words: str) -> None:
     assert words_of(sa.DBAPIError("SELECT 1", {"name": "s3cret"}, error)) == words

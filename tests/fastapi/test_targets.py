@@ -1,4 +1,4 @@
-"""The methods that a 405 names."""
+"""The methods that a 405 names, and what of a target is logged."""
 
 import httpx2
 import pytest
@@ -8,6 +8,7 @@ from starlette.routing import Mount, Route
 
 from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import install
+from wellhead.fastapi.targets import LONGEST_PATH, shown
 
 
 @pytest.fixture
@@ -62,3 +63,19 @@ async def test_what_a_route_says_itself_is_kept(client: httpx2.AsyncClient) -> N
     response = await client.get("/closed")
 
     assert (response.status_code, response.headers["allow"]) == (405, "BREW")
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/tasks/7", "/tasks/7"),
+        ("/a\n2026-11-29 INFO forged", "/a%0A2026-11-29%20INFO%20forged"),
+        ("/\x1b[2J\x9b", "/%1B%5B2J%C2%9B"),
+        ("/\u2028\u202e", "/%E2%80%A8%E2%80%AE"),
+        ("/\udc80", "/%3F"),
+        ("/" + "a" * 70_000, "/" + "a" * (LONGEST_PATH - 1) + "..."),
+    ],
+)
+def test_a_path_is_logged_as_one_short_line_of_plain_text(path: str, line: str) -> None:
+    assert shown({"type": "http", "method": "GET\n", "path": path}) == ("GET%0A", line)
+    assert shown({"type": "websocket", "path": path}) == ("WebSocket", line)

@@ -18,6 +18,7 @@ def app(app: FastAPI) -> FastAPI:
         raise ZeroDivisionError("in the middle")
 
     @app.get("/broken")
+    @app.get("/broken/{name}")
     async def broken() -> None:
         raise ZeroDivisionError("the secret cause")
 
@@ -46,6 +47,15 @@ async def test_the_log_has_the_cause(client: AsyncClient, caplog: pytest.LogCapt
     (record,) = (record for record in caplog.records if record.name == "todo.web.boundary")
     assert record.getMessage() == "GET /broken failed unexpectedly"
     assert "ZeroDivisionError: the secret cause" in caplog.text
+
+
+async def test_the_log_has_the_path_in_one_line(
+    client: AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    await client.get("/broken/%0a%1b[2J%e2%80%a8")
+
+    (record,) = (record for record in caplog.records if record.name == "todo.web.boundary")
+    assert record.getMessage() == "GET /broken/%0A%1B%5B2J%E2%80%A8 failed unexpectedly"
 
 
 async def test_an_answer_that_has_begun_is_cut_off(client: AsyncClient) -> None:

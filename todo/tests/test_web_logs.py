@@ -12,7 +12,7 @@ import uvicorn.config
 from sqlalchemy import text
 
 from todo.settings import Settings
-from todo.web.logs import configure_logging
+from todo.web.logs import LONGEST_TARGET, configure_logging
 from todo.web.request_id import request_id
 from wellhead import Database, DatabaseSettings
 
@@ -179,3 +179,30 @@ async def test_the_statements_of_echo_are_written_once_and_without_values(
     statements = [line["message"] for line in written]
     assert len([line for line in statements if line.startswith("SELECT $")]) == 1
     assert "s3cret" not in str(written)
+
+
+def test_what_a_terminal_takes_for_commands_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings())
+    logging.getLogger("doors").warning("\x1b[2J\r\x9b\u2028 and\ta\nsecond line")
+
+    assert capsys.readouterr().err.endswith("\\x1b[2J\\r\\x9b\\u2028 and\ta\nsecond line\n")
+
+
+def test_a_line_about_a_request_has_only_the_beginning_of_its_target(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging(JSON)
+    arguments = ("127.0.0.1:1", "GET", "/?" + "a" * 70_000, "1.1", 404)
+    logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', *arguments)
+
+    [line] = lines(capsys)
+    target = "/?" + "a" * (LONGEST_TARGET - 2) + "..."
+    assert line["message"] == f'127.0.0.1:1 - "GET {target} HTTP/1.1" 404'
+
+
+def test_a_target_is_not_cut_in_a_password(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings())
+    target = "/?postgres://u:" + "s3cret" * LONGEST_TARGET + "@h"
+    logging.getLogger("uvicorn.access").info("%s %s %s", "127.0.0.1:1", "GET", target)
+
+    assert "s3cret" not in capsys.readouterr().err

@@ -17,6 +17,8 @@ from wellhead.errors.recognition import decisive, sqlstate_of
 from wellhead.errors.tree import WellheadError
 
 _QUOTED = re.compile(r'"[\s\S]*"')
+# Line breaks, what a terminal takes for commands, and what turns the direction of writing.
+_NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 # asyncpg repeats the value, and says why in brackets at the end.
 _ARGUMENT = re.compile(
     r"(invalid input for query argument \$\d+)"
@@ -112,4 +114,4 @@ def _discreet(text: str, *, repeats_input: bool) -> str:
     if repeats_input:
         text = _ARGUMENT.sub(r"\1\2", _QUOTED.sub('"***"', text))
     # The lines below are psycopg's excerpt of the statement, DETAIL, HINT and CONTEXT.
-    return text.partition("\n")[0]
+    return _NOT_SHOWN.sub("?", text.partition("\n")[0])

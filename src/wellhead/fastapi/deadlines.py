@@ -4,7 +4,6 @@ import asyncio
 import logging
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Response
 from starlette.applications import Starlette
@@ -20,6 +19,7 @@ from wellhead.errors import (
 )
 from wellhead.fastapi.listening import Listener
 from wellhead.fastapi.mounted import HOST, answer_as, mounted_in
+from wellhead.fastapi.targets import shown
 from wellhead.fastapi.task_groups import failure_in
 from wellhead.fastapi.threads import await_threads
 from wellhead.sessions.deadline import Deadline, Ending, current_deadline
@@ -211,11 +211,10 @@ def _what_became_of(limit: Deadline, *, goes_on: bool) -> WellheadError:
 
 
 def _note_gone(scope: Scope) -> None:
-    # The path comes from outside, and could hold what a terminal takes for commands.
-    path = quote(scope["path"])
+    method, path = shown(scope)
     logger.info(
         "%s %s: the client has gone; the work was cancelled",
-        scope["method"],
+        method,
         path,
         extra={"event": "client_gone", "path": path},
     )

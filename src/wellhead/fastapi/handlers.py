@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
@@ -39,7 +38,7 @@ from wellhead.fastapi.problems import (
 )
 from wellhead.fastapi.refusals import Refusals
 from wellhead.fastapi.sockets import fit
-from wellhead.fastapi.targets import allowed_methods
+from wellhead.fastapi.targets import allowed_methods, shown
 from wellhead.fastapi.task_groups import answer_with, handler_of, spokesman
 from wellhead.pool.holders import place_of_failure
 from wellhead.sessions.commits import current_commits
@@ -240,15 +239,14 @@ def _log(connection: HTTPConnection, error: Exception, meaning: Classification) 
     # Of a mistake the frames tell the place. A formatted exception would tell the statement, too,
     # where the engine is not Wellhead's.
     frames = "" if meaning.is_expected else "".join(traceback.format_tb(error.__traceback__))
-    # The path comes from outside, and could hold what a terminal takes for commands.
-    path = quote(connection.scope["path"])
+    method, path = shown(connection.scope)
     hint = error.hint if isinstance(error, WellheadError) else None
     is_of_code = meaning.fault is Fault.INVALID_DATA or not meaning.is_expected
     place = place_of_failure(error) if is_of_code else None
     logger.log(
         level,
         "%s %s failed: %s (%s, SQLSTATE %s): %s%s%s%s",
-        connection.scope.get("method", "WebSocket"),
+        method,
         path,
         meaning.fault,
         type(error).__name__,

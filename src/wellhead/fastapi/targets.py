@@ -1,4 +1,6 @@
-"""Which methods the target of a request knows."""
+"""The target of a request: which methods it knows, and how the log shows it."""
+
+from urllib.parse import quote
 
 from fastapi.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match, Mount
@@ -7,6 +9,21 @@ from starlette.types import Scope
 
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _OF_FILES = ("GET", "HEAD")
+
+LONGEST_PATH = 200
+"""So many characters of a path are logged."""
+
+
+def shown(scope: Scope) -> tuple[str, str]:
+    """The method and the path of a connection, for a line of the log.
+
+    Both come from outside: decoded they could hold line breaks, and what a terminal takes for
+    commands.
+    """
+    path = scope["path"]
+    end = "..." if len(path) > LONGEST_PATH else ""
+    method = quote(scope.get("method", "WebSocket"), errors="replace")
+    return method, quote(path[:LONGEST_PATH], errors="replace") + end
 
 
 def allowed_methods(connection: HTTPConnection) -> list[str]:

@@ -9,6 +9,7 @@ import logging
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wellhead.fastapi import problem_response
+from wellhead.fastapi.targets import shown
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class ErrorBoundary:
         try:
             await self._app(scope, receive, send_noted)
         except Exception:
-            logger.exception("%s %s failed unexpectedly", scope["method"], scope["path"])
+            logger.exception("%s %s failed unexpectedly", *shown(scope))
             if has_started:
                 raise
             answer = problem_response(500, detail="The error was logged under this request's id.")

@@ -6,7 +6,29 @@ from pythonjsonlogger.json import JsonFormatter
 
 from todo.settings import Settings
 from todo.web.request_id import request_id
-from wellhead.telemetry.logging import RedactingFormatter
+from wellhead.telemetry.logging import RedactingFormatter, redact
+
+LONGEST_TARGET = 2000
+"""So many characters of what a client asks for stand in the line about it."""
+
+_ESCAPED = {
+    number: ascii(chr(number))[1:-1]
+    for number in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
+    if chr(number) not in "\t\n"
+}
+
+
+class ShortTargetFilter(logging.Filter):
+    """Cuts the path and the query in uvicorn's line about a request, which have no end."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the record, with the beginning of the target."""
+        match record.args:
+            case (address, method, str(target), *rest) if len(target) > LONGEST_TARGET:
+                # A URL that was cut in its password would not be known for one any more.
+                target = f"{redact(target)[:LONGEST_TARGET]}..."
+                record.args = (address, method, target, *rest)
+        return True
 
 
 class RequestIdFilter(logging.Filter):
@@ -21,14 +43,17 @@ class RequestIdFilter(logging.Filter):
 
 
 class TextLines(RedactingFormatter):
-    """A line for people, with the request's id at the end of its first line."""
+    """A line for people, with the request's id at the end of its first line.
+
+    What a terminal would take for commands is shown, not obeyed.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         """Format the record."""
-        line = super().format(record)
+        line = super().format(record).translate(_ESCAPED)
         identifier = getattr(record, "request_id", None)
         if identifier is None:
             return line
@@ -63,6 +88,7 @@ def configure_logging(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    logging.getLogger("uvicorn.access").filters[:] = [ShortTargetFilter()]
     # It tells at INFO how it looks at the schema, each time; what was done Wellhead tells itself.
     logging.getLogger("alembic").setLevel(max(root.level, logging.WARNING))
     # Without any handler SQLAlchemy would add one, and each statement be written twice.
