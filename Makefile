@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench-pool bench-overload faults poolers fuzz check lines containers format clean
+.PHONY: help run test bench-pool bench-overload soak faults poolers fuzz check lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,10 @@ bench-pool: $(VENV)/.dev  ## Measure the pool beside its peers and write the tab
 
 bench-overload: $(VENV)/.dev  ## Put ten times the clients on a service and write the table to docs/explanation/overload.md.
 	PYTHONPATH=. $(BIN)/python bench/overload.py --write docs/explanation/overload.md
+
+REQUESTS ?= 200000
+soak: $(VENV)/.dev  ## Send very many requests and write what grew to docs/explanation/overload.md (REQUESTS=).
+	PYTHONPATH=. $(BIN)/python bench/soak.py --requests $(REQUESTS) --write docs/explanation/overload.md
 
 clean:  ## Remove the virtual environment and the caches; the data in .wellhead stays.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

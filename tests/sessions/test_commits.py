@@ -1,6 +1,7 @@
 """Which COMMITs are unknown, with and without a unit of work, on a session and past it."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -19,6 +20,7 @@ from wellhead import (
     classify,
 )
 from wellhead.sessions.commits import counting_commits
+from wellhead.sessions.deadline import Deadline
 
 INSERT = "INSERT INTO done VALUES (1)"
 
@@ -214,3 +216,31 @@ async def test_a_script_that_commits_in_its_middle_is_not_run_again(database_url
             await database.run(work)
 
     assert runs == 1
+
+
+@pytest.mark.parametrize("pool_mode", ["pool", "none"])
+async def test_a_task_that_outlives_its_request_keeps_nothing_of_its_commits(
+    either_url: str, pool_mode: str
+) -> None:
+    async def work(database: Database, times: int) -> int:
+        for _ in range(times):
+            async with database.session() as session:
+                await (await session.connection()).exec_driver_sql("SELECT 1")
+        gc.collect()
+        # Not timers: asyncio keeps up to a hundred that were cancelled.
+        return sum(
+            type(each) is dict or str(type(each).__module__).startswith("wellhead")
+            for each in gc.get_objects()
+        )
+
+    async def outlive(database: Database) -> tuple[int, int]:
+        await work(database, 20)
+        return await work(database, 5), await work(database, 60)
+
+    async with Database(DatabaseSettings(url=either_url, pool_mode=pool_mode)) as database:
+        with Deadline(60) as deadline:
+            worker = asyncio.create_task(outlive(database))
+        before, after = await worker
+
+    assert deadline.commits.succeeded == 85
+    assert after - before < 30
