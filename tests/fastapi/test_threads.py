@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from tests.staging.server import serve
 from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import deadline, install
 from wellhead.fastapi.threads import await_threads
+from wellhead.sessions.deadline import Deadline, Ending, current_deadline
 
 PLACES = 2
 KINDS = ["route", "dependency", "opening", "called", "task", "gathered", "grouped"]
@@ -70,9 +71,20 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return ended
 
 
-def application(gate: Gate, *, seconds: float | None) -> FastAPI:
+def noting(limits: list[Deadline]) -> Callable[[], Awaitable[None]]:
+    """A dependency that notes the deadline of each request."""
+
+    async def note() -> None:
+        limit = current_deadline.get()
+        assert limit is not None
+        limits.append(limit)
+
+    return note
+
+
+def application(gate: Gate, limits: list[Deadline]) -> FastAPI:
     """With a route for each way to a thread."""
-    app = FastAPI(dependencies=[deadline(seconds)])
+    app = FastAPI(dependencies=[deadline(3600), Depends(noting(limits))])
     install(app, Database(DatabaseSettings(url="postgresql://user@localhost/database")))
 
     async def call() -> None:
@@ -140,11 +152,11 @@ async def hang_up(base: str, path: str, has_begun: Callable[[], bool]) -> None:
 async def test_a_thread_keeps_its_place_when_its_client_hangs_up(
     kind: str, gate: Gate, ended: list[bool]
 ) -> None:
-    async with few_places() as waiting, serve(application(gate, seconds=None)) as base:
+    async with few_places() as waiting, serve(application(gate, [])) as base:
         for number in range(1, PLACES + 1):
             await hang_up(base, f"/{kind}", gate.has(number))
         await until(lambda: len(ended) == PLACES)
-        async with httpx2.AsyncClient(base_url=base, verify=False) as client:
+        async with httpx2.AsyncClient(base_url=base, verify=False, timeout=60) as client:
             more = asyncio.gather(*(client.get("/route") for _ in range(PLACES)))
             await until(lambda: waiting() == PLACES)
             gate.open()
@@ -158,20 +170,26 @@ async def test_a_thread_keeps_its_place_when_its_client_hangs_up(
 async def test_a_request_is_answered_at_its_deadline_while_its_thread_keeps_its_place(
     kind: str, gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
+    limits: list[Deadline] = []
     async with (
         few_places() as waiting,
-        serve(application(gate, seconds=0.05)) as base,
+        serve(application(gate, limits)) as base,
         httpx2.AsyncClient(base_url=base, verify=False, timeout=60) as client,
     ):
-        first = await asyncio.gather(*(client.get(f"/{kind}") for _ in range(PLACES)))
+        asking = [asyncio.create_task(client.get(f"/{kind}")) for _ in range(PLACES)]
         await until(gate.has(PLACES))
-        behind = await client.get(f"/{kind}")
+        asking.append(asyncio.create_task(client.get(f"/{kind}")))
+        await until(lambda: waiting() == 1)
+        for limit in limits:
+            limit.end(Ending.TIMEOUT)
+        answers = await asyncio.gather(*asking)
         left = waiting()
+        still = gate.inside
         gate.open()
         await until(gate.has(0))
 
-    assert [answer.status_code for answer in [*first, behind]] == [504] * (PLACES + 1)
-    assert left == 0
+    assert [answer.status_code for answer in answers] == [504] * (PLACES + 1)
+    assert (still, left) == (PLACES, 0)
     assert (gate.most, gate.went_on) == (PLACES, 0)
     said = [record.getMessage() for record in caplog.records]
     assert sum("its thread goes on" in message for message in said) == PLACES
