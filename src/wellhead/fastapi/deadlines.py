@@ -133,13 +133,8 @@ class RequestDeadline:
                     await answer_as(app, failure, scope, listener.receive, send_in_time)
         finally:
             listener.stop()
-        if limit.answering is not None:
-            await limit.answering
-        elif limit.ending is Ending.TIMEOUT and limit.is_over:
-            await answer_as(app, _too_late(limit), scope, receive, send)
-        elif limit.is_over:
-            _note_gone(scope)
-            await Response(status_code=CLIENT_GONE)(scope, receive, send)
+        if limit.is_over:
+            await limit.answer()
 
     def _limit_within(
         self, around: Deadline | None, scope: Scope, receive: Receive, send: Send
@@ -172,20 +167,35 @@ class _RequestLimit(Deadline):
         began: float | None = None,
     ) -> None:
         super().__init__(seconds, began=began)
-        self.answering: asyncio.Task[None] | None = None
+        self._answering: asyncio.Task[None] | None = None
         # A mounted application puts itself into the scope.
-        self._connection = scope["app"], scope, receive, send
+        self._app: Starlette = scope["app"]
+        self._scope, self._receive, self._send = scope, receive, send
 
     def cancel(self, task: asyncio.Task[Any]) -> None:
         """Cancel the task, or let it be cancelled when its thread has ended."""
-        if await_threads(task) and self.ending is Ending.TIMEOUT and self.answering is None:
-            app, *connection = self._connection
-            answer = answer_as(app, _too_late(self, goes_on=True), *connection)
-            self.answering = asyncio.get_running_loop().create_task(answer)
+        if await_threads(task) and self.ending is Ending.TIMEOUT and self._answering is None:
+            answer = self._refuse(goes_on=True)
+            self._answering = asyncio.get_running_loop().create_task(answer)
         super().cancel(task)
 
+    async def answer(self) -> None:
+        """Answer in place of the work that was ended."""
+        if self._answering is not None:
+            await self._answering
+        elif self.ending is Ending.TIMEOUT:
+            await self._refuse(goes_on=False)
+        else:
+            _note_gone(self._scope)
+            gone = Response(status_code=CLIENT_GONE)
+            await gone(self._scope, self._receive, self._send)
 
-def _too_late(limit: Deadline, *, goes_on: bool = False) -> WellheadError:
+    async def _refuse(self, *, goes_on: bool) -> None:
+        error = _too_late(self, goes_on=goes_on)
+        await answer_as(self._app, error, self._scope, self._receive, self._send)
+
+
+def _too_late(limit: Deadline, *, goes_on: bool) -> WellheadError:
     error = _what_became_of(limit, goes_on=goes_on)
     error.__cause__ = limit.error
     return error
