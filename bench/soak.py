@@ -101,6 +101,7 @@ def holdings() -> dict[str, int]:
     loop: Any = asyncio.get_running_loop()
     return {
         "memory": int(status.split()[0]),
+        "blocks": sys.getallocatedblocks(),
         "objects": len(objects),
         "ours": ours,
         "tasks": len(asyncio.all_tasks()),
@@ -310,6 +311,7 @@ async def soak(url: str, requests: int, pool_mode: str) -> tuple[Tally, list[dic
 HEADS = {
     "requests": "requests",
     "memory": "memory, MB",
+    "blocks": "blocks of memory",
     "objects": "objects",
     "ours": "of Wellhead and the Todo API",
     "tasks": "tasks",
