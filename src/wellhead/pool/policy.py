@@ -80,13 +80,14 @@ class PoolPolicy:
         fits = isinstance(value, kind) and not isinstance(value, bool)
         # An infinity is no number of seconds, and whatever is compared with a NaN is not so.
         if not fits or not low <= value <= (sys.float_info.max if high is None else high):
-            takes = f"a number from {low}" + ("" if high is None else f" to {high}")
+            takes = f"a number {'above' if name in _TIMES_TO_CONNECT else 'from'} {low}"
+            takes += "" if high is None else f" to {high}"
             takes += ", a whole one" if kind is int else ""
             takes += ", or None" if name in _OPTIONAL else ""
             raise SettingsError(f"{name} of the pool is {value!r}; it takes {takes}.")
 
     def _check_together(self) -> None:
-        for name in ("timeout", "connect_timeout"):
+        for name in _TIMES_TO_CONNECT:
             if getattr(self, name) == 0:
                 raise SettingsError(
                     f"{name} of the pool is 0, in which no connection can be made; it takes a "
@@ -123,6 +124,8 @@ class PoolPolicy:
         # So that connections that were opened together do not have to be replaced together.
         return self.recycle * (1 - self.lifetime_jitter * random.random())  # noqa: S311 - no secret
 
+
+_TIMES_TO_CONNECT = ("timeout", "connect_timeout")
 
 # Without a value there is no limit.
 _OPTIONAL = frozenset({"max_waiting", "idle_timeout", "check_after_idle", "leak_threshold"})
