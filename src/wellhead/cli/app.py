@@ -50,10 +50,16 @@ def run() -> None:
     logging.getLogger("sqlalchemy.engine.Engine").addHandler(logging.NullHandler())
     # Otherwise the server would go on with a statement whose client is gone.
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts its background jobs so. asyncio needs a handler to end its work by; what
+        # is ignored is held back instead.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     app()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    # asyncio has a handler of its own while it runs; a shell's background jobs ignore Ctrl-C.
+    del number
     handler = signal.getsignal(signal.SIGINT)
-    (handler if callable(handler) else signal.default_int_handler)(number, frame)
+    assert callable(handler)  # noqa: S101 - Python's, or asyncio's while it runs
+    handler(signal.SIGINT, frame)
