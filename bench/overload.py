@@ -28,6 +28,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from bench.page import write
 from wellhead import Database, DatabaseSettings
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.fastapi import ReaderDep, install, lifespan
@@ -255,13 +256,6 @@ def conditions(postgres: EmbeddedPostgres) -> str:
     )
 
 
-def put_into(page: Path, section: str) -> None:
-    """Replace what stands between the marks of a page."""
-    before, mark, rest = page.read_text().partition("<!-- bench-overload -->")
-    _, closing, after = rest.partition("<!-- /bench-overload -->")
-    page.write_text(f"{before}{mark}\n\n{section}\n\n{closing}{after}")
-
-
 def main() -> None:
     """Measure, print, and write to a page where asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -279,7 +273,7 @@ def main() -> None:
             section = asyncio.run(measure(postgres))
     print(section)
     if arguments.write:
-        put_into(arguments.write, section)
+        write(section, arguments.write, name="bench-overload")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import psycopg_pool
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from bench.page import write
 from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, DriverPool, PoolPolicy
 from wellhead.embedded import EmbeddedPostgres
@@ -328,13 +329,6 @@ async def measure(postgres: EmbeddedPostgres) -> str:
     )
 
 
-def write(section: str, page: Path) -> None:
-    """Put the section between its marks on the page."""
-    begin, end = "<!-- bench-pool -->\n", "<!-- /bench-pool -->"
-    before, _, rest = page.read_text().partition(begin)
-    page.write_text(f"{before}{begin}\n{section}\n\n{end}{rest.partition(end)[2]}")
-
-
 def main() -> None:
     """Measure, print, and write where asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -346,7 +340,7 @@ def main() -> None:
             section = asyncio.run(measure(postgres))
     print(section)
     if page is not None:
-        write(section, page)
+        write(section, page, name="bench-pool")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from bench.page import write
 from todo.draining import LingeringProtocol
 from todo.main import MIGRATIONS, create_app
 from todo.settings import Settings
@@ -351,13 +352,6 @@ def table(found: dict[str, list[dict[str, int]]]) -> str:
     return "\n".join(lines)
 
 
-def put_into(page: Path, section: str) -> None:
-    """Replace what stands between the marks of a page."""
-    before, mark, rest = page.read_text().partition("<!-- soak -->")
-    _, closing, after = rest.partition("<!-- /soak -->")
-    page.write_text(f"{before}{mark}\n\n{section}\n\n{closing}{after}")
-
-
 def main() -> None:
     """Ask, print, and write to a page where asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -396,7 +390,7 @@ def main() -> None:
     section = f"{table(found)}\n\n{conditions}"
     print(section)
     if arguments.write:
-        put_into(arguments.write, section)
+        write(section, arguments.write, name="soak")
 
 
 if __name__ == "__main__":

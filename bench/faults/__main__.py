@@ -11,9 +11,10 @@ from pathlib import Path
 from bench.faults import figures
 from bench.faults.apps import TODO, USUAL
 from bench.faults.figures import Figure
-from bench.faults.report import line_of, section, write
+from bench.faults.report import line_of, section
 from bench.faults.scenario import AT_LENGTH, BRIEFLY, Played
 from bench.faults.suite import FAULTS, playable, run, servers
+from bench.page import write
 from tests.staging.pgbouncer import missing
 
 FIGURES = "figures"

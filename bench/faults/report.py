@@ -5,7 +5,6 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from bench.faults.scenario import Played, Report
 
@@ -81,17 +80,3 @@ def _total(reports: Sequence[Report]) -> str:
         f"- {reports[0].app}: {done} requests acknowledged, {failed} failed ({unknown} of them left"
         f" it open), {late} outlived their deadline, {wrongs} promises broken."
     )
-
-
-def write(text: str, page: Path, *, name: str) -> None:
-    """Put a section between the marks of its name on the page.
-
-    Raises:
-        ValueError: The page has no such marks.
-    """
-    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-    before, opening, rest = page.read_text().partition(begin)
-    _, closing, after = rest.partition(end)
-    if not (opening and closing):
-        raise ValueError(f"{page} has no place for {name}: it needs {begin.strip()} and {end}.")
-    page.write_text(f"{before}{begin}\n{text}\n\n{end}{after}")
