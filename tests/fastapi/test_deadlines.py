@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from tests.staging.server import serve
+from tests.staging.slow_commit import SLOW_COMMIT
 from wellhead import CommitUnknownError, Database, DatabaseSettings
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, deadline, install, lifespan
 from wellhead.url import PostgresURL
@@ -31,16 +32,6 @@ BUSY = """
 COMMITTING = f"{BUSY} AND query LIKE 'COMMIT%'"
 SLEEPING = f"{BUSY} AND wait_event = 'PgSleep'"
 NOTES = "SELECT count(*) FROM note"
-
-# A COMMIT takes as many seconds as the row says.
-SLOW_COMMIT = """
-    CREATE TABLE note (seconds float);
-    CREATE FUNCTION wait_for_it() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN PERFORM pg_sleep(NEW.seconds); RETURN NULL; END
-    $$;
-    CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON note
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_for_it();
-"""
 
 
 @pytest.fixture(params=["postgresql", "postgresql+psycopg"], ids=["asyncpg", "psycopg"])

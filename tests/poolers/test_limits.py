@@ -12,19 +12,10 @@ from typer.testing import CliRunner
 
 from tests.staging.pgbouncer import PgBouncer
 from tests.staging.scripts import POND, Scripts, tables
+from tests.staging.slow_commit import SLOW_COMMIT
 from wellhead import CommandTimeoutError, Database, DatabaseSettings, URLError
 from wellhead.cli.app import app
 from wellhead.migrations import Migrations
-
-# A COMMIT takes as many seconds as the row says.
-SLOW_COMMIT = """
-    CREATE TABLE note (seconds float);
-    CREATE FUNCTION wait_for_it() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN PERFORM pg_sleep(NEW.seconds); RETURN NULL; END
-    $$;
-    CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON note
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_for_it();
-"""
 
 
 async def shown(database: Database, name: str) -> str:
