@@ -5,6 +5,7 @@ import os
 import ssl
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import asyncpg
 import pytest
 
 from tests.staging.databases import Databases
+from tests.staging.given import Postgres
+from tests.staging.passwords import check_password_cheaply
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead.embedded import EmbeddedPostgres
@@ -343,6 +346,12 @@ async def test_a_database_can_be_copied_from_a_template(databases: Databases) ->
         await connection.close()
         databases.drop(copy)
         databases.drop(template)
+
+
+def test_runs_that_share_a_server_change_its_password_in_turn(postgres: Postgres) -> None:
+    with ThreadPoolExecutor(8) as runs:
+        for run in [runs.submit(check_password_cheaply, postgres.url) for _ in range(40)]:
+            run.result()
 
 
 async def test_the_tls_server_proves_its_host_by_the_private_authority(

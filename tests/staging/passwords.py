@@ -25,7 +25,11 @@ def verifier(password: str) -> str:
 
 
 def check_password_cheaply(url: str) -> None:
-    """Let the server keep the `verifier` of the URL's own password."""
+    """Let the server keep the `verifier` of the URL's own password.
+
+    Runs that share a server wait for each other: PostgreSQL refuses to change a role twice at once.
+    """
     kept = sql.Literal(verifier(unquote(urlsplit(url).password or "")))
     with psycopg.connect(url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('check_password_cheaply'))")
         connection.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(kept))
