@@ -54,6 +54,7 @@ class Session:
         is_busy: Whether a transaction or a statement is under way.
         last_used: When it last was.
         cancel_key: What the server wants to see before it cancels this session's statement.
+        heard_all: Set once the compute can say nothing more.
     """
 
     def __init__(self, *, is_pooled: bool, now: float) -> None:
@@ -61,6 +62,7 @@ class Session:
         self.is_busy = True
         self.last_used = now
         self.cancel_key = b""
+        self.heard_all = asyncio.Event()
         self._messages = ServerMessages()
 
     def note_client(self, data: bytes, now: float) -> None:
@@ -160,6 +162,7 @@ class Compute:
         try:
             yield session
         finally:
+            session.heard_all.set()
             self._sessions.discard(session)
             self._last_used = max(self._last_used, session.last_used)
 
@@ -200,6 +203,9 @@ class Compute:
         if pooler is not None:
             await asyncio.to_thread(pooler.__exit__, None, None, None)
         await asyncio.to_thread(self._server.stop)
+        # Its last words are still on their way.
+        for session in [*self._sessions]:
+            await session.heard_all.wait()
         self.suspends += 1
         self._asleep.set()
 

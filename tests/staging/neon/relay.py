@@ -82,6 +82,7 @@ class Relay:
                 self._traffic.from_compute += len(data)
                 writer.write(data)
                 await writer.drain()
+            self._session.heard_all.set()
             writer.close()
             await writer.wait_closed()
 
