@@ -23,12 +23,13 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IllegalStateChangeError
 from sqlalchemy.orm import SessionTransaction
-from sqlalchemy.util.concurrency import await_, greenlet_spawn
+from sqlalchemy.util.concurrency import greenlet_spawn
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.errors import SessionInUseError
 from wellhead.pool.holders import application_frame, getcurrent, place_of
+from wellhead.pool.sqlalchemy_versions import await_
 from wellhead.sessions.suspended import frames_of
 
 logger = logging.getLogger(__package__)
@@ -157,7 +158,8 @@ class ExclusiveSyncSession(Session):
             for connection, *_ in {*transaction._connections.values()}:  # noqa: SLF001 - SQLAlchemy's
                 pooled = connection._dbapi_connection  # noqa: SLF001 - another name would connect
                 adapted = getattr(pooled, "dbapi_connection", None)
-                lock = getattr(adapted, "_execute_mutex", None)
+                # SQLAlchemy 2.0 has no lock of its own around psycopg's.
+                lock = getattr(adapted, "_execute_mutex", None) or getattr(adapted, "lock", None)
                 if isinstance(lock, RefusingLock) and lock.locked():
                     return lock.holder
             transaction = transaction._parent  # noqa: SLF001 - the same
@@ -260,10 +262,11 @@ def refuse_second_statements(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def replace_locks(connection: Any, record: object) -> None:
         del record
-        lock = connection._execute_mutex = RefusingLock()  # noqa: SLF001 - test_undocumented_names.py
-        driver_connection = connection.driver_connection
+        lock, driver_connection = RefusingLock(), connection.driver_connection
         if hasattr(driver_connection, "pgconn"):
             driver_connection.lock = lock
+        if hasattr(connection, "_execute_mutex"):
+            connection._execute_mutex = lock  # noqa: SLF001 - test_undocumented_names.py
 
 
 def _refusal(what: str, task: Task | None) -> SessionInUseError:
