@@ -56,7 +56,7 @@ LONGEST_FIELD = 200
 _MOST_NAMES = 5
 
 
-def install(app: FastAPI, database: Database, *, metrics: bool = False) -> None:
+def install(app: FastAPI, database: Database[Any], *, metrics: bool = False) -> None:
     """Give the application its database, its error handlers and the routes about the database.
 
     From now on a request has ``DATABASE_REQUEST_TIMEOUT`` seconds until its answer begins, and
