@@ -1,14 +1,29 @@
 """What a type checker sees of the public surface; mypy checks the assertions in `make check`."""
 
-from collections.abc import Sequence
-from typing import assert_type, get_type_hints
+# mypy: enable-error-code="deprecated"
 
+from collections.abc import Sequence
+from typing import Annotated, assert_type, get_type_hints
+
+from fastapi import Depends, FastAPI
+from sqlalchemy import Result, ScalarResult
+from sqlalchemy import select as sa_select
+from sqlalchemy.ext import asyncio as async_orm
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from wellhead import Database, HealthReport, PoolStats, PostgresURL, Reader, SQLiteURL, parse_url
-from wellhead.fastapi import ReaderDep, Run, RunDep, SessionDep
+from wellhead import (
+    Database,
+    ExclusiveSession,
+    HealthReport,
+    PoolStats,
+    PostgresURL,
+    Reader,
+    SQLiteURL,
+    parse_url,
+)
+from wellhead.fastapi import ReaderDep, Run, RunDep, SessionDep, install, lifespan
 
 
 class Table(SQLModel, registry=registry()):
@@ -26,6 +41,7 @@ async def reads(reader: Reader) -> None:
     assert_type((await reader.exec(select(Thing))).all(), Sequence[Thing])
     assert_type((await reader.exec(select(Thing.id, Thing.name))).one(), tuple[int, str])
     assert_type(await reader.get(Thing, 1), Thing | None)
+    assert_type(await reader.scalars(sa_select(Thing)), ScalarResult[Thing])
 
 
 async def find(session: AsyncSession) -> Thing | None:
@@ -42,7 +58,7 @@ async def opens(database: Database) -> None:
     async with database as opened:
         assert_type(opened, Database)
     async with database.session() as session:
-        assert_type(session, AsyncSession)
+        assert_type(session, ExclusiveSession)
     async with database.reader() as reader:
         assert_type(reader, Reader)
     assert_type(database.stats(), PoolStats)
@@ -51,14 +67,51 @@ async def opens(database: Database) -> None:
 
 
 async def route(session: SessionDep, reader: ReaderDep, run: RunDep) -> None:
-    assert_type(session, AsyncSession)
+    assert_type(session, ExclusiveSession)
     assert_type(reader, Reader)
     assert_type(run, Run)
 
 
+async def comes_from_sqlalchemy(session: SessionDep) -> None:
+    assert_type(await session.execute(sa_select(Thing)), Result[Thing])
+    assert_type(await session.scalars(sa_select(Thing)), ScalarResult[Thing])
+    await session.run_sync(lambda sync: sync.execute(sa_select(Thing)))
+
+
+class OfTheApplication(async_orm.AsyncSession):
+    """A session class that an application brings."""
+
+    tenant = "none"
+
+
+async def own_session(session: SessionDep) -> OfTheApplication:
+    assert isinstance(session, OfTheApplication)
+    return session
+
+
+async def own_route(
+    session: Annotated[OfTheApplication, Depends(own_session)], database: Database[OfTheApplication]
+) -> str:
+    async def tenant_of(session: OfTheApplication) -> str:
+        return session.tenant
+
+    async with database.session() as other:
+        assert_type(other, OfTheApplication)
+    assert_type(await database.run(tenant_of), str)
+    return session.tenant
+
+
+def composes(app: FastAPI) -> None:
+    database = Database(session_class=OfTheApplication)
+    assert_type(database, Database[OfTheApplication])
+    assert_type(Database(), Database[ExclusiveSession])
+    lifespan(database)
+    install(app, database)
+
+
 def test_the_aliases_are_plain_classes_to_whoever_looks_at_run_time() -> None:
     assert get_type_hints(route) == {
-        "session": AsyncSession,
+        "session": ExclusiveSession,
         "reader": Reader,
         "run": Run,
         "return": type(None),

@@ -69,7 +69,8 @@ async def test_constraint_and_code_stay_with_the_exception(database: Database) -
         async with database.session() as session:
             await (await session.connection()).exec_driver_sql("INSERT INTO thing VALUES (1)")
 
-    driver = caught.value.driver_exception
+    error = caught.value.orig
+    driver = error.__cause__ or error if error else None
     described = getattr(driver, "diag", driver)
     assert getattr(described, "constraint_name", None) == "thing_pkey"
     assert getattr(driver, "sqlstate", None) == "23505"

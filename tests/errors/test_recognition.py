@@ -108,6 +108,14 @@ def test_a_statement_that_the_server_cannot_do_is_no_stale_plan() -> None:
     )
 
 
+def test_a_plan_is_stale_in_the_words_of_asyncpg_too() -> None:
+    stale = asyncpg.InvalidCachedStatementError
+    words = "cached statement plan is invalid due to a database schema or configuration change"
+
+    assert classify(stale(words)).fault is Fault.STALE_PLAN
+    assert classify(from_server("0A000", f"{stale}: {words}")).fault is Fault.STALE_PLAN
+
+
 @pytest.mark.parametrize(
     "error",
     [

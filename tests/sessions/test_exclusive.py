@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import func, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 from sqlalchemy.orm import registry
-from sqlalchemy.util import await_
 from sqlmodel import Field, Session, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -24,6 +23,7 @@ from wellhead import (
     SessionInUseError,
     classify,
 )
+from wellhead.pool.sqlalchemy_versions import await_
 
 Use = Callable[[ExclusiveSession], Coroutine[Any, Any, object]]
 

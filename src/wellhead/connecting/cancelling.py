@@ -13,9 +13,10 @@ import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util.concurrency import await_, greenlet_spawn
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from wellhead.pool import connection_state
+from wellhead.pool.sqlalchemy_versions import await_
 
 CONFIRM_TIMEOUT = 2.0
 """Seconds that the server has to confirm the cancellation."""

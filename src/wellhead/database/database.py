@@ -5,12 +5,13 @@ import logging
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Self, TypeVar
+from typing import Generic, Self
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from typing_extensions import TypeVar
 
 from wellhead.connecting import plan_pool
+from wellhead.database.late_engine import LateEngine
 from wellhead.database.live import Live
 from wellhead.database.opening import Opening
 from wellhead.errors import ConfigurationError, NotOpenError
@@ -19,17 +20,19 @@ from wellhead.health.readiness import Readiness, readiness
 from wellhead.pool import AsyncPool, PoolStats
 from wellhead.pool.holders import nearest, stack_here
 from wellhead.retry import connect_with_retry
-from wellhead.sessions import Reader
+from wellhead.sessions import ExclusiveSession, Reader
 from wellhead.sessions.run_stats import RunCounter, RunStats
+from wellhead.sessions.session_class import fitted
 from wellhead.sessions.unit_of_work import UnitOfWork
 from wellhead.settings import DatabaseSettings
 
+S_co = TypeVar("S_co", bound=AsyncSession, default=ExclusiveSession, covariant=True)
 T = TypeVar("T")
 
 logger = logging.getLogger(__package__)
 
 
-class Database:
+class Database(Generic[S_co]):
     """A PostgreSQL database and the connections to it.
 
     Nothing is built or reached for before :meth:`open`. It belongs to the event loop in which it
@@ -40,17 +43,25 @@ class Database:
         settings: How to connect; None reads them from the environment, now.
         migrations: What the schema is compared with, a :class:`wellhead.migrations.Migrations`;
             while it is behind, :meth:`check` says so, and the application is not ready.
+        session_class: The class of the sessions, and of those inside readers: a subclass of
+            SQLModel's or SQLAlchemy's ``AsyncSession``.
 
     Raises:
+        ConfigurationError: Sessions of that class would not keep what Wellhead promises.
         SettingsError: A setting cannot be used.
         URLError: The URL is missing or cannot be used.
     """
 
     def __init__(
-        self, settings: DatabaseSettings | None = None, *, migrations: SchemaSource | None = None
+        self,
+        settings: DatabaseSettings | None = None,
+        *,
+        migrations: SchemaSource | None = None,
+        session_class: type[S_co] = ExclusiveSession,  # type: ignore[assignment]  # its default
     ) -> None:
         self.settings = settings if settings is not None else DatabaseSettings()
         self._migrations = migrations
+        self._session_class = fitted(session_class)
         self._plan = plan_pool(self.settings)
         self._runs = RunCounter()
         self._changing = asyncio.Lock()
@@ -94,10 +105,10 @@ class Database:
     def engine(self) -> AsyncEngine:
         """SQLAlchemy's engine, for everything that Wellhead does not do.
 
-        Raises:
-            NotOpenError: The database is not open.
+        It can be had before :meth:`open`, and kept across :meth:`close`: it leads to the database
+        that is open when it is used, and raises :class:`wellhead.NotOpenError` when none is.
         """
-        return self._require().engine
+        return LateEngine(lambda: self._require().engine)
 
     @property
     def pool(self) -> AsyncPool:
@@ -134,7 +145,9 @@ class Database:
             if self._live is not None or self._opening is not None:
                 return
             self._has_started = self._is_draining = False
-            await self._open(Live(self.settings, self._plan, self._migrations, self._runs))
+            await self._open(
+                Live(self.settings, self._plan, self._migrations, self._runs, self._session_class)
+            )
 
     async def _open(self, live: Live) -> None:
         settings = self.settings
@@ -204,7 +217,7 @@ class Database:
         await self.close()
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[AsyncSession]:
+    async def session(self) -> AsyncIterator[S_co]:
         """One transaction: committed at the end of the block, rolled back on any exception.
 
         The connection is taken at the first statement, so a block that runs none costs nothing.
@@ -246,7 +259,7 @@ class Database:
 
     async def run(
         self,
-        work: Callable[[AsyncSession], Awaitable[T]],
+        work: Callable[[S_co], Awaitable[T]],
         *,
         deadline: float | None = None,
         is_repeatable: bool = False,

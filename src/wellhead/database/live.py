@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 
 from wellhead.connecting import build_engine, connect_first, probe
 from wellhead.connecting.engine import PROBE_TIMEOUT
@@ -15,10 +17,10 @@ from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
 from wellhead.sessions.commits import READS, watch_commits
-from wellhead.sessions.exclusive import ExclusiveSession
 from wellhead.sessions.leftovers import TRANSACTIONAL
 from wellhead.sessions.reader import let_only_reads_pass
 from wellhead.sessions.run_stats import RunCounter
+from wellhead.sessions.session_class import LASTING
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
@@ -32,6 +34,7 @@ class Live:
         plan: PoolPlan,
         migrations: SchemaSource | None,
         runs: RunCounter,
+        session_class: type[Any],
     ) -> None:
         self.engine = build_engine(settings, plan, on_connect_error=self._note_connect_error)
         watch_commits(self.engine.sync_engine, on_unknown=runs.count_unknown)
@@ -52,9 +55,9 @@ class Live:
         let_only_reads_pass(self._reading.sync_engine, in_transactions=False)
         protected = self.engine.execution_options(postgresql_readonly=True, **{READS: True})
         let_only_reads_pass(protected.sync_engine, in_transactions=True)
-        self.sessions = _session_maker(self.engine)
-        self.readers = _session_maker(self._reading)
-        self.protected_readers = _session_maker(protected)
+        maker = partial(async_sessionmaker, class_=session_class, **LASTING)
+        self.sessions, self.readers = maker(self.engine), maker(self._reading)
+        self.protected_readers = maker(protected)
         self._settings = settings
         self.in_use = 0
         self.unused = asyncio.Event()
@@ -115,14 +118,3 @@ class Live:
 
     def _note_connect_error(self, error: ConnectError) -> None:
         self.health.record_failure(classify(error).fault)
-
-
-def _session_maker(engine: AsyncEngine) -> async_sessionmaker[ExclusiveSession]:
-    return async_sessionmaker(
-        engine,
-        class_=ExclusiveSession,
-        # Loaded objects stay readable after the commit, without a query that nobody awaits.
-        expire_on_commit=False,
-        # A session used after its end raises; otherwise it would take a connection and leak it.
-        close_resets_only=False,
-    )

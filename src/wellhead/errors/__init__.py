@@ -4,7 +4,8 @@ Begin with ``tree``, which has every exception, and with ``faults``, which is th
 ``recognition`` tells which fault an exception of any driver is, by ``sqlstates`` and ``texts``,
 ``groups`` which exception of several decides, and ``classification`` what that means.
 ``connecting`` translates a failure to connect, of which ``attempts`` takes the drivers' words
-apart; ``discretion`` keeps statements and values out of what exceptions say.
+apart; ``discretion`` keeps statements and values out of what exceptions say, and ``unloaded`` names
+the attribute that was read before it was loaded.
 """
 
 from wellhead.errors.classification import Classification, classify
@@ -24,6 +25,7 @@ from wellhead.errors.tree import (
     EmbeddedError,
     MigrationBusyError,
     MigrationError,
+    NotLoadedError,
     NotOpenError,
     PoolMisuseError,
     PoolSaturated,
@@ -40,6 +42,7 @@ from wellhead.errors.tree import (
     URLError,
     WellheadError,
 )
+from wellhead.errors.unloaded import not_loaded
 
 __all__ = [
     "AuthenticationError",
@@ -54,6 +57,7 @@ __all__ = [
     "Fault",
     "MigrationBusyError",
     "MigrationError",
+    "NotLoadedError",
     "NotOpenError",
     "PoolMisuseError",
     "PoolSaturated",
@@ -78,6 +82,7 @@ __all__ = [
     "keep_discreet",
     "lacks_route",
     "leaves_of",
+    "not_loaded",
     "sentence_of",
     "words_of",
 ]

@@ -22,6 +22,9 @@ _PREFIX = re.compile(r"^(?:connection failed|connection is bad): ")
 # SQLSTATE: https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQSETERRORVERBOSITY
 _SERVER = re.compile(r"^[^:\n]{1,40}:  (?:([0-9A-Z]{5}): )?")
 
+# SQLAlchemy's, in front of what asyncpg said.
+_CLASS = re.compile(r"^<class '[\w.]{1,200}'>: ")
+
 _WITHOUT_ROUTE = (ENETUNREACH, EADDRNOTAVAIL, EAFNOSUPPORT, EHOSTUNREACH)
 
 
@@ -56,7 +59,7 @@ def attempts_in(error: BaseException) -> list[Attempt]:
         return list(_of_the_system(error, text))
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
-        return [Attempt(_first_line(text), sqlstate, by_server=True)]
+        return [Attempt(_first_line(_CLASS.sub("", text)), sqlstate, by_server=True)]
     if not type(error).__module__.startswith("psycopg"):
         return [Attempt(_first_line(text))]
     return list(_of_libpq(text))

@@ -55,6 +55,9 @@ def keep_discreet(engine: Engine, *, show_statements: bool, show_values: bool) -
 def _name_types_only(error: sa.StatementError) -> None:
     """Of a value that SQLAlchemy's types refuse, keep words that name only types."""
     orig = error.orig
+    if isinstance(orig, sa.MissingGreenlet):
+        # Nothing was wrong with a value, and nothing of one is in it.
+        return
     error.args = (types_only(orig) or f"A value was refused ({type(orig).__name__}).",)
     part: BaseException | None = orig
     while part is not None:

@@ -55,6 +55,9 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (ConfigurationError, Fault.PROGRAMMING),
     (PoolMisuseError, Fault.PROGRAMMING),
     (SessionInUseError, Fault.PROGRAMMING),
+    # NotLoadedError is one.
+    (sa.MissingGreenlet, Fault.PROGRAMMING),
+    (orm.DetachedInstanceError, Fault.PROGRAMMING),
     (sa.TimeoutError, Fault.SATURATED),
     (orm.StaleDataError, Fault.SERIALIZATION),
     # The other side hung up in the middle of the handshake: nothing is wrong with certificates.

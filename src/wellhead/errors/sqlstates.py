@@ -61,6 +61,8 @@ _FAULTS_OF_CLASSES: Mapping[str, Fault] = {
 # Codes that stand for something else, too; the text begins like this where it is meant.
 _FAULTS_OF_TEXTS: Mapping[tuple[str, str], Fault] = {
     ("0A000", "cached plan must not change"): Fault.STALE_PLAN,
+    # In asyncpg's own words; SQLAlchemy 2.1 keeps the code back.
+    ("0A000", "cached statement plan is invalid"): Fault.STALE_PLAN,
     ("42501", "permission denied for database"): Fault.AUTHENTICATION,
 }
 

@@ -26,6 +26,7 @@ The tree::
     │   └── PoolSaturated
     ├── PoolMisuseError (RuntimeError)
     ├── SessionInUseError (RuntimeError)
+    ├── NotLoadedError (sqlalchemy.exc.MissingGreenlet)
     └── EmbeddedError
 """
 
@@ -200,6 +201,14 @@ class PoolMisuseError(WellheadError, RuntimeError):
 
 class SessionInUseError(WellheadError, RuntimeError):
     """A second task used a session, or a connection, while another task's call had not ended."""
+
+
+class NotLoadedError(WellheadError, sa.MissingGreenlet):
+    """An attribute was read that is not loaded, where nothing could be asked of the database.
+
+    It names the class and the attribute, and the option of the query that loads it. SQLAlchemy's
+    ``MissingGreenlet``, so that code which catches that catches this.
+    """
 
 
 class EmbeddedError(WellheadError):

@@ -2,24 +2,23 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI
 from fastapi.requests import HTTPConnection
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.database import Database
 from wellhead.errors import NotOpenError
 from wellhead.fastapi.draining import drained_on_signals
 from wellhead.fastapi.mounted import HOST
 from wellhead.pool import serving
-from wellhead.sessions import Reader
+from wellhead.sessions import ExclusiveSession, Reader
 
 T = TypeVar("T")
 
 
 def lifespan(
-    database: Database, *, drain_seconds: float | None = None
+    database: Database[Any], *, drain_seconds: float | None = None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """A lifespan that opens the database before the first request and closes it after the last.
 
@@ -64,7 +63,7 @@ def database_of(connection: HTTPConnection) -> Database:
     )
 
 
-async def _session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+async def _session(connection: HTTPConnection) -> AsyncIterator[ExclusiveSession]:
     with serving(_route_of(connection)):
         async with database_of(connection).session() as session:
             yield session
@@ -87,7 +86,7 @@ class Run:
 
     async def __call__(
         self,
-        work: Callable[[AsyncSession], Awaitable[T]],
+        work: Callable[[ExclusiveSession], Awaitable[T]],
         *,
         deadline: float | None = None,
         is_repeatable: bool = False,
@@ -110,7 +109,7 @@ def _route_of(connection: HTTPConnection) -> str:
 
 # With the default scope FastAPI would commit after the answer was sent, and a COMMIT that fails
 # would hide behind a 201.
-SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
+SessionDep = Annotated[ExclusiveSession, Depends(_session, scope="function")]
 """One transaction a request, committed before the answer is sent; a failed commit is an error.
 
 It ends when the route returns, so a stream, a WebSocket or a background task opens its own with

@@ -7,8 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from fastapi.requests import HTTPConnection
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -24,6 +25,7 @@ from wellhead.errors import (
     classify,
     is_of_database,
     leaves_of,
+    not_loaded,
     words_of,
 )
 from wellhead.fastapi.deadlines import add_deadline, share_deadline
@@ -54,7 +56,7 @@ LONGEST_FIELD = 200
 _MOST_NAMES = 5
 
 
-def install(app: FastAPI, database: Database, *, metrics: bool = False) -> None:
+def install(app: FastAPI, database: Database[Any], *, metrics: bool = False) -> None:
     """Give the application its database, its error handlers and the routes about the database.
 
     From now on a request has ``DATABASE_REQUEST_TIMEOUT`` seconds until its answer begins, and
@@ -84,6 +86,8 @@ def install(app: FastAPI, database: Database, *, metrics: bool = False) -> None:
             RequestValidationError: answer_validation_error,
             SQLAlchemyError: answer_database_error,
             WellheadError: Refusals(answer_database_error),
+            ResponseValidationError: answer_unreadable,
+            ValidationError: answer_unreadable,
             ExceptionGroup: answer_group,
             Exception: answer_unexpected_error,
         },
@@ -183,6 +187,7 @@ async def answer_database_error(connection: HTTPConnection, error: Exception) ->
         unknown = CommitUnknownError.after_silence()
         unknown.__cause__ = error
         error = unknown
+    error = not_loaded(error) or error
     meaning = classify(error)
     _log(connection, error, meaning)
     after = meaning.retry_after
@@ -203,6 +208,19 @@ def _commits_before(error: Exception) -> Mapping[str, Any]:
     commits = current_commits.get()
     count = commits.succeeded if commits is not None else getattr(error, "commits", 0)
     return {"commits": count} if count else {}
+
+
+async def answer_unreadable(connection: HTTPConnection, error: Exception) -> Response:
+    """Answer a model that could not be made, where an attribute of a row was not loaded.
+
+    Raises:
+        ValidationError: It is unexpected.
+        ResponseValidationError: The same.
+    """
+    unloaded = not_loaded(error)
+    if unloaded is None:
+        raise error
+    return await answer_database_error(connection, unloaded)
 
 
 async def answer_group(connection: HTTPConnection, error: Exception) -> Any:

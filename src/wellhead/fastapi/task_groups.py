@@ -9,7 +9,7 @@ from fastapi.requests import HTTPConnection
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from wellhead.errors import decisive, is_of_database, leaves_of
+from wellhead.errors import decisive, is_of_database, leaves_of, not_loaded
 
 Handler = Callable[[Any, Any], Any]
 
@@ -22,7 +22,7 @@ def failure_in(error: BaseException) -> Exception | None:
     """
     leaves = leaves_of(error)
     if not any(map(is_of_database, leaves)):
-        return None
+        return not_loaded(error)
     if isinstance(error, Exception):
         return error
     task = asyncio.current_task()

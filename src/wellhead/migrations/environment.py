@@ -12,7 +12,6 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, MetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.util.concurrency import await_
 
 from wellhead.errors import MigrationError, WellheadError
 from wellhead.migrations import failures, offline, turns
@@ -21,6 +20,7 @@ from wellhead.migrations.patience import Progress
 from wellhead.migrations.safety import refuse_to_destroy
 from wellhead.migrations.state import compare
 from wellhead.migrations.steps import Applied, Request, revision_of
+from wellhead.pool.sqlalchemy_versions import await_
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
 from sqlalchemy.pool.base import _ConnectionRecord
-from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
+from sqlalchemy.util.concurrency import greenlet_spawn, in_greenlet
 
 from wellhead.errors import PoolMisuseError, UnreachableError
 from wellhead.pool import connection_state
@@ -18,6 +18,7 @@ from wellhead.pool.core import Core
 from wellhead.pool.holders import application_frame, stack_here, stack_of
 from wellhead.pool.policy import PoolPolicy, check_name, check_switch
 from wellhead.pool.slots import Close, Slot
+from wellhead.pool.sqlalchemy_versions import await_
 from wellhead.pool.stats import PoolStats
 
 UNCLEAN = "wellhead_unclean"

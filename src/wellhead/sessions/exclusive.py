@@ -6,6 +6,9 @@ leave it behind. Here the second task gets one error, always, which names the pl
 
 The ordinary statement pays for a look at an attribute: the first place is read from the suspended
 task when the conflict happens.
+
+The same classes let SQLAlchemy's own ``execute``, ``scalars`` and ``query`` pass without SQLModel's
+advice to use ``exec``.
 """
 
 import asyncio
@@ -19,16 +22,19 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, orm
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IllegalStateChangeError
+from sqlalchemy.ext import asyncio as async_orm
 from sqlalchemy.orm import SessionTransaction
-from sqlalchemy.util.concurrency import await_, greenlet_spawn
+from sqlalchemy.util.concurrency import greenlet_spawn
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.errors import SessionInUseError
+from wellhead.errors.unloaded import refuse_lazy_load
 from wellhead.pool.holders import application_frame, getcurrent, place_of
+from wellhead.pool.sqlalchemy_versions import await_
 from wellhead.sessions.suspended import frames_of
 
 logger = logging.getLogger(__package__)
@@ -54,6 +60,9 @@ class ExclusiveSyncSession(Session):
     # The greenlet of the last use. SQLAlchemy makes one for each call, and it dies with the call.
     _use: Any = _NoUse
 
+    execute = orm.Session.execute
+    query = orm.Session.query
+
     # Every statement passes one of the next two. They say the same, since a function that both call
     # would cost as much as all of it.
 
@@ -64,12 +73,15 @@ class ExclusiveSyncSession(Session):
                 self._take_turn()
             elif current.parent is not None:
                 self._use = current
+            else:
+                refuse_lazy_load(sys._getframe())  # noqa: SLF001 - as below
         return super()._connection_for_bind(*args, **kwargs)
 
     def flush(self, *args: Any, **kwargs: Any) -> None:
         """Send what was added and changed.
 
         Raises:
+            NotLoadedError: The reading of an attribute, outside of ``await``, has asked for it.
             SessionInUseError: Another task uses the session.
         """
         current = getcurrent()
@@ -78,6 +90,8 @@ class ExclusiveSyncSession(Session):
                 self._take_turn()
             elif current.parent is not None:
                 self._use = current
+            else:
+                refuse_lazy_load(sys._getframe())  # noqa: SLF001 - as below
         super().flush(*args, **kwargs)
 
     def begin_nested(self) -> SessionTransaction:
@@ -157,7 +171,8 @@ class ExclusiveSyncSession(Session):
             for connection, *_ in {*transaction._connections.values()}:  # noqa: SLF001 - SQLAlchemy's
                 pooled = connection._dbapi_connection  # noqa: SLF001 - another name would connect
                 adapted = getattr(pooled, "dbapi_connection", None)
-                lock = getattr(adapted, "_execute_mutex", None)
+                # SQLAlchemy 2.0 has no lock of its own around psycopg's.
+                lock = getattr(adapted, "_execute_mutex", None) or getattr(adapted, "lock", None)
                 if isinstance(lock, RefusingLock) and lock.locked():
                     return lock.holder
             transaction = transaction._parent  # noqa: SLF001 - the same
@@ -188,6 +203,8 @@ class ExclusiveSession(AsyncSession):
 
     sync_session_class = ExclusiveSyncSession
 
+    execute = async_orm.AsyncSession.execute
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own: Any = cls.sync_session_class
@@ -198,7 +215,10 @@ class ExclusiveSession(AsyncSession):
 def _exclusive(kind: Any) -> Any:
     if issubclass(kind, ExclusiveSyncSession):
         return kind
-    return type(kind.__name__, (ExclusiveSyncSession, kind), {})
+    if issubclass(ExclusiveSyncSession, kind):
+        return ExclusiveSyncSession
+    # The application's class comes first: what it overrides reaches SQLAlchemy through ours.
+    return type(kind.__name__, (kind, ExclusiveSyncSession), {})
 
 
 def keep_to_one_task() -> None:
@@ -260,10 +280,11 @@ def refuse_second_statements(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def replace_locks(connection: Any, record: object) -> None:
         del record
-        lock = connection._execute_mutex = RefusingLock()  # noqa: SLF001 - test_undocumented_names.py
-        driver_connection = connection.driver_connection
+        lock, driver_connection = RefusingLock(), connection.driver_connection
         if hasattr(driver_connection, "pgconn"):
             driver_connection.lock = lock
+        if hasattr(connection, "_execute_mutex"):
+            connection._execute_mutex = lock  # noqa: SLF001 - test_undocumented_names.py
 
 
 def _refusal(what: str, task: Task | None) -> SessionInUseError:

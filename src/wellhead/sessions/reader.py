@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import Result, TextClause, event
+from sqlalchemy import Executable, Result, TextClause, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.engine.result import ScalarResult, TupleResult
 from sqlalchemy.orm.interfaces import ORMOption
+from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
@@ -97,6 +98,32 @@ class Reader:
                 server refused it.
         """
         return await self._read(lambda session: session.exec(statement, params=params))
+
+    async def execute(
+        self, statement: Executable, params: dict[str, Any] | None = None
+    ) -> Result[*tuple[Any, ...]]:
+        """The same as SQLAlchemy's ``AsyncSession.execute`` does it: rows, also of one column."""
+        return await self._read(lambda session: session.execute(statement, params))
+
+    @overload
+    async def scalars(
+        self, statement: TypedReturnsRows[T], params: dict[str, Any] | None = None
+    ) -> ScalarResult[T]: ...
+
+    @overload
+    async def scalars(
+        self, statement: Executable, params: dict[str, Any] | None = None
+    ) -> ScalarResult[Any]: ...
+
+    async def scalars(
+        self, statement: Executable, params: dict[str, Any] | None = None
+    ) -> ScalarResult[Any]:
+        """The first column of the rows."""
+        return (await self.execute(statement, params)).scalars()
+
+    async def scalar(self, statement: Executable, params: dict[str, Any] | None = None) -> Any:
+        """The first column of the first row, or None."""
+        return (await self.execute(statement, params)).scalar()
 
     async def get(
         self, entity: type[T], ident: Any, *, options: tuple[ORMOption, ...] = ()

@@ -4,9 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Generic, TypeVar
-
-from sqlmodel.ext.asyncio.session import AsyncSession
+from typing import Any, Generic, TypeVar
 
 from wellhead.errors import (
     CommitUnknownError,
@@ -24,8 +22,8 @@ logger = logging.getLogger(__package__)
 
 T = TypeVar("T")
 
-Work = Callable[[AsyncSession], Awaitable[T]]
-OpenSession = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+Work = Callable[[Any], Awaitable[T]]
+OpenSession = Callable[[], AbstractAsyncContextManager[Any]]
 
 MOST_UNKNOWN = 3
 """So many COMMITs of one repeatable unit may stay without an answer."""

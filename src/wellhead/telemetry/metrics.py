@@ -7,7 +7,7 @@ the extra ``metrics``; importing ``wellhead`` does not.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import get_args
+from typing import Any, get_args
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -39,7 +39,7 @@ class DatabaseCollector(Collector):
             ``default``. They may be closed.
     """
 
-    def __init__(self, databases: Database | Mapping[str, Database]) -> None:
+    def __init__(self, databases: Database[Any] | Mapping[str, Database[Any]]) -> None:
         if isinstance(databases, Database):
             databases = {"default": databases}
         self._databases = dict(databases)
