@@ -1,5 +1,6 @@
 """What the tests of the library and of the application share: a real PostgreSQL, staged."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -16,6 +17,9 @@ from tests.staging.passwords import check_password_cheaply
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
+
+# Nothing of what tests are made of becomes garbage; until all are collected, nobody looks for it.
+gc.disable()
 
 # A shell lets what it starts in the background ignore Ctrl-C, and a program that a test starts
 # would inherit that.
@@ -38,6 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
     places = {name: place for place, name in enumerate(_LONG)}
     items.sort(key=lambda item: places.get(item.path.stem, len(_LONG)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Leave the tests themselves out of every later look for garbage: they are most objects."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

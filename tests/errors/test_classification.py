@@ -121,9 +121,10 @@ async def test_more_values_than_a_statement_can_carry_are_a_mistake_of_the_progr
     database: Database,
 ) -> None:
     async def work(connection: AsyncConnection) -> None:
-        names = [f"v{number}" for number in range(65_536)]
-        values = dict.fromkeys(names, 1)
-        await connection.execute(text(f"SELECT {','.join(f':{name}' for name in names)}"), values)
+        # As the driver takes it: SQLAlchemy would compile so many parameters for ten seconds.
+        mark = "${}::int" if connection.dialect.driver == "asyncpg" else "%s"
+        marks = ",".join(map(mark.format, range(1, 65_537)))
+        await connection.exec_driver_sql(f"SELECT {marks}", (1,) * 65_536)
 
     found = await meaning(database, work)
 
