@@ -8,14 +8,24 @@ Three lines connect the two::
 
 after which a route takes a ``SessionDep``, a ``RunDep`` or a ``ReaderDep``.
 
-Begin with ``dependencies``, which is these three and the lifespan, and with ``handlers``, where
-``install`` is. ``problems`` is the form of every error, ``probes`` the routes about the database,
-and ``deadlines`` ends a request that takes too long or whose client has gone.
+Begin with ``dependencies``, which is these three and the lifespan, and with ``installation``, where
+``install`` is. ``handlers`` responds to every error, by default with ``problems``; ``probes`` are
+the routes about the databases, and ``deadlines`` ends a request that takes too long or whose client
+has gone.
 """
 
 from wellhead.fastapi.deadlines import deadline
-from wellhead.fastapi.dependencies import ReaderDep, Run, RunDep, SessionDep, lifespan
-from wellhead.fastapi.handlers import install
+from wellhead.fastapi.dependencies import (
+    ReaderDep,
+    Run,
+    RunDep,
+    SessionDep,
+    lifespan,
+    reader_of,
+    run_of,
+    session_of,
+)
+from wellhead.fastapi.installation import install
 from wellhead.fastapi.problems import (
     PROBLEM_JSON,
     Problem,
@@ -37,4 +47,7 @@ __all__ = [
     "lifespan",
     "problem_response",
     "problem_responses",
+    "reader_of",
+    "run_of",
+    "session_of",
 ]

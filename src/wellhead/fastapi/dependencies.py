@@ -1,24 +1,26 @@
 """The database in a route: opened with the application, one session or reader a request."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI
 from fastapi.requests import HTTPConnection
 
 from wellhead.database import Database
-from wellhead.errors import NotOpenError
+from wellhead.fastapi.databases import MAIN, database_of
 from wellhead.fastapi.draining import drained_on_signals
-from wellhead.fastapi.mounted import HOST
 from wellhead.pool import serving
 from wellhead.sessions import ExclusiveSession, Reader
 
 T = TypeVar("T")
 
+_SESSIONS = "wellhead.sessions"
+
 
 def lifespan(
-    database: Database[Any], *, drain_seconds: float | None = None
+    database: Database[Any], *further: Database[Any], drain_seconds: float | None = None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """A lifespan that opens the database before the first request and closes it after the last.
 
@@ -27,52 +29,69 @@ def lifespan(
 
     Args:
         database: What to open and close.
+        further: The same, opened after it and closed before it.
         drain_seconds: Seconds for which the process still takes requests after SIGTERM while
             ``/health/ready`` already answers 503; 0 for none. None leaves signals alone.
     """
+    databases = (database, *further)
 
     @asynccontextmanager
     async def open_and_close(app: FastAPI) -> AsyncIterator[None]:
         del app
-        async with database:
-            if drain_seconds is None:
-                yield
-                return
-            with drained_on_signals(database, drain_seconds):
-                yield
+        async with AsyncExitStack() as stack:
+            for each in databases:
+                await stack.enter_async_context(each)
+            if drain_seconds is not None:
+                stack.enter_context(drained_on_signals(databases, drain_seconds))
+            yield
 
     return open_and_close
 
 
-def database_of(connection: HTTPConnection) -> Database:
-    """The database that :func:`wellhead.fastapi.install` gave to the application.
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """Gives a route something of a database; equal ones are one dependency within a request.
 
-    For a mounted application without one, that of the application around it.
-
-    Raises:
-        NotOpenError: The application has none.
+    Attributes:
+        database: The database itself, or the name under which the application has it.
     """
-    for app in (connection.app, connection.scope.get(HOST)):
-        database = getattr(app.state, "database", None) if app is not None else None
-        if isinstance(database, Database):
-            return database
-    raise NotOpenError(
-        "The application has no database.",
-        hint="Call wellhead.fastapi.install(app, database) where the application is made, or "
-        "mount it in one that has.",
-    )
+
+    database: Database[Any] | str
+
+    def _of(self, connection: HTTPConnection) -> Database[Any]:
+        database = self.database
+        return database_of(connection, database) if isinstance(database, str) else database
 
 
-async def _session(connection: HTTPConnection) -> AsyncIterator[ExclusiveSession]:
-    with serving(_route_of(connection)):
-        async with database_of(connection).session() as session:
-            yield session
+class _SessionOf(_Of):
+    __slots__ = ()
+
+    async def __call__(self, connection: HTTPConnection) -> AsyncIterator[ExclusiveSession]:
+        opened: list[ExclusiveSession] = connection.scope.setdefault(_SESSIONS, [])
+        with serving(_route_of(connection)):
+            async with self._of(connection).session() as session:
+                opened.append(session)
+                yield session
+                opened.remove(session)
+                # What another database refuses is better heard before this one commits.
+                for other in opened:
+                    await other.flush()
 
 
-async def _reader(connection: HTTPConnection) -> AsyncIterator[Reader]:
-    with serving(_route_of(connection)):
-        async with database_of(connection).reader() as reader:
-            yield reader
+class _ReaderOf(_Of):
+    __slots__ = ()
+
+    async def __call__(self, connection: HTTPConnection) -> AsyncIterator[Reader]:
+        with serving(_route_of(connection)):
+            async with self._of(connection).reader() as reader:
+                yield reader
+
+
+class _RunOf(_Of):
+    __slots__ = ()
+
+    async def __call__(self, connection: HTTPConnection) -> "Run":
+        return Run(self._of(connection), _route_of(connection))
 
 
 class Run:
@@ -96,10 +115,6 @@ class Run:
             return await self._database.run(work, deadline=deadline, is_repeatable=is_repeatable)
 
 
-async def _run(connection: HTTPConnection) -> Run:
-    return Run(database_of(connection), _route_of(connection))
-
-
 def _route_of(connection: HTTPConnection) -> str:
     # The template, not the path: the pool's figures are kept by it.
     route = connection.scope.get("route")
@@ -107,21 +122,46 @@ def _route_of(connection: HTTPConnection) -> str:
     return f"{connection.scope.get('method', 'WEBSOCKET')} {path}"
 
 
-# With the default scope FastAPI would commit after the answer was sent, and a COMMIT that fails
+# With the default scope FastAPI would commit after the response was sent, and a COMMIT that fails
 # would hide behind a 201.
-SessionDep = Annotated[ExclusiveSession, Depends(_session, scope="function")]
-"""One transaction a request, committed before the answer is sent; a failed commit is an error.
+
+
+def session_of(database: Database[Any] | str) -> Any:
+    """What :data:`SessionDep` is, of another database than the main one.
+
+    For a line such as ``ArchiveSession = Annotated[AsyncSession, session_of(archive)]``. It has
+    ``scope="function"`` already; a request has one session of a database, however many parameters
+    and dependencies ask for it.
+
+    Args:
+        database: The database, or the name under which ``install`` was given it.
+    """
+    return Depends(_SessionOf(database), scope="function")
+
+
+def run_of(database: Database[Any] | str) -> Any:
+    """What :data:`RunDep` is, of another database; for ``Annotated[Run, run_of(archive)]``."""
+    return Depends(_RunOf(database))
+
+
+def reader_of(database: Database[Any] | str) -> Any:
+    """What :data:`ReaderDep` is, of another database: ``Annotated[Reader, reader_of(archive)]``."""
+    return Depends(_ReaderOf(database), scope="function")
+
+
+SessionDep = Annotated[ExclusiveSession, session_of(MAIN)]
+"""One transaction a request, committed before the response is sent; a failed commit is an error.
 
 It ends when the route returns, so a stream, a WebSocket or a background task opens its own with
 ``database.session()``. A dependency with ``yield`` that takes it needs ``scope="function"``, too.
 """
 
-RunDep = Annotated[Run, Depends(_run)]
+RunDep = Annotated[Run, run_of(MAIN)]
 """A callable that runs a unit of work and commits it, again where that is safe.
 
 A route writes ``return await run(lambda session: create(session, item))``. Several calls are
 several transactions.
 """
 
-ReaderDep = Annotated[Reader, Depends(_reader, scope="function")]
+ReaderDep = Annotated[Reader, reader_of(MAIN)]
 """A reader for the request: no transaction, one round trip a statement, nothing to write with."""

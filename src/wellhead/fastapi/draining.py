@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -23,9 +23,9 @@ class Farewell:
     be sending a request in the moment when the server hangs up (RFC 9112, section 9.6).
     """
 
-    def __init__(self, app: ASGIApp, database: Database) -> None:
+    def __init__(self, app: ASGIApp, databases: Collection[Database]) -> None:
         self._app = app
-        self._database = database
+        self._databases = databases
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, as ASGI defines it."""
@@ -35,15 +35,17 @@ class Farewell:
             return
 
         async def send_with_farewell(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._database.is_draining:
-                MutableHeaders(scope=message)["Connection"] = "close"
+            if message["type"] == "http.response.start":
+                for database in self._databases:
+                    if database.is_draining:
+                        MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
         await self._app(scope, receive, send_with_farewell)
 
 
 @contextmanager
-def drained_on_signals(database: Database, seconds: float) -> Iterator[None]:
+def drained_on_signals(databases: Collection[Database], seconds: float) -> Iterator[None]:
     """Let SIGTERM turn readiness off first, and reach the server so many seconds later.
 
     A second signal reaches it at once, and so does Ctrl-C, after which nobody sends requests. The
@@ -69,7 +71,8 @@ def drained_on_signals(database: Database, seconds: float) -> Iterator[None]:
         nonlocal has_waited
         # Not from within the handler: it may have interrupted a write to the log, and a loop that
         # sleeps must be woken.
-        loop.call_soon_threadsafe(database.drain)
+        for database in databases:
+            loop.call_soon_threadsafe(database.drain)
         if number == signal.SIGTERM and seconds > 0 and not has_waited:
             loop.call_soon_threadsafe(loop.call_later, seconds, pass_on, number, None)
         else:

@@ -1,4 +1,4 @@
-"""Every error of an application as a problem, and the routes about the database."""
+"""Every error of an application as a problem, or in the form that the application chose."""
 
 import logging
 import traceback
@@ -6,20 +6,16 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import Response
 from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from fastapi.requests import HTTPConnection
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
-from starlette.types import ASGIApp
 
-from wellhead.database import Database
 from wellhead.errors import (
     Classification,
     CommitUnknownError,
-    ConfigurationError,
     Fault,
     WellheadError,
     classify,
@@ -28,20 +24,13 @@ from wellhead.errors import (
     not_loaded,
     words_of,
 )
-from wellhead.fastapi.deadlines import add_deadline, share_deadline
-from wellhead.fastapi.draining import Farewell
-from wellhead.fastapi.precedence import add_handlers, leave_out_answered
-from wellhead.fastapi.probes import add_probes
-from wellhead.fastapi.problems import (
-    ValidationFault,
-    describe_problems,
-    phrase_of,
-    problem_response,
-)
+from wellhead.fastapi.databases import Form
+from wellhead.fastapi.forms import failure_response
+from wellhead.fastapi.problems import ValidationFault, phrase_of, problem_response
 from wellhead.fastapi.refusals import Refusals
 from wellhead.fastapi.sockets import fit
 from wellhead.fastapi.targets import allowed_methods, shown
-from wellhead.fastapi.task_groups import answer_with, handler_of, spokesman
+from wellhead.fastapi.task_groups import Handler, answer_with, handler_of, spokesman
 from wellhead.pool.holders import place_of_failure
 from wellhead.sessions.commits import current_commits
 
@@ -56,73 +45,24 @@ LONGEST_FIELD = 200
 _MOST_NAMES = 5
 
 
-def install(app: FastAPI, database: Database[Any], *, metrics: bool = False) -> None:
-    """Give the application its database, its error handlers and the routes about the database.
-
-    From now on a request has ``DATABASE_REQUEST_TIMEOUT`` seconds until its answer begins, and
-    its work ends when its client has gone.
-
-    The routes are ``/health``, ``/health/live``, ``/health/startup``, ``/health/ready``,
-    ``/health/db`` and ``/db/pool-status``. What the application has of its own wins, whether it
-    was added before or is added after: its handler for the same exception or a more specific one,
-    and its route for the same path.
-
-    Applications that are mounted in this one share its database and its deadline, and their
-    failures of the database are answered as here.
-
-    Args:
-        app: The application, before it serves.
-        database: Its database; it may still be closed.
-        metrics: Whether to add ``/metrics`` for Prometheus, too.
-
-    Raises:
-        ConfigurationError: Metrics are wanted, and prometheus-client is not installed.
-    """
-    app.state.database = database
-    add_handlers(
-        app,
-        {
+def handlers_for(form: Form) -> dict[type[Exception], Handler]:
+    """The handlers that respond in a form, by what they are for."""
+    if form == "own":
+        return {}
+    handlers: dict[type[Exception], Handler] = {
+        SQLAlchemyError: answer_database_error,
+        WellheadError: Refusals(answer_database_error),
+        ResponseValidationError: answer_unreadable,
+        ValidationError: answer_unreadable,
+        ExceptionGroup: answer_group,
+    }
+    if form == "problems":
+        handlers |= {
             HTTPException: answer_http_exception,
             RequestValidationError: answer_validation_error,
-            SQLAlchemyError: answer_database_error,
-            WellheadError: Refusals(answer_database_error),
-            ResponseValidationError: answer_unreadable,
-            ValidationError: answer_unreadable,
-            ExceptionGroup: answer_group,
             Exception: answer_unexpected_error,
-        },
-    )
-    before = len(app.router.routes)
-    add_probes(app)
-    if metrics:
-        _install_metrics(app, database)
-    added = [each for each in app.router.routes[before:] if isinstance(each, Route)]
-    add_deadline(app, seconds=database.settings.request_timeout)
-    app.add_middleware(Farewell, database=database)
-
-    def settle() -> None:
-        leave_out_answered(app, added)
-        added[:] = [each for each in added if each in app.router.routes]
-
-    def start(stack: ASGIApp) -> ASGIApp:
-        # Starlette makes its middleware when the application starts; this one adds nothing to it.
-        settle()
-        share_deadline(app)
-        return stack
-
-    app.add_middleware(start)
-    describe_problems(app, refusal=answer_validation_error, before=settle)
-
-
-def _install_metrics(app: FastAPI, database: Database) -> None:
-    try:
-        from wellhead.fastapi.prometheus import install_metrics  # noqa: PLC0415 - an optional package
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"Metrics need the package {error.name}, which is not installed.",
-            hint='Install it with pip install "wellhead[metrics]".',
-        ) from error
-    install_metrics(app, database)
+        }
+    return handlers
 
 
 async def answer_http_exception(connection: HTTPConnection, error: Exception) -> Response:
@@ -193,7 +133,8 @@ async def answer_database_error(connection: HTTPConnection, error: Exception) ->
     after = meaning.retry_after
     return fit(
         connection,
-        problem_response(
+        failure_response(
+            connection,
             meaning.http_status,
             title=meaning.title,
             type=f"urn:wellhead:{meaning.fault}",

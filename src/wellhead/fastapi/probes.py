@@ -1,16 +1,21 @@
 """The probes: alive, started, ready, and what is known of the database and of its pool."""
 
-from typing import Annotated, Literal
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from wellhead.fastapi.dependencies import database_of
-from wellhead.fastapi.problems import problem_response, problem_responses
+from wellhead.fastapi.databases import MAIN, Installed, installed_for
+from wellhead.fastapi.forms import failure_response, failure_responses
 from wellhead.health import HealthReport
+from wellhead.health.readiness import Readiness
 
 router = APIRouter(tags=["Health"])
+
+T = TypeVar("T")
 
 _TITLES = {
     "draining": "The server is about to end.",
@@ -79,6 +84,27 @@ class PoolStatus(BaseModel):
     )
 
 
+class ReadyOfEach(Ready):
+    """The process should get requests; it has several databases."""
+
+    databases: dict[str, str] = Field(description="The state of each database, by name.")
+
+
+class HealthOfEach(DatabaseHealth):
+    """What is known of the main database, and of each."""
+
+    databases: dict[str, DatabaseHealth] = Field(description="The same of each, by name.")
+
+
+class PoolOfEach(PoolStatus):
+    """How busy the main database's pool is, and each."""
+
+    databases: dict[str, PoolStatus] = Field(description="The same of each, by name.")
+
+
+_OF_EACH = {Ready: ReadyOfEach, DatabaseHealth: HealthOfEach, PoolStatus: PoolOfEach}
+
+
 @router.get("/health", summary="Is the process alive?")
 @router.get("/health/live", summary="Is the process alive?", name="live")
 async def health(request: Request) -> Alive:
@@ -90,15 +116,20 @@ async def health(request: Request) -> Alive:
     "/health/startup",
     summary="Has the process been ready once?",
     response_model=Started,
-    responses=problem_responses(503),
+    responses={503: {}},
 )
 async def startup(request: Request) -> Response | Started:
     """Tells whether the database was open and its schema new enough once; then asks nothing."""
-    database = database_of(request)
-    if not database.is_started:
-        report = await database.check()
-        if not database.is_started:
-            return _refusal("behind" if report.state == "behind" else "starting", report)
+    databases = installed_for(request).databases
+    waited_for = {name: each for name, each in databases.items() if not each.is_started}
+    if waited_for:
+        reports = await _asked(each.check() for each in waited_for.values())
+        states = {name: each.last_known() for name, each in databases.items()}
+        for (name, database), report in zip(waited_for.items(), reports, strict=True):
+            states[name] = report
+            if not database.is_started:
+                reason = "behind" if report.state == "behind" else "starting"
+                return _refusal(request, reason, report, states)
     return Started()
 
 
@@ -106,67 +137,103 @@ async def startup(request: Request) -> Response | Started:
     "/health/ready",
     summary="Should this process get requests?",
     response_model=Ready,
-    responses=problem_responses(503),
+    responses={503: {}},
 )
 async def ready(request: Request) -> Response | Ready:
     """Tells no before it has started, while it drains, and while the database is not there."""
-    readiness = await database_of(request).ready()
-    if readiness.is_ready:
-        return Ready.model_validate({"database": readiness.health.state})
-    return _refusal(readiness.reason or "unavailable", readiness.health)
+    installed = installed_for(request)
+    found: list[Readiness] = await _asked(each.ready() for each in installed.databases.values())
+    reports = dict(zip(installed.databases, (each.health for each in found), strict=True))
+    for each in found:
+        if not each.is_ready:
+            return _refusal(request, each.reason or "unavailable", each.health, reports)
+    body: dict[str, Any] = {"database": reports[MAIN].state}
+    if installed.is_one:
+        return Ready.model_validate(body)
+    return ReadyOfEach.model_validate({**body, "databases": _states(reports)})
 
 
 @router.get(
     "/health/db",
     summary="Does the database answer, and is its schema new enough?",
     response_model=DatabaseHealth,
-    responses=problem_responses(503),
+    responses={503: {}},
 )
 async def database_health(request: Request) -> Response | DatabaseHealth:
     """Tells what real traffic saw; without recent traffic it asks, unless that would wake it."""
-    report = await database_of(request).check()
-    if not report.is_healthy:
-        return _refusal(report.state, report)
-    return DatabaseHealth.model_validate(
-        {
-            "database": report.state,
-            "evidence": report.evidence,
-            "age": _rounded(report.age),
-            "migrations": report.schema and report.schema.position,
-        }
-    )
+    installed = installed_for(request)
+    found: list[HealthReport] = await _asked(each.check() for each in installed.databases.values())
+    reports = dict(zip(installed.databases, found, strict=True))
+    for report in found:
+        if not report.is_healthy:
+            return _refusal(request, report.state, report, reports)
+    bodies = {name: _health_of(report) for name, report in reports.items()}
+    if installed.is_one:
+        return DatabaseHealth.model_validate(bodies[MAIN])
+    return HealthOfEach.model_validate({**bodies[MAIN], "databases": bodies})
 
 
 @router.get("/db/pool-status", summary="How busy is the connection pool?")
 async def pool_status(request: Request) -> PoolStatus:
     """Reads the figures; costs no query and never waits."""
-    return PoolStatus.model_validate(database_of(request).stats())
+    installed = installed_for(request)
+    found = {
+        name: PoolStatus.model_validate(each.stats()) for name, each in installed.databases.items()
+    }
+    if installed.is_one:
+        return found[MAIN]
+    return PoolOfEach.model_validate({**found[MAIN].model_dump(), "databases": found})
 
 
-def add_probes(app: FastAPI) -> None:
+def add_probes(app: FastAPI, installed: Installed, *, prefix: str, include_in_schema: bool) -> None:
     """Add the routes to an application."""
     for route in router.routes:
         assert isinstance(route, APIRoute)  # noqa: S101 - all that this router is given
+        model = route.response_model
         app.add_api_route(
-            route.path,
+            f"{prefix}{route.path}",
             route.endpoint,
             name=route.name,
             summary=route.summary,
             tags=route.tags,
-            response_model=route.response_model,
-            responses=route.responses,
+            response_model=model if installed.is_one else _OF_EACH.get(model, model),
+            responses=failure_responses(installed.errors, *map(int, route.responses)),
+            include_in_schema=include_in_schema,
         )
 
 
-def _refusal(reason: str, report: HealthReport) -> Response:
-    return problem_response(
+async def _asked(questions: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    first, *others = questions
+    # One alone needs no task of its own.
+    return await asyncio.gather(first, *others) if others else [await first]
+
+
+def _health_of(report: HealthReport) -> dict[str, Any]:
+    return {
+        "database": report.state,
+        "evidence": report.evidence,
+        "age": _rounded(report.age),
+        "migrations": report.schema and report.schema.position,
+    }
+
+
+def _states(reports: Mapping[str, HealthReport]) -> dict[str, str]:
+    return {name: report.state for name, report in reports.items()}
+
+
+def _refusal(
+    request: Request, reason: str, report: HealthReport, reports: Mapping[str, HealthReport]
+) -> Response:
+    return failure_response(
+        request,
         503,
         title=_TITLES[reason],
         type=f"urn:wellhead:{_kind_of(reason, report)}",
         headers={"Retry-After": _RETRY_AFTER},
         database=report.state,
         evidence=report.evidence,
-        age=_rounded(report.age),
+        **({"age": age} if (age := _rounded(report.age)) is not None else {}),
+        **({"databases": _states(reports)} if len(reports) > 1 else {}),
     )
 
 

@@ -100,9 +100,12 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def describe_problems(
-    app: FastAPI, *, refusal: Callable[..., Any], before: Callable[[], None]
+    app: FastAPI,
+    *,
+    refusal: Callable[..., Any] | None = None,
+    before: Callable[[], None] | None = None,
 ) -> None:
-    """Let the OpenAPI document of an application say what is answered.
+    """Let the OpenAPI document of an application say what the responses are.
 
     That is the schema of a problem, and that a request which is not valid gets one, unless the
     application has a handler of its own for that. FastAPI adds the schema of a ``model`` by itself,
@@ -110,24 +113,32 @@ def describe_problems(
 
     Args:
         app: The application.
-        refusal: The handler that answers a request which is not valid with a problem.
+        refusal: The handler that responds to a request which is not valid with a problem; None
+            where errors have another form, and the schema is there only where it is referred to.
         before: Called before the document is made.
     """
     describe = app.openapi
 
     def with_problems() -> dict[str, Any]:
-        before()
+        if before is not None:
+            before()
         document = describe()
+        schemas = document.get("components", {}).get("schemas", {})
+        if Problem.__name__ in schemas or not (refusal or _refers_to(Problem.__name__, document)):
+            return document
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        if Problem.__name__ not in schemas:
-            schema = Problem.model_json_schema(ref_template=_REFERENCE)
-            schemas.update(schema.pop("$defs"))
-            schemas[Problem.__name__] = schema
-            if app.exception_handlers.get(RequestValidationError) is refusal:
-                _describe_refusals(document)
+        schema = Problem.model_json_schema(ref_template=_REFERENCE)
+        schemas.update(schema.pop("$defs"))
+        schemas[Problem.__name__] = schema
+        if refusal and app.exception_handlers.get(RequestValidationError) is refusal:
+            _describe_refusals(document)
         return document
 
     app.openapi = with_problems  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
+def _refers_to(model: str, document: Mapping[str, Any]) -> bool:
+    return f'"{_REFERENCE.format(model=model)}"' in json.dumps(document)
 
 
 def _describe_refusals(document: dict[str, Any]) -> None:
@@ -139,7 +150,7 @@ def _describe_refusals(document: dict[str, Any]) -> None:
             if responses.get("422", {}).get("content") == {"application/json": usual}:
                 responses.update({str(key): value for key, value in problem_responses(422).items()})
     for model in _FASTAPIS:
-        if f'"{_REFERENCE.format(model=model)}"' not in json.dumps(document):
+        if not _refers_to(model, document):
             document["components"]["schemas"].pop(model, None)
 
 

@@ -1,5 +1,7 @@
 """The route for Prometheus."""
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -8,17 +10,17 @@ from wellhead.database import Database
 from wellhead.telemetry.metrics import DatabaseCollector
 
 
-def install_metrics(app: FastAPI, database: Database) -> None:
-    """Add ``/metrics``, with the figures of this database and nothing else.
+def install_metrics(app: FastAPI, databases: Mapping[str, Database], *, prefix: str) -> None:
+    """Add ``/metrics``, with the figures of these databases and nothing else.
 
     It is left out of the OpenAPI document: its clients know it by its name.
     """
     registry = CollectorRegistry()
-    registry.register(DatabaseCollector(database))
+    registry.register(DatabaseCollector(databases))
 
     # In the event loop, where the figures change, so that they fit each other.
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return Response(encode(registry), headers={"Content-Type": content_type})
 
-    app.add_api_route("/metrics", metrics, include_in_schema=False)
+    app.add_api_route(f"{prefix}/metrics", metrics, include_in_schema=False)

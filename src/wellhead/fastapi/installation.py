@@ -1,0 +1,156 @@
+"""What an application gets from Wellhead, and how it is told to do without."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from fastapi import FastAPI
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from wellhead.database import Database
+from wellhead.errors import ConfigurationError
+from wellhead.fastapi.databases import MAIN, Form, Installed, installed_in
+from wellhead.fastapi.deadlines import add_deadline, share_deadline
+from wellhead.fastapi.draining import Farewell
+from wellhead.fastapi.handlers import answer_validation_error, handlers_for
+from wellhead.fastapi.mounted import mounted_in
+from wellhead.fastapi.precedence import add_handlers, leave_out_answered
+from wellhead.fastapi.probes import add_probes
+from wellhead.fastapi.problems import describe_problems
+
+logger = logging.getLogger("wellhead.fastapi")
+
+
+def install(
+    app: FastAPI,
+    database: Database[Any],
+    *,
+    errors: Form = "problems",
+    probes: bool = True,
+    metrics: bool = False,
+    prefix: str = "",
+    include_in_schema: bool = True,
+    **further: Database[Any],
+) -> None:
+    """Give the application its databases, its error handlers and the routes about the databases.
+
+    It takes over, and says so in one line of the log (INFO) when the application starts:
+
+    - Errors. ``errors="problems"`` adds handlers for ``HTTPException``,
+      ``RequestValidationError``, ``SQLAlchemyError``, ``WellheadError``, ``ExceptionGroup`` and
+      ``Exception``, which respond with problem details. ``"detail"`` adds those for
+      ``SQLAlchemyError``, ``WellheadError`` and ``ExceptionGroup`` only, which respond as FastAPI
+      does, with ``{"detail": ...}``. ``"own"`` adds none.
+    - Routes: ``/health``, ``/health/live``, ``/health/startup``, ``/health/ready``,
+      ``/health/db``, ``/db/pool-status``, and ``/metrics`` on demand.
+    - Time. A request has ``DATABASE_REQUEST_TIMEOUT`` seconds until its response begins, and its
+      work ends when its client has gone.
+
+    What the application has of its own wins, whether it was added before or is added after: its
+    handler for the same exception or a more specific one, and its route for the same path.
+
+    Applications that are mounted in this one share its databases and its deadline, and their
+    failures of the database are answered as here.
+
+    Args:
+        app: The application, before it serves.
+        database: Its main database, ``default`` by name; it may still be closed.
+        errors: The form of the errors.
+        probes: Whether to add the routes about the databases.
+        metrics: Whether to add ``/metrics`` for Prometheus, too.
+        prefix: What the paths of these routes begin with, such as ``/internal``.
+        include_in_schema: Whether the OpenAPI document tells of the routes; never of
+            ``/metrics``.
+        further: More databases by name, which :func:`session_of` and its like, the probes and
+            the metrics know them by.
+
+    Raises:
+        ConfigurationError: The application has a database already; metrics are wanted, and
+            prometheus-client is not installed; or an argument cannot be used.
+    """
+    _check(app, errors, prefix, further)
+    installed = Installed({MAIN: database, **further}, errors)
+    app.state.wellhead = installed
+    handlers = handlers_for(errors)
+    add_handlers(app, handlers)
+    before = len(app.router.routes)
+    if probes:
+        add_probes(app, installed, prefix=prefix, include_in_schema=include_in_schema)
+    if metrics:
+        _install_metrics(app, installed, prefix)
+    added = [each for each in app.router.routes[before:] if isinstance(each, Route)]
+    add_deadline(app, seconds=database.settings.request_timeout)
+    app.add_middleware(Farewell, databases=tuple(installed.databases.values()))
+
+    def settle() -> None:
+        leave_out_answered(app, added)
+        added[:] = [each for each in added if each in app.router.routes]
+
+    def start(stack: ASGIApp) -> ASGIApp:
+        # Starlette makes its middleware when the application starts; this one adds nothing to it.
+        settle()
+        share_deadline(app)
+        for each in mounted_in(app):
+            if isinstance(each, FastAPI) and installed_in(each) is None:
+                describe_problems(each)
+        _announce(app, installed, handlers, added)
+        return stack
+
+    app.add_middleware(start)
+    refusal = answer_validation_error if errors == "problems" else None
+    describe_problems(app, refusal=refusal, before=settle)
+
+
+def _check(app: FastAPI, errors: Form, prefix: str, further: Mapping[str, object]) -> None:
+    if installed_in(app) is not None:
+        raise ConfigurationError(
+            "The application has a database already.",
+            hint="Call install once; it takes further databases by name: "
+            "install(app, database, archive=archive).",
+        )
+    if errors not in get_args(Form):
+        raise ConfigurationError(
+            f"errors is {errors!r}; it takes one of: {', '.join(map(repr, get_args(Form)))}."
+        )
+    if prefix and not (prefix.startswith("/") and not prefix.endswith("/")):
+        raise ConfigurationError(
+            f"prefix is {prefix!r}; it begins with a slash and does not end with one."
+        )
+    for name, each in further.items():
+        if not isinstance(each, Database):
+            raise ConfigurationError(
+                f"install takes no argument {name!r}, and no {each!r} by name."
+            )
+        if name == MAIN:
+            raise ConfigurationError(f"{MAIN!r} is the name of the main database.")
+
+
+def _announce(
+    app: FastAPI,
+    installed: Installed,
+    handlers: Mapping[type[Exception], object],
+    routes: Sequence[Route],
+) -> None:
+    present = app.exception_handlers
+    answered = [kind.__name__ for kind, each in handlers.items() if present.get(kind) is each]
+    logger.info(
+        "this application has from Wellhead: databases %s; errors %r, with handlers for %s; "
+        "routes %s",
+        ", ".join(installed.databases),
+        installed.errors,
+        ", ".join(answered) or "none",
+        ", ".join(route.path for route in routes) or "none",
+        extra={"event": "installed", "errors": installed.errors},
+    )
+
+
+def _install_metrics(app: FastAPI, installed: Installed, prefix: str) -> None:
+    try:
+        from wellhead.fastapi.prometheus import install_metrics  # noqa: PLC0415 - an optional package
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"Metrics need the package {error.name}, which is not installed.",
+            hint='Install it with pip install "wellhead[metrics]".',
+        ) from error
+    install_metrics(app, installed.databases, prefix=prefix)
