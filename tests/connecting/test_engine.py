@@ -32,6 +32,29 @@ def test_the_pool_is_chosen_by_url_and_setting_and_says_why(
     assert reason in plan.reason
 
 
+@pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg"])
+@pytest.mark.parametrize(("jit", "in_force"), [(False, "off"), (True, "on")])
+async def test_the_server_compiles_statements_only_where_it_may(
+    driver: str, jit: bool, in_force: str, database_url: str
+) -> None:
+    url = database_url.replace("postgresql", driver, 1)
+    async with Database(DatabaseSettings(url=url, jit=jit)) as database:
+        direct = await shown(database, "jit")
+    async with Database(DatabaseSettings(url=f"{url}?options=-cjit%3Don", jit=False)) as database:
+        by_url = await shown(database, "jit")
+
+    assert (direct, by_url) == (in_force, "on")
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg"])
+async def test_a_connection_has_a_name_by_itself(driver: str, database_url: str) -> None:
+    settings = DatabaseSettings(url=database_url.replace("postgresql", driver, 1))
+    async with Database(settings) as database:
+        name = await shown(database, "application_name")
+
+    assert name == settings.effective_application_name != ""
+
+
 async def shown(database: Database, name: str) -> str:
     async with database.session() as session:
         connection = await session.connection()

@@ -63,14 +63,16 @@ def test_every_variable_is_a_setting_and_has_a_value_that_it_takes(
     (container,) = document["spec"]["template"]["spec"]["containers"]
     given = variables(container)
     files = {f"{secret.upper()}_FILE" for secret in Settings.secret_fields}
+    files |= {f"DATABASE_{secret.upper()}_FILE" for secret in DatabaseSettings.secret_fields}
     known = {field.upper() for field in Settings.model_fields} | files
     known |= {f"DATABASE_{field.upper()}" for field in DatabaseSettings.model_fields}
 
     assert given.keys() <= known
     for variable in given.keys() - files:
         monkeypatch.setenv(variable, given[variable])
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@localhost/db")
     Settings()
-    DatabaseSettings(url="postgresql://u:p@localhost/db")
+    DatabaseSettings()
 
 
 def test_it_drains_for_longer_than_a_balancer_takes_to_notice(container: dict[str, Any]) -> None:

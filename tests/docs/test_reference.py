@@ -31,7 +31,7 @@ from wellhead import (
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.fastapi import probes
 from wellhead.settings.checked import accepted_values
-from wellhead.settings.settings import PROFILES
+from wellhead.settings.pooling import PROFILES
 from wellhead.telemetry.metrics import FIGURES
 
 
@@ -42,11 +42,17 @@ def test_the_reference_has_every_setting_with_its_default_and_its_range() -> Non
         if "Variable" in row
     }
 
-    urls = {"url": "a database URL", "url_direct": "a database URL, or none"}
+    in_words = {
+        "url": "a database URL",
+        "url_direct": "a database URL, or none",
+        "application_variables": "names with commas between them",
+        **dict.fromkeys(("host", "user", "password", "name", "parameters"), "text, or none"),
+    }
+    settings = DatabaseSettings(url="postgresql://h/d")
     assert said == {
-        DatabaseSettings.variable_of(name): (
+        settings.variable_of(name): (
             default_of(field),
-            urls.get(name) or accepted_values(field),
+            in_words.get(name) or accepted_values(field),
         )
         for name, field in DatabaseSettings.model_fields.items()
     }
@@ -57,6 +63,8 @@ def default_of(field: FieldInfo) -> str:
         return "required"
     if isinstance(field.default, bool) or field.default is None:
         return str(field.default).lower()
+    if field.default == ():
+        return ""
     return f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
 
 
@@ -204,7 +212,9 @@ def test_the_reference_has_every_field_of_a_health_report() -> None:
 def test_the_reference_has_what_settings_offer_beside_their_fields() -> None:
     offered = {
         name
-        for name, value in vars(DatabaseSettings).items()
+        for kind in DatabaseSettings.__mro__
+        if kind.__module__.startswith("wellhead.")
+        for name in vars(kind)
         if not name.startswith(("_", "model_")) and name != "settings_customise_sources"
     }
 

@@ -36,7 +36,8 @@ def test_the_schema_goes_up_and_down(migrations: Migrations, database_url: str) 
 
 
 def test_the_direct_url_is_the_one_that_is_migrated(scripts: Scripts, database_url: str) -> None:
-    upgrade(scripts, DatabaseSettings(url=POOLER, url_direct=database_url))
+    pooler = f"{POOLER.rpartition('/')[0]}/{database_url.rpartition('/')[2]}?pgbouncer=true"
+    upgrade(scripts, DatabaseSettings(url=pooler, url_direct=database_url))
 
     assert tables(database_url) == {"pond"}
 

@@ -44,6 +44,11 @@ async def test_the_application_is_known_by_its_name(pooled_url: str) -> None:
         assert await shown(database, "application_name") == "the shop"
 
 
+async def test_a_pooler_is_not_sent_what_it_would_refuse(pooled_url: str) -> None:
+    async with Database(DatabaseSettings(url=pooled_url, jit=False)) as database:
+        assert await shown(database, "jit") == "on"
+
+
 async def test_the_state_of_the_schema_is_read_through_the_pooler(
     pooled_url: str, database_url: str, tmp_path: Path
 ) -> None:

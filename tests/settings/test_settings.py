@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wellhead import DatabaseSettings, PostgresURL, SettingsError, URLError
-from wellhead.settings.settings import PROFILES, Profile
+from wellhead.settings.pooling import PROFILES, Profile
 
 URL = "postgresql://app:sw0rdfish@db.example/shop"
 
@@ -37,9 +37,10 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(
 def test_a_profile_sets_what_nothing_else_sets(
     profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
     monkeypatch.setenv("DATABASE_PROFILE", profile)
     monkeypatch.setenv("DATABASE_MAX_OVERFLOW", "1")
-    settings = DatabaseSettings(url=URL)
+    settings = DatabaseSettings()
 
     assert settings.pool_size == PROFILES[profile]["pool_size"]
     assert settings.max_overflow == 1
@@ -61,10 +62,11 @@ def test_a_profile_sets_what_nothing_else_sets(
 def test_a_value_out_of_range_is_refused_with_name_value_and_range(
     name: str, value: str, accepted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
     monkeypatch.setenv(f"DATABASE_{name}", value)
 
     with pytest.raises(SettingsError) as caught:
-        DatabaseSettings(url=URL)
+        DatabaseSettings()
 
     assert str(caught.value) == f"DATABASE_{name} is {value!r}; it takes {accepted}."
 
@@ -72,11 +74,12 @@ def test_a_value_out_of_range_is_refused_with_name_value_and_range(
 def test_every_value_that_cannot_be_used_is_told_in_a_line_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
     monkeypatch.setenv("DATABASE_POOL_SIZE", "many")
     monkeypatch.setenv("DATABASE_PROFILE", "huge")
 
     with pytest.raises(SettingsError) as caught:
-        DatabaseSettings(url=URL)
+        DatabaseSettings()
 
     profile, size = str(caught.value).splitlines()
     assert profile.startswith("DATABASE_PROFILE is 'huge'; it takes one of development, ")
@@ -84,18 +87,20 @@ def test_every_value_that_cannot_be_used_is_told_in_a_line_of_its_own(
 
 
 def test_a_limit_is_switched_off_with_the_word_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
     monkeypatch.setenv("DATABASE_COMMAND_TIMEOUT", "none")
 
-    assert DatabaseSettings(url=URL).command_timeout is None
+    assert DatabaseSettings().command_timeout is None
 
 
 @pytest.mark.parametrize("mode", ["pool", "none"])
 def test_every_pool_mode_can_be_named_in_the_environment(
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
     monkeypatch.setenv("DATABASE_POOL_MODE", mode)
 
-    assert DatabaseSettings(url=URL).pool_mode == mode
+    assert DatabaseSettings().pool_mode == mode
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_URL_DIRECT"])
@@ -110,9 +115,10 @@ def test_quotes_around_a_url_of_the_environment_are_refused(
 
 
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
     for name in ("PROFILE", "URL_DIRECT", "POOL_SIZE"):
         monkeypatch.setenv(f"DATABASE_{name}", "")
-    settings = DatabaseSettings(url=URL)
+    settings = DatabaseSettings()
 
     assert (settings.profile, settings.url_direct, settings.pool_size) == (None, None, 10)
 
@@ -146,9 +152,10 @@ def test_the_urls_command_timeout_counts_where_no_setting_says_otherwise() -> No
 def test_an_unknown_variable_is_warned_of_with_the_nearest_name(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
     monkeypatch.setenv("DATABASE_POOLSIZE", "5")
     with caplog.at_level(logging.WARNING, logger="wellhead"):
-        DatabaseSettings(url=URL)
+        DatabaseSettings()
 
     assert caplog.messages == [
         "DATABASE_POOLSIZE is not a setting and has no effect. Did you mean DATABASE_POOL_SIZE?"
@@ -185,7 +192,7 @@ def test_the_password_is_in_no_text_of_the_settings() -> None:
 def test_the_direct_url_of_neon_is_derived_and_a_given_one_wins() -> None:
     pooled = "postgresql://u:p@ep-cool-darkness-a1b2c3d4-pooler.us-east-2.aws.neon.tech/neondb"
     derived = DatabaseSettings(url=pooled).direct_url()
-    given = DatabaseSettings(url=pooled, url_direct=URL).direct_url()
+    given = DatabaseSettings(url=pooled, url_direct=URL.replace("/shop", "/neondb")).direct_url()
 
     assert isinstance(derived, PostgresURL)
     assert derived.hosts[0].name == "ep-cool-darkness-a1b2c3d4.us-east-2.aws.neon.tech"
@@ -238,8 +245,9 @@ ELSEWHERE = "postgresql://u:p@127.0.0.1/neondb"
 def test_whether_the_database_may_sleep_is_said_or_told_by_its_host(
     url: str, may_sleep: str, effective: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("DATABASE_MAY_SLEEP", may_sleep)
-    settings = DatabaseSettings(url=url)
+    settings = DatabaseSettings()
 
     assert settings.effective_may_sleep is effective
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from wellhead.cli import migrate, pool_size, wait
+from wellhead.settings.migrating import PREFIX
 from wellhead.telemetry.logging import RedactingFormatter
 
 app = typer.Typer(
@@ -31,6 +32,15 @@ def _print_version(is_asked_for: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
+    prefix: Annotated[
+        str,
+        typer.Option(
+            metavar="PREFIX",
+            help="What the names of the settings begin with, for a further database, such as "
+            "ARCHIVE_DATABASE_.",
+        ),
+    ] = PREFIX,
     _show_version: Annotated[
         bool,
         typer.Option(
@@ -39,6 +49,7 @@ def options(
     ] = False,
 ) -> None:
     """The database connection of an application. Settings come from DATABASE_* and .env."""
+    context.obj = prefix
 
 
 def run() -> None:

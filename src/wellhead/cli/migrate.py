@@ -7,6 +7,8 @@ import typer
 
 from wellhead.cli.exits import ExitCode, plain_errors
 from wellhead.migrations import Migrations
+from wellhead.settings import DatabaseSettings
+from wellhead.settings.migrating import PREFIX
 
 app = typer.Typer(
     help="Migrate the schema, on the direct connection and one process at a time.",
@@ -26,8 +28,16 @@ Scripts = Annotated[
 _MINUS = {"ignore_unknown_options": True}
 
 
+def _migrations(context: typer.Context, scripts: Path | None) -> Migrations:
+    prefix: str = context.obj
+    # Those of DATABASE_* are read once they are needed: not every command needs a database.
+    settings = None if prefix == PREFIX else DatabaseSettings(env_prefix=prefix)
+    return Migrations(scripts, settings=settings)
+
+
 @app.command()
 def up(
+    context: typer.Context,
     revision: Annotated[str, typer.Argument(help="Where to go.")] = "head",
     scripts: Scripts = None,
 ) -> None:
@@ -36,13 +46,14 @@ def up(
     Exit code 3: another process, or tables in use, kept it waiting for too long.
     """
     with plain_errors():
-        done = Migrations(scripts).upgrade(revision, report=typer.echo)
+        done = _migrations(context, scripts).upgrade(revision, report=typer.echo)
     if not done:
         typer.echo("Nothing to do.")
 
 
 @app.command(context_settings=_MINUS)
 def down(
+    context: typer.Context,
     revision: Annotated[
         str, typer.Argument(help="Where to go: a revision, -1 for one back, base for nothing left.")
     ],
@@ -56,19 +67,21 @@ def down(
 ) -> None:
     """Take migrations back; what they added is destroyed."""
     with plain_errors():
-        done = Migrations(scripts).downgrade(revision, named_database=database, report=typer.echo)
+        done = _migrations(context, scripts).downgrade(
+            revision, named_database=database, report=typer.echo
+        )
     if not done:
         typer.echo("Nothing to do.")
 
 
 @app.command()
-def status(scripts: Scripts = None) -> None:
+def status(context: typer.Context, scripts: Scripts = None) -> None:
     """Say where the schema stands.
 
     Exit code 0: at head, or ahead of this program; 4: behind.
     """
     with plain_errors():
-        migrations = Migrations(scripts)
+        migrations = _migrations(context, scripts)
         state = migrations.state()
         missing = [(revision, migrations.title_of(revision)) for revision in state.pending]
     typer.echo(f"The schema is {state}.")
@@ -79,13 +92,13 @@ def status(scripts: Scripts = None) -> None:
 
 
 @app.command()
-def check(scripts: Scripts = None) -> None:
+def check(context: typer.Context, scripts: Scripts = None) -> None:
     """Say whether the models equal the schema.
 
     Exit code 4: they differ, or the schema is behind, so that they cannot be compared.
     """
     with plain_errors():
-        migrations = Migrations(scripts)
+        migrations = _migrations(context, scripts)
         if not (state := migrations.state()).is_ready:
             typer.echo(f"The schema is {state}.")
             raise typer.Exit(ExitCode.BEHIND)
@@ -99,6 +112,7 @@ def check(scripts: Scripts = None) -> None:
 
 @app.command()
 def new(
+    context: typer.Context,
     message: Annotated[str, typer.Argument(help="What it does, in some words.")],
     scripts: Scripts = None,
     empty: Annotated[
@@ -107,7 +121,7 @@ def new(
 ) -> None:
     """Write a migration from the differences between the models and the schema. Read it, then."""
     with plain_errors():
-        written = Migrations(scripts).new(message, is_empty=empty)
+        written = _migrations(context, scripts).new(message, is_empty=empty)
     if written is None:
         typer.echo("The models equal the schema: nothing to write. --empty writes it all the same.")
     else:
@@ -116,6 +130,7 @@ def new(
 
 @app.command()
 def sql(
+    context: typer.Context,
     revisions: Annotated[
         str, typer.Argument(help="Up to which, or from which to which, as in 0001:0003.")
     ] = "head",
@@ -126,5 +141,5 @@ def sql(
 ) -> None:
     """Print the migrations as SQL; needs no database."""
     with plain_errors():
-        text = Migrations(scripts).sql(revisions, is_downgrade=down)
+        text = _migrations(context, scripts).sql(revisions, is_downgrade=down)
     typer.echo(text, nl=False)

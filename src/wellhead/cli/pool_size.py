@@ -9,6 +9,7 @@ from wellhead.pool.policy import RESERVED, largest_pool
 
 
 def pool_size(
+    context: typer.Context,
     max_connections: Annotated[
         int, typer.Option(min=1, help="The server's max_connections, or the pooler's limit.")
     ],
@@ -29,9 +30,9 @@ def pool_size(
         size = largest_pool(
             max_connections=max_connections, replicas=replicas, workers=workers, reserved=reserved
         )
-    typer.echo(f"DATABASE_POOL_SIZE={size.pool_size}")
-    typer.echo(f"DATABASE_MAX_OVERFLOW={size.max_overflow}")
-    typer.echo(f"DATABASE_POOL_PROCESSES={size.processes}")
+    typer.echo(f"{context.obj}POOL_SIZE={size.pool_size}")
+    typer.echo(f"{context.obj}MAX_OVERFLOW={size.max_overflow}")
+    typer.echo(f"{context.obj}POOL_PROCESSES={size.processes}")
     typer.echo(
         f"# {size.processes} processes x {size.per_process} connections = "
         f"{size.processes * size.per_process} of {size.available}"

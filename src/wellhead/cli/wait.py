@@ -15,6 +15,7 @@ _LONGEST_PAUSE = 5.0
 
 
 def wait(
+    context: typer.Context,
     timeout: Annotated[
         float, typer.Option(min=0.1, max=86400, help="Seconds to wait at the most.")
     ] = 60.0,
@@ -29,7 +30,7 @@ def wait(
     would not help, as with a wrong password.
     """
     with plain_errors():
-        settings = DatabaseSettings()
+        settings = DatabaseSettings(env_prefix=context.obj)
         if direct:
             settings = settings.model_copy(update={"url": settings.direct_url()})
         asyncio.run(_wait(settings, timeout=timeout))

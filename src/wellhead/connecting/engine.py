@@ -54,7 +54,9 @@ def plan_pool(settings: DatabaseSettings) -> PoolPlan:
     if not isinstance(url, PostgresURL):
         return PoolPlan("static", "An in-memory SQLite database lives in its one connection.", 1, 0)
     if settings.pool_mode == "none":
-        return PoolPlan("none", "DATABASE_POOL_MODE=none opens a connection for each use.")
+        return PoolPlan(
+            "none", f"{settings.variable_of('pool_mode')}=none opens a connection for each use."
+        )
     reason = "The URL leads straight to the server."
     if url.is_pooled:
         reason = (
@@ -62,7 +64,8 @@ def plan_pool(settings: DatabaseSettings) -> PoolPlan:
             "because opening one costs more round trips than a request."
         )
     if settings.pool_min_idle and settings.effective_may_sleep:
-        reason += " DATABASE_POOL_MIN_IDLE has no effect: the database may sleep."
+        name = settings.variable_of("pool_min_idle")
+        reason += f" {name} has no effect: the database may sleep."
     return PoolPlan("pool", reason, settings.pool_size, settings.max_overflow)
 
 
@@ -113,7 +116,11 @@ def build_engine(
         pool: Any = engine.sync_engine.pool
         pool.before_wait = keep_to_one_task
     collect_evidence(engine.sync_engine)
-    name_command_timeouts(engine, limit=settings.effective_command_timeout)
+    name_command_timeouts(
+        engine,
+        limit=settings.effective_command_timeout,
+        variable=settings.variable_of("command_timeout"),
+    )
     # Before those of an open database, which count what cancelling leaves as a lost connection.
     keep_cancelled_connections(engine)
     name_mistyped_values(engine.sync_engine)
@@ -123,7 +130,9 @@ def build_engine(
         show_values=settings.echo_parameters,
     )
     if settings.slow_query_threshold is not None:
-        log_slow_queries(engine, threshold=settings.slow_query_threshold)
+        log_slow_queries(
+            engine, threshold=settings.slow_query_threshold, echo=settings.variable_of("echo")
+        )
     return engine
 
 
@@ -260,12 +269,14 @@ def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
     url = settings.url
     if not isinstance(url, PostgresURL):
         return url.connect_args()
-    if settings.application_name is not None:
-        named = replace(url.parameters, application_name=settings.application_name)
-        url = replace(url, parameters=named)
+    named = replace(url.parameters, application_name=settings.effective_application_name)
+    url = replace(url, parameters=named)
     choices = {"auto": None, "on": True, "off": False}
+    server = _server_side_limits(settings, url)
+    if settings.jit is not None and not url.is_pooled:
+        server["jit"] = "on" if settings.jit else "off"
     arguments = url.connect_args(
-        _server_side_limits(settings, url),
+        server,
         prepared_statements=choices[settings.prepared_statements],
     )
     if url.driver == "asyncpg":

@@ -10,6 +10,7 @@ from wellhead.pool import AsyncPool
 from wellhead.pool.policy import overbooking
 from wellhead.sessions.commits import READS
 from wellhead.sessions.leftovers import TRANSACTIONAL
+from wellhead.settings import DatabaseSettings
 
 logger = logging.getLogger(__package__)
 
@@ -19,7 +20,7 @@ _LIMITS = text(
 )
 
 
-async def warn_if_overbooked(connection: AsyncConnection, *, processes: int) -> None:
+async def warn_if_overbooked(connection: AsyncConnection, settings: DatabaseSettings) -> None:
     """Warn where so many processes may open more connections than the server takes.
 
     Asks on a connection that is open anyway, in one statement outside a transaction. A server that
@@ -27,7 +28,7 @@ async def warn_if_overbooked(connection: AsyncConnection, *, processes: int) -> 
 
     Args:
         connection: Straight to the server, from the pool in question.
-        processes: How many processes have a pool like this one.
+        settings: Those of the pool: they say how many processes have one like it.
     """
     pool = connection.sync_engine.pool
     if not isinstance(pool, AsyncPool):
@@ -43,14 +44,15 @@ async def warn_if_overbooked(connection: AsyncConnection, *, processes: int) -> 
     numbers = {
         "max_connections": max_connections,
         "reserved": reserved,
-        "processes": processes,
+        "processes": settings.pool_processes,
         "per_process": pool.policy.limit,
     }
     sentence = overbooking(**numbers)
     if sentence is not None:
         logger.warning(
-            "%s Lower DATABASE_POOL_SIZE and DATABASE_MAX_OVERFLOW; `wellhead pool-size` computes "
-            "them.",
+            "%s Lower %s and %s; `wellhead pool-size` computes them.",
             sentence,
+            settings.variable_of("pool_size"),
+            settings.variable_of("max_overflow"),
             extra={"event": "pool_overbooked", **numbers},
         )

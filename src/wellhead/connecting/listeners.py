@@ -15,8 +15,14 @@ logger = logging.getLogger(__package__)
 _STARTED = "wellhead_started"
 
 
-def name_command_timeouts(engine: AsyncEngine, *, limit: float | None) -> None:
-    """Raise a ``CommandTimeoutError`` where a statement took longer than ``limit`` seconds."""
+def name_command_timeouts(engine: AsyncEngine, *, limit: float | None, variable: str) -> None:
+    """Raise a ``CommandTimeoutError`` where a statement took longer than ``limit`` seconds.
+
+    Args:
+        engine: Where the statements run.
+        limit: Seconds, or None for no limit.
+        variable: What sets the limit, for the hint.
+    """
 
     # asyncpg raises a bare TimeoutError, which an application cannot tell from its own.
     @event.listens_for(engine.sync_engine, "handle_error")
@@ -25,7 +31,7 @@ def name_command_timeouts(engine: AsyncEngine, *, limit: float | None) -> None:
             return None
         return CommandTimeoutError(
             f"A statement took longer than {limit:g} s and was cancelled.",
-            hint="Make it faster, or raise DATABASE_COMMAND_TIMEOUT.",
+            hint=f"Make it faster, or raise {variable}.",
         )
 
 
@@ -42,8 +48,14 @@ def replace_stale_connections(engine: AsyncEngine) -> None:
         connection.connection.invalidate(soft=True)
 
 
-def log_slow_queries(engine: AsyncEngine, *, threshold: float) -> None:
-    """Warn of each statement that takes so many seconds, by its kind and digest only."""
+def log_slow_queries(engine: AsyncEngine, *, threshold: float, echo: str) -> None:
+    """Warn of each statement that takes so many seconds, by its kind and digest only.
+
+    Args:
+        engine: Where the statements run.
+        threshold: Seconds.
+        echo: The variable that shows the statements.
+    """
 
     def start(connection: Connection, *_: object) -> None:
         connection.info[_STARTED] = time.perf_counter()
@@ -55,12 +67,12 @@ def log_slow_queries(engine: AsyncEngine, *, threshold: float) -> None:
         kind = statement.split(None, 1)[0].upper() if statement.strip() else "?"
         digest = hashlib.sha256(statement.encode()).hexdigest()[:12]
         logger.warning(
-            "slow query: %s took %.3f s (limit %g s), statement %s; "
-            "DATABASE_ECHO=true shows the statements",
+            "slow query: %s took %.3f s (limit %g s), statement %s; %s=true shows the statements",
             kind,
             seconds,
             threshold,
             digest,
+            echo,
             extra={
                 "event": "slow_query",
                 "seconds": round(seconds, 6),

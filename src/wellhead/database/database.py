@@ -340,7 +340,8 @@ class Database(Generic[S_co]):
         if self._opening is not None:
             raise NotOpenError(
                 f"The database {self.settings.url} could not be opened yet: {self._opening.fault}.",
-                hint="It is tried again in the background; see DATABASE_START_DEGRADED.",
+                hint="It is tried again in the background; see "
+                f"{self.settings.variable_of('start_degraded')}.",
             )
         if self._live is None:
             raise NotOpenError(

@@ -70,7 +70,7 @@ class Live:
         try:
             url = self._settings.url
             if isinstance(url, PostgresURL) and not url.is_pooled:
-                await warn_if_overbooked(connection, processes=self._settings.pool_processes)
+                await warn_if_overbooked(connection, self._settings)
         finally:
             await connection.close()
 

@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from alembic import context
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, MetaData
@@ -25,6 +26,9 @@ from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
 logger = logging.getLogger(__package__)
+
+# What ``alembic init`` writes.
+_URL_OF_THE_TEMPLATE: Final = "driver://user:pass@localhost/dbname"
 
 FindSteps = Callable[[tuple[str, ...], MigrationContext], Iterable[MigrationStep]]
 
@@ -49,6 +53,8 @@ def run_env(metadata: MetaData, **options: Any) -> None:
         elif given is not None:
             run.on_given(given)
         else:
+            if run.request.settings is None:
+                _refuse_url_of_alembic(config)
             _refuse_in_running_loop()
             asyncio.run(run.on_its_own())
     except WellheadError as error:
@@ -56,6 +62,20 @@ def run_env(metadata: MetaData, **options: Any) -> None:
             raise
         # Of all exceptions, only this one is printed by Alembic without a traceback.
         raise CommandError(str(error)) from error
+
+
+def _refuse_url_of_alembic(config: Config) -> None:
+    # Tests of their own often say it there, and would migrate what the environment names.
+    url = config.file_config.get(
+        config.config_ini_section, "sqlalchemy.url", raw=True, fallback=_URL_OF_THE_TEMPLATE
+    )
+    if url and url != _URL_OF_THE_TEMPLATE:
+        raise MigrationError(
+            "Alembic's configuration says sqlalchemy.url, and these migrations would run on the "
+            "database of the environment.",
+            hint="Take it out. To migrate another database, call "
+            "Migrations(scripts, settings=DatabaseSettings(url=...)).",
+        )
 
 
 def _refuse_in_running_loop() -> None:

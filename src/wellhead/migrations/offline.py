@@ -8,10 +8,9 @@ from alembic import context
 from sqlalchemy import MetaData
 
 from wellhead.settings import DatabaseSettings
+from wellhead.settings.migrating import MigrationSettings
 
 _BEGIN: Final = "BEGIN;"
-# What it says is never used: no connection is made.
-_NOWHERE: Final = "postgresql://nobody@localhost/nowhere"
 
 
 def write_sql(
@@ -24,7 +23,7 @@ def write_sql(
 
     They wait for tables as long as migrations do, and give up then.
     """
-    limit = (settings or DatabaseSettings(url=_NOWHERE)).migration_lock_timeout
+    limit = (settings or MigrationSettings()).migration_lock_timeout
     written = io.StringIO()
     context.configure(
         dialect_name="postgresql",

@@ -1,10 +1,12 @@
 """Settings that say in a sentence which variable cannot be used, and what it takes."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -16,13 +18,27 @@ from pydantic_settings import (
 )
 
 from wellhead.errors import ConfigurationError, SettingsError
-from wellhead.settings.secret_files import SecretFiles
+from wellhead.settings.variables import Variables
+
+VariableOf = Callable[[str], str]
+
+
+class Contradiction(ValueError):  # noqa: N818 - it becomes a SettingsError
+    """Fields that cannot be used together; ``{name}`` in its text stands for a field's variable."""
+
+    def sentence(self, variable_of: VariableOf) -> str:
+        """The text with the names of the variables."""
+        return re.sub(r"\{(\w+)\}", lambda match: variable_of(match[1]), str(self))
 
 
 class CheckedSettings(BaseSettings):
     """Settings of keyword arguments, the environment and ``.env``, in this order; then frozen.
 
     An empty variable counts as none.
+
+    Args:
+        values: The fields that are given in code; and ``env_prefix``, what the names of the
+            variables begin with, in place of the class's own prefix.
 
     Raises:
         SettingsError: An unknown keyword, or values that cannot be used: a line for each, with the
@@ -43,7 +59,16 @@ class CheckedSettings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    _env_prefix: str | None = PrivateAttr(default=None)
+
     def __init__(self, **values: Any) -> None:
+        # By itself in the signature it would not let a dictionary of numbers be given as values.
+        env_prefix = values.pop("env_prefix", None)
+        if env_prefix is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*_", env_prefix):
+            raise SettingsError(
+                f"The env_prefix {env_prefix!r} cannot be: write letters, digits and underscores, "
+                "with an underscore at the end, such as ARCHIVE_DATABASE_."
+            )
         fields = type(self).model_fields
         unknown = sorted(set(values) - set(fields))
         if unknown:
@@ -51,13 +76,15 @@ class CheckedSettings(BaseSettings):
                 f"{type(self).__name__} has no field {unknown[0]!r}.{nearest(unknown[0], fields)}"
             )
         try:
-            super().__init__(**values)
+            super().__init__(_env_prefix=env_prefix, **values)
         except ValidationError as error:
-            raise self._refusal(error.errors(include_url=False)) from None
+            variable_of = partial(self._variable, self._prefix(env_prefix))
+            raise self._refusal(error.errors(include_url=False), variable_of) from None
         except UnicodeDecodeError:
             raise SettingsError(
                 "The file .env in the working directory is not UTF-8 text; save it as UTF-8."
             ) from None
+        self._env_prefix = env_prefix
 
     @classmethod
     def settings_customise_sources(
@@ -69,37 +96,50 @@ class CheckedSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let secrets come from files, whose names stand where the secrets would."""
-        sources: list[PydanticBaseSettingsSource] = [init_settings]
-        for source in (env_settings, dotenv_settings):
-            if isinstance(source, EnvSettingsSource):
-                cls._look_at(source)
-                sources.append(SecretFiles(source, *cls.secret_fields))
-            sources.append(source)
-        return tuple(sources)
+        return init_settings, cls._variables(env_settings), cls._variables(dotenv_settings)
 
     @classmethod
-    def _look_at(cls, source: EnvSettingsSource) -> None:
-        """Look at all variables of the environment or of ``.env`` before they are read."""
+    def _variables(cls, source: PydanticBaseSettingsSource) -> PydanticBaseSettingsSource:
+        """The environment's variables or those of ``.env``, as this class reads them."""
+        assert isinstance(source, EnvSettingsSource)  # noqa: S101 - pydantic's own are
+        return Variables(source, *cls.secret_fields)
 
-    @classmethod
-    def variable_of(cls, field: str) -> str:
+    def variable_of(self, field: str) -> str:
         """The environment's name of a field, such as ``DATABASE_POOL_SIZE``."""
-        return f"{cls.model_config.get('env_prefix', '')}{field}".upper()
+        return self._variable(self._prefix(self._env_prefix), field)
 
     @classmethod
-    def _refusal(cls, faults: Sequence[ErrorDetails]) -> ConfigurationError:
-        return SettingsError("\n".join(map(cls._sentence, faults)))
+    def _prefix(cls, given: str | None) -> str:
+        return cls.model_config.get("env_prefix", "") if given is None else given
+
+    @staticmethod
+    def _variable(prefix: str, field: str) -> str:
+        return f"{prefix}{field}".upper()
 
     @classmethod
-    def _sentence(cls, fault: ErrorDetails) -> str:
+    def _refusal(
+        cls, faults: Sequence[ErrorDetails], variable_of: VariableOf
+    ) -> ConfigurationError:
+        sentences = (cls._sentence(fault, variable_of) for fault in faults)
+        return SettingsError("\n".join(filter(None, sentences)))
+
+    @classmethod
+    def _sentence(cls, fault: ErrorDetails, variable_of: VariableOf) -> str:
         own = fault.get("ctx", {}).get("error")
+        if isinstance(own, Contradiction):
+            return own.sentence(variable_of)
         if not fault["loc"]:
             return str(own or fault["msg"])
         name = str(fault["loc"][0])
         value = "(hidden)" if name in cls.secret_fields else repr(fault["input"])
         takes = accepted_values(cls.model_fields[name])
         why = f"it takes {takes}" if takes else fault["msg"][0].lower() + fault["msg"][1:]
-        return f"{cls.variable_of(name)} is {value}; {own or why}."
+        return f"{variable_of(name)} is {value}; {own or why}."
+
+
+def in_own_names(text: str, variable_of: VariableOf) -> str:
+    """A text that names variables such as ``DATABASE_URL``, with the names of a prefix instead."""
+    return re.sub(r"\bDATABASE_(\w+)", lambda match: variable_of(match[1]), text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,13 +1,17 @@
 """Database URLs: read once, checked, and turned into what the drivers understand.
 
 Begin with ``postgres``: :class:`PostgresURL` is a URL that was understood. ``split`` takes the text
-apart, ``hosts``, ``parameters`` and ``options`` read its pieces, ``tls`` settles what is left open
-about TLS, and ``neon`` knows what host names say. ``drivers`` and ``certificates`` make the
-arguments of asyncpg and psycopg. ``sqlite`` is the other kind of URL, for tests.
+apart, ``pieces`` what never was one text; ``hosts``, ``parameters`` and ``options`` read its parts,
+``tls`` settles what is left open about TLS, and ``neon`` knows what host names say. ``drivers`` and
+``certificates`` make the arguments of asyncpg and psycopg. ``sqlite`` is the other kind of URL, for
+tests.
 """
+
+from sqlalchemy import URL
 
 from wellhead.url.hosts import Host
 from wellhead.url.parameters import Parameters, SSLMode
+from wellhead.url.pieces import parts_from, parts_of
 from wellhead.url.postgres import PostgresURL, Provider
 from wellhead.url.split import Driver, scheme_of
 from wellhead.url.sqlite import SQLiteURL
@@ -21,15 +25,20 @@ __all__ = [
     "SQLiteURL",
     "SSLMode",
     "parse_url",
+    "parts_from",
 ]
 
 
-def parse_url(text: str) -> PostgresURL | SQLiteURL:
-    """Read a database URL of either kind.
+def parse_url(given: str | URL) -> PostgresURL | SQLiteURL:
+    """Read a database URL of either kind, written as text or made by SQLAlchemy.
 
     Raises:
         URLError: One sentence that names the fault and the fix, and never the password.
     """
-    if scheme_of(text) == "sqlite+aiosqlite":
-        return SQLiteURL.parse(text)
-    return PostgresURL.parse(text)
+    if isinstance(given, URL):
+        if given.get_backend_name() != "sqlite":
+            return PostgresURL.of_parts(parts_of(given))
+        given = given.render_as_string(hide_password=False)
+    if scheme_of(given) == "sqlite+aiosqlite":
+        return SQLiteURL.parse(given)
+    return PostgresURL.parse(given)

@@ -11,7 +11,7 @@ from wellhead.url import drivers, neon
 from wellhead.url.hosts import Host, read_hosts
 from wellhead.url.options import POOLER_SETTINGS, read_options
 from wellhead.url.parameters import Parameters, SSLMode, read_identity, read_parameters
-from wellhead.url.split import Driver, fault, split
+from wellhead.url.split import Driver, Parts, fault, split
 from wellhead.url.tls import settle
 
 Provider = Literal["neon", "pgbouncer", "postgresql"]
@@ -21,8 +21,8 @@ Provider = Literal["neon", "pgbouncer", "postgresql"]
 class PostgresURL:
     """Where the database is, who connects, and how; never shows its password.
 
-    Made by :meth:`parse`. Nothing is read from the environment or from files until
-    :meth:`connect_args` is called.
+    Made by :meth:`parse` or :meth:`of_parts`. Nothing is read from the environment or from files
+    until :meth:`connect_args` is called.
 
     Attributes:
         driver: ``asyncpg`` (also for ``postgres://`` and ``postgresql://``) or ``psycopg``.
@@ -53,7 +53,15 @@ class PostgresURL:
         Raises:
             URLError: One sentence that names the fault and the fix, and never the password.
         """
-        parts = split(text)
+        return cls.of_parts(split(text))
+
+    @classmethod
+    def of_parts(cls, parts: Parts) -> Self:
+        """Understand a URL whose text was taken apart, or which never was one text.
+
+        Raises:
+            URLError: One sentence that names the fault and the fix, and never the password.
+        """
         given = read_identity(parts.parameters)
         one = {name: values[0] for name, values in given.items() if name != "host"}
         hosts = read_hosts(parts.hosts, named=given.get("host", ()), ports=one.get("port"))

@@ -80,7 +80,7 @@ def split(text: str) -> Parts:
     Raises:
         URLError: The text is not one unambiguous URL of a known scheme.
     """
-    driver = _driver_of(scheme_of(text))
+    driver = driver_of(scheme_of(text))
     rest = text.partition("://")[2]
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     tail = rest[len(authority) :]
@@ -91,16 +91,25 @@ def split(text: str) -> Parts:
     path, _, query = tail.partition("?")
     userinfo, _, hosts = authority.rpartition("@")
     user, _, password = userinfo.partition(":")
-    if _PLACEHOLDER.fullmatch(password):
-        raise fault("has a placeholder or a mask for its password", "put the real password there")
+    refuse_placeholder(password)
     return Parts(
         driver=driver,
         user=decode(user, "user name") or None,
         password=decode(password, "password") or None,
         hosts=hosts,
         database=_database_of(path),
-        parameters=_parameters_of(query),
+        parameters=parameters_of(query),
     )
+
+
+def refuse_placeholder(password: str) -> None:
+    """Refuse what providers, and logs that hide passwords, write in place of one.
+
+    Raises:
+        URLError: It is one.
+    """
+    if _PLACEHOLDER.fullmatch(password):
+        raise fault("has a placeholder or a mask for its password", "put the real password there")
 
 
 def decode(text: str, what: str) -> str:
@@ -143,7 +152,12 @@ def _refuse_pasted_extras(text: str) -> None:
         raise fault("has an invisible character in it", "remove it, it was pasted along")
 
 
-def _driver_of(scheme: str) -> Driver:
+def driver_of(scheme: str) -> Driver:
+    """Return the driver that a scheme names.
+
+    Raises:
+        URLError: Wellhead does not take that one.
+    """
     if scheme in DRIVERS:
         return DRIVERS[scheme]
     known = ", ".join(f"{name}://" for name in DRIVERS)
@@ -163,7 +177,12 @@ def _database_of(path: str) -> str:
     return decode(name, "database name")
 
 
-def _parameters_of(query: str) -> tuple[tuple[str, str], ...]:
+def parameters_of(query: str) -> tuple[tuple[str, str], ...]:
+    """Take apart what is after the ``?``.
+
+    Raises:
+        URLError: It is not ``name=value``, joined by ``&``.
+    """
     pairs = []
     for item in query.split("&") if query else ():
         name, separator, value = item.partition("=")

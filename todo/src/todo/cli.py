@@ -86,7 +86,7 @@ def serve(
             if migrate:
                 Migrations(MIGRATIONS).upgrade()
             else:
-                asyncio.run(wait_for_database())
+                asyncio.run(wait_for_database(settings.database()))
             text = banner(settings, serving, listener, data)
             is_asked_for = serve_until_stopped(serving, listener, announce=lambda: _say(text))
     if not is_asked_for:
@@ -116,8 +116,8 @@ def cleanup(
 ) -> None:
     """Delete old completed tasks, ended logins, expired counters and idempotency keys."""
 
-    async def run() -> None:
-        async with Database() as database:
+    async def run(settings: Settings) -> None:
+        async with Database(settings.database()) as database:
             cleaned = await clean_up(database, completed_before=completed_before)
         typer.echo(
             f"Deleted {cleaned.tasks} completed tasks, {cleaned.logins} ended logins, "
@@ -127,7 +127,7 @@ def cleanup(
     with plain_errors():
         settings = _settings()
         with provided_database(settings):
-            asyncio.run(run())
+            asyncio.run(run(settings))
 
 
 @app.command()
@@ -135,7 +135,7 @@ def seed_demo() -> None:
     """Make a demo account with some tasks and tags, once; not in production."""
 
     async def run(settings: Settings) -> None:
-        async with Database() as database:
+        async with Database(settings.database()) as database:
             seeded = await make_demo(database, passwords_of(settings))
         found = f"made, with {seeded.tasks} tasks" if seeded.account else "there already"
         typer.echo(f"The demo account is {found}.")

@@ -76,7 +76,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         URLError: `DATABASE_URL` is missing or cannot be used.
     """
     settings = settings or Settings()
-    database = database or Database(migrations=Migrations(MIGRATIONS))
+    database = database or Database(settings.database(), migrations=Migrations(MIGRATIONS))
     app = FastAPI(
         title=settings.app_name,
         version=settings.app_version,

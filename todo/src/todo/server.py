@@ -91,17 +91,17 @@ def served_app() -> FastAPI:
 
 @contextmanager
 def provided_database(settings: Settings) -> Iterator[str]:
-    """See to it that `DATABASE_URL` leads somewhere, and say where the data lies.
+    """See to it that the environment names a database, and say where the data is.
 
-    Without one, a PostgreSQL is started (or joined) whose data lies in `DATA_DIR`, and its URL
-    put into the environment, from where worker processes inherit it.
+    Where it names none, a PostgreSQL is started (or joined) whose data is in `DATA_DIR`, and its
+    URL put into the environment, from where worker processes inherit it.
 
     Raises:
         ConfigurationError: There is no `DATABASE_URL`, and this is production.
         EmbeddedError: The server cannot start.
     """
-    if settings.database_url is not None:
-        yield str(DatabaseSettings().url)
+    if DatabaseSettings.is_given():
+        yield str(settings.database().url)
         return
     if settings.is_production:
         raise ConfigurationError(
@@ -116,7 +116,7 @@ def provided_database(settings: Settings) -> Iterator[str]:
             del os.environ["DATABASE_URL"]
 
 
-async def wait_for_database() -> None:
+async def wait_for_database(settings: DatabaseSettings) -> None:
     """Connect once, before anything is served: what is wrong is then told in a sentence.
 
     Where `DATABASE_START_DEGRADED` says to start without it, nothing is waited for.
@@ -124,7 +124,6 @@ async def wait_for_database() -> None:
     Raises:
         ConnectError: The database cannot be reached, or refuses.
     """
-    settings = DatabaseSettings()
     if settings.start_degraded:
         return
     async with Database(settings):

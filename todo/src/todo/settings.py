@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from todo import __version__
+from wellhead import DatabaseSettings
 from wellhead.settings import CheckedSettings
 
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -73,7 +74,7 @@ class Settings(CheckedSettings):
         SettingsError: One sentence for each setting that cannot be used.
     """
 
-    secret_fields = ("jwt_secret_key", "database_url")
+    secret_fields = ("jwt_secret_key",)
 
     model_config = SettingsConfigDict(str_strip_whitespace=True)
 
@@ -115,9 +116,6 @@ class Settings(CheckedSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     """The least severe lines that are written."""
-
-    database_url: SecretStr | None = None
-    """Only whether there is one: Wellhead reads it, with all other `DATABASE_*` settings."""
 
     cors_origins: Listed = Field(default=["http://localhost:3000", "http://localhost:3001"])
     """Whose pages may call the API from a browser; `*` for all, without credentials."""
@@ -173,7 +171,7 @@ class Settings(CheckedSettings):
     idempotency_key_expire_hours: int = Field(default=24, ge=1, le=30 * 24)
     """How long an `Idempotency-Key` gives the first answer again; after that it is a new one."""
 
-    @field_validator("database_url", "jwt_secret_key", mode="before")
+    @field_validator("jwt_secret_key", mode="before")
     @classmethod
     def _empty_is_missing(cls, value: object) -> object:
         return None if value == "" else value
@@ -230,6 +228,15 @@ class Settings(CheckedSettings):
             )
         if any(word in key.casefold() for word in PLACEHOLDERS):
             raise ValueError(f"JWT_SECRET_KEY is a placeholder from an example; {NEW_KEY}")
+
+    def database(self) -> DatabaseSettings:
+        """Wellhead's settings, which the environment gives; PostgreSQL knows it by `APP_NAME`.
+
+        Raises:
+            URLError: `DATABASE_URL` is missing or cannot be used.
+            SettingsError: Another of them cannot be used.
+        """
+        return DatabaseSettings().named(self.app_name)
 
     @property
     def is_production(self) -> bool:

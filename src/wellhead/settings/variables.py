@@ -1,4 +1,4 @@
-"""Settings that are secrets, read from the files that variables such as `DATABASE_URL_FILE` name.
+"""The variables of the environment or of ``.env``, and the secrets in the files that they name.
 
 Orchestrators mount secrets as files; a value in the environment shows in `docker inspect`, in
 crash reports and in every child process.
@@ -13,11 +13,10 @@ from pydantic_settings import EnvSettingsSource, PydanticBaseSettingsSource
 from wellhead.errors import SettingsError
 
 
-class SecretFiles(PydanticBaseSettingsSource):
-    """A settings source for the fields of another one, each from the file that `<NAME>_FILE` names.
+class Variables(PydanticBaseSettingsSource):
+    """A settings source with the fields of another one, and those that `<NAME>_FILE` names.
 
-    Belongs right before the source that it stands beside. The end of the file's last line is no
-    part of the value. An empty variable counts as none.
+    The end of the file's last line is no part of the value. An empty variable counts as none.
 
     Args:
         beside: The environment's source or the `.env` file's; the names are looked up there.
@@ -46,7 +45,10 @@ class SecretFiles(PydanticBaseSettingsSource):
         return _read(variable, Path(path)), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """The fields whose files are named."""
+        """The fields that are given, by themselves or by a file."""
+        return {**self._beside(), **self._from_files()}
+
+    def _from_files(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
         # A file that nobody needs, because a stronger source has the value, is not opened.
         wanted = [name for name in self._fields if name not in self.current_state]
