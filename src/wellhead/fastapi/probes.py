@@ -8,8 +8,8 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from wellhead.fastapi.forms import failure_response, failure_responses
 from wellhead.fastapi.databases import MAIN, Installed, installed_for
+from wellhead.fastapi.forms import failure_response, failure_responses
 from wellhead.health import HealthReport
 from wellhead.health.readiness import Readiness
 
@@ -185,9 +185,7 @@ async def pool_status(request: Request) -> PoolStatus:
     return PoolOfEach.model_validate({**found[MAIN].model_dump(), "databases": found})
 
 
-def add_probes(
-    app: FastAPI, installed: Installed, *, prefix: str, include_in_schema: bool
-) -> None:
+def add_probes(app: FastAPI, installed: Installed, *, prefix: str, include_in_schema: bool) -> None:
     """Add the routes to an application."""
     for route in router.routes:
         assert isinstance(route, APIRoute)  # noqa: S101 - all that this router is given
