@@ -21,7 +21,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic_settings import EnvSettingsSource
 from sqlalchemy import (
     BindParameter,
@@ -41,6 +41,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.session import _new_sessionid
 from sqlalchemy.pool import NullPool, Pool
 from sqlalchemy.util.concurrency import greenlet_spawn
 from starlette.applications import Starlette
@@ -629,6 +630,40 @@ async def test_the_middleware_for_exceptions_answers_by_the_handlers_that_it_is_
     assert sent[0]["status"] == 418, (
         "Starlette's ExceptionMiddleware does not use its handlers: a request that took too long "
         "is answered 500."
+    )
+
+
+# FastAPI and SQLAlchemy, of what is committed after a response
+
+
+async def test_the_stack_of_a_request_is_in_its_scope_and_ends_after_the_response() -> None:
+    app, told = FastAPI(), list[str]()
+
+    @app.get("/")
+    async def read(request: Request) -> None:
+        request.scope["fastapi_inner_astack"].callback(told.append, "ended")
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        told.append(message["type"])
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+    await app({**scope, "root_path": ""}, receive, send)
+
+    assert told == ["http.response.start", "http.response.body", "ended"], (
+        "FastAPI keeps the dependencies of a request elsewhere, or ends them at another moment: "
+        "nobody is told of a COMMIT that comes after the response."
+    )
+
+
+def test_sessions_are_numbered_as_they_are_made() -> None:
+    before, number, after = Session().hash_key, _new_sessionid(), Session().hash_key
+
+    assert before < number < after, (
+        "SQLAlchemy numbers its sessions in another way: a session of before the response is taken "
+        "for one of after it."
     )
 
 

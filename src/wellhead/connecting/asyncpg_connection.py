@@ -24,12 +24,13 @@ class AsyncpgConnection(asyncpg.Connection):
     savepoint. Its end does not wait for ever for a server that is silent.
     """
 
-    __slots__ = ("is_outcome_unknown", "is_unreplicated")
+    __slots__ = ("database", "is_outcome_unknown", "is_unreplicated")
 
     _transport: asyncio.Transport
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
+        self.database: object = None
         self.is_outcome_unknown = self.is_unreplicated = False
         # What the server says during a COMMIT.
         self.add_log_listener(_note_warning)

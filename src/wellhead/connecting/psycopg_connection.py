@@ -17,6 +17,7 @@ from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
 class PsycopgConnection(psycopg.AsyncConnection[Any]):
     """psycopg's connection: honest about COMMIT, and done with what was cancelled."""
 
+    database: object = None
     is_outcome_unknown = is_unreplicated = is_cancelled = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -21,6 +21,7 @@ from wellhead.pool import AsyncPool, PoolStats
 from wellhead.pool.holders import nearest, stack_here
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import ExclusiveSession, Reader
+from wellhead.sessions.open_work import OpenWork
 from wellhead.sessions.run_stats import RunCounter, RunStats
 from wellhead.sessions.session_class import fitted
 from wellhead.sessions.unit_of_work import UnitOfWork
@@ -85,6 +86,11 @@ class Database(Generic[S_co]):
 
     def __repr__(self) -> str:
         return f"<Database {self.settings.url} ({'open' if self.is_open else 'closed'})>"
+
+    @property
+    def key(self) -> object:
+        """What it is known by where COMMITs are counted."""
+        return self._runs
 
     @property
     def is_open(self) -> bool:
@@ -232,10 +238,12 @@ class Database(Generic[S_co]):
         live = self._require()
         with live.counted():
             async with live.sessions() as session:
-                yield session
-                # A session that the block has committed and closed has nothing more to commit.
-                if session.in_transaction():
-                    await session.commit()
+                with OpenWork(session, self.key) as work:
+                    yield session
+                    # A session that the block has committed and closed has nothing to commit.
+                    work.is_begun = session.in_transaction()
+                    if work.is_begun:
+                        await session.commit()
 
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[Reader]:

@@ -37,7 +37,7 @@ class Live:
         session_class: type[Any],
     ) -> None:
         self.engine = build_engine(settings, plan, on_connect_error=self._note_connect_error)
-        watch_commits(self.engine.sync_engine, on_unknown=runs.count_unknown)
+        watch_commits(self.engine.sync_engine, on_unknown=runs.count_unknown, database=runs)
         self.health = Health(
             probe(settings, self.engine),
             use_pool=self._use_pool,

@@ -20,6 +20,7 @@ class Fault(StrEnum):
     STATEMENT_TIMEOUT = "statement_timeout"
     REQUEST_TIMEOUT = "request_timeout"
     COMMITTED = "committed"
+    PARTLY_COMMITTED = "partly_committed"
     STALE_PLAN = "stale_plan"
     READ_ONLY_SERVER = "read_only_server"
     DISK_FULL = "disk_full"
@@ -70,6 +71,9 @@ MEANINGS: Mapping[Fault, Meaning] = {
     Fault.STATEMENT_TIMEOUT: Meaning(504, "The database took too long to answer."),
     Fault.REQUEST_TIMEOUT: Meaning(504, "The request took too long and was cancelled."),
     Fault.COMMITTED: Meaning(504, "This was done, but it took too long to say so."),
+    Fault.PARTLY_COMMITTED: Meaning(
+        500, "Only a part of this was done: look before you send it again."
+    ),
     Fault.STALE_PLAN: Meaning(503, "The data's layout changed just now; try again.", 1),
     Fault.READ_ONLY_SERVER: Meaning(503, "The database accepts no changes at the moment.", 5),
     Fault.DISK_FULL: Meaning(503, "The database has no space left.", 30),

@@ -44,4 +44,4 @@ def _rank(fault: Fault) -> int:
     return len(_FIRST) + (fault in TRANSIENT) + (fault in CAN_RUN_AGAIN)
 
 
-_FIRST = (Fault.OUTCOME_UNKNOWN, Fault.COMMITTED, Fault.PROGRAMMING)
+_FIRST = (Fault.OUTCOME_UNKNOWN, Fault.PARTLY_COMMITTED, Fault.COMMITTED, Fault.PROGRAMMING)

@@ -19,6 +19,8 @@ The tree::
     ├── RequestTimeoutError (TimeoutError)
     │   └── CommittedError
     ├── CommitUnknownError
+    ├── PartlyCommittedError
+    ├── LateCommitError (RuntimeError)
     ├── RolledBackError
     ├── MigrationError
     │   └── MigrationBusyError (TimeoutError)
@@ -30,6 +32,7 @@ The tree::
     └── EmbeddedError
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from sqlalchemy import exc as sa
@@ -161,6 +164,29 @@ class CommitUnknownError(WellheadError):
             "failover it may be gone.",
             hint="Look whether the work was done before you do it again.",
         )
+
+
+class PartlyCommittedError(WellheadError):
+    """One database has committed and another has not; what kept it from that is the cause.
+
+    Attributes:
+        committed: The names of the databases that have.
+        not_committed: The names of those that have not.
+    """
+
+    def __init__(
+        self, reason: str, *, committed: Sequence[str], not_committed: Sequence[str]
+    ) -> None:
+        super().__init__(
+            f"{' and '.join(committed)} committed, {' and '.join(not_committed)} did not: {reason}",
+            hint="Complete or undo it before it is done again.",
+        )
+        self.committed = tuple(committed)
+        self.not_committed = tuple(not_committed)
+
+
+class LateCommitError(WellheadError, RuntimeError):
+    """A session would have been committed after the response; it was rolled back instead."""
 
 
 class RolledBackError(WellheadError):

@@ -17,11 +17,13 @@ from wellhead.errors import (
     SettingsError,
     WellheadError,
 )
+from wellhead.fastapi.late import LateCommits
 from wellhead.fastapi.listening import Listener
 from wellhead.fastapi.mounted import HOST, answer_as, mounted_in
 from wellhead.fastapi.targets import shown
 from wellhead.fastapi.task_groups import failure_in
 from wellhead.fastapi.threads import await_threads
+from wellhead.sessions.commits import current_commits
 from wellhead.sessions.deadline import Deadline, Ending, current_deadline
 
 logger = logging.getLogger("wellhead.fastapi")
@@ -98,6 +100,7 @@ class RequestDeadline:
         self._app = app
         self._seconds = seconds
         self._host = host
+        self._told: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, as ASGI defines it."""
@@ -110,6 +113,7 @@ class RequestDeadline:
         limit = self._limit_within(scope.get(_DEADLINE), scope, receive, send)
         scope[_DEADLINE] = limit
         listener = Listener(scope, receive, partial(limit.end, Ending.GONE))
+        late = LateCommits(scope, limit.commits, self._told)
         has_begun = False
 
         async def send_in_time(message: Message) -> None:
@@ -118,8 +122,10 @@ class RequestDeadline:
                 # The work was cancelled, and what it says to that is not the answer.
                 return
             if message["type"] == "http.response.start":
+                await late.refuse()
                 has_begun = True
                 limit.lift()
+                late.tell_from_now_on()
             await send(message)
 
         try:
@@ -127,7 +133,8 @@ class RequestDeadline:
                 try:
                     await self._app(scope, listener.receive, send_in_time)
                 except (Exception, BaseExceptionGroup) as error:
-                    failure = self._unheard(error, app)
+                    # Nobody could handle what the sending raised: to them it had begun.
+                    failure = late.refusal or self._unheard(error, app)
                     if failure is None or has_begun or limit.is_over:
                         raise
                     await answer_as(app, failure, scope, listener.receive, send_in_time)
@@ -192,7 +199,11 @@ class _RequestLimit(Deadline):
 
     async def _refuse(self, *, goes_on: bool) -> None:
         error = _too_late(self, goes_on=goes_on)
-        await answer_as(self._app, error, self._scope, self._receive, self._send)
+        token = current_commits.set(self.commits)
+        try:
+            await answer_as(self._app, error, self._scope, self._receive, self._send)
+        finally:
+            current_commits.reset(token)
 
 
 def _too_late(limit: Deadline, *, goes_on: bool) -> WellheadError:

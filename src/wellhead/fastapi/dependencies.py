@@ -11,6 +11,9 @@ from fastapi.requests import HTTPConnection
 from wellhead.database import Database
 from wellhead.fastapi.databases import MAIN, database_of
 from wellhead.fastapi.draining import drained_on_signals
+from wellhead.fastapi.late import has_changes
+from wellhead.fastapi.outcomes import truth_of
+from wellhead.fastapi.targets import route_of
 from wellhead.pool import serving
 from wellhead.sessions import ExclusiveSession, Reader
 
@@ -67,22 +70,36 @@ class _SessionOf(_Of):
     __slots__ = ()
 
     async def __call__(self, connection: HTTPConnection) -> AsyncIterator[ExclusiveSession]:
-        opened: list[ExclusiveSession] = connection.scope.setdefault(_SESSIONS, [])
-        with serving(_route_of(connection)):
-            async with self._of(connection).session() as session:
-                opened.append(session)
-                yield session
-                opened.remove(session)
-                # What another database refuses is better heard before this one commits.
-                for other in opened:
-                    await other.flush()
+        database = self._of(connection)
+        opened: dict[Database[Any], ExclusiveSession] = connection.scope.setdefault(_SESSIONS, {})
+        if database in opened:
+            # Under its name, or as the object itself.
+            yield opened[database]
+            return
+        try:
+            with serving(route_of(connection.scope)):
+                async with database.session() as session:
+                    opened[database] = session
+                    try:
+                        yield session
+                    finally:
+                        del opened[database]
+                    # What another database refuses is better heard before this one commits.
+                    for other in opened.values():
+                        if has_changes(other):
+                            await other.flush()
+        except Exception as error:
+            truth = truth_of(connection, error)
+            if truth is error:
+                raise
+            raise truth from truth.__cause__
 
 
 class _ReaderOf(_Of):
     __slots__ = ()
 
     async def __call__(self, connection: HTTPConnection) -> AsyncIterator[Reader]:
-        with serving(_route_of(connection)):
+        with serving(route_of(connection.scope)):
             async with self._of(connection).reader() as reader:
                 yield reader
 
@@ -91,7 +108,7 @@ class _RunOf(_Of):
     __slots__ = ()
 
     async def __call__(self, connection: HTTPConnection) -> "Run":
-        return Run(self._of(connection), _route_of(connection))
+        return Run(self._of(connection), route_of(connection.scope))
 
 
 class Run:
@@ -115,13 +132,6 @@ class Run:
             return await self._database.run(work, deadline=deadline, is_repeatable=is_repeatable)
 
 
-def _route_of(connection: HTTPConnection) -> str:
-    # The template, not the path: the pool's figures are kept by it.
-    route = connection.scope.get("route")
-    path = getattr(route, "path_format", None) or getattr(route, "path", "?")
-    return f"{connection.scope.get('method', 'WEBSOCKET')} {path}"
-
-
 # With the default scope FastAPI would commit after the response was sent, and a COMMIT that fails
 # would hide behind a 201.
 
@@ -140,12 +150,12 @@ def session_of(database: Database[Any] | str) -> Any:
 
 
 def run_of(database: Database[Any] | str) -> Any:
-    """What :data:`RunDep` is, of another database; for ``Annotated[Run, run_of(archive)]``."""
+    """What :data:`RunDep` is, of another database than the main one; with ``Run`` as its type."""
     return Depends(_RunOf(database))
 
 
 def reader_of(database: Database[Any] | str) -> Any:
-    """What :data:`ReaderDep` is, of another database: ``Annotated[Reader, reader_of(archive)]``."""
+    """What :data:`ReaderDep` is, of another database than the main one, as a ``Reader``."""
     return Depends(_ReaderOf(database), scope="function")
 
 

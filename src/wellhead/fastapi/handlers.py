@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 
 from wellhead.errors import (
     Classification,
-    CommitUnknownError,
     Fault,
     WellheadError,
     classify,
@@ -26,13 +25,13 @@ from wellhead.errors import (
 )
 from wellhead.fastapi.databases import Form
 from wellhead.fastapi.forms import failure_response
+from wellhead.fastapi.outcomes import outcome_of, truth_of
 from wellhead.fastapi.problems import ValidationFault, phrase_of, problem_response
 from wellhead.fastapi.refusals import Refusals
 from wellhead.fastapi.sockets import fit
 from wellhead.fastapi.targets import allowed_methods, shown
 from wellhead.fastapi.task_groups import Handler, answer_with, handler_of, spokesman
 from wellhead.pool.holders import place_of_failure
-from wellhead.sessions.commits import current_commits
 
 logger = logging.getLogger("wellhead.fastapi")
 
@@ -120,14 +119,9 @@ def _fault_of(item: Mapping[str, Any]) -> ValidationFault:
 async def answer_database_error(connection: HTTPConnection, error: Exception) -> Response:
     """Answer a failure of the database by what it means; see :func:`wellhead.classify`.
 
-    Where a COMMIT of the request had no answer, what failed after that does not matter.
+    Where the request had committed, or may have, that is said in place of what failed then.
     """
-    commits = current_commits.get()
-    if commits is not None and commits.unknown and not isinstance(error, CommitUnknownError):
-        unknown = CommitUnknownError.after_silence()
-        unknown.__cause__ = error
-        error = unknown
-    error = not_loaded(error) or error
+    error = truth_of(connection, not_loaded(error) or error)
     meaning = classify(error)
     _log(connection, error, meaning)
     after = meaning.retry_after
@@ -139,16 +133,9 @@ async def answer_database_error(connection: HTTPConnection, error: Exception) ->
             title=meaning.title,
             type=f"urn:wellhead:{meaning.fault}",
             headers={"Retry-After": str(after)} if after is not None else None,
-            **_commits_before(error),
+            **outcome_of(connection, error),
         ),
     )
-
-
-def _commits_before(error: Exception) -> Mapping[str, Any]:
-    """How many transactions the request had committed, where it had."""
-    commits = current_commits.get()
-    count = commits.succeeded if commits is not None else getattr(error, "commits", 0)
-    return {"commits": count} if count else {}
 
 
 async def answer_unreadable(connection: HTTPConnection, error: Exception) -> Response:
@@ -189,12 +176,13 @@ async def answer_unexpected_error(connection: HTTPConnection, error: Exception) 
     """Answer 500 and say nothing of the cause; the server logs it with its traceback."""
     return fit(
         connection,
-        problem_response(500, detail="The error was logged.", **_commits_before(error)),
+        problem_response(500, detail="The error was logged.", **outcome_of(connection, error)),
     )
 
 
 def _log(connection: HTTPConnection, error: Exception, meaning: Classification) -> None:
-    level = logging.WARNING if meaning.is_expected else logging.ERROR
+    is_grave = not meaning.is_expected or meaning.fault is Fault.PARTLY_COMMITTED
+    level = logging.ERROR if is_grave else logging.WARNING
     # Of a mistake the frames tell the place. A formatted exception would tell the statement, too,
     # where the engine is not Wellhead's.
     frames = "" if meaning.is_expected else "".join(traceback.format_tb(error.__traceback__))

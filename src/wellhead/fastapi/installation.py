@@ -119,9 +119,7 @@ def _check(app: FastAPI, errors: Form, prefix: str, further: Mapping[str, object
         )
     for name, each in further.items():
         if not isinstance(each, Database):
-            raise ConfigurationError(
-                f"install takes no argument {name!r}, and no {each!r} by name."
-            )
+            raise ConfigurationError(f"{name}={each!r} is neither an argument nor a database.")
         if name == MAIN:
             raise ConfigurationError(f"{MAIN!r} is the name of the main database.")
 

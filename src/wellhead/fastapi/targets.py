@@ -10,6 +10,17 @@ from starlette.types import Scope
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _OF_FILES = ("GET", "HEAD")
 
+
+def route_of(scope: Scope) -> str:
+    """The method and the template of the route that serves a connection.
+
+    The template, not the path: the pool's figures are kept by it.
+    """
+    route = scope.get("route")
+    path = getattr(route, "path_format", None) or getattr(route, "path", "?")
+    return f"{scope.get('method', 'WEBSOCKET')} {path}"
+
+
 LONGEST_PATH = 200
 """So many characters of a path are logged."""
 

@@ -9,11 +9,12 @@ commit is missed. A piece of work that must know opens a scope, :class:`Commits`
 the tasks that it starts inherit it.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -21,10 +22,12 @@ from sqlalchemy import TextClause, event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.errors import CommitUnknownError, is_definite_answer
 from wellhead.pool import is_gone
 from wellhead.pool.connection_state import closed_check, driver_of
+from wellhead.sessions.changes import Changes
 
 READS = "wellhead_reads"
 """The execution option of connections that only read: their ends commit nothing."""
@@ -48,6 +51,11 @@ class Commits:
         unknown: COMMITs that were sent and not answered.
         possible: Statements that may have committed by themselves: in autocommit, and text that
             may end a transaction.
+        changes: What was changed, by database.
+        sessions: The sessions of :meth:`wellhead.Database.session` that are open, each with the
+            task that opened it.
+        on_late_commit: Told of a COMMIT of what was written, just before it is sent, with the key
+            of its database; set once whatever is committed is committed too late.
     """
 
     around: "Commits | None" = None
@@ -55,6 +63,12 @@ class Commits:
     succeeded: int = 0
     unknown: int = 0
     possible: int = 0
+    changes: Changes = field(init=False)
+    sessions: dict[AsyncSession, asyncio.Task[Any] | None] = field(default_factory=dict)
+    on_late_commit: Callable[[object], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.changes = Changes(None if self.around is None else self.around.changes)
 
     @property
     def is_empty(self) -> bool:
@@ -81,6 +95,7 @@ class Commits:
     def settle(self) -> None:
         """Take back what is open here: the work was done again, and that is known."""
         self.note(unknown=-self.unknown, possible=-self.possible)
+        self.changes.settle()
 
 
 current_commits: ContextVar[Commits | None] = ContextVar("wellhead_commits", default=None)
@@ -147,9 +162,15 @@ class SentCommit:
         else:
             is_unknown = self._connection.is_unreplicated
         self._connection.is_outcome_unknown = is_unknown
-        self._commits.note(
-            under_way=-1, unknown=int(is_unknown), succeeded=int(error is None and not is_unknown)
-        )
+        is_done = error is None and not is_unknown
+        self._commits.note(under_way=-1, unknown=int(is_unknown), succeeded=int(is_done))
+        changes, database = self._commits.changes, self._connection.database
+        if is_done:
+            changes.commit(database)
+        elif is_unknown:
+            changes.doubt(database)
+        else:
+            changes.give_up(database)
         if not is_unknown:
             return
         if error is None:
@@ -158,13 +179,15 @@ class SentCommit:
             raise CommitUnknownError.after_silence() from error
 
 
-def watch_commits(engine: Engine, *, on_unknown: Callable[[], None]) -> None:
-    """Note the statements of an engine that may commit by themselves, and count unknown outcomes.
+def watch_commits(engine: Engine, *, on_unknown: Callable[[], None], database: object) -> None:
+    """Note the statements of an engine that write or may commit, and count unknown outcomes.
 
     Args:
         engine: Whose connections.
         on_unknown: Told of each COMMIT that was sent and not answered.
+        database: What the database is known by in :class:`Commits`.
     """
+    _know_late_commits(engine, database)
 
     @event.listens_for(engine, "before_cursor_execute")
     def note_what_may_commit(
@@ -177,12 +200,13 @@ def watch_commits(engine: Engine, *, on_unknown: Callable[[], None]) -> None:
     ) -> None:
         del cursor, parameters, executemany
         commits = current_commits.get()
-        if commits is None:
+        if commits is None or getattr(context.compiled, "only_reads", False):
             return
         options = connection.get_execution_options()
         if options.get("isolation_level") == "AUTOCOMMIT":
             may_commit = READS not in options
         else:
+            commits.changes.begin(database)
             may_commit = not _is_built(context) and _may_end_a_transaction(statement)
         if may_commit:
             commits.note(possible=1)
@@ -201,6 +225,24 @@ def watch_commits(engine: Engine, *, on_unknown: Callable[[], None]) -> None:
         if isinstance(context.original_exception, CommitUnknownError):
             # SQLAlchemy knows only the drivers' own errors as the end of a connection.
             context.is_disconnect = closed_check(driver_connection)()
+
+
+def _know_late_commits(engine: Engine, database: object) -> None:
+    @event.listens_for(engine, "connect")
+    def mark(connection: Any, record: object) -> None:
+        del record
+        driver_connection = driver_of(connection)
+        if hasattr(driver_connection, "is_outcome_unknown"):
+            driver_connection.database = database
+
+    @event.listens_for(engine, "commit")
+    def tell(connection: Connection) -> None:
+        del connection
+        commits = current_commits.get()
+        if commits is None or commits.on_late_commit is None:
+            return
+        if database in commits.changes.pending:
+            commits.on_late_commit(database)
 
 
 def _may_end_a_transaction(statement: str) -> bool:

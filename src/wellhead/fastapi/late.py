@@ -1,0 +1,136 @@
+"""COMMITs that come after the response: refused before it, or told of where that is too late.
+
+FastAPI ends a dependency of the usual scope, ``request``, after the response was sent. Where it
+commits then, a failure hides behind a status of success.
+"""
+
+import asyncio
+import logging
+import sys
+from contextlib import AsyncExitStack
+from types import FrameType
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.orm.session import _new_sessionid
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.types import Scope
+
+from wellhead.errors import LateCommitError
+from wellhead.fastapi.targets import route_of
+from wellhead.sessions.commits import Commits
+
+logger = logging.getLogger("wellhead.fastapi")
+
+_MEND = (
+    "Take the session by SessionDep or session_of(database), or give the dependency that opens it "
+    'scope="function": Depends(..., scope="function").'
+)
+
+
+def has_changes(session: AsyncSession) -> bool:
+    """Whether something was added, changed or deleted in a session, and not sent yet."""
+    return bool(session.new or session.dirty or session.deleted)
+
+
+class LateCommits:
+    """What a request would commit after its response has begun.
+
+    Args:
+        scope: The request's.
+        commits: Its COMMITs.
+        told: The routes that the log has told of; added to.
+
+    Attributes:
+        refusal: Why the response was refused, or None.
+    """
+
+    __slots__ = ("_commits", "_mark", "_pending", "_scope", "_task", "_told", "refusal")
+
+    def __init__(self, scope: Scope, commits: Commits, told: set[str]) -> None:
+        self._scope = scope
+        self._commits = commits
+        self._told = told
+        self._task = asyncio.current_task()
+        self.refusal: Exception | None = None
+
+    async def refuse(self) -> None:
+        """Refuse the response while a session of the request is open that has something to commit.
+
+        A session that another task opened is that one's own affair.
+
+        Raises:
+            LateCommitError: There is one.
+        """
+        for session, owner in tuple(self._commits.sessions.items()):
+            if owner is not self._task:
+                continue
+            try:
+                await self._refuse(session)
+            except Exception as error:
+                self.refusal = error
+                raise
+
+    async def _refuse(self, session: AsyncSession) -> None:
+        if has_changes(session) or (self._commits.changes.pending and await _has_written(session)):
+            raise LateCommitError(
+                "A session was open when the response was about to begin, and would have been "
+                "committed after it; it is rolled back.",
+                hint=_MEND,
+            )
+
+    def tell_from_now_on(self) -> None:
+        """Log what the request's dependencies commit when they end, once for each route.
+
+        That is what was begun before the response. What they open and commit after it is their own
+        affair, and so is what the response itself does, as a stream or a background task.
+        """
+        stack = self._scope.get("fastapi_inner_astack")
+        if not isinstance(stack, AsyncExitStack):
+            return
+        # Sessions are numbered as they are made.
+        self._mark, self._pending = _new_sessionid(), frozenset(self._commits.changes.pending)
+        # What is put on the stack last ends first: after the response, before the dependencies.
+        stack.callback(self._watch)
+
+    def _watch(self) -> None:
+        self._commits.on_late_commit = self._tell
+
+    def _tell(self, database: object) -> None:
+        if asyncio.current_task() is not self._task:
+            return
+        session = _committing_session(sys._getframe(1))  # noqa: SLF001 - within the greenlet
+        if session is not None:
+            is_late = session.hash_key < self._mark
+        else:
+            is_late = database in self._pending
+        route = route_of(self._scope)
+        if not is_late or route in self._told:
+            return
+        self._told.add(route)
+        logger.error(
+            "%s: what was begun before the response is committed after it, where the client cannot "
+            "be told of a COMMIT that fails. %s",
+            route,
+            _MEND,
+            extra={"event": "commit_after_response", "route": route},
+        )
+
+
+async def _has_written(session: AsyncSession) -> bool:
+    if not session.in_transaction():
+        return False
+    connection = await session.connection()
+    if connection.dialect.name != "postgresql":
+        return False
+    # What is pending may be another session's, or only look like a change.
+    return await connection.scalar(select(func.txid_current_if_assigned())) is not None
+
+
+def _committing_session(frame: FrameType | None) -> Session | None:
+    while frame is not None:
+        transaction = frame.f_locals.get("self")
+        if isinstance(transaction, SessionTransaction):
+            return transaction.session
+        frame = frame.f_back
+    return None

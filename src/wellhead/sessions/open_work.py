@@ -1,0 +1,40 @@
+"""The sessions that are open in a piece of work."""
+
+import asyncio
+from typing import Self
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from wellhead.sessions.commits import current_commits
+
+
+class OpenWork:
+    """The block in which a session is open; the scope of COMMITs around it knows of it.
+
+    Args:
+        session: The session.
+        database: The key of its database.
+
+    Attributes:
+        is_begun: Whether there is a transaction at the end of the block.
+    """
+
+    __slots__ = ("_commits", "_database", "_session", "is_begun")
+
+    def __init__(self, session: AsyncSession, database: object) -> None:
+        self._commits = current_commits.get()
+        self._session = session
+        self._database = database
+        self.is_begun = False
+
+    def __enter__(self) -> Self:
+        if self._commits is not None:
+            self._commits.sessions[self._session] = asyncio.current_task()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if self._commits is None:
+            return
+        self._commits.sessions.pop(self._session, None)
+        if error is not None and (self.is_begun or self._session.in_transaction()):
+            self._commits.changes.give_up(self._database)
