@@ -16,7 +16,6 @@ import wellhead
 from tests.docs import programs
 from tests.docs.pages import DOCS, ROOT, Page, all_pages, page
 from tests.docs.transcript import Terminal
-from tests.staging.tools import TOOLS, leave_out_without
 from wellhead.embedded import account
 
 PAGES = all_pages()
@@ -53,11 +52,13 @@ def environment(database_url: str, desk: Path) -> Mapping[str, str]:
     }
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if programs.source_of(page)], ids=by_name)
+# Those about tools are run by tests/tools, where the tools are.
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if programs.source_of(page) and not programs.tools_of(page)],
+    ids=by_name,
+)
 def test_the_program_of_a_page_runs(page: Page, desk: Path, environment: Mapping[str, str]) -> None:
-    for package in TOOLS:
-        if re.search(rf"^(from|import) {package}\b", programs.source_of(page), re.MULTILINE):
-            leave_out_without(package)
     programs.run(page, desk, environment)
 
 
