@@ -52,7 +52,12 @@ def environment(database_url: str, desk: Path) -> Mapping[str, str]:
     }
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if programs.source_of(page)], ids=by_name)
+# Those about tools are run by tests/tools, where the tools are.
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if programs.source_of(page) and not programs.tools_of(page)],
+    ids=by_name,
+)
 def test_the_program_of_a_page_runs(page: Page, desk: Path, environment: Mapping[str, str]) -> None:
     programs.run(page, desk, environment)
 

@@ -6,12 +6,14 @@ the page has made: its ``use`` is given the page's names.
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.docs.pages import Page
+from tests.staging.tools import TOOLS
 
 DRIVERS = Path(__file__).parent / "drivers"
 
@@ -33,6 +35,12 @@ def source_of(page: Page) -> str:
             lines += [""] * (block.line - 1 - len(lines))
             lines += block.text.splitlines()
     return "\n".join(lines)
+
+
+def tools_of(page: Page) -> list[str]:
+    """The packages of others that the page's program needs, beside what the tests have."""
+    source = source_of(page)
+    return [each for each in TOOLS if re.search(rf"^(from|import) {each}\b", source, re.MULTILINE)]
 
 
 def driver_of(page: Page) -> Path:

@@ -94,7 +94,7 @@ def _add_routes(app: FastAPI) -> None:
 
 
 @pytest.fixture
-async def database(databases: Databases) -> AsyncIterator[Database]:
+async def database(databases: Databases) -> Database:
     async with Database(DatabaseSettings(url=databases.create())) as database:
         async with database.engine.begin() as connection:
             await connection.run_sync(Table.metadata.create_all)

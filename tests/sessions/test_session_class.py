@@ -292,6 +292,14 @@ class Elsewhere(AsyncSession):
         super().__init__(**{**kwargs, "bind": engine})
 
 
+class PartlyElsewhere(AsyncSession):
+    """Has one for a table."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        engine = create_async_engine("postgresql+asyncpg://nowhere/nothing")
+        super().__init__(**kwargs, binds={Buoy: engine})
+
+
 class RoutingHalf(orm.Session):
     """Chooses an engine."""
 
@@ -333,6 +341,7 @@ class WithoutAwait(AsyncSession):
         (Reopening, "close_resets_only"),
         (InTwoPhases, "twophase"),
         (Elsewhere, "an engine of their own"),
+        (PartlyElsewhere, "an engine of their own"),
         (Routing, "get_bind"),
         (WithAnotherHalf, "its sync_session is a Session"),
         (WithoutAwait, r"its commit\(\) is not async"),

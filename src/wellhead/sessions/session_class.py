@@ -72,7 +72,9 @@ def _faults(session: Any) -> Iterator[str]:
     if not isinstance(sync, ExclusiveSyncSession):
         yield f"its sync_session is a {type(sync).__name__}, which is not its sync_session_class"
         return
-    if session.bind or session.binds or sync.bind:
+    # SQLAlchemy 2.0 sets the two only where they are given.
+    own = getattr(session, "bind", None) or getattr(session, "binds", None)
+    if own or sync.bind:
         yield "its sessions have an engine of their own"
     if type(sync).get_bind is not orm.Session.get_bind:
         yield "it overrides get_bind(), so that statements would pass the database's engine"
