@@ -33,8 +33,9 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from bench.page import write
+from todo import MIGRATIONS
 from todo.draining import LingeringProtocol
-from todo.main import MIGRATIONS, create_app
+from todo.main import create_app
 from todo.settings import Settings
 from todo.web.logs import configure_logging
 from wellhead import Database, DatabaseSettings

@@ -13,7 +13,7 @@ from typing import Self
 import httpx2
 
 from tests.staging.ports import quiet_port
-from todo.main import MIGRATIONS
+from todo import MIGRATIONS
 from wellhead import DatabaseSettings
 from wellhead.migrations import Migrations
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
-from staged import KEY, StagedAccount, client_of, make_account
+from staged import KEY, StagedAccount, add_account, client_of
 from task_api import TaskAPI
 from wire import Wire
 from writes import Connection
@@ -104,22 +104,24 @@ async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
 
 
 @pytest.fixture
-async def account(client: AsyncClient) -> StagedAccount:
+async def account(app: FastAPI, client: AsyncClient) -> StagedAccount:
     """Somebody who is logged in."""
-    return await make_account(client)
+    del client  # It keeps the application running.
+    return await add_account(app)
 
 
 @pytest.fixture
-async def other_account(client: AsyncClient) -> StagedAccount:
+async def other_account(app: FastAPI, client: AsyncClient) -> StagedAccount:
     """Somebody else who is logged in."""
-    return await make_account(client)
+    del client
+    return await add_account(app)
 
 
 @pytest.fixture
 async def wire(app: FastAPI, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Wire]:
     """Connections to a running server, which must be well and without an error at the end."""
     async with serve(app) as base_url, AsyncClient(base_url=base_url, verify=False) as client:
-        account = await make_account(client)
+        account = await add_account(app)
         api = TaskAPI(client, account)
         task = await api.task(tags=["work"])
         root = f"/api/{account.id}"

@@ -35,10 +35,10 @@ async def register(client: AsyncClient, email: str, *, key: str = KEY) -> Respon
 
 @pytest.mark.parametrize("route", KEYED)
 async def test_a_first_answer_is_the_same_with_a_key_as_without(
-    client: AsyncClient, server: Connection, route: str
+    app: FastAPI, client: AsyncClient, server: Connection, route: str
 ) -> None:
-    without, rows = await done_by(await World.make(client), server, route)
-    with_key, keyed_rows = await done_by(await World.make(client), server, route, **keyed())
+    without, rows = await done_by(await World.make(app, client), server, route)
+    with_key, keyed_rows = await done_by(await World.make(app, client), server, route, **keyed())
 
     assert with_key == without
     assert keyed_rows == {**rows, "idempotency_keys": 1}
@@ -46,9 +46,9 @@ async def test_a_first_answer_is_the_same_with_a_key_as_without(
 
 @pytest.mark.parametrize("route", KEYED)
 async def test_the_same_request_gets_the_first_answer_and_does_nothing(
-    client: AsyncClient, server: Connection, route: str
+    app: FastAPI, client: AsyncClient, server: Connection, route: str
 ) -> None:
-    world = await World.make(client)
+    world = await World.make(app, client)
     body = WRITES[route](world)
     address = route.split()[1].format(user_id=world.account.id)
     headers = {**world.account.headers, **keyed()}
@@ -68,9 +68,9 @@ async def test_the_same_request_gets_the_first_answer_and_does_nothing(
 
 @pytest.mark.parametrize("route", KEYED)
 async def test_another_body_under_the_same_key_is_refused(
-    client: AsyncClient, server: Connection, route: str
+    app: FastAPI, client: AsyncClient, server: Connection, route: str
 ) -> None:
-    world = await World.make(client)
+    world = await World.make(app, client)
     await world.send(route, **keyed())
     before = await rows_of(server)
     method, path = route.split()
@@ -237,7 +237,7 @@ async def test_of_many_at_once_one_is_done(app: FastAPI, server: Connection, rou
         serve(app) as base_url,
         AsyncClient(base_url=base_url, timeout=240, verify=False) as client,
     ):
-        world = await World.make(client)
+        world = await World.make(app, client)
         before = await rows_of(server)
         body = WRITES[route](world)
         address = route.split()[1].format(user_id=world.account.id)
@@ -265,19 +265,19 @@ async def test_of_many_at_once_one_is_done(app: FastAPI, server: Connection, rou
 
 @pytest.mark.parametrize("route", UNKEYED)
 async def test_where_the_answer_would_be_a_secret_a_key_means_nothing(
-    client: AsyncClient, server: Connection, route: str
+    app: FastAPI, client: AsyncClient, server: Connection, route: str
 ) -> None:
-    expected = await done_by(await World.make(client), server, route)
+    expected = await done_by(await World.make(app, client), server, route)
 
-    assert await done_by(await World.make(client), server, route, **keyed()) == expected
-    assert await done_by(await World.make(client), server, route, **keyed("")) == expected
+    assert await done_by(await World.make(app, client), server, route, **keyed()) == expected
+    assert await done_by(await World.make(app, client), server, route, **keyed("")) == expected
     assert await server.fetchval("SELECT count(*) FROM idempotency_keys") == 0
 
 
 async def test_what_is_kept_holds_no_secret_and_no_key(
-    client: AsyncClient, server: Connection
+    app: FastAPI, client: AsyncClient, server: Connection
 ) -> None:
-    world = await World.make(client)
+    world = await World.make(app, client)
     for number, route in enumerate(route for route in WRITES if route.startswith("POST ")):
         await world.send(route, **keyed(f"secret-key-{number}"))
     await register(client, "ada@example.com", key="secret-key-of-ada")
@@ -290,8 +290,10 @@ async def test_what_is_kept_holds_no_secret_and_no_key(
         assert secret not in text
 
 
-async def test_what_is_kept_goes_with_the_account(client: AsyncClient, server: Connection) -> None:
-    world = await World.make(client)
+async def test_what_is_kept_goes_with_the_account(
+    app: FastAPI, client: AsyncClient, server: Connection
+) -> None:
+    world = await World.make(app, client)
     await world.send("POST /api/{user_id}/tasks", **keyed())
 
     answer = await world.send("POST /api/auth/delete-account")

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from fastapi import FastAPI
 from httpx2 import AsyncClient
 from sabotage import FAULTS, Saboteur
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -37,15 +38,15 @@ def database(proxied_database: Database) -> Database:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("route", KEYED)
 async def test_whatever_the_server_does_a_keyed_request_is_done_once(
-    client: AsyncClient, server: Connection, route: str, fault: str
+    app: FastAPI, client: AsyncClient, server: Connection, route: str, fault: str
 ) -> None:
     expected = but_for_hits(
-        await done_by(await World.make(client), server, route, **headers_for(route))
+        await done_by(await World.make(app, client), server, route, **headers_for(route))
     )
     saboteur = await Saboteur.hire(server, fault)
 
     for number in range(1, MOST):
-        world = await World.make(client)
+        world = await World.make(app, client)
         await saboteur.arm(number)
         done = await done_by(world, server, route, **headers_for(route, number))
         if not await saboteur.disarm():
@@ -56,11 +57,15 @@ async def test_whatever_the_server_does_a_keyed_request_is_done_once(
 
 
 async def test_a_first_run_that_the_server_still_holds_is_waited_for(
-    client: AsyncClient, server: Connection, proxy: TCPProxy, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI,
+    client: AsyncClient,
+    server: Connection,
+    proxy: TCPProxy,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(service, "LOOKS", 1000)
     monkeypatch.setattr(service, "PAUSE", 0.01)
-    world = await World.make(client)
+    world = await World.make(app, client)
     proxy.break_at(COMMIT, passes=False, is_noticed=False)
 
     request = asyncio.create_task(world.send("POST /api/{user_id}/tasks", **KEY))
@@ -73,10 +78,14 @@ async def test_a_first_run_that_the_server_still_holds_is_waited_for(
 
 
 async def test_a_first_run_that_the_server_holds_for_too_long_is_in_use(
-    client: AsyncClient, server: Connection, proxy: TCPProxy, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI,
+    client: AsyncClient,
+    server: Connection,
+    proxy: TCPProxy,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(service, "PAUSE", 0.001)
-    world = await World.make(client)
+    world = await World.make(app, client)
     proxy.break_at(COMMIT, passes=False, is_noticed=False)
 
     answer, rows = await done_by(world, server, "POST /api/{user_id}/tasks", **KEY)
@@ -89,10 +98,10 @@ async def test_a_first_run_that_the_server_holds_for_too_long_is_in_use(
 
 
 async def test_who_does_not_see_a_key_that_is_there_does_nothing(
-    client: AsyncClient, server: Connection, database: Database
+    app: FastAPI, client: AsyncClient, server: Connection, database: Database
 ) -> None:
     """As when it is committed between the snapshot of a look and the lock."""
-    user_id = (await World.make(client)).account.id
+    user_id = (await World.make(app, client)).account.id
     idempotency = service.Idempotency(b"secret", timedelta(hours=1))
     submission = idempotency.submission(scope="anybody", key="once", request="")
 

@@ -1,6 +1,7 @@
 """A COMMIT that was sent and not answered: whoever can be told what became of it, is told."""
 
 import pytest
+from fastapi import FastAPI
 from httpx2 import AsyncClient
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import event
@@ -57,6 +58,7 @@ class CommitBreaker:
 @pytest.mark.parametrize("passes", [True, False])
 @pytest.mark.parametrize("route", dict.fromkeys((*KEYED, *REPEATABLE, *SETTING)))
 async def test_a_commit_that_nobody_answered_is_not_seen(
+    app: FastAPI,
     client: AsyncClient,
     server: Connection,
     database: Database,
@@ -66,12 +68,12 @@ async def test_a_commit_that_nobody_answered_is_not_seen(
     passes: bool,
 ) -> None:
     expected = but_for_hits(
-        await done_by(await World.make(client), server, route, **headers_for(route))
+        await done_by(await World.make(app, client), server, route, **headers_for(route))
     )
     breaker = CommitBreaker(database, proxy, passes=passes)
 
     for number in range(1, MOST):
-        world = await World.make(client)
+        world = await World.make(app, client)
         breaker.arm(number)
         done = await done_by(world, server, route, **headers_for(route, number))
         if not breaker.disarm():
@@ -85,9 +87,9 @@ async def test_a_commit_that_nobody_answered_is_not_seen(
 @pytest.mark.parametrize("passes", [True, False])
 @pytest.mark.parametrize("route", [route for route in WRITES if route not in REPEATABLE])
 async def test_without_a_key_or_with_a_condition_an_unknown_outcome_is_said_to_be_one(
-    client: AsyncClient, proxy: TCPProxy, route: str, *, passes: bool
+    app: FastAPI, client: AsyncClient, proxy: TCPProxy, route: str, *, passes: bool
 ) -> None:
-    world = await World.make(client)
+    world = await World.make(app, client)
     condition = {"If-Match": "*"} if route in SETTING else {}
     broken = proxy.break_at(COMMIT, passes=passes)
 

@@ -38,3 +38,19 @@ def test_the_command_begins_here() -> None:
 
     assert done.returncode == 0
     assert "migrate" in done.stdout
+
+
+def test_a_process_that_starts_workers_loads_no_application() -> None:
+    done = run("import sys, todo.cli; print(*{name.split('.')[0] for name in sys.modules})")
+
+    assert "uvicorn" in done.stdout.split()
+    assert not {"alembic", "cryptography", "fastapi", "jwt", "rich"} & set(done.stdout.split())
+
+
+def test_what_was_loaded_is_left_out_of_the_looks_for_garbage() -> None:
+    done = run(
+        "import gc, todo.start; todo.start.load('todo.cli'); "
+        "print(gc.isenabled(), gc.get_freeze_count() > len(gc.get_objects()))"
+    )
+
+    assert done.stdout.split() == ["True", "True"]

@@ -22,9 +22,9 @@ UNSEEN = [fault for fault in FAULTS if fault != "end of the connection in COMMIT
 MOST_WRITES = 20
 
 
-async def undisturbed(client: AsyncClient, server: Connection, route: str) -> Done:
+async def undisturbed(app: FastAPI, client: AsyncClient, server: Connection, route: str) -> Done:
     """What a route answers and does when nothing gets in its way."""
-    done = await done_by(await World.make(client), server, route)
+    done = await done_by(await World.make(app, client), server, route)
     assert 200 <= done[0][0] < 300, done
     assert any(done[1].values()) or route.startswith(("PUT", "PATCH", "POST /api/auth/refresh"))
     return done
@@ -44,13 +44,18 @@ def test_every_route_that_writes_is_tested_here(app: FastAPI) -> None:
 @pytest.mark.parametrize("fault", UNSEEN)
 @pytest.mark.parametrize("route", WRITES)
 async def test_whichever_write_fails_the_client_sees_nothing_of_it(
-    client: AsyncClient, server: Connection, database: Database, route: str, fault: str
+    app: FastAPI,
+    client: AsyncClient,
+    server: Connection,
+    database: Database,
+    route: str,
+    fault: str,
 ) -> None:
-    expected = await undisturbed(client, server, route)
+    expected = await undisturbed(app, client, server, route)
     saboteur = await Saboteur.hire(server, fault)
 
     for number in range(1, MOST_WRITES):
-        world = await World.make(client)
+        world = await World.make(app, client)
         retried = sum(database.run_stats().retried.values())
         await saboteur.arm(number)
         done = await done_by(world, server, route)
@@ -64,10 +69,10 @@ async def test_whichever_write_fails_the_client_sees_nothing_of_it(
 
 @pytest.mark.parametrize("route", WRITES)
 async def test_all_connections_may_have_been_closed_since_the_last_request(
-    client: AsyncClient, server: Connection, route: str
+    app: FastAPI, client: AsyncClient, server: Connection, route: str
 ) -> None:
-    expected = await undisturbed(client, server, route)
-    world = await World.make(client)
+    expected = await undisturbed(app, client, server, route)
+    world = await World.make(app, client)
 
     ended = await server.fetchval(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
@@ -92,10 +97,10 @@ def migrated_url_with_timeout(migrated_url: str, databases: Databases) -> str:
 )
 @pytest.mark.usefixtures("migrated_url_with_timeout")
 async def test_a_real_deadlock_is_not_seen_either(
-    client: AsyncClient, server: Connection, database: Database, route: str
+    app: FastAPI, client: AsyncClient, server: Connection, database: Database, route: str
 ) -> None:
-    expected = await undisturbed(client, server, route)
-    world = await World.make(client)
+    expected = await undisturbed(app, client, server, route)
+    world = await World.make(app, client)
     # Whoever began to wait first looks for a deadlock first, and ends itself.
     await server.execute("SET deadlock_timeout = '1min'")
     rival = server.transaction()

@@ -10,18 +10,14 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from todo.cleanup import clean_up
-from todo.demo import EMAIL, PASSWORD
-from todo.demo import seed_demo as make_demo
+from todo import MIGRATIONS
 from todo.durations import parse_duration
-from todo.main import MIGRATIONS, passwords_of
 from todo.server import AddressError, Serving, banner, listen, provided_database, wait_for_database
 from todo.server import serve as serve_until_stopped
 from todo.settings import Settings
 from todo.web.logs import configure_logging
 from wellhead import Database, classify
 from wellhead.errors import ConfigurationError, WellheadError
-from wellhead.migrations import Migrations
 
 UNDEFINED_TABLE = "42P01"
 NO_TABLES = "The database does not have the tables of the Todo API; make them with: todo migrate"
@@ -84,7 +80,7 @@ def serve(
         )
         with listen(serving.host, serving.port) as listener, provided_database(settings) as data:
             if migrate:
-                Migrations(MIGRATIONS).upgrade()
+                _upgrade()
             else:
                 asyncio.run(wait_for_database(settings.database()))
             text = banner(settings, serving, listener, data)
@@ -99,7 +95,7 @@ def migrate() -> None:
     with plain_errors():
         settings = _settings()
         with provided_database(settings) as data:
-            Migrations(MIGRATIONS).upgrade()
+            _upgrade()
     typer.echo(f"The schema is up to date: {data}")
 
 
@@ -115,6 +111,7 @@ def cleanup(
     ],
 ) -> None:
     """Delete old completed tasks, ended logins, expired counters and idempotency keys."""
+    from todo.cleanup import clean_up  # noqa: PLC0415 - the other commands need none of it
 
     async def run(settings: Settings) -> None:
         async with Database(settings.database()) as database:
@@ -133,14 +130,16 @@ def cleanup(
 @app.command()
 def seed_demo() -> None:
     """Make a demo account with some tasks and tags, once; not in production."""
+    from todo import demo  # noqa: PLC0415 - the other commands need none of it
+    from todo.main import passwords_of  # noqa: PLC0415
 
     async def run(settings: Settings) -> None:
         async with Database(settings.database()) as database:
-            seeded = await make_demo(database, passwords_of(settings))
+            seeded = await demo.seed_demo(database, passwords_of(settings))
         found = f"made, with {seeded.tasks} tasks" if seeded.account else "there already"
         typer.echo(f"The demo account is {found}.")
-        typer.echo(f"  E-mail    {EMAIL}")
-        typer.echo(f"  Password  {PASSWORD}")
+        typer.echo(f"  E-mail    {demo.EMAIL}")
+        typer.echo(f"  Password  {demo.PASSWORD}")
 
     with plain_errors():
         settings = _settings()
@@ -150,6 +149,12 @@ def seed_demo() -> None:
             )
         with provided_database(settings):
             asyncio.run(run(settings))
+
+
+def _upgrade() -> None:
+    from wellhead.migrations import Migrations  # noqa: PLC0415 - only where it is asked for
+
+    Migrations(MIGRATIONS).upgrade()
 
 
 def _say(text: str) -> None:

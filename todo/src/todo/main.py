@@ -1,12 +1,12 @@
 """The composition root: settings and a database become an application."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
+from todo import MIGRATIONS
 from todo.accounts.attempts import Attempts, DatabaseStorage
 from todo.accounts.keys import signing_key
 from todo.accounts.passwords import Passwords
@@ -52,9 +52,6 @@ STATUSES: Mapping[type[TodoError], int] = {
     BusyError: 503,
 }
 """What each error of the services means over HTTP."""
-
-MIGRATIONS = Path(__file__).parent / "migrations"
-"""Where `env.py` and the revisions lie."""
 
 DESCRIPTION = """\
 Accounts, tasks and tags. Register, log in, and use your own id in the paths below `/api`.

@@ -14,24 +14,29 @@ from ipaddress import ip_address
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
 from todo.draining import LingeringProtocol, Server, turn_away
-from todo.main import create_app
 from todo.settings import Settings
+from todo.start import load
 from todo.web.logs import configure_logging
 from wellhead import Database, DatabaseSettings
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.errors import ConfigurationError, WellheadError
-from wellhead.fastapi.draining import STOP_SIGNALS
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 logger = logging.getLogger(__name__)
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What asks a server to end: Ctrl-C, and the way of everything that runs services."""
 
 GRACE_SECONDS = 10
 """How long requests in flight may take to finish after Ctrl-C."""
@@ -72,7 +77,7 @@ class Serving:
     drain_seconds: float = 0.0
 
 
-def served_app() -> FastAPI:
+def served_app() -> "FastAPI":
     """The application in a worker process, with its log set up; uvicorn calls this.
 
     Raises:
@@ -81,11 +86,14 @@ def served_app() -> FastAPI:
     try:
         settings = Settings()
         configure_logging(settings)
-        return create_app(settings)
+        # Not loaded with this module: a process that only starts workers has no application.
+        app: FastAPI = load("todo.main").create_app(settings)
     except WellheadError as error:
         logger.error("The application cannot be made: %s", error)  # noqa: TRY400 - it says it all
     except Exception:
         logger.exception("The application cannot be made")
+    else:
+        return app
     sys.exit(STARTUP_FAILURE)
 
 

@@ -1,8 +1,10 @@
 """Where the command `todo` begins: it can be stopped from its first moment."""
 
+import gc
 import importlib
 import os
 import signal
+from types import ModuleType
 
 
 def main() -> None:
@@ -10,7 +12,20 @@ def main() -> None:
     if os.getpid() == 1:
         obey_sigterm()
     # Loading takes a second, and a signal must not be lost in it.
-    importlib.import_module("todo.cli").app()
+    load("todo.cli").app()
+
+
+def load(name: str) -> ModuleType:
+    """Import a module, and look for garbage neither meanwhile nor among what it consists of.
+
+    Nothing of it ever becomes garbage, and the looking takes a tenth of the time.
+    """
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def obey_sigterm() -> None:
