@@ -4,6 +4,7 @@ SQLAlchemy, and code past it that uses the driver, commits through it.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -24,13 +25,14 @@ class AsyncpgConnection(asyncpg.Connection):
     savepoint. Its end does not wait for ever for a server that is silent.
     """
 
-    __slots__ = ("is_outcome_unknown", "is_unreplicated")
+    __slots__ = ("is_outcome_unknown", "is_unreplicated", "set_up_again")
 
     _transport: asyncio.Transport
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.is_outcome_unknown = self.is_unreplicated = False
+        self.set_up_again: Callable[[Any], Awaitable[None]] | None = None
         # What the server says during a COMMIT.
         self.add_log_listener(_note_warning)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Self
 
 import psycopg
@@ -18,6 +18,7 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
     """psycopg's connection: honest about COMMIT, and done with what was cancelled."""
 
     is_outcome_unknown = is_unreplicated = is_cancelled = False
+    set_up_again: Callable[[Any], Awaitable[None]] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from wellhead.connecting import plan_pool
+from wellhead.connecting import Hooks, plan_pool
+from wellhead.connecting.credentials import Provide
+from wellhead.connecting.hooks import SetUp
 from wellhead.database.live import Live
 from wellhead.database.opening import Opening
 from wellhead.errors import ConfigurationError, NotOpenError
@@ -40,6 +42,17 @@ class Database:
         settings: How to connect; None reads them from the environment, now.
         migrations: What the schema is compared with, a :class:`wellhead.migrations.Migrations`;
             while it is behind, :meth:`check` says so, and the application is not ready.
+        credentials: An async function that gives the password for new connections, or
+            :class:`wellhead.Credentials`; it takes no argument, or the :class:`PostgresURL`. None
+            for the URL's. It has ``connect_timeout`` seconds.
+        set_up: An async function that is given each new connection, as the driver's own object, and
+            again after the pool has reset it; within ``connect_timeout``. psycopg's is in
+            autocommit mode meanwhile. Behind a transaction pooler, what it sets for the session is
+            refused.
+        engine_options: Further arguments for ``create_async_engine``, such as
+            ``json_serializer``. What is a setting is refused.
+
+    Hooks have no effect with SQLite.
 
     Raises:
         SettingsError: A setting cannot be used.
@@ -47,9 +60,16 @@ class Database:
     """
 
     def __init__(
-        self, settings: DatabaseSettings | None = None, *, migrations: SchemaSource | None = None
+        self,
+        settings: DatabaseSettings | None = None,
+        *,
+        migrations: SchemaSource | None = None,
+        credentials: Provide | None = None,
+        set_up: SetUp | None = None,
+        engine_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings if settings is not None else DatabaseSettings()
+        self._hooks = Hooks(credentials, set_up, dict(engine_options or {}))
         self._migrations = migrations
         self._plan = plan_pool(self.settings)
         self._runs = RunCounter()
@@ -74,6 +94,11 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<Database {self.settings.url} ({'open' if self.is_open else 'closed'})>"
+
+    @property
+    def hooks(self) -> Hooks:
+        """What every connection gets of the application: credentials, set-up, engine options."""
+        return self._hooks
 
     @property
     def is_open(self) -> bool:
@@ -134,7 +159,9 @@ class Database:
             if self._live is not None or self._opening is not None:
                 return
             self._has_started = self._is_draining = False
-            await self._open(Live(self.settings, self._plan, self._migrations, self._runs))
+            await self._open(
+                Live(self.settings, self._hooks, self._plan, self._migrations, self._runs)
+            )
 
     async def _open(self, live: Live) -> None:
         settings = self.settings
@@ -149,14 +176,14 @@ class Database:
         delay, limit = settings.connect_retry_delay, settings.startup_timeout
         try:
             if settings.start_degraded:
-                self._opening = Opening(attempt, give_up=live.engine.dispose, delay=delay)
+                self._opening = Opening(attempt, give_up=live.close, delay=delay)
                 await self._opening.first_attempt(within=limit)
             else:
                 attempts = settings.connect_retry_count if limit is None else None
                 await connect_with_retry(attempt, attempts=attempts, delay=delay, deadline=limit)
         except BaseException:
             opening, self._opening, self._live = self._opening, None, None
-            await (opening.stop() if opening is not None else live.engine.dispose())
+            await (opening.stop() if opening is not None else live.close())
             raise
 
     def drain(self) -> None:
@@ -193,7 +220,7 @@ class Database:
                     extra={"event": "database_close_timeout", "in_use": live.in_use},
                 )
             finally:
-                await live.engine.dispose()
+                await live.close()
         logger.info("database closed: %s", self.settings.url, extra={"event": "database_closed"})
 
     async def __aenter__(self) -> Self:

@@ -31,6 +31,7 @@ class Fault(StrEnum):
     UNREACHABLE = "unreachable"
     STARTING = "starting"
     AUTHENTICATION = "authentication"
+    CREDENTIALS = "credentials"
     DATABASE_NOT_FOUND = "database_not_found"
     TLS = "tls"
     REFUSED = "refused"
@@ -83,6 +84,7 @@ MEANINGS: Mapping[Fault, Meaning] = {
     Fault.UNREACHABLE: Meaning(503, _UNAVAILABLE, 2),
     Fault.STARTING: Meaning(503, "The database is starting.", 1),
     Fault.AUTHENTICATION: Meaning(503, _UNAVAILABLE, 30),
+    Fault.CREDENTIALS: Meaning(503, _UNAVAILABLE, 2),
     Fault.DATABASE_NOT_FOUND: Meaning(503, _UNAVAILABLE, 30),
     Fault.TLS: Meaning(503, _UNAVAILABLE, 30),
     Fault.REFUSED: Meaning(503, _UNAVAILABLE, 30),
@@ -104,6 +106,7 @@ TRANSIENT = frozenset(
         Fault.CONNECTION_LOST,
         Fault.UNREACHABLE,
         Fault.STARTING,
+        Fault.CREDENTIALS,
     }
 )
 """The faults after which the same work can succeed later without anybody's help."""
@@ -117,6 +120,7 @@ CAN_RUN_AGAIN = frozenset(
         Fault.TOO_MANY_CONNECTIONS,
         Fault.UNREACHABLE,
         Fault.STARTING,
+        Fault.CREDENTIALS,
     }
 )
 """The faults that leave nothing of a transaction behind and soon pass."""

@@ -23,6 +23,7 @@ from wellhead.errors.tree import (
     CommitUnknownError,
     ConfigurationError,
     ConnectError,
+    CredentialsError,
     DatabaseNotFoundError,
     NotOpenError,
     PoolMisuseError,
@@ -39,6 +40,7 @@ from wellhead.errors.tree import (
 
 _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (AuthenticationError, Fault.AUTHENTICATION),
+    (CredentialsError, Fault.CREDENTIALS),
     (DatabaseNotFoundError, Fault.DATABASE_NOT_FOUND),
     (TLSError, Fault.TLS),
     (UnreachableError, Fault.UNREACHABLE),
