@@ -1,5 +1,6 @@
 """The database connection layer for FastAPI and SQLModel on PostgreSQL, Neon first."""
 
+from wellhead.connecting import Credentials, SecretFile
 from wellhead.database import Database
 from wellhead.errors import (
     AuthenticationError,
@@ -9,6 +10,7 @@ from wellhead.errors import (
     CommitUnknownError,
     ConfigurationError,
     ConnectError,
+    CredentialsError,
     DatabaseNotFoundError,
     EmbeddedError,
     Fault,
@@ -26,6 +28,7 @@ from wellhead.errors import (
     RolledBackError,
     SessionInUseError,
     SettingsError,
+    SetUpError,
     StartingError,
     TLSError,
     TooManyConnectionsError,
@@ -49,6 +52,8 @@ __all__ = [
     "CommittedError",
     "ConfigurationError",
     "ConnectError",
+    "Credentials",
+    "CredentialsError",
     "Database",
     "DatabaseNotFoundError",
     "DatabaseSettings",
@@ -77,7 +82,9 @@ __all__ = [
     "RunStats",
     "SQLiteURL",
     "SchemaState",
+    "SecretFile",
     "SessionInUseError",
+    "SetUpError",
     "SettingsError",
     "StartingError",
     "TLSError",

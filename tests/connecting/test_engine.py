@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from wellhead import AsyncPool, Database, DatabaseSettings, Fault, classify
-from wellhead.connecting import build_engine, plan_pool
+from wellhead.connecting import Connector, build_engine, plan_pool
 
 DIRECT = "postgresql://u:p@db.example/shop"
 DRIVERS = ("postgresql+asyncpg://", "postgresql+psycopg://")
@@ -179,7 +179,7 @@ async def test_nothing_is_kept_of_a_database_that_may_sleep_and_the_reason_says_
         url="postgresql://u:p@127.0.0.1/d", pool_min_idle=3, may_sleep=may_sleep
     )
     plan = plan_pool(settings)
-    engine = build_engine(settings, plan)
+    engine = build_engine(Connector(settings), plan)
     pool = engine.sync_engine.pool
     assert isinstance(pool, AsyncPool)
 

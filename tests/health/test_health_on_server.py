@@ -23,7 +23,7 @@ from wellhead import (
     PoolSaturated,
     PostgresURL,
 )
-from wellhead.connecting import probe
+from wellhead.connecting import Connector, probe
 from wellhead.health.health import MOST_LOSSES
 
 
@@ -242,7 +242,7 @@ async def test_a_standby_is_no_fault_where_the_url_asks_for_one(database_url: st
     await connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     await connection.close()
     async with opened(f"{database_url}?target_session_attrs=read-only") as database:
-        ask = probe(database.settings, database.engine)
+        ask = probe(Connector(database.settings), database.engine)
 
         assert await ask() is False
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from wellhead.cli.exits import plain_errors
-from wellhead.connecting import build_engine, connect_first, plan_pool
+from wellhead.connecting import Connector, build_engine, connect_first, plan_pool
 from wellhead.retry import connect_with_retry
 from wellhead.settings import DatabaseSettings
 
@@ -39,10 +39,11 @@ def wait(
 
 async def _wait(settings: DatabaseSettings, *, timeout: float) -> None:
     settings = settings.model_copy(update={"pool_mode": "none"})
-    engine = build_engine(settings, plan_pool(settings))
+    connector = Connector(settings)
+    engine = build_engine(connector, plan_pool(settings))
 
     async def attempt() -> None:
-        await (await connect_first(engine, settings)).close()
+        await (await connect_first(engine, connector)).close()
 
     try:
         await connect_with_retry(

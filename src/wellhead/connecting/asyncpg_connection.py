@@ -4,6 +4,7 @@ SQLAlchemy, and code past it that uses the driver, commits through it.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -24,7 +25,7 @@ class AsyncpgConnection(asyncpg.Connection):
     savepoint. Its end does not wait for ever for a server that is silent.
     """
 
-    __slots__ = ("database", "is_outcome_unknown", "is_unreplicated")
+    __slots__ = ("database", "is_outcome_unknown", "is_unreplicated", "set_up_again")
 
     _transport: asyncio.Transport
 
@@ -32,6 +33,7 @@ class AsyncpgConnection(asyncpg.Connection):
         super().__init__(*args)
         self.database: object = None
         self.is_outcome_unknown = self.is_unreplicated = False
+        self.set_up_again: Callable[[Any], Awaitable[None]] | None = None
         # What the server says during a COMMIT.
         self.add_log_listener(_note_warning)
 

@@ -1,51 +1,29 @@
 """From settings to an ``AsyncEngine``: which pool, which driver arguments, and why."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from wellhead.connecting.addresses import have_ipv4
-from wellhead.connecting.asyncpg_connection import AsyncpgConnection
 from wellhead.connecting.cancelling import keep_cancelled_connections
+from wellhead.connecting.connector import Connector
 from wellhead.connecting.listeners import (
     log_slow_queries,
     name_command_timeouts,
     replace_stale_connections,
 )
-from wellhead.errors import (
-    ConfigurationError,
-    ConnectError,
-    connect_error,
-    keep_discreet,
-    lacks_route,
-)
+from wellhead.errors import ConfigurationError, SettingsError, keep_discreet
 from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
-from wellhead.pool.connection_state import terminate
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
 from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers
 from wellhead.sessions.proof import collect_evidence
 from wellhead.settings import DatabaseSettings
-from wellhead.url import PostgresURL, SQLiteURL
-from wellhead.url.tls import OPPORTUNISTIC
-
-PROBE_TIMEOUT = 3.0
-"""Seconds for a probe's whole visit, or the connect timeout where that is shorter."""
-
-# What a URL says that is content with a server that takes no changes.
-_READ_ONLY_IS_WANTED = ("read-only", "standby", "prefer-standby")
-
-Connect = Callable[..., Awaitable[Any]]
-OnError = Callable[[ConnectError], None]
+from wellhead.url import PostgresURL
 
 
 def plan_pool(settings: DatabaseSettings) -> PoolPlan:
@@ -69,35 +47,35 @@ def plan_pool(settings: DatabaseSettings) -> PoolPlan:
     return PoolPlan("pool", reason, settings.pool_size, settings.max_overflow)
 
 
-def build_engine(
-    settings: DatabaseSettings,
-    plan: PoolPlan,
-    *,
-    on_connect_error: OnError | None = None,
-) -> AsyncEngine:
+def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
     """Make the engine; no connection is opened.
 
     Args:
-        settings: How to connect.
+        connector: Makes its connections.
         plan: Which pool; see :func:`plan_pool`.
-        on_connect_error: Told of every connection that could not be made, before it is raised.
 
     Raises:
         ConfigurationError: The driver that the URL names is not installed.
         URLError: A certificate file of the URL cannot be read.
+        SettingsError: SQLAlchemy does not take what ``engine_options`` has.
     """
+    settings, options = connector.settings, connector.hooks.engine_options
     url = settings.url
-    arguments = _connect_args(settings)
+    arguments = connect_args(settings)
     try:
         if isinstance(url, PostgresURL):
-            arguments["async_creator_fn"] = connector(settings, on_error=on_connect_error)
+            arguments["async_creator_fn"] = connector.connect
         engine = create_async_engine(
             url.sqlalchemy_url(),
             connect_args=arguments,
-            echo=settings.echo,
             hide_parameters=not settings.echo_parameters,
-            **_pool_arguments(settings, plan, on_connect_error),
+            **{"echo": settings.echo, **options},
+            **_pool_arguments(connector, plan),
         )
+    except TypeError as error:
+        if not options:
+            raise
+        raise SettingsError(f"engine_options cannot be used: {error}") from error
     except ModuleNotFoundError as error:
         extra = "sqlite" if error.name == "aiosqlite" else "psycopg"
         raise ConfigurationError(
@@ -126,7 +104,7 @@ def build_engine(
     name_mistyped_values(engine.sync_engine)
     keep_discreet(
         engine.sync_engine,
-        show_statements=settings.echo,
+        show_statements=bool(options.get("echo", settings.echo)),
         show_values=settings.echo_parameters,
     )
     if settings.slow_query_threshold is not None:
@@ -136,35 +114,7 @@ def build_engine(
     return engine
 
 
-def connector(
-    settings: DatabaseSettings, *, on_error: OnError | None = None, limit: float | None = None
-) -> Connect:
-    """A function that opens one connection of the driver, within the connect timeout.
-
-    It takes the driver's keyword arguments and raises a :class:`wellhead.ConnectError`.
-
-    Args:
-        settings: How to connect.
-        on_error: Told of a failure before it is raised.
-        limit: Seconds, in place of the connect timeout.
-    """
-    limit = settings.effective_connect_timeout if limit is None else limit
-    translate = _translator(settings, limit, on_error=on_error)
-    connect_driver = _driver_connect(settings.url)
-    hosts = settings.url.hosts if isinstance(settings.url, PostgresURL) else ()
-
-    async def connect(*args: Any, **kwargs: Any) -> Any:
-        try:
-            async with asyncio.timeout(limit):
-                return await connect_driver(*args, **kwargs)
-        except Exception as error:
-            has_ipv4 = not lacks_route(error) or await have_ipv4(hosts)
-            raise translate(error, has_ipv4=has_ipv4) from error
-
-    return connect
-
-
-async def connect_first(engine: AsyncEngine, settings: DatabaseSettings) -> AsyncConnection:
+async def connect_first(engine: AsyncEngine, connector: Connector) -> AsyncConnection:
     """Make an engine's first connection, on which SQLAlchemy learns about the server.
 
     Raises:
@@ -179,93 +129,12 @@ async def connect_first(engine: AsyncEngine, settings: DatabaseSettings) -> Asyn
             await pool.open_one()
         await connection.start()
     except DBAPIError as error:
-        raise _translator(settings, settings.effective_connect_timeout)(error) from error
+        raise connector.translate(error) from error
     return connection
 
 
-def probe(settings: DatabaseSettings, engine: AsyncEngine) -> Callable[[], Awaitable[bool]]:
-    """A function that opens a connection past the pool, asks one question and closes it.
-
-    It says whether the server takes no changes although the URL does not ask for such a server,
-    and raises a :class:`wellhead.ConnectError` when all that takes longer than ``PROBE_TIMEOUT``.
-    """
-    limit = min(settings.effective_connect_timeout, PROBE_TIMEOUT)
-    connect, translate = connector(settings, limit=limit), _translator(settings, limit)
-
-    async def ask() -> bool:
-        deadline = asyncio.get_running_loop().time() + limit
-        arguments, keywords = engine.dialect.create_connect_args(engine.url)
-        keywords = {**keywords, **_connect_args(settings)}
-        # SQLAlchemy's dialect keeps it to itself.
-        keywords.pop("prepared_statement_cache_size", None)
-        connection = await connect(*arguments, **keywords)
-        try:
-            async with asyncio.timeout_at(deadline):
-                is_read_only = await _is_read_only(connection, settings.url)
-                await connection.close()
-        except Exception as error:
-            raise translate(error) from error
-        finally:
-            # On a silent network the end of a conversation would be waited for, too.
-            terminate(connection)
-        return is_read_only
-
-    return ask
-
-
-async def _is_read_only(connection: Any, url: PostgresURL | SQLiteURL) -> bool:
-    # On for a standby, too: https://www.postgresql.org/docs/current/hot-standby.html
-    question = "SELECT current_setting('transaction_read_only')"
-    if not isinstance(url, PostgresURL):
-        await connection.execute("SELECT 1")
-        return False
-    if isinstance(connection, asyncpg.Connection):
-        answer = await connection.fetchval(question)
-    else:
-        cursor = await connection.execute(question)
-        (answer,) = await cursor.fetchone()
-    return answer == "on" and url.parameters.target_session_attrs not in _READ_ONLY_IS_WANTED
-
-
-def _translator(
-    settings: DatabaseSettings, limit: float, *, on_error: OnError | None = None
-) -> Callable[..., ConnectError]:
-    """A function that says of a driver's failure to connect what it means, and tells of it."""
-    hosts = settings.url.hosts if isinstance(settings.url, PostgresURL) else ()
-    target = ", ".join(host.name if host.is_socket else str(host) for host in hosts) or "SQLite"
-    insists_on_tls = getattr(settings.url, "sslmode", "prefer") not in OPPORTUNISTIC
-
-    def translate(error: BaseException, *, has_ipv4: bool = True) -> ConnectError:
-        failure = connect_error(
-            error,
-            target=target,
-            timeout=limit,
-            insists_on_tls=insists_on_tls,
-            has_ipv4=has_ipv4,
-        )
-        if on_error is not None:
-            on_error(failure)
-        return failure
-
-    return translate
-
-
-def _driver_connect(url: PostgresURL | SQLiteURL) -> Connect:
-    if isinstance(url, SQLiteURL):
-        import aiosqlite  # noqa: PLC0415 - an optional driver
-
-        return aiosqlite.connect
-    if url.driver == "psycopg":
-        from wellhead.connecting.psycopg_connection import (  # noqa: PLC0415 - optional, too
-            LimitedPsycopgConnection,
-            PsycopgConnection,
-        )
-
-        return (LimitedPsycopgConnection if url.is_pooled else PsycopgConnection).connect
-    return partial(asyncpg.connect, connection_class=AsyncpgConnection)
-
-
-def _connect_args(settings: DatabaseSettings) -> dict[str, Any]:
+def connect_args(settings: DatabaseSettings) -> dict[str, Any]:
+    """The driver's arguments beside those of SQLAlchemy's URL."""
     url = settings.url
     if not isinstance(url, PostgresURL):
         return url.connect_args()
@@ -304,14 +173,12 @@ def _server_side_limits(settings: DatabaseSettings, url: PostgresURL) -> dict[st
     }
 
 
-def _pool_arguments(
-    settings: DatabaseSettings, plan: PoolPlan, on_connect_error: OnError | None
-) -> dict[str, Any]:
+def _pool_arguments(connector: Connector, plan: PoolPlan) -> dict[str, Any]:
+    settings = connector.settings
     if plan.mode == "static":
         return {"poolclass": StaticPool}
     if plan.mode == "none":
         return {"poolclass": CountingNullPool}
-    limit = settings.effective_connect_timeout
     return {
         "poolclass": AsyncPool,
         "pool_size": plan.pool_size,
@@ -326,10 +193,10 @@ def _pool_arguments(
         "idle_timeout": settings.pool_idle_timeout,
         "lifetime_jitter": settings.pool_lifetime_jitter,
         "check_after_idle": settings.pool_check_after_idle,
-        "connect_timeout": limit,
+        "connect_timeout": settings.effective_connect_timeout,
         "leak_threshold": settings.pool_leak_threshold,
         "name": settings.application_name or getattr(settings.url, "database", "default"),
-        "name_connect_timeout": _translator(settings, limit, on_error=on_connect_error),
+        "name_connect_timeout": connector.translate,
     }
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Self
 
 import psycopg
@@ -19,6 +19,7 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
 
     database: object = None
     is_outcome_unknown = is_unreplicated = is_cancelled = False
+    set_up_again: Callable[[Any], Awaitable[None]] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

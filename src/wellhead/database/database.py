@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Generic, Self
+from typing import Any, Generic, Self
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from typing_extensions import TypeVar
 
-from wellhead.connecting import plan_pool
+from wellhead.connecting import Hooks, plan_pool
+from wellhead.connecting.credentials import Provide
+from wellhead.connecting.hooks import SetUp
 from wellhead.database.late_engine import LateEngine
 from wellhead.database.live import Live
 from wellhead.database.opening import Opening
@@ -46,6 +48,17 @@ class Database(Generic[S_co]):
             while it is behind, :meth:`check` says so, and the application is not ready.
         session_class: The class of the sessions, and of those inside readers: a subclass of
             SQLModel's or SQLAlchemy's ``AsyncSession``.
+        credentials: An async function that gives the password for new connections, or
+            :class:`wellhead.Credentials`; it takes no argument, or the :class:`PostgresURL`. None
+            for the URL's. It has ``connect_timeout`` seconds.
+        set_up: An async function that is given each new connection, as the driver's own object, and
+            again after the pool has reset it; within ``connect_timeout``. psycopg's is in
+            autocommit mode meanwhile. Behind a transaction pooler, what it sets for the session is
+            refused.
+        engine_options: Further arguments for ``create_async_engine``, such as
+            ``json_serializer``. What is a setting is refused.
+
+    Hooks have no effect with SQLite.
 
     Raises:
         ConfigurationError: Sessions of that class would not keep what Wellhead promises.
@@ -59,8 +72,12 @@ class Database(Generic[S_co]):
         *,
         migrations: SchemaSource | None = None,
         session_class: type[S_co] = ExclusiveSession,  # type: ignore[assignment]  # its default
+        credentials: Provide | None = None,
+        set_up: SetUp | None = None,
+        engine_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings if settings is not None else DatabaseSettings()
+        self._hooks = Hooks(credentials, set_up, dict(engine_options or {}))
         self._migrations = migrations
         self._session_class = fitted(session_class)
         self._plan = plan_pool(self.settings)
@@ -91,6 +108,11 @@ class Database(Generic[S_co]):
     def key(self) -> object:
         """What it is known by where COMMITs are counted."""
         return self._runs
+
+    @property
+    def hooks(self) -> Hooks:
+        """What every connection gets of the application: credentials, set-up, engine options."""
+        return self._hooks
 
     @property
     def is_open(self) -> bool:
@@ -152,7 +174,14 @@ class Database(Generic[S_co]):
                 return
             self._has_started = self._is_draining = False
             await self._open(
-                Live(self.settings, self._plan, self._migrations, self._runs, self._session_class)
+                Live(
+                    self.settings,
+                    self._hooks,
+                    self._plan,
+                    self._migrations,
+                    self._runs,
+                    self._session_class,
+                )
             )
 
     async def _open(self, live: Live) -> None:
@@ -168,14 +197,14 @@ class Database(Generic[S_co]):
         delay, limit = settings.connect_retry_delay, settings.startup_timeout
         try:
             if settings.start_degraded:
-                self._opening = Opening(attempt, give_up=live.engine.dispose, delay=delay)
+                self._opening = Opening(attempt, give_up=live.close, delay=delay)
                 await self._opening.first_attempt(within=limit)
             else:
                 attempts = settings.connect_retry_count if limit is None else None
                 await connect_with_retry(attempt, attempts=attempts, delay=delay, deadline=limit)
         except BaseException:
             opening, self._opening, self._live = self._opening, None, None
-            await (opening.stop() if opening is not None else live.engine.dispose())
+            await (opening.stop() if opening is not None else live.close())
             raise
 
     def drain(self) -> None:
@@ -212,7 +241,7 @@ class Database(Generic[S_co]):
                     extra={"event": "database_close_timeout", "in_use": live.in_use},
                 )
             finally:
-                await live.engine.dispose()
+                await live.close()
         logger.info("database closed: %s", self.settings.url, extra={"event": "database_closed"})
 
     async def __aenter__(self) -> Self:

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 
-from wellhead.connecting import build_engine, connect_first, probe
-from wellhead.connecting.engine import PROBE_TIMEOUT
+from wellhead.connecting import Connector, Hooks, build_engine, connect_first, probe
 from wellhead.connecting.fleet import warn_if_overbooked
-from wellhead.errors import ConnectError, PoolTimeout, classify, fault_of
+from wellhead.connecting.probing import PROBE_TIMEOUT
+from wellhead.errors import PoolTimeout, fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
@@ -31,15 +31,17 @@ class Live:
     def __init__(
         self,
         settings: DatabaseSettings,
+        hooks: Hooks,
         plan: PoolPlan,
         migrations: SchemaSource | None,
         runs: RunCounter,
         session_class: type[Any],
     ) -> None:
-        self.engine = build_engine(settings, plan, on_connect_error=self._note_connect_error)
+        self._connector = Connector(settings, hooks, on_error=self._note_connect_error)
+        self.engine = build_engine(self._connector, plan)
         watch_commits(self.engine.sync_engine, on_unknown=runs.count_unknown, database=runs)
         self.health = Health(
-            probe(settings, self.engine),
+            probe(self._connector, self.engine),
             use_pool=self._use_pool,
             may_sleep=settings.effective_may_sleep,
             queue_is_full=lambda: (
@@ -65,7 +67,7 @@ class Live:
 
     async def connect_once(self) -> None:
         """Take a connection, which makes SQLAlchemy learn the server, and put it in the pool."""
-        connection = await connect_first(self.engine, self._settings)
+        connection = await connect_first(self.engine, self._connector)
         self.health.record_success()
         try:
             url = self._settings.url
@@ -73,6 +75,11 @@ class Live:
                 await warn_if_overbooked(connection, self._settings)
         finally:
             await connection.close()
+
+    async def close(self) -> None:
+        """Close every connection, and make no more."""
+        await self._connector.close()
+        await self.engine.dispose()
 
     @property
     def is_ready_schema(self) -> bool:
@@ -116,5 +123,5 @@ class Live:
         async with asyncio.timeout(PROBE_TIMEOUT), self._reading.connect() as connection:
             await connection.execute(select(1))
 
-    def _note_connect_error(self, error: ConnectError) -> None:
-        self.health.record_failure(classify(error).fault)
+    def _note_connect_error(self, error: Exception) -> None:
+        self.health.record_failure(fault_of(error))

@@ -32,6 +32,7 @@ class Fault(StrEnum):
     UNREACHABLE = "unreachable"
     STARTING = "starting"
     AUTHENTICATION = "authentication"
+    CREDENTIALS = "credentials"
     DATABASE_NOT_FOUND = "database_not_found"
     TLS = "tls"
     REFUSED = "refused"
@@ -87,6 +88,7 @@ MEANINGS: Mapping[Fault, Meaning] = {
     Fault.UNREACHABLE: Meaning(503, _UNAVAILABLE, 2),
     Fault.STARTING: Meaning(503, "The database is starting.", 1),
     Fault.AUTHENTICATION: Meaning(503, _UNAVAILABLE, 30),
+    Fault.CREDENTIALS: Meaning(503, _UNAVAILABLE, 2),
     Fault.DATABASE_NOT_FOUND: Meaning(503, _UNAVAILABLE, 30),
     Fault.TLS: Meaning(503, _UNAVAILABLE, 30),
     Fault.REFUSED: Meaning(503, _UNAVAILABLE, 30),
@@ -108,6 +110,7 @@ TRANSIENT = frozenset(
         Fault.CONNECTION_LOST,
         Fault.UNREACHABLE,
         Fault.STARTING,
+        Fault.CREDENTIALS,
     }
 )
 """The faults after which the same work can succeed later without anybody's help."""
@@ -121,6 +124,7 @@ CAN_RUN_AGAIN = frozenset(
         Fault.TOO_MANY_CONNECTIONS,
         Fault.UNREACHABLE,
         Fault.STARTING,
+        Fault.CREDENTIALS,
     }
 )
 """The faults that leave nothing of a transaction behind and soon pass."""

@@ -23,6 +23,7 @@ from wellhead.errors.tree import (
     CommitUnknownError,
     ConfigurationError,
     ConnectError,
+    CredentialsError,
     DatabaseNotFoundError,
     LateCommitError,
     NotOpenError,
@@ -41,6 +42,7 @@ from wellhead.errors.tree import (
 
 _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (AuthenticationError, Fault.AUTHENTICATION),
+    (CredentialsError, Fault.CREDENTIALS),
     (DatabaseNotFoundError, Fault.DATABASE_NOT_FOUND),
     (TLSError, Fault.TLS),
     (UnreachableError, Fault.UNREACHABLE),

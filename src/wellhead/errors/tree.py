@@ -10,6 +10,8 @@ The tree::
     ├── ReadOnlyError
     ├── ConnectError (ConnectionError)
     │   ├── AuthenticationError
+    │   ├── CredentialsError
+    │   ├── SetUpError
     │   ├── DatabaseNotFoundError
     │   ├── TLSError
     │   ├── UnreachableError
@@ -93,6 +95,16 @@ class ConnectError(WellheadError, ConnectionError):
 
 class AuthenticationError(ConnectError):
     """The server refused the user or the password."""
+
+
+class CredentialsError(ConnectError):
+    """The application's function gave no credentials for a new connection, or not in time."""
+
+    can_retry = True
+
+
+class SetUpError(ConnectError):
+    """The application's set-up of a new connection failed, or did what cannot last."""
 
 
 class DatabaseNotFoundError(ConnectError):

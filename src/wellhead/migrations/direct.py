@@ -5,10 +5,13 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
+from typing import Any
 
+from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from wellhead.connecting import build_engine, connect_first, plan_pool
+from wellhead.connecting import Connector, Source, build_engine, connect_first, plan_pool
+from wellhead.connecting.blocking import blocking_engine
 from wellhead.errors import MigrationError
 from wellhead.retry import connect_with_retry
 from wellhead.settings import DatabaseSettings
@@ -48,23 +51,50 @@ def direct_settings(settings: DatabaseSettings) -> DatabaseSettings:
     )
 
 
+def direct_connector(source: Source | None) -> Connector:
+    """What connects past the pooler for migrations, with the hooks of a database."""
+    connector = Connector.of(source)
+    return connector.toward(direct_settings(connector.settings))
+
+
+def sync_engine(settings: Source | None = None, **options: Any) -> Engine:
+    """An engine without asyncio on the direct URL, for an ``env.py`` that stays as it is.
+
+    It takes no lock and does not give way to traffic; :func:`run_env` does. Its connections are
+    psycopg's, one for each use, made with credentials and set-up in an event loop of their own.
+
+    Args:
+        settings: Settings, or a :class:`wellhead.Database` for its settings and hooks, which need
+            not be open; None reads the environment, now.
+        options: Arguments for ``create_engine``.
+
+    Raises:
+        URLError: The URL leads to a pooler whose direct address cannot be derived.
+        ConfigurationError: psycopg is not installed, or the database has a ``set_up`` and its URL
+            does not name psycopg.
+    """
+    return blocking_engine(direct_connector(settings), **options)
+
+
 @asynccontextmanager
-async def direct_connection(settings: DatabaseSettings) -> AsyncIterator[AsyncConnection]:
-    """A connection for :func:`direct_settings`; its engine opens another one for each use.
+async def direct_connection(connector: Connector) -> AsyncIterator[AsyncConnection]:
+    """A connection of :func:`direct_connector`; its engine opens another one for each use.
 
     Waits for a server that is still starting, as :meth:`Database.open` does.
 
     Raises:
         ConnectError: The server could not be reached, or refused.
     """
-    engine = build_engine(settings, plan_pool(settings))
+    settings = connector.settings
+    engine = build_engine(connector, plan_pool(settings))
     try:
         connection = await connect_with_retry(
-            partial(connect_first, engine, settings),
+            partial(connect_first, engine, connector),
             attempts=settings.connect_retry_count,
             delay=settings.connect_retry_delay,
         )
         async with aclosing(connection):
             yield connection
     finally:
+        await connector.close()
         await engine.dispose()

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -14,15 +16,16 @@ from sqlalchemy import Connection, Engine, MetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from wellhead.connecting import Source
 from wellhead.errors import MigrationError, WellheadError
 from wellhead.migrations import failures, offline, turns
-from wellhead.migrations.direct import direct_connection, direct_settings
+from wellhead.migrations.configuring import check_options, is_one_transaction, with_defaults
+from wellhead.migrations.direct import direct_connection, direct_connector
 from wellhead.migrations.patience import Progress
 from wellhead.migrations.safety import refuse_to_destroy
 from wellhead.migrations.state import compare
 from wellhead.migrations.steps import Applied, Request, revision_of
 from wellhead.pool.sqlalchemy_versions import await_
-from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
 logger = logging.getLogger(__package__)
@@ -33,27 +36,40 @@ _URL_OF_THE_TEMPLATE: Final = "driver://user:pass@localhost/dbname"
 FindSteps = Callable[[tuple[str, ...], MigrationContext], Iterable[MigrationStep]]
 
 
-def run_env(metadata: MetaData, **options: Any) -> None:
+def run_env(
+    metadata: MetaData | Sequence[MetaData], *, settings: Source | None = None, **options: Any
+) -> None:
     """Do all that an Alembic ``env.py`` does, for every command, online and with ``--sql``.
 
     Args:
         metadata: The models' metadata, to compare the schema with.
-        options: More arguments for Alembic's ``context.configure``, such as ``include_object``.
+        settings: How to connect: settings, or a :class:`wellhead.Database` for its settings and
+            hooks, which need not be open. What is given to :class:`Migrations` wins. None reads
+            the environment.
+        options: Arguments for Alembic's ``context.configure``; they win over Wellhead's, which are
+            ``compare_type``, ``compare_server_default`` and ``transaction_per_migration``. A
+            function given as ``on_version_apply`` is called after Wellhead's.
 
     Raises:
+        ConfigurationError: An option by which the migrations would run somewhere else, such as
+            ``connection``.
         WellheadError: What could not be done, and why; under the command ``alembic`` it is
             printed instead.
     """
     config = context.config
     try:
-        run = _Run(metadata, options, Request.of(config))
+        check_options(options)
+        request = Request.of(config)
+        if request.source is None and settings is not None:
+            request = replace(request, source=settings)
+        run = _Run(metadata, options, request)
         given = config.attributes.get("connection")
         if context.is_offline_mode():
-            offline.write_sql(metadata, options, config.output_buffer, run.request.settings)
+            offline.write_sql(metadata, options, config.output_buffer, request.source)
         elif given is not None:
             run.on_given(given)
         else:
-            if run.request.settings is None:
+            if run.request.source is None:
                 _refuse_url_of_alembic(config)
             _refuse_in_running_loop()
             asyncio.run(run.on_its_own())
@@ -92,11 +108,17 @@ def _refuse_in_running_loop() -> None:
 class _Run:
     """One command of Alembic, from ``env.py`` to its end."""
 
-    def __init__(self, metadata: MetaData, options: dict[str, Any], request: Request) -> None:
+    def __init__(
+        self,
+        metadata: MetaData | Sequence[MetaData],
+        options: dict[str, Any],
+        request: Request,
+    ) -> None:
         self.request = request
         self._metadata = metadata
         self._options = options
-        self._progress = Progress(timeout=0)
+        self._progress = Progress(0, is_one_transaction=is_one_transaction(options))
+        self._done: list[Applied] = []
         self._turn: AsyncConnection | None = None
         self._url: PostgresURL | None = None
         self._find_steps: FindSteps = lambda *_: ()
@@ -111,11 +133,12 @@ class _Run:
 
     async def on_its_own(self) -> None:
         """Work on direct connections, and take turns where something is to be changed."""
-        settings = direct_settings(self.request.settings or DatabaseSettings())
+        connector = direct_connector(self.request.source)
+        settings = connector.settings
         self._url = settings.url if isinstance(settings.url, PostgresURL) else None
         self._progress.timeout = settings.migration_timeout
         try:
-            async with direct_connection(settings) as first:
+            async with direct_connection(connector) as first:
                 if not await first.run_sync(self._changes_the_schema):
                     await first.run_sync(self._run)
                 elif await first.run_sync(self._is_needed):
@@ -167,23 +190,24 @@ class _Run:
     def _run(self, connection: Connection) -> None:
         self._configure(connection)
         self._progress.watch(connection)
+        self._done = []
         with context.begin_transaction():
             context.run_migrations()
+        # They were committed just now.
+        for applied in self._done:
+            self._report(applied)
 
     def _configure(self, connection: Connection) -> MigrationContext:
         arguments: dict[str, Any] = {
             "connection": connection,
             "target_metadata": self._metadata,
-            "compare_type": True,
-            "compare_server_default": True,
-            "transaction_per_migration": True,
-            "on_version_apply": self._assert_turn,
+            **with_defaults(self._options, before_version=self._assert_turn),
         }
-        context.configure(**arguments, **self._options)
+        context.configure(**arguments)
         migration = context.get_context()
         if migration.opts["fn"] != self._begin_each:
             self._find_steps = migration.opts["fn"]
-        context.configure(**arguments, **self._options, fn=self._begin_each)
+        context.configure(**arguments, fn=self._begin_each)
         return context.get_context()
 
     def _begin_each(
@@ -191,16 +215,21 @@ class _Run:
     ) -> Iterator[MigrationStep]:
         for step in self._find_steps(current, migration):
             self._progress.begin(step)
+            began = time.monotonic()
             yield step
-            # Alembic asks for the next step after it has committed this one.
-            self._report(step)
+            is_committed = not self._progress.is_one_transaction
+            seconds = self._progress.seconds if is_committed else time.monotonic() - began
+            applied = Applied(revision_of(step), step.doc or "", step.is_upgrade, seconds)
+            if is_committed:
+                # Alembic asks for the next step after it has committed this one.
+                self._progress.step = None
+                self._report(applied)
+            else:
+                self._done.append(applied)
 
-    def _report(self, step: MigrationStep) -> None:
-        seconds = self._progress.seconds
-        applied = Applied(revision_of(step), step.doc or "", step.is_upgrade, seconds)
-        self._progress.step = None
-        known = {"revision": applied.revision, "seconds": round(seconds, 3)}
-        if step.is_upgrade:
+    def _report(self, applied: Applied) -> None:
+        known = {"revision": applied.revision, "seconds": round(applied.seconds, 3)}
+        if applied.is_upgrade:
             logger.info("%s", applied, extra={"event": "migration_applied", **known})
         else:
             logger.info("%s", applied, extra={"event": "migration_taken_back", **known})

@@ -20,6 +20,8 @@ def failed(progress: Progress, step: MigrationStep, error: Exception) -> Migrati
         "(IF NOT EXISTS), before you migrate again. An index that CREATE INDEX CONCURRENTLY left "
         "behind is invalid; drop it."
         if progress.has_leaked
+        else "Nothing of this run was kept: its migrations are one transaction."
+        if progress.is_one_transaction
         else "Nothing of it was kept; what was applied before it stays."
     )
     if progress.may_give_way(error):

@@ -31,29 +31,33 @@ class Progress:
 
     Args:
         timeout: Seconds during which one migration is tried again.
+        is_one_transaction: Whether all migrations of the run are one transaction, and so are tried
+            again together.
 
     Attributes:
         step: The migration in progress, or None between two.
         has_leaked: Whether statements of it ran outside its transaction, and were kept.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, *, is_one_transaction: bool = False) -> None:
         self.timeout = timeout
+        self.is_one_transaction = is_one_transaction
         self.step: MigrationStep | None = None
         self.has_leaked = False
         self._since = 0.0
 
     @property
     def seconds(self) -> float:
-        """How long ago the migration in progress was first begun."""
+        """How long ago the migration in progress was first begun, or all of one transaction."""
         return time.monotonic() - self._since
 
     def begin(self, step: MigrationStep) -> None:
         """Note that a migration is begun, for the first time or again."""
-        if self.step is None or self.step.to_revisions_no_deps != step.to_revisions_no_deps:
-            self._since = time.monotonic()
+        if not self.is_one_transaction:
+            if self.step is None or self.step.to_revisions_no_deps != step.to_revisions_no_deps:
+                self._since = time.monotonic()
+            self.has_leaked = False
         self.step = step
-        self.has_leaked = False
 
     async def complete(self, migrate: Callable[[], Awaitable[None]]) -> None:
         """Migrate, and begin again as long as tables are in use and there is time."""

@@ -7,7 +7,7 @@ from typing import Final, Self
 from alembic.config import Config
 from alembic.runtime.migration import MigrationStep
 
-from wellhead.settings import DatabaseSettings
+from wellhead.connecting import Source
 
 ATTRIBUTE: Final = "wellhead"
 """Where a request is among the attributes of Alembic's configuration."""
@@ -48,12 +48,12 @@ class Request:
     """What Wellhead tells ``env.py`` through Alembic's configuration.
 
     Attributes:
-        settings: How to connect; None reads the environment.
+        source: How to connect; None leaves that to ``env.py``.
         report: Told of each migration once it is committed.
         named_database: The database that may be destroyed although it is not local.
     """
 
-    settings: DatabaseSettings | None
+    source: Source | None
     report: Report
     named_database: str | None = None
 
@@ -66,7 +66,7 @@ class Request:
         options = getattr(config.cmd_opts, "x", None) or ()
         named = [item.partition("=")[2] for item in options if item.startswith("database=")]
         return cls(
-            settings=None,
+            source=None,
             report=lambda applied: config.print_stdout(str(applied)),
             named_database=named[-1] if named else None,
         )

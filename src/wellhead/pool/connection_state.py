@@ -201,25 +201,31 @@ _MADE_WITH: WeakKeyDictionary[Any, tuple[tuple[Any, ...], tuple[Any, ...]]] = We
 async def reset(connection: Any) -> None:
     """Take back what was set on a connection that is free: one round trip.
 
-    Another one for a connection that is not of Wellhead's own class of asyncpg's.
+    Another one for a connection that is not of Wellhead's own class of asyncpg's. The set-up of the
+    application's runs again.
 
     Raises:
         Exception: It could not be reset, or was set in a way that cannot be taken back.
     """
+    set_up_again = getattr(connection, "set_up_again", None)
     if isinstance(connection, asyncpg.Connection):
         # So it forgets its listeners, too. Its own query leaves the role and temporary tables.
         await connection.reset()
         if connection.get_reset_query() != RESET:
             await connection.execute(RESET)
     else:
-        if connection._notify_handlers:  # noqa: SLF001 - tests/test_undocumented_names.py
-            raise PoolMisuseError("A handler of notifications was left on a connection.")
+        for handler in tuple(connection._notify_handlers):  # noqa: SLF001 - tests/test_undocumented_names.py
+            if set_up_again is None:
+                raise PoolMisuseError("A handler of notifications was left on a connection.")
+            connection.remove_notify_handler(handler)
         await _in_autocommit(connection, RESET)
         kept, plain = _MADE_WITH[connection]
         for name, value in zip(_KEPT, kept, strict=True):
             await getattr(connection, f"set_{name}")(value)
         for name, value in zip(_PLAIN, plain, strict=True):
             setattr(connection, name, value)
+    if set_up_again is not None:
+        await set_up_again(connection)
 
 
 def is_known(connection: Any) -> bool:

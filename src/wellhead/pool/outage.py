@@ -21,6 +21,7 @@ _PASSING = frozenset(
     {
         Fault.UNREACHABLE,
         Fault.STARTING,
+        Fault.CREDENTIALS,
         Fault.TOO_MANY_CONNECTIONS,
         Fault.CONNECTION_LOST,
         Fault.OUT_OF_RESOURCES,

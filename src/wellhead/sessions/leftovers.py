@@ -65,7 +65,7 @@ def warn_of_leftovers(engine: Engine) -> None:
         compiled: Any = context.compiled
         if getattr(compiled, "leaves_nothing", False) or not _may_leave(context):
             return
-        kind = _SETS.match(statement)
+        kind = kind_of(statement)
         sets = isinstance(compiled, Evidence) and compiled.sets_for_the_session(
             parameters_of(context)
         )
@@ -73,9 +73,15 @@ def warn_of_leftovers(engine: Engine) -> None:
             logger.warning(
                 "a statement (%s) sets something on a session behind a transaction pooler, where "
                 "other clients meet it; use SET LOCAL, set_config(.., true) or a direct connection",
-                " ".join(kind[1].split()).upper() if kind is not None else "set_config",
+                kind or "set_config",
                 extra={"event": "session_state_behind_pooler"},
             )
+
+
+def kind_of(statement: str) -> str | None:
+    """What a text begins with that sets something for its session, such as ``LISTEN``."""
+    kind = _SETS.match(statement)
+    return None if kind is None else " ".join(kind[1].split()).upper()
 
 
 def _may_leave(context: ExecutionContext) -> bool:

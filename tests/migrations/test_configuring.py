@@ -1,0 +1,157 @@
+"""Arguments of the project's own for Alembic, and where ``env.py`` connects."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.staging.scripts import Scripts, tables
+from wellhead import ConfigurationError, Database, DatabaseSettings, MigrationError
+from wellhead.migrations import Applied, Migrations
+from wellhead.migrations.configuring import with_defaults
+
+ENV = """
+import sqlalchemy as sa
+from wellhead import Database, DatabaseSettings
+from wellhead.migrations import run_env
+
+async def set_up(connection):
+    await connection.execute("SET application_name = 'set up'")
+
+metadata = sa.MetaData()
+seen = []
+{before}
+run_env(metadata, {arguments})
+{after}
+"""
+
+
+def write(scripts: Scripts, arguments: str, *, before: str = "", after: str = "") -> None:
+    code = ENV.format(arguments=arguments, before=before, after=after)
+    (scripts.directory / "env.py").write_text(code)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "compare_type=True",
+        "compare_type=False",
+        "compare_server_default=False",
+        "transaction_per_migration=True",
+        "transaction_per_migration=False",
+        "on_version_apply=lambda **_: None",
+        "on_version_apply=[lambda **_: None]",
+        "include_schemas=True",
+        "render_as_batch=True",
+        "literal_binds=True",
+        "version_table='versions'",
+    ],
+)
+def test_alembics_options_are_taken(
+    option: str, scripts: Scripts, migrations: Migrations, database_url: str
+) -> None:
+    write(scripts, option)
+    sql = migrations.sql()
+    migrations.upgrade()
+
+    assert "CREATE TABLE pond" in sql
+    assert "pond" in tables(database_url)
+
+
+def test_the_projects_own_options_win() -> None:
+    def never() -> None:
+        raise AssertionError
+
+    chosen = with_defaults({"compare_type": False, "on_version_apply": print}, before_version=never)
+
+    assert chosen == {
+        "compare_type": False,
+        "compare_server_default": True,
+        "transaction_per_migration": True,
+        "on_version_apply": (never, print),
+    }
+
+
+@pytest.mark.parametrize("name", ["connection", "url", "target_metadata", "fn", "dialect_name"])
+def test_what_would_lead_somewhere_else_is_refused(
+    name: str, scripts: Scripts, migrations: Migrations
+) -> None:
+    write(scripts, f"**{{{name!r}: None}}")
+
+    with pytest.raises(ConfigurationError, match=f"'{name}'"):
+        migrations.upgrade()
+
+
+def test_migrations_of_one_transaction_are_told_of_when_it_is_committed(
+    scripts: Scripts, migrations: Migrations, database_url: str
+) -> None:
+    write(scripts, "transaction_per_migration=False")
+    scripts.add("0002", 'op.execute("SELECT no_such_function()")', after="0001")
+    told: list[Applied] = []
+
+    with pytest.raises(MigrationError, match=r"0002.*failed") as caught:
+        migrations.upgrade(report=told.append)
+
+    assert "Nothing of this run was kept" in str(caught.value)
+    assert (told, tables(database_url)) == ([], set())
+
+
+def test_migrations_of_one_transaction_are_all_told_of(
+    scripts: Scripts, migrations: Migrations
+) -> None:
+    write(scripts, "transaction_per_migration=False")
+    scripts.add("0002", 'op.execute("SELECT 1")', after="0001")
+    told: list[Applied] = []
+
+    assert migrations.upgrade(report=told.append) == tuple(told)
+    assert [each.revision for each in told] == ["0001", "0002"]
+
+
+def test_env_py_may_say_where_it_connects(
+    scripts: Scripts, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@127.0.0.1:1/nowhere")
+    write(scripts, f"settings=DatabaseSettings(url={database_url!r})")
+    Migrations(scripts.directory).upgrade()
+
+    assert tables(database_url) == {"pond"}
+
+
+def test_what_migrations_are_given_wins_over_env_py(
+    scripts: Scripts, settings: DatabaseSettings, database_url: str
+) -> None:
+    write(scripts, "settings=DatabaseSettings(url='postgresql://u:p@127.0.0.1:1/nowhere')")
+    Migrations(scripts.directory, settings=settings).upgrade()
+
+    assert tables(database_url) == {"pond"}
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg"])
+def test_hooks_serve_every_connection_of_migrations(
+    scripts: Scripts, database_url: str, driver: str
+) -> None:
+    asked, names = [], []
+    password = urlsplit(database_url).password or ""
+    without = database_url.replace(f":{password}@", "@").replace("postgresql", driver, 1)
+
+    async def set_up(connection: Any) -> None:
+        await connection.execute("SET TIME ZONE 'Asia/Tokyo'")
+        names.append(type(connection).__name__)
+
+    async def give() -> str:
+        asked.append(1)
+        return password
+
+    scripts.add(
+        "0002",
+        'assert op.get_bind().exec_driver_sql("SHOW timezone").scalar() == "Asia/Tokyo"',
+        after="0001",
+    )
+    database = Database(DatabaseSettings(url=without), credentials=give, set_up=set_up)
+    migrations = Migrations(scripts.directory, settings=database)
+    done = migrations.upgrade()
+
+    assert [each.revision for each in done] == ["0001", "0002"]
+    assert migrations.state().is_ready
+    assert len(names) >= 3
+    assert asked
