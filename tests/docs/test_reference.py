@@ -119,6 +119,9 @@ WITHOUT_CODE: Mapping[Fault, Exception] = {
     Fault.SATURATED: PoolTimeout(),
     Fault.REQUEST_TIMEOUT: wellhead.RequestTimeoutError("staged"),
     Fault.COMMITTED: wellhead.CommittedError("staged", commits=1),
+    Fault.PARTLY_COMMITTED: wellhead.PartlyCommittedError(
+        "staged", committed=["one"], not_committed=["two"]
+    ),
     Fault.UNREACHABLE: OSError(),
     Fault.OUTCOME_UNKNOWN: wellhead.CommitUnknownError("staged"),
     Fault.TLS: wellhead.TLSError("staged"),
