@@ -127,6 +127,9 @@ WITHOUT_CODE: Mapping[Fault, Exception] = {
     Fault.SATURATED: PoolTimeout(),
     Fault.REQUEST_TIMEOUT: wellhead.RequestTimeoutError("staged"),
     Fault.COMMITTED: wellhead.CommittedError("staged", commits=1),
+    Fault.PARTLY_COMMITTED: wellhead.PartlyCommittedError(
+        "staged", committed=["one"], not_committed=["two"]
+    ),
     Fault.UNREACHABLE: OSError(),
     Fault.CREDENTIALS: wellhead.CredentialsError("staged"),
     Fault.OUTCOME_UNKNOWN: wellhead.CommitUnknownError("staged"),

@@ -122,7 +122,8 @@ class RequestDeadline:
                 # The work was cancelled, and what it says to that is not the answer.
                 return
             if message["type"] == "http.response.start":
-                await late.refuse()
+                if limit.commits.sessions:
+                    await late.refuse()
                 has_begun = True
                 limit.lift()
                 late.tell_from_now_on()

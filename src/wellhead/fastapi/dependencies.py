@@ -9,8 +9,8 @@ from fastapi import Depends, FastAPI
 from fastapi.requests import HTTPConnection
 
 from wellhead.database import Database
-from wellhead.fastapi.databases import MAIN, database_of
 from wellhead.fastapi.draining import drained_on_signals
+from wellhead.fastapi.installed import MAIN, database_of
 from wellhead.fastapi.late import has_changes
 from wellhead.fastapi.outcomes import truth_of
 from wellhead.fastapi.targets import route_of

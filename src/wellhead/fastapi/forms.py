@@ -7,7 +7,7 @@ from fastapi import Response
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
 
-from wellhead.fastapi.databases import Form, installed_for
+from wellhead.fastapi.installed import Form, installed_for
 from wellhead.fastapi.problems import phrase_of, problem_response, problem_responses
 
 

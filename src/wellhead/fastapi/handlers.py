@@ -23,8 +23,8 @@ from wellhead.errors import (
     not_loaded,
     words_of,
 )
-from wellhead.fastapi.databases import Form
 from wellhead.fastapi.forms import failure_response
+from wellhead.fastapi.installed import Form
 from wellhead.fastapi.outcomes import outcome_of, truth_of
 from wellhead.fastapi.problems import ValidationFault, phrase_of, problem_response
 from wellhead.fastapi.refusals import Refusals

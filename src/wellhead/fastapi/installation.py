@@ -10,10 +10,10 @@ from starlette.types import ASGIApp
 
 from wellhead.database import Database
 from wellhead.errors import ConfigurationError
-from wellhead.fastapi.databases import MAIN, Form, Installed, installed_in
 from wellhead.fastapi.deadlines import add_deadline, share_deadline
 from wellhead.fastapi.draining import Farewell
 from wellhead.fastapi.handlers import answer_validation_error, handlers_for
+from wellhead.fastapi.installed import MAIN, Form, Installed, installed_in
 from wellhead.fastapi.mounted import mounted_in
 from wellhead.fastapi.precedence import add_handlers, leave_out_answered
 from wellhead.fastapi.probes import add_probes

@@ -91,9 +91,9 @@ class LateCommits:
         # Sessions are numbered as they are made.
         self._mark, self._pending = _new_sessionid(), frozenset(self._commits.changes.pending)
         # What is put on the stack last ends first: after the response, before the dependencies.
-        stack.callback(self._watch)
+        stack.push(self._watch)
 
-    def _watch(self) -> None:
+    def _watch(self, *_: object) -> None:
         self._commits.on_late_commit = self._tell
 
     def _tell(self, database: object) -> None:

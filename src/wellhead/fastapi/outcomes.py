@@ -11,7 +11,7 @@ from wellhead.errors import (
     is_of_database,
     words_of,
 )
-from wellhead.fastapi.databases import installed_for
+from wellhead.fastapi.installed import installed_for
 from wellhead.sessions.changes import Changes
 from wellhead.sessions.commits import current_commits
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from wellhead.fastapi.databases import MAIN, Installed, installed_for
 from wellhead.fastapi.forms import failure_response, failure_responses
+from wellhead.fastapi.installed import MAIN, Installed, installed_for
 from wellhead.health import HealthReport
 from wellhead.health.readiness import Readiness
 
