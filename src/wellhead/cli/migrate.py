@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from wellhead.cli.application import Use, load
 from wellhead.cli.exits import ExitCode, plain_errors
 from wellhead.migrations import Migrations
 
@@ -30,13 +31,14 @@ _MINUS = {"ignore_unknown_options": True}
 def up(
     revision: Annotated[str, typer.Argument(help="Where to go.")] = "head",
     scripts: Scripts = None,
+    use: Use = None,
 ) -> None:
     """Apply what is missing; waits while another process does it.
 
     Exit code 3: another process, or tables in use, kept it waiting for too long.
     """
     with plain_errors():
-        done = Migrations(scripts).upgrade(revision, report=typer.echo)
+        done = Migrations(scripts, settings=load(use)).upgrade(revision, report=typer.echo)
     if not done:
         typer.echo("Nothing to do.")
 
@@ -47,6 +49,7 @@ def down(
         str, typer.Argument(help="Where to go: a revision, -1 for one back, base for nothing left.")
     ],
     scripts: Scripts = None,
+    use: Use = None,
     database: Annotated[
         str | None,
         typer.Option(
@@ -56,19 +59,21 @@ def down(
 ) -> None:
     """Take migrations back; what they added is destroyed."""
     with plain_errors():
-        done = Migrations(scripts).downgrade(revision, named_database=database, report=typer.echo)
+        done = Migrations(scripts, settings=load(use)).downgrade(
+            revision, named_database=database, report=typer.echo
+        )
     if not done:
         typer.echo("Nothing to do.")
 
 
 @app.command()
-def status(scripts: Scripts = None) -> None:
+def status(scripts: Scripts = None, use: Use = None) -> None:
     """Say where the schema stands.
 
     Exit code 0: at head, or ahead of this program; 4: behind.
     """
     with plain_errors():
-        migrations = Migrations(scripts)
+        migrations = Migrations(scripts, settings=load(use))
         state = migrations.state()
         missing = [(revision, migrations.title_of(revision)) for revision in state.pending]
     typer.echo(f"The schema is {state}.")
@@ -79,13 +84,13 @@ def status(scripts: Scripts = None) -> None:
 
 
 @app.command()
-def check(scripts: Scripts = None) -> None:
+def check(scripts: Scripts = None, use: Use = None) -> None:
     """Say whether the models equal the schema.
 
     Exit code 4: they differ, or the schema is behind, so that they cannot be compared.
     """
     with plain_errors():
-        migrations = Migrations(scripts)
+        migrations = Migrations(scripts, settings=load(use))
         if not (state := migrations.state()).is_ready:
             typer.echo(f"The schema is {state}.")
             raise typer.Exit(ExitCode.BEHIND)
@@ -101,13 +106,14 @@ def check(scripts: Scripts = None) -> None:
 def new(
     message: Annotated[str, typer.Argument(help="What it does, in some words.")],
     scripts: Scripts = None,
+    use: Use = None,
     empty: Annotated[
         bool, typer.Option("--empty", help="Do not compare anything; needs no database.")
     ] = False,
 ) -> None:
     """Write a migration from the differences between the models and the schema. Read it, then."""
     with plain_errors():
-        written = Migrations(scripts).new(message, is_empty=empty)
+        written = Migrations(scripts, settings=load(use)).new(message, is_empty=empty)
     if written is None:
         typer.echo("The models equal the schema: nothing to write. --empty writes it all the same.")
     else:
@@ -120,11 +126,12 @@ def sql(
         str, typer.Argument(help="Up to which, or from which to which, as in 0001:0003.")
     ] = "head",
     scripts: Scripts = None,
+    use: Use = None,
     down: Annotated[
         bool, typer.Option("--down", help="The way back, as in --down 0003:0001.")
     ] = False,
 ) -> None:
     """Print the migrations as SQL; needs no database."""
     with plain_errors():
-        text = Migrations(scripts).sql(revisions, is_downgrade=down)
+        text = Migrations(scripts, settings=load(use)).sql(revisions, is_downgrade=down)
     typer.echo(text, nl=False)

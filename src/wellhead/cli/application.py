@@ -1,0 +1,51 @@
+"""The application's own database object, where the command line names it."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wellhead.connecting import Hooks, Source
+from wellhead.settings import DatabaseSettings
+
+Use = Annotated[
+    str | None,
+    typer.Option(
+        "--use",
+        metavar="MODULE:NAME",
+        help="Connect as this wellhead.Database does, with its settings and hooks, such as "
+        "shop.main:database. The working directory is looked into, too.",
+    ),
+]
+
+
+def load(path: str | None) -> Source | None:
+    """Import the database that was named; None where none was.
+
+    Raises:
+        typer.BadParameter: There is no such module or name, or it is no database.
+    """
+    if path is None:
+        return None
+    module, _, name = path.partition(":")
+    if not (module and name):
+        raise typer.BadParameter(f"{path!r} is not of the form MODULE:NAME.", param_hint="--use")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise typer.BadParameter(f"{path} was not found: {error}.", param_hint="--use") from error
+    if not isinstance(getattr(found, "settings", None), DatabaseSettings) or not isinstance(
+        getattr(found, "hooks", None), Hooks
+    ):
+        raise typer.BadParameter(
+            f"{path} is of type {type(found).__name__}, not a wellhead.Database.",
+            param_hint="--use",
+        )
+    source: Source = found
+    return source
