@@ -109,6 +109,7 @@ def test_sqlalchemy_calls_what_our_pool_replaces(name: str) -> None:
         ("_invalidate_time", "AsyncPool cannot tell that a whole generation is to be replaced"),
         ("_orig_logging_name", "a pool that engine.dispose() made anew has lost its name"),
         ("_reset_on_return", "a pool that engine.dispose() made anew resets nothing"),
+        ("_invoke_creator", "the probe cannot connect as the pool does"),
         ("_creator", "a pool that engine.dispose() made anew cannot connect"),
         ("_dialect", "AsyncPool cannot ping nor end connections of a driver that it does not know"),
     ],
@@ -446,6 +447,27 @@ async def test_psycopgs_connection_has_the_names_that_are_used(database_url: str
         assert hasattr(connection, "_notify_handlers"), (
             "psycopg's connection has no _notify_handlers: a handler of notifications is left to "
             "the next borrower."
+        )
+    finally:
+        await connection.close()
+
+
+async def test_psycopgs_connection_can_be_handed_over(database_url: str) -> None:
+    connection = await psycopg.AsyncConnection.connect(database_url)
+    try:
+        cursor = await connection.execute("SELECT 1")
+
+        assert hasattr(cursor, "_query"), (
+            "psycopg's cursor has no _query: LISTEN in a set-up is not noticed behind a pooler."
+        )
+        assert hasattr(connection, "_adapters"), (
+            "psycopg's connection has no _adapters: engines without asyncio know no types that a "
+            "set-up has registered."
+        )
+        source = inspect.getsource(psycopg.AsyncConnection.__mro__[1].__del__)
+        assert "_pool" in source, (
+            "psycopg does not leave a connection with a _pool alone: each that an engine without "
+            "asyncio takes over warns of itself."
         )
     finally:
         await connection.close()

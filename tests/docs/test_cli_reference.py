@@ -47,11 +47,10 @@ def test_every_option_of_a_migration_command_is_told() -> None:
     told = {(row["Of"], row["Option"].split()[0]) for row in PAGE.rows() if "Option" in row}
     commands = group_at("migrate").commands.items()
 
-    assert {name for name, command in commands if "--scripts" not in options_of(command)} == set()
+    shared = {"--scripts", "--use"}
+    assert {name for name, command in commands if not shared <= options_of(command)} == set()
     assert told == {
-        (name, option)
-        for name, command in commands
-        for option in options_of(command) - {"--scripts"}
+        (name, option) for name, command in commands for option in options_of(command) - shared
     }
 
 

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
+from wellhead.cli.application import Use, source
 from wellhead.cli.exits import ExitCode, plain_errors
 from wellhead.migrations import Migrations
-from wellhead.settings import DatabaseSettings
-from wellhead.settings.migrating import PREFIX
 
 app = typer.Typer(
     help="Migrate the schema, on the direct connection and one process at a time.",
@@ -28,11 +27,8 @@ Scripts = Annotated[
 _MINUS = {"ignore_unknown_options": True}
 
 
-def _migrations(context: typer.Context, scripts: Path | None) -> Migrations:
-    prefix: str = context.obj
-    # Those of DATABASE_* are read once they are needed: not every command needs a database.
-    settings = None if prefix == PREFIX else DatabaseSettings(env_prefix=prefix)
-    return Migrations(scripts, settings=settings)
+def _migrations(context: typer.Context, scripts: Path | None, use: str | None) -> Migrations:
+    return Migrations(scripts, settings=source(context.obj, use))
 
 
 @app.command()
@@ -40,13 +36,14 @@ def up(
     context: typer.Context,
     revision: Annotated[str, typer.Argument(help="Where to go.")] = "head",
     scripts: Scripts = None,
+    use: Use = None,
 ) -> None:
     """Apply what is missing; waits while another process does it.
 
     Exit code 3: another process, or tables in use, kept it waiting for too long.
     """
     with plain_errors():
-        done = _migrations(context, scripts).upgrade(revision, report=typer.echo)
+        done = _migrations(context, scripts, use).upgrade(revision, report=typer.echo)
     if not done:
         typer.echo("Nothing to do.")
 
@@ -58,6 +55,7 @@ def down(
         str, typer.Argument(help="Where to go: a revision, -1 for one back, base for nothing left.")
     ],
     scripts: Scripts = None,
+    use: Use = None,
     database: Annotated[
         str | None,
         typer.Option(
@@ -67,7 +65,7 @@ def down(
 ) -> None:
     """Take migrations back; what they added is destroyed."""
     with plain_errors():
-        done = _migrations(context, scripts).downgrade(
+        done = _migrations(context, scripts, use).downgrade(
             revision, named_database=database, report=typer.echo
         )
     if not done:
@@ -75,13 +73,13 @@ def down(
 
 
 @app.command()
-def status(context: typer.Context, scripts: Scripts = None) -> None:
+def status(context: typer.Context, scripts: Scripts = None, use: Use = None) -> None:
     """Say where the schema stands.
 
     Exit code 0: at head, or ahead of this program; 4: behind.
     """
     with plain_errors():
-        migrations = _migrations(context, scripts)
+        migrations = _migrations(context, scripts, use)
         state = migrations.state()
         missing = [(revision, migrations.title_of(revision)) for revision in state.pending]
     typer.echo(f"The schema is {state}.")
@@ -92,13 +90,13 @@ def status(context: typer.Context, scripts: Scripts = None) -> None:
 
 
 @app.command()
-def check(context: typer.Context, scripts: Scripts = None) -> None:
+def check(context: typer.Context, scripts: Scripts = None, use: Use = None) -> None:
     """Say whether the models equal the schema.
 
     Exit code 4: they differ, or the schema is behind, so that they cannot be compared.
     """
     with plain_errors():
-        migrations = _migrations(context, scripts)
+        migrations = _migrations(context, scripts, use)
         if not (state := migrations.state()).is_ready:
             typer.echo(f"The schema is {state}.")
             raise typer.Exit(ExitCode.BEHIND)
@@ -115,13 +113,14 @@ def new(
     context: typer.Context,
     message: Annotated[str, typer.Argument(help="What it does, in some words.")],
     scripts: Scripts = None,
+    use: Use = None,
     empty: Annotated[
         bool, typer.Option("--empty", help="Do not compare anything; needs no database.")
     ] = False,
 ) -> None:
     """Write a migration from the differences between the models and the schema. Read it, then."""
     with plain_errors():
-        written = _migrations(context, scripts).new(message, is_empty=empty)
+        written = _migrations(context, scripts, use).new(message, is_empty=empty)
     if written is None:
         typer.echo("The models equal the schema: nothing to write. --empty writes it all the same.")
     else:
@@ -135,11 +134,12 @@ def sql(
         str, typer.Argument(help="Up to which, or from which to which, as in 0001:0003.")
     ] = "head",
     scripts: Scripts = None,
+    use: Use = None,
     down: Annotated[
         bool, typer.Option("--down", help="The way back, as in --down 0003:0001.")
     ] = False,
 ) -> None:
     """Print the migrations as SQL; needs no database."""
     with plain_errors():
-        text = _migrations(context, scripts).sql(revisions, is_downgrade=down)
+        text = _migrations(context, scripts, use).sql(revisions, is_downgrade=down)
     typer.echo(text, nl=False)

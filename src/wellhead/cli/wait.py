@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from wellhead.cli.application import Use, source
 from wellhead.cli.exits import plain_errors
 from wellhead.connecting import Connector, build_engine, connect_first, plan_pool
 from wellhead.retry import connect_with_retry
-from wellhead.settings import DatabaseSettings
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
@@ -22,6 +22,7 @@ def wait(
     direct: Annotated[
         bool, typer.Option("--direct", help="Wait for the server itself, past its pooler.")
     ] = False,
+    use: Use = None,
 ) -> None:
     """Wait until the database accepts connections.
 
@@ -30,17 +31,17 @@ def wait(
     would not help, as with a wrong password.
     """
     with plain_errors():
-        settings = DatabaseSettings(env_prefix=context.obj)
+        connector = Connector.of(source(context.obj, use))
+        changes: dict[str, object] = {"pool_mode": "none"}
         if direct:
-            settings = settings.model_copy(update={"url": settings.direct_url()})
-        asyncio.run(_wait(settings, timeout=timeout))
-    typer.echo(f"The database accepts connections: {settings.url}")
+            changes["url"] = connector.settings.direct_url()
+        connector = connector.toward(connector.settings.model_copy(update=changes))
+        asyncio.run(_wait(connector, timeout=timeout))
+    typer.echo(f"The database accepts connections: {connector.settings.url}")
 
 
-async def _wait(settings: DatabaseSettings, *, timeout: float) -> None:
-    settings = settings.model_copy(update={"pool_mode": "none"})
-    connector = Connector(settings)
-    engine = build_engine(connector, plan_pool(settings))
+async def _wait(connector: Connector, *, timeout: float) -> None:
+    engine = build_engine(connector, plan_pool(connector.settings))
 
     async def attempt() -> None:
         await (await connect_first(engine, connector)).close()
@@ -54,4 +55,5 @@ async def _wait(settings: DatabaseSettings, *, timeout: float) -> None:
             deadline=timeout,
         )
     finally:
+        await connector.close()
         await engine.dispose()

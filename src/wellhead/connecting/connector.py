@@ -179,8 +179,7 @@ class Connector:
         if stage == _SET_UP:
             return UnreachableError(
                 f"Could not connect to {target}: set_up did not end within {limit:g} s.",
-                hint="Let it do less, or raise "
-                f"{self.settings.variable_of('connect_timeout')}.",
+                hint=f"Let it do less, or raise {self.settings.variable_of('connect_timeout')}.",
             )
         return connect_error(
             error,
