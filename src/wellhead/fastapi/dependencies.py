@@ -12,6 +12,7 @@ from wellhead.database import Database
 from wellhead.errors import NotOpenError
 from wellhead.fastapi.draining import drained_on_signals
 from wellhead.fastapi.mounted import HOST
+from wellhead.fastapi.scopes import refuse_without_scopes
 from wellhead.pool import serving
 from wellhead.sessions import Reader
 
@@ -107,6 +108,8 @@ def _route_of(connection: HTTPConnection) -> str:
     path = getattr(route, "path_format", None) or getattr(route, "path", "?")
     return f"{connection.scope.get('method', 'WEBSOCKET')} {path}"
 
+
+refuse_without_scopes()
 
 # With the default scope FastAPI would commit after the answer was sent, and a COMMIT that fails
 # would hide behind a 201.
