@@ -11,7 +11,7 @@ from todo.main import create_app
 from todo.server import GRACE_SECONDS
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings
-from wellhead.connecting.engine import PROBE_TIMEOUT
+from wellhead.connecting.probing import PROBE_TIMEOUT
 
 PROBES = {"startupProbe": "/health/startup", "readinessProbe": "/health/ready"} | {
     "livenessProbe": "/health/live"

@@ -22,7 +22,6 @@ _PREFIX = re.compile(r"^(?:connection failed|connection is bad): ")
 # SQLSTATE: https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQSETERRORVERBOSITY
 _SERVER = re.compile(r"^[^:\n]{1,40}:  (?:([0-9A-Z]{5}): )?")
 
-# SQLAlchemy's, in front of what asyncpg said.
 _CLASS = re.compile(r"^<class '[\w.]{1,200}'>: ")
 
 _WITHOUT_ROUTE = (ENETUNREACH, EADDRNOTAVAIL, EAFNOSUPPORT, EHOSTUNREACH)
@@ -59,10 +58,15 @@ def attempts_in(error: BaseException) -> list[Attempt]:
         return list(_of_the_system(error, text))
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
-        return [Attempt(_first_line(_CLASS.sub("", text)), sqlstate, by_server=True)]
+        return [Attempt(_first_line(without_class(text)), sqlstate, by_server=True)]
     if not type(error).__module__.startswith("psycopg"):
         return [Attempt(_first_line(text))]
     return list(_of_libpq(text))
+
+
+def without_class(text: str) -> str:
+    """What asyncpg said, without the name of its class, which SQLAlchemy 2.0 puts in front."""
+    return _CLASS.sub("", text)
 
 
 def _of_the_system(error: OSError, text: str) -> Iterator[Attempt]:

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from sqlalchemy import exc as sa
 from sqlalchemy.engine import Engine, ExceptionContext
 
+from wellhead.errors.attempts import without_class
 from wellhead.errors.mistyped import types_only
 from wellhead.errors.recognition import decisive, sqlstate_of
 from wellhead.errors.tree import WellheadError
@@ -73,7 +74,8 @@ def words_of(error: BaseException) -> str:
     """
     error = decisive(error)
     if isinstance(error, sa.DBAPIError):
-        return _discreet(str(error.orig), repeats_input=_repeats_input(error))
+        said = without_class(str(error.orig))
+        return _discreet(said, repeats_input=_repeats_input(error))
     if isinstance(error, WellheadError | sa.SQLAlchemyError) and error.args:
         return _discreet(str(error.args[0]), repeats_input=False)
     return ""

@@ -13,6 +13,7 @@ from wellhead.fastapi.draining import drained_on_signals
 from wellhead.fastapi.installed import MAIN, database_of
 from wellhead.fastapi.late import has_changes
 from wellhead.fastapi.outcomes import truth_of
+from wellhead.fastapi.scopes import refuse_without_scopes
 from wellhead.fastapi.targets import route_of
 from wellhead.pool import serving
 from wellhead.sessions import ExclusiveSession, Reader
@@ -132,8 +133,7 @@ class Run:
             return await self._database.run(work, deadline=deadline, is_repeatable=is_repeatable)
 
 
-# With the default scope FastAPI would commit after the response was sent, and a COMMIT that fails
-# would hide behind a 201.
+refuse_without_scopes()
 
 
 def session_of(database: Database[Any] | str) -> Any:
@@ -146,6 +146,8 @@ def session_of(database: Database[Any] | str) -> Any:
     Args:
         database: The database, or the name under which ``install`` was given it.
     """
+    # With the default scope FastAPI would commit after the response was sent, and a COMMIT that
+    # fails would hide behind a 201.
     return Depends(_SessionOf(database), scope="function")
 
 
