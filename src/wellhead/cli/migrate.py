@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wellhead.cli.application import Use, source
+from wellhead.cli.source import Use, source
 from wellhead.cli.exits import ExitCode, plain_errors
 from wellhead.migrations import Migrations
 

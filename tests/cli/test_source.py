@@ -63,4 +63,4 @@ def test_two_ways_to_connect_are_a_wrong_command_line(name: str) -> None:
     done = CliRunner().invoke(app, given)
 
     assert done.exit_code == 2
-    assert "give one of them" in done.output
+    assert "--prefix" in done.output
