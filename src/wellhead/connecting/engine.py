@@ -35,6 +35,7 @@ from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statemen
 from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers
 from wellhead.sessions.proof import collect_evidence
 from wellhead.settings import DatabaseSettings
+from wellhead.settings.checked import in_own_names
 from wellhead.url import PostgresURL, SQLiteURL
 from wellhead.url.tls import OPPORTUNISTIC
 
@@ -243,6 +244,8 @@ def _translator(
             insists_on_tls=insists_on_tls,
             has_ipv4=has_ipv4,
         )
+        if failure.hint is not None:
+            failure.hint = in_own_names(failure.hint, settings.variable_of)
         if on_error is not None:
             on_error(failure)
         return failure
