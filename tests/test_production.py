@@ -200,6 +200,29 @@ def test_a_url_of_the_environment_is_not_completed_by_the_file(
     assert (ended, production.connections) == ([0, 0, 0, 0], 0)
 
 
+def test_the_command_with_a_prefix_goes_to_that_database(
+    production: Production, scratch_url: str, scripts: Scripts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRATCH_DATABASE_URL", scratch_url)
+    at = ["--scripts", str(scripts.directory)]
+    commands = (
+        ["wait", "--direct"],
+        ["migrate", "up", *at],
+        ["migrate", "status", *at],
+        ["migrate", "check", *at],
+        ["migrate", "sql", *at],
+        ["migrate", "new", "Empty", *at],
+        ["migrate", "down", "base", *at],
+    )
+    ended = {
+        " ".join(words[:2]): CliRunner().invoke(app, ["--prefix", "SCRATCH_DATABASE_", *words])
+        for words in commands
+    }
+
+    assert {name: done.exit_code for name, done in ended.items() if done.exit_code} == {}
+    assert production.connections == 0
+
+
 def test_the_command_alembic_goes_where_the_environment_says(
     production: Production, scratch_url: str, scripts: Scripts
 ) -> None:

@@ -7,7 +7,14 @@ from sqlalchemy import func, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
-from wellhead import AsyncPool, Database, DatabaseSettings, Fault, classify
+from wellhead import (
+    AsyncPool,
+    CommandTimeoutError,
+    Database,
+    DatabaseSettings,
+    Fault,
+    classify,
+)
 from wellhead.connecting import Connector, build_engine, plan_pool
 
 DIRECT = "postgresql://u:p@db.example/shop"
@@ -53,6 +60,17 @@ async def test_a_connection_has_a_name_by_itself(driver: str, database_url: str)
         name = await shown(database, "application_name")
 
     assert name == settings.effective_application_name != ""
+
+
+async def test_hints_name_the_variables_of_the_prefix(database_url: str) -> None:
+    settings = DatabaseSettings(
+        env_prefix="ARCHIVE_DATABASE_", url=database_url, command_timeout=0.1, pool_mode="none"
+    )
+    with pytest.raises(CommandTimeoutError, match="raise ARCHIVE_DATABASE_COMMAND_TIMEOUT"):
+        async with Database(settings) as database, database.reader() as reader:
+            await reader.exec(select(func.pg_sleep(5)))
+
+    assert "ARCHIVE_DATABASE_POOL_MODE=none" in plan_pool(settings).reason
 
 
 async def shown(database: Database, name: str) -> str:

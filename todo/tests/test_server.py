@@ -96,6 +96,31 @@ def test_without_a_url_a_server_is_started_beside_its_data(public_directory: Pat
     assert "DATABASE_URL" not in os.environ
 
 
+@pytest.mark.parametrize("place", [".env", "environment"])
+def test_no_server_is_started_beside_a_direct_url_of_another_database(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql://prod:hidden@db.example/app"
+    if place == ".env":
+        Path(".env").write_text(f"DATABASE_URL_DIRECT={url}\n")
+    else:
+        monkeypatch.setenv("DATABASE_URL_DIRECT", url)
+
+    with (
+        pytest.raises(ConfigurationError, match="DATABASE_URL_DIRECT is set, and DATABASE_URL is"),
+        provided_database(Settings()),
+    ):
+        pytest.fail("a database was provided")
+
+
+def test_a_database_in_parts_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"HOST": "db.example", "NAME": "app", "PASSWORD": "hidden"}.items():
+        monkeypatch.setenv(f"DATABASE_{name}", value)
+
+    with provided_database(Settings()) as data:
+        assert data.startswith("postgresql://:***@db.example/app")
+
+
 def test_the_banner_says_where_it_is_and_what_to_do_first() -> None:
     with listen("127.0.0.1", 0) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -221,6 +221,20 @@ def test_a_hexadecimal_secret_of_32_digits_is_strong_enough(
     assert Settings().jwt_secret_key is not None
 
 
+def test_the_database_is_not_given_by_these_settings() -> None:
+    with pytest.raises(SettingsError, match="Settings has no field 'database_url'"):
+        Settings(database_url="postgresql://u:p@localhost/scratch")
+
+
+def test_postgresql_knows_the_application_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@localhost/d")
+    by_itself = Settings(app_name="Ümlaut " * 10).database()
+    monkeypatch.setenv("DATABASE_APPLICATION_NAME", "till")
+
+    assert by_itself.effective_application_name == "Ümlaut " * 7 + "Ümlaut"
+    assert Settings().database().effective_application_name == "till"
+
+
 def test_no_secret_shows_in_the_representation() -> None:
     settings = Settings(jwt_secret_key=KEY)
 

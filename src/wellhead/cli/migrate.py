@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from wellhead.cli.source import Use, source
 from wellhead.cli.exits import ExitCode, plain_errors
+from wellhead.cli.source import Use, source
 from wellhead.migrations import Migrations
 
 app = typer.Typer(

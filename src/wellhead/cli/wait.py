@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from wellhead.cli.source import Use, source
 from wellhead.cli.exits import plain_errors
+from wellhead.cli.source import Use, source
 from wellhead.connecting import Connector, build_engine, connect_first, plan_pool
 from wellhead.retry import connect_with_retry
 

@@ -31,6 +31,7 @@ from wellhead.errors import (
 )
 from wellhead.pool.connection_state import abort, closed_check, free_check, terminate
 from wellhead.settings import DatabaseSettings
+from wellhead.settings.checked import in_own_names
 from wellhead.url import PostgresURL, SQLiteURL
 from wellhead.url.tls import OPPORTUNISTIC
 
@@ -181,13 +182,16 @@ class Connector:
                 f"Could not connect to {target}: set_up did not end within {limit:g} s.",
                 hint=f"Let it do less, or raise {self.settings.variable_of('connect_timeout')}.",
             )
-        return connect_error(
+        failure = connect_error(
             error,
             target=target,
             timeout=limit,
             insists_on_tls=getattr(self.settings.url, "sslmode", "prefer") not in OPPORTUNISTIC,
             has_ipv4=has_ipv4,
         )
+        if failure.hint is not None:
+            failure.hint = in_own_names(failure.hint, self.settings.variable_of)
+        return failure
 
     @property
     def _target(self) -> str:
