@@ -26,12 +26,13 @@ floors: $(FLOORS)/lowest/.made $(FLOORS)/sqlalchemy-2.0/.made  ## Run the librar
 	  echo "$$floor:" && \
 	  $$floor/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(FLOORS)/*.whl && \
 	  $$floor/bin/python -m pytest -q -m "not slow" -o addopts="$(FLOOR_OPTIONS)" \
+	    -W "ignore:The anyio.abc.BlockingPortal alias:DeprecationWarning" \
 	    --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder tests || exit; \
 	done
 
-# Without what needs the application, and without what reads the sources only.
-# An old Starlette's test client takes a name from anyio that a new one warns of.
-FLOOR_OPTIONS := -W ignore:.*anyio.abc.BlockingPortal:DeprecationWarning --import-mode=importlib --strict-markers --strict-config -ra \
+# Without what needs the application, and without what reads the sources only. The test client of an
+# old Starlette takes a name from anyio of which a new one warns.
+FLOOR_OPTIONS := --import-mode=importlib --strict-markers --strict-config -ra \
   --ignore=tests/docs --ignore=tests/faults --ignore=tests/test_architecture.py --ignore=tests/test_docs.py
 
 # The lowest versions have no wheels for the newest Python.
