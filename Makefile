@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench-pool bench-overload soak faults poolers fuzz check lines containers format clean
+.PHONY: help run test floors bench-pool bench-overload soak faults poolers fuzz check lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,30 @@ JOBS ?= 3
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev  ## Run the tests of the library and of the application (JOBS=, at the same time).
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+
+FLOORS := .venv-floors
+floors: $(FLOORS)/lowest/.made $(FLOORS)/sqlalchemy-2.0/.made  ## Run the library's tests, without the slow ones, at its lowest versions (JOBS=).
+	rm -f $(FLOORS)/*.whl
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir $(FLOORS) .
+	@for floor in $(^:%/.made=%); do \
+	  echo "$$floor:" && \
+	  $$floor/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(FLOORS)/*.whl && \
+	  $$floor/bin/python -m pytest -q -m "not slow" -o addopts="$(FLOOR_OPTIONS)" \
+	    -W "ignore:The anyio.abc.BlockingPortal alias:DeprecationWarning" \
+	    --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder tests || exit; \
+	done
+
+# Without what needs the application, and without what reads the sources only. The test client of an
+# old Starlette takes a name from anyio of which a new one warns.
+FLOOR_OPTIONS := --import-mode=importlib --strict-markers --strict-config -ra \
+  --ignore=tests/docs --ignore=tests/faults --ignore=tests/test_architecture.py --ignore=tests/test_docs.py
+
+# The lowest versions have no wheels for the newest Python.
+$(FLOORS)/%/.made: requirements/floors-%.txt | $(VENV)/.dev
+	rm -rf $(FLOORS)/$*
+	$$(command -v python3.11 || echo $(PYTHON)) -m venv $(FLOORS)/$*
+	$(FLOORS)/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 EXAMPLES ?= 300
 fuzz: $(VENV)/.dev  ## Make up many more requests for the Todo API than the tests do (EXAMPLES=).
@@ -62,7 +86,7 @@ soak: $(VENV)/.dev  ## Send very many requests and write what grew to docs/expla
 	PYTHONPATH=. $(BIN)/python bench/soak.py --requests $(REQUESTS) --write docs/explanation/overload.md
 
 clean:  ## Remove the virtual environment and the caches; the data in .wellhead stays.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(FLOORS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Wellhead needs Python 3.11 or newer; name one with PYTHON=python3.12")'

@@ -18,6 +18,8 @@ from tests.docs.pages import DOCS, ROOT, Page, all_pages, page
 from tests.docs.transcript import Terminal
 from wellhead.embedded import account
 
+pytestmark = pytest.mark.slow
+
 PAGES = all_pages()
 README = next(page for page in PAGES if page.name == "README.md")
 

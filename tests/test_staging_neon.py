@@ -17,6 +17,8 @@ from tests.staging.embedded import crash
 from tests.staging.neon import Figures, ProxyError, StagedNeon, StoppedPostgres, messages
 from tests.staging.pki import PKI
 
+pytestmark = pytest.mark.slow
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 CLIENTS = 100

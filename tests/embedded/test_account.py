@@ -13,6 +13,8 @@ from tests.staging.embedded import Owner, ask, postmaster
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.embedded.account import server_account
 
+pytestmark = pytest.mark.slow
+
 
 def owner_of(pid: int | None) -> int:
     """The account of a process."""

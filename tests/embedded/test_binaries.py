@@ -13,6 +13,8 @@ from wellhead.embedded.account import Account, server_account
 from wellhead.embedded.binaries import find_binaries
 from wellhead.errors import EmbeddedError
 
+pytestmark = pytest.mark.slow
+
 
 def make_programs(bin_dir: Path, version: str) -> Path:
     """Programs that can do nothing but say their version."""

@@ -8,6 +8,8 @@ from tests.staging.embedded import ask, crash, postmaster
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.errors import EmbeddedError
 
+pytestmark = pytest.mark.slow
+
 PID_FILE = "pgdata/postmaster.pid"
 
 

@@ -10,6 +10,8 @@ from tests.staging.embedded import ask
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.errors import EmbeddedError
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_directory_with_something_else_in_it_is_refused_and_not_touched(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")

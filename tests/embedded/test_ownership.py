@@ -5,6 +5,8 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.staging.embedded import (
     Owner,
     ask,
@@ -14,6 +16,8 @@ from tests.staging.embedded import (
     watcher,
 )
 from wellhead.embedded import EmbeddedPostgres
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_second_object_shares_the_server(

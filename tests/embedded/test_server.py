@@ -15,6 +15,8 @@ from tests.staging.embedded import ask, postmaster
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.errors import ConfigurationError, EmbeddedError
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_url_opens_a_database_over_tcp(postgres: EmbeddedPostgres) -> None:
     assert ask(postgres.url, "SELECT current_database()::text") == "wellhead"

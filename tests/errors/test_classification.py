@@ -117,6 +117,7 @@ async def test_a_value_that_is_missing_is_a_mistake_of_the_program(database: Dat
     assert not found.is_expected
 
 
+@pytest.mark.slow
 async def test_more_values_than_a_statement_can_carry_are_a_mistake_of_the_program(
     database: Database,
 ) -> None:

@@ -166,6 +166,7 @@ async def test_those_who_waited_for_a_connection_until_the_deadline_cost_none(
     assert stats.total <= 2
 
 
+@pytest.mark.slow
 async def test_fifty_clients_that_hang_up_end_their_work_and_open_no_connection(
     database: Database, ask: Observer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -144,13 +144,11 @@ async def test_an_application_mounted_in_an_included_router_or_before_install_is
 
     async with database:
         found = await kinds(app, "/before/slow", "/before/wrong")
-        try:
-            found += await kinds(app, "/api/routed/slow", "/api/routed/wrong")
-        except AssertionError:
-            # An older FastAPI leaves out what is mounted in a router.
-            found += found
+        routed = await kinds(app, "/api/routed/slow", "/api/routed/wrong")
 
-    assert found == [(504, "request_timeout"), (422, "invalid_data")] * 2
+    assert found == [(504, "request_timeout"), (422, "invalid_data")]
+    # An older FastAPI leaves out what is mounted in a router.
+    assert routed in (found, [(404, "blank")] * 2)
 
 
 async def test_the_limit_of_the_application_around_holds_in_every_kind_of_application(

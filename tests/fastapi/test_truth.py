@@ -29,6 +29,8 @@ from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import RunDep, SessionDep, install
 from wellhead.sessions.deadline import Deadline, Ending, current_deadline
 
+pytestmark = pytest.mark.slow
+
 Moment = Literal["waiting", "answered", "turn"]
 Cut = Literal["deadline", "gone", "cancel", "kill"]
 

@@ -15,6 +15,8 @@ from bench.faults.hostile.evidence import SIGNS
 from bench.faults.hostile.operations import Operation
 from bench.faults.todo_service import KEY, TodoService, migrate
 
+pytestmark = pytest.mark.slow
+
 LEAST = 1000
 EVERY = 4
 """`make faults` tries each text in each place; here each place gets a quarter of them."""

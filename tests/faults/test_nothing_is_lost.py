@@ -18,6 +18,8 @@ from bench.faults.scenario import BRIEFLY, Played
 from bench.faults.suite import playable, run
 from tests.staging.pgbouncer import missing
 
+pytestmark = pytest.mark.slow
+
 SEED = int(os.environ.get("FAULTS_SEED", "20261122"))
 
 IS_POOLER_REQUIRED = os.environ.get("WELLHEAD_POOLERS") == "required"

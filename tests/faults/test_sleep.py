@@ -12,6 +12,8 @@ from tests.staging.neon import DOMAIN, StagedNeon, StoppedPostgres
 from tests.staging.pgbouncer import missing
 from tests.staging.pki import PKI
 
+pytestmark = pytest.mark.slow
+
 HAS_POOLER = not missing() or os.environ.get("WELLHEAD_POOLERS") == "required"
 
 

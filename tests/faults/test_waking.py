@@ -12,6 +12,8 @@ from tests.staging.neon import ProxyError, StagedNeon, StoppedPostgres
 from tests.staging.pki import PKI
 from wellhead import Database, DatabaseSettings, PostgresURL
 
+pytestmark = pytest.mark.slow
+
 CALLERS = 100
 DRIVERS = ("postgresql", "postgresql+psycopg")
 

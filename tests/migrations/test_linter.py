@@ -9,6 +9,8 @@ import pytest
 from tests.staging.scripts import POND, Scripts
 from wellhead.migrations import Migrations
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -15,6 +15,8 @@ from tests.staging.scripts import Running, Scripts, tables, value
 from wellhead import DatabaseSettings, MigrationBusyError, MigrationError
 from wellhead.migrations import Migrations, turns
 
+pytestmark = pytest.mark.slow
+
 DIGGER = """
 op.execute("CREATE TABLE diggers (pid int)")
 op.execute("INSERT INTO diggers VALUES (pg_backend_pid())")

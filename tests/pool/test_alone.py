@@ -142,6 +142,7 @@ async def test_rows_can_be_streamed(url: str) -> None:
     assert (stats.active, stats.idle) == (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_it_can_be_disposed_of_when_its_loop_is_gone(url: str) -> None:
     engine = engine_on(url, pool_size=1, max_overflow=1)

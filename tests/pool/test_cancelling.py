@@ -222,6 +222,7 @@ async def assert_whole(way: Way, url: str, step: int) -> None:
     await assert_at_rest(way.stats, url, step)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
 async def test_the_pool_is_whole_wherever_a_caller_was_cancelled(
@@ -241,6 +242,7 @@ async def test_the_pool_is_whole_wherever_a_caller_was_cancelled(
     assert step > 3
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_the_pool_is_whole_whenever_a_caller_was_cancelled(
     make_way: MakeWay, database_url: str

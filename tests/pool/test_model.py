@@ -30,6 +30,8 @@ from wellhead import (
     UnreachableError,
 )
 
+pytestmark = pytest.mark.slow
+
 SIZE, OVERFLOW, WAITING = 2, 1, 3
 LIMIT = SIZE + OVERFLOW
 MOST = LIMIT + 1

@@ -79,6 +79,7 @@ async def test_one_client_too_many_may_be_tried_again(small: Small) -> None:
     assert "max_client_conn" in str(caught.value)
 
 
+@pytest.mark.slow
 async def test_waiting_too_long_for_a_server_is_too_many_connections(small: Small) -> None:
     with small(pool_size=1, query_wait_timeout="1") as url:
         async with Database(DatabaseSettings(url=url)) as database, database.session() as holder:

@@ -8,6 +8,7 @@ from wellhead import Database, DatabaseSettings
 from wellhead.embedded import EmbeddedPostgres
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["pool", "none"])
 async def test_clients_beside_a_pooler_survive_a_change_of_schema(
     mode: str, pooled_url: str, database_url: str

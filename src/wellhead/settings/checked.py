@@ -166,7 +166,9 @@ def accepted_values(field: FieldInfo) -> str:
     elif "maxLength" in kind:
         text = f"text of at most {kind['maxLength']} characters"
     elif low is not None and high is not None:
-        text = f"a number from {low} to {high}"
+        # An older pydantic writes 600.0.
+        first, last = (str(limit).removesuffix(".0") for limit in (low, high))
+        text = f"a number from {first} to {last}"
     else:
         return ""
     return f"{text}, or none" if {"type": "null"} in kinds else text
