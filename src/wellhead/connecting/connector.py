@@ -20,6 +20,7 @@ from wellhead.connecting.credentials import Issuer
 from wellhead.connecting.hooks import Hooks, Source, taken_from
 from wellhead.connecting.set_up import ConnectionSetUp
 from wellhead.errors import (
+    AuthenticationError,
     ConfigurationError,
     CredentialsError,
     Fault,
@@ -189,7 +190,12 @@ class Connector:
             insists_on_tls=getattr(self.settings.url, "sslmode", "prefer") not in OPPORTUNISTIC,
             has_ipv4=has_ipv4,
         )
-        if failure.hint is not None:
+        if self._issuer is not None and isinstance(failure, AuthenticationError):
+            failure.hint = (
+                "The function given as credentials was asked twice. Check what it returns, and "
+                "that this user may connect to this database."
+            )
+        elif failure.hint is not None:
             failure.hint = in_own_names(failure.hint, self.settings.variable_of)
         return failure
 
