@@ -150,7 +150,10 @@ def _add_lines_that_are_right(app: FastAPI, archive: Database) -> None:
         await run(work)
 
     @app.post("/reading", status_code=201)
-    async def reading_one(one: str, main: SessionDep, archive: Archive) -> None:
+    async def reading_one(
+        one: str, main: SessionDep, archive: Archive, reader: ArchiveReader
+    ) -> None:
+        await reader.exec(text("SELECT 1"))
         await archive.exec(select(Entry))
         main.add(Entry(value=one))
 

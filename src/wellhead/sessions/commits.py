@@ -164,6 +164,16 @@ class SentCommit:
         self._connection.is_outcome_unknown = is_unknown
         is_done = error is None and not is_unknown
         self._commits.note(under_way=-1, unknown=int(is_unknown), succeeded=int(is_done))
+        if self._commits is not _NO_SCOPE:
+            self._note_changes(is_done=is_done, is_unknown=is_unknown)
+        if not is_unknown:
+            return
+        if error is None:
+            raise CommitUnknownError.without_standby()
+        if isinstance(error, Exception):
+            raise CommitUnknownError.after_silence() from error
+
+    def _note_changes(self, *, is_done: bool, is_unknown: bool) -> None:
         changes, database = self._commits.changes, self._connection.database
         if is_done:
             changes.commit(database)
@@ -171,12 +181,6 @@ class SentCommit:
             changes.doubt(database)
         else:
             changes.give_up(database)
-        if not is_unknown:
-            return
-        if error is None:
-            raise CommitUnknownError.without_standby()
-        if isinstance(error, Exception):
-            raise CommitUnknownError.after_silence() from error
 
 
 def watch_commits(engine: Engine, *, on_unknown: Callable[[], None], database: object) -> None:
@@ -200,12 +204,11 @@ def watch_commits(engine: Engine, *, on_unknown: Callable[[], None], database: o
     ) -> None:
         del cursor, parameters, executemany
         commits = current_commits.get()
-        if commits is None or getattr(context.compiled, "only_reads", False):
-            return
         options = connection.get_execution_options()
-        if options.get("isolation_level") == "AUTOCOMMIT":
-            may_commit = READS not in options
-        else:
+        if commits is None or READS in options or getattr(context.compiled, "only_reads", False):
+            return
+        may_commit = options.get("isolation_level") == "AUTOCOMMIT"
+        if not may_commit:
             commits.changes.begin(database)
             may_commit = not _is_built(context) and _may_end_a_transaction(statement)
         if may_commit:
