@@ -24,6 +24,7 @@ floors: $(FLOORS)/lowest/.made $(FLOORS)/sqlalchemy-2.0/.made  ## Run the librar
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir $(FLOORS) .
 	@for floor in $(^:%/.made=%); do \
 	  echo "$$floor:" && \
+	  case $$floor in */sqlalchemy-2.0) export WELLHEAD_TOOLS=required ;; esac && \
 	  $$floor/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(FLOORS)/*.whl && \
 	  $$floor/bin/python -m pytest -q -m "not slow" -o addopts="$(FLOOR_OPTIONS)" \
 	    -W "ignore:The anyio.abc.BlockingPortal alias:DeprecationWarning" \
