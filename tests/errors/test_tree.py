@@ -29,7 +29,12 @@ def test_the_text_ends_with_what_to_do() -> None:
 def test_what_can_be_tried_again_is_said_by_the_class() -> None:
     again = {kind.__name__ for kind in ConnectError.__subclasses__() if kind.can_retry}
 
-    assert again == {"UnreachableError", "StartingError", "TooManyConnectionsError"}
+    assert again == {
+        "CredentialsError",
+        "StartingError",
+        "TooManyConnectionsError",
+        "UnreachableError",
+    }
 
 
 def test_a_connect_error_keeps_the_servers_code() -> None:
