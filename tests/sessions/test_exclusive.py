@@ -23,7 +23,7 @@ from wellhead import (
     SessionInUseError,
     classify,
 )
-from wellhead.pool.sqlalchemy_versions import await_
+from wellhead.pool.sqlalchemy import await_
 
 Use = Callable[[ExclusiveSession], Coroutine[Any, Any, object]]
 

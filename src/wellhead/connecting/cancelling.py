@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from wellhead.pool import connection_state
-from wellhead.pool.sqlalchemy_versions import await_
+from wellhead.pool.sqlalchemy import await_
 
 CONFIRM_TIMEOUT = 2.0
 """Seconds that the server has to confirm the cancellation."""

@@ -25,7 +25,7 @@ from wellhead.migrations.patience import Progress
 from wellhead.migrations.safety import refuse_to_destroy
 from wellhead.migrations.state import compare
 from wellhead.migrations.steps import Applied, Request, revision_of
-from wellhead.pool.sqlalchemy_versions import await_
+from wellhead.pool.sqlalchemy import await_
 from wellhead.url import PostgresURL
 
 logger = logging.getLogger(__package__)

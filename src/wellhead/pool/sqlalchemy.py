@@ -18,8 +18,15 @@ from wellhead.pool.core import Core
 from wellhead.pool.holders import application_frame, stack_here, stack_of
 from wellhead.pool.policy import PoolPolicy, check_name, check_switch
 from wellhead.pool.slots import Close, Slot
-from wellhead.pool.sqlalchemy_versions import await_
 from wellhead.pool.stats import PoolStats
+
+try:
+    from sqlalchemy.util.concurrency import await_
+except ImportError:
+    # So it is called in SQLAlchemy 2.0.
+    from sqlalchemy.util.concurrency import await_only as await_
+
+__all__ = ["UNCLEAN", "AsyncPool", "await_"]
 
 UNCLEAN = "wellhead_unclean"
 """The key in a connection's ``info`` by which its user says that it set something on it."""

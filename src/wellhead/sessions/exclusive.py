@@ -34,7 +34,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from wellhead.errors import SessionInUseError
 from wellhead.errors.unloaded import refuse_lazy_load
 from wellhead.pool.holders import application_frame, getcurrent, place_of
-from wellhead.pool.sqlalchemy_versions import await_
+from wellhead.pool.sqlalchemy import await_
 from wellhead.sessions.suspended import frames_of
 
 logger = logging.getLogger(__package__)
