@@ -98,7 +98,8 @@ class Evidence(_Compiler):  # type: ignore[misc]
 
     def process(self, obj: Any, **kwargs: Any) -> Any:
         """Compile a part."""
-        self.unproved |= _is_own(obj)
+        # A long text has many parts, and each is looked at only as long as that can matter.
+        self.unproved = self.unproved or _is_own(obj)
         return super().process(obj, **kwargs)
 
     def visit_function(self, func: Any, *args: Any, **kwargs: Any) -> Any:
