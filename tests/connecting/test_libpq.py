@@ -1,7 +1,5 @@
 """How psycopg connects: what libpq is asked to say, and until when."""
 
-import socket
-
 import psycopg
 import pytest
 
@@ -43,12 +41,3 @@ async def test_without_codes_a_refusal_is_known_by_its_words(database_url: str) 
 
     assert caught.value.sqlstate is None
     assert 'password authentication failed for user "nobody"' in caught.value.args[0]
-
-
-def test_it_gives_up_when_its_time_is_over() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        attempt = libpq.connect(f"host=127.0.0.1 port={port} user=a", timeout=1e-9)
-        next(attempt)
-        with pytest.raises(psycopg.errors.ConnectionTimeout):
-            attempt.send(0)

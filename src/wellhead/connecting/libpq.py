@@ -8,9 +8,7 @@ https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQSETERRORVERBO
 """
 
 import ctypes
-import math
 import sys
-import time
 from collections.abc import Generator
 from typing import Any
 
@@ -21,18 +19,12 @@ from psycopg.waiting import Wait
 _DEFAULT, _VERBOSE = 1, 2
 
 
-def connect(conninfo: str, *, timeout: float = 0.0) -> Generator[Any, Any, pq.abc.PGconn]:
+def connect(conninfo: str) -> Generator[Any, Any, pq.abc.PGconn]:
     """Connect, as psycopg's own generator does.
 
-    Args:
-        conninfo: libpq's connection string.
-        timeout: Seconds; 0 for no limit. psycopg 3.2 sets it, and 3.3 keeps the time by itself.
-
     Raises:
-        psycopg.errors.ConnectionTimeout: It took longer.
         psycopg.OperationalError: It failed; the text is libpq's, with the server's code.
     """
-    deadline = time.monotonic() + timeout if timeout else math.inf
     connection = pq.PGconn.connect_start(conninfo.encode())
     _set_verbosity(connection, _VERBOSE)
     # libpq wants to be asked again each time that the socket is ready:
@@ -50,8 +42,7 @@ def connect(conninfo: str, *, timeout: float = 0.0) -> Generator[Any, Any, pq.ab
         if status is not pq.PollingStatus.OK:
             wanted = Wait.R if status is pq.PollingStatus.READING else Wait.W
             while not (yield connection.socket, wanted):
-                if time.monotonic() > deadline:
-                    raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+                pass
     _set_verbosity(connection, _DEFAULT)
     connection.nonblocking = 1
     return connection

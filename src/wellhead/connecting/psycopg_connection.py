@@ -33,8 +33,8 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
         self.add_notice_handler(note_warning)
 
     @classmethod
-    def _connect_gen(cls, conninfo: str = "", *, timeout: float = 0.0) -> Generator[Any, Any, Self]:
-        return cls((yield from connect(conninfo, timeout=timeout)))
+    def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Self]:
+        return cls((yield from connect(conninfo)))
 
     # SQLAlchemy sets these between taking a connection and knowing of it. There is nothing to wait
     # for; but now and then psycopg gives up its turn, and a cancellation would lose the connection.
