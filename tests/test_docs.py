@@ -45,9 +45,10 @@ def desk(public_directory: Path, request: pytest.FixtureRequest) -> Iterator[Pat
 
 @pytest.fixture
 def environment(database_url: str, desk: Path) -> Mapping[str, str]:
-    """What a reader has set: a database of their own."""
+    """What a reader has set: a database of their own, for whatever it is used."""
     return {
         "DATABASE_URL": database_url,
+        "ARCHIVE_DATABASE_URL": database_url,
         # Readers have their own plugins of pytest, if any.
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTEST_DEBUG_TEMPROOT": str(desk),

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -124,6 +125,16 @@ async def test_cut_lets_new_connections_through(echo: TCPProxy) -> None:
         await echo.cut()
     async with connected(echo) as streams:
         assert await exchange(streams, b"again") == b"again"
+
+
+async def test_cut_ends_a_connection_whose_task_has_not_begun(echo: TCPProxy) -> None:
+    with socket.create_connection((echo.host, echo.port)) as client:
+        while not echo.open_connections:  # noqa: ASYNC110 - until it is accepted, no longer
+            await asyncio.sleep(0)
+        await echo.cut()
+        client.setblocking(False)
+
+        assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1), 60) == b""
 
 
 async def test_reset_connections_breaks_them_by_a_tcp_reset(echo: TCPProxy) -> None:

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.pool.conftest import Driver, ask, connector, server_has
 from tests.staging.patience import until
@@ -143,7 +144,8 @@ async def test_a_database_that_was_dropped_while_open_says_where_it_was_made(
     async def open_and_forget() -> None:
         database = Database(DatabaseSettings(url=url))
         await database.open()
-        engines.append(database.engine)
+        # What the database gives keeps it.
+        engines.append(AsyncEngine(database.engine.sync_engine))
 
     async def open_and_collect() -> None:
         await open_and_forget()

@@ -160,11 +160,17 @@ class TCPProxy:
         return trap.sprung
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:
+            # It was accepted just before that ended.
+            writer.transport.abort()
+            return
         self.connections += 1
         link = _Link(reader, writer, self._network, self._count)
         task = asyncio.get_running_loop().create_task(link.run(self._target))
         self._links[task] = link
         task.add_done_callback(self._links.pop)
+        # One that is cancelled before it runs closes nothing by itself.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     def _count(self, *, to_server: int = 0, to_client: int = 0, round_trips: int = 0) -> None:
         self.bytes_to_server += to_server
