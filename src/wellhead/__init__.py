@@ -33,7 +33,7 @@ from wellhead.errors import (
 )
 from wellhead.health import HealthReport, Readiness, SchemaState
 from wellhead.pool import AsyncPool, DriverPool, PoolPolicy, PoolStats, Timing
-from wellhead.sessions import ExclusiveSession, Reader, RunStats
+from wellhead.sessions import ExclusiveSession, Query, Reader, RunStats, compiled
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
 
@@ -63,6 +63,7 @@ __all__ = [
     "PoolStats",
     "PoolTimeout",
     "PostgresURL",
+    "Query",
     "ReadOnlyError",
     "Reader",
     "Readiness",
@@ -81,6 +82,7 @@ __all__ = [
     "UnreachableError",
     "WellheadError",
     "classify",
+    "compiled",
     "parse_url",
 ]
 

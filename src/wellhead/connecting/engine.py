@@ -293,6 +293,18 @@ def _server_side_limits(settings: DatabaseSettings, url: PostgresURL) -> dict[st
     }
 
 
+def limits_in_transactions(settings: DatabaseSettings) -> bool:
+    """Whether the server keeps limits that can only be set in a transaction, behind a pooler."""
+    url = settings.url
+    is_pooled = isinstance(url, PostgresURL) and url.is_pooled
+    return is_pooled and bool(_server_side_limits(settings, settings.url))
+
+
+def keeps_statements(settings: DatabaseSettings) -> bool:
+    """Whether statements that asyncpg prepares stay prepared on their connections."""
+    return _connect_args(settings).get("statement_cache_size") != 0
+
+
 def _pool_arguments(
     settings: DatabaseSettings, plan: PoolPlan, on_connect_error: OnError | None
 ) -> dict[str, Any]:

@@ -50,8 +50,15 @@ def log_slow_queries(engine: AsyncEngine, *, threshold: float) -> None:
 
     def finish(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
         seconds = time.perf_counter() - connection.info[_STARTED]
-        if seconds < threshold:
-            return
+        warn_if_slow(statement, seconds, threshold=threshold)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", start)
+    event.listen(engine.sync_engine, "after_cursor_execute", finish)
+
+
+def warn_if_slow(statement: str, seconds: float, *, threshold: float) -> None:
+    """Warn of a statement that took so many seconds, by its kind and digest only."""
+    if seconds >= threshold:
         kind = statement.split(None, 1)[0].upper() if statement.strip() else "?"
         digest = hashlib.sha256(statement.encode()).hexdigest()[:12]
         logger.warning(
@@ -69,6 +76,3 @@ def log_slow_queries(engine: AsyncEngine, *, threshold: float) -> None:
                 "statement_digest": digest,
             },
         )
-
-    event.listen(engine.sync_engine, "before_cursor_execute", start)
-    event.listen(engine.sync_engine, "after_cursor_execute", finish)

@@ -20,6 +20,7 @@ from wellhead.pool import AsyncPool, PoolStats
 from wellhead.pool.holders import nearest, stack_here
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import Reader
+from wellhead.sessions.queries.runner import Runner
 from wellhead.sessions.run_stats import RunCounter, RunStats
 from wellhead.sessions.unit_of_work import UnitOfWork
 from wellhead.settings import DatabaseSettings
@@ -115,6 +116,15 @@ class Database:
                 f"The database {self.settings.url} has no pool: {self._plan.reason}"
             )
         return pool
+
+    @property
+    def runner(self) -> Runner:
+        """Runs compiled queries; see :class:`wellhead.Query`.
+
+        Raises:
+            NotOpenError: The database is not open.
+        """
+        return self._require().runner
 
     async def open(self) -> None:
         """Connect, and wait for a server that is still starting; nothing happens when it is open.
@@ -237,7 +247,10 @@ class Database:
         live = self._require()
         with live.counted():
             reader = Reader(
-                live.readers, live.protected_readers, on_repeat=self._runs.count_repeated_read
+                live.readers,
+                live.protected_readers,
+                on_repeat=self._runs.count_repeated_read,
+                runner=live.runner.reading,
             )
             try:
                 yield reader
@@ -273,9 +286,13 @@ class Database:
                 way after one.
             NotOpenError: The database is not open.
         """
+
+        async def attempt() -> T:
+            async with self.session() as session:
+                return await work(session)
+
         unit = UnitOfWork(
-            work,
-            self.session,
+            attempt,
             self._runs,
             deadline=self.settings.effective_run_timeout if deadline is None else deadline,
             is_repeatable=is_repeatable,

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
 
 from wellhead.connecting import build_engine, connect_first, probe
-from wellhead.connecting.engine import PROBE_TIMEOUT
+from wellhead.connecting.cancelling import is_sound
+from wellhead.connecting.engine import PROBE_TIMEOUT, keeps_statements, limits_in_transactions
 from wellhead.connecting.fleet import warn_if_overbooked
+from wellhead.connecting.listeners import warn_if_slow
 from wellhead.errors import ConnectError, PoolTimeout, classify, fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
@@ -17,6 +20,9 @@ from wellhead.pool import AsyncPool, PoolPlan
 from wellhead.sessions.commits import READS, watch_commits
 from wellhead.sessions.exclusive import ExclusiveSession
 from wellhead.sessions.leftovers import TRANSACTIONAL
+from wellhead.sessions.queries.driver import DriverWay
+from wellhead.sessions.queries.runner import Engines, Runner
+from wellhead.sessions.queries.wire import AsyncpgWire, PsycopgWire
 from wellhead.sessions.reader import let_only_reads_pass
 from wellhead.sessions.run_stats import RunCounter
 from wellhead.settings import DatabaseSettings
@@ -55,10 +61,31 @@ class Live:
         self.sessions = _session_maker(self.engine)
         self.readers = _session_maker(self._reading)
         self.protected_readers = _session_maker(protected)
+        self.runner = Runner(
+            Engines(self.engine, self._reading, protected),
+            self._driver_way(settings),
+            runs,
+            self.counted,
+            deadline=settings.effective_run_timeout,
+            writes_directly=not limits_in_transactions(settings),
+        )
         self._settings = settings
         self.in_use = 0
         self.unused = asyncio.Event()
         self.unused.set()
+
+    def _driver_way(self, settings: DatabaseSettings) -> DriverWay | None:
+        url = settings.url
+        if not isinstance(url, PostgresURL) or settings.echo:
+            return None
+        if not isinstance(self.engine.sync_engine.pool, AsyncPool):
+            return None
+        wire: AsyncpgWire | PsycopgWire = PsycopgWire()
+        if url.driver == "asyncpg":
+            wire = AsyncpgWire(keeps_statements=keeps_statements(settings))
+        limit = settings.slow_query_threshold
+        on_slow = None if limit is None else partial(warn_if_slow, threshold=limit)
+        return DriverWay(self.engine, wire, self.health, is_sound=is_sound, on_slow=on_slow)
 
     async def connect_once(self) -> None:
         """Take a connection, which makes SQLAlchemy learn the server, and put it in the pool."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+import asyncpg
 from sqlalchemy import TextClause, event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.engine.interfaces import ExecutionContext
@@ -24,7 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from wellhead.errors import CommitUnknownError, is_definite_answer
 from wellhead.pool import is_gone
-from wellhead.pool.connection_state import closed_check, driver_of
+from wellhead.pool.connection_state import closed_check, driver_of, free_check
 
 READS = "wellhead_reads"
 """The execution option of connections that only read: their ends commit nothing."""
@@ -143,7 +144,7 @@ class SentCommit:
         traceback: TracebackType | None,
     ) -> None:
         if error is not None:
-            is_unknown = not (self._was_gone or is_definite_answer(error))
+            is_unknown = not (self._was_gone or self._says_that_nothing_was_done(error))
         else:
             is_unknown = self._connection.is_unreplicated
         self._connection.is_outcome_unknown = is_unknown
@@ -156,6 +157,29 @@ class SentCommit:
             raise CommitUnknownError.without_standby()
         if isinstance(error, Exception):
             raise CommitUnknownError.after_silence() from error
+
+    def _says_that_nothing_was_done(self, error: BaseException) -> bool:
+        return is_definite_answer(error)
+
+
+class SentStatement(SentCommit):
+    """The same for a statement that commits by itself; a refusal of its values is an answer, too.
+
+    Raises:
+        CommitUnknownError: As above.
+    """
+
+    __slots__ = ()
+
+    def _says_that_nothing_was_done(self, error: BaseException) -> bool:
+        if super()._says_that_nothing_was_done(error):
+            return True
+        if isinstance(self._connection, asyncpg.Connection):
+            # asyncpg uses the server's class for values that it cannot send itself.
+            return isinstance(error, asyncpg.PostgresError) and error.severity is None
+        # psycopg is through with the server, which was not the one to fail: it sent nothing.
+        is_end = not isinstance(error, Exception) or isinstance(error, TimeoutError)
+        return not is_end and free_check(self._connection)()
 
 
 def watch_commits(engine: Engine, *, on_unknown: Callable[[], None]) -> None:
