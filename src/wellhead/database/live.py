@@ -1,9 +1,8 @@
 """What exists while a database is open: its engine, its sessions, and what watches them."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
+from types import TracebackType
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
@@ -63,7 +62,7 @@ class Live:
         self.protected_readers = _session_maker(protected)
         self.runner = Runner(
             Engines(self.engine, self._reading, protected),
-            self._driver_way(settings),
+            self._driver_way(settings, runs),
             runs,
             self.counted,
             deadline=settings.effective_run_timeout,
@@ -74,7 +73,7 @@ class Live:
         self.unused = asyncio.Event()
         self.unused.set()
 
-    def _driver_way(self, settings: DatabaseSettings) -> DriverWay | None:
+    def _driver_way(self, settings: DatabaseSettings, runs: RunCounter) -> DriverWay | None:
         url = settings.url
         if not isinstance(url, PostgresURL) or settings.echo:
             return None
@@ -85,7 +84,14 @@ class Live:
             wire = AsyncpgWire(keeps_statements=keeps_statements(settings))
         limit = settings.slow_query_threshold
         on_slow = None if limit is None else partial(warn_if_slow, threshold=limit)
-        return DriverWay(self.engine, wire, self.health, is_sound=is_sound, on_slow=on_slow)
+        return DriverWay(
+            self.engine,
+            wire,
+            self.health,
+            is_sound=is_sound,
+            on_unknown=runs.count_unknown,
+            on_slow=on_slow,
+        )
 
     async def connect_once(self) -> None:
         """Take a connection, which makes SQLAlchemy learn the server, and put it in the pool."""
@@ -114,27 +120,14 @@ class Live:
         """A connection on which nothing is set."""
         return self.engine.execution_options(**{TRANSACTIONAL: True}).connect()
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
+    def counted(self) -> "InUse":
         """Count a session while it is in use.
 
         Raises:
             PoolSaturated: As many wait for connections as may. To hear that here costs a third of
                 what it costs at the first statement.
         """
-        self.in_use += 1
-        self.unused.clear()
-        try:
-            if isinstance(pool := self.engine.sync_engine.pool, AsyncPool):
-                pool.refuse_if_full()
-            yield
-        except PoolTimeout as error:
-            self.health.record_failure(fault_of(error))
-            raise
-        finally:
-            self.in_use -= 1
-            if not self.in_use:
-                self.unused.set()
+        return InUse(self)
 
     async def _use_pool(self) -> None:
         async with asyncio.timeout(PROBE_TIMEOUT), self._reading.connect() as connection:
@@ -142,6 +135,40 @@ class Live:
 
     def _note_connect_error(self, error: ConnectError) -> None:
         self.health.record_failure(classify(error).fault)
+
+
+class InUse:
+    """The block in which a session is in use; without a generator, which costs twice as much."""
+
+    __slots__ = ("_live",)
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def __enter__(self) -> None:
+        live = self._live
+        live.in_use += 1
+        live.unused.clear()
+        pool = live.engine.sync_engine.pool
+        if isinstance(pool, AsyncPool):
+            try:
+                pool.refuse_if_full()
+            except PoolTimeout as error:
+                self.__exit__(PoolTimeout, error, None)
+                raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        live = self._live
+        if isinstance(error, PoolTimeout):
+            live.health.record_failure(fault_of(error))
+        live.in_use -= 1
+        if not live.in_use:
+            live.unused.set()
 
 
 def _session_maker(engine: AsyncEngine) -> async_sessionmaker[ExclusiveSession]:

@@ -175,8 +175,8 @@ class SentStatement(SentCommit):
         if super()._says_that_nothing_was_done(error):
             return True
         if isinstance(self._connection, asyncpg.Connection):
-            # asyncpg uses the server's class for values that it cannot send itself.
-            return isinstance(error, asyncpg.PostgresError) and error.severity is None
+            # asyncpg uses the server's class for a value that it cannot send.
+            return isinstance(error, asyncpg.DataError) and error.severity is None
         # psycopg is through with the server, which was not the one to fail: it sent nothing.
         is_end = not isinstance(error, Exception) or isinstance(error, TimeoutError)
         return not is_end and free_check(self._connection)()

@@ -36,6 +36,7 @@ class DriverWay:
         wire: Sends by the driver of that engine.
         health: Told what became of each statement.
         is_sound: Says whether a connection whose statement was cancelled can be used again.
+        on_unknown: Told of each write that was sent and not answered.
         on_slow: Told of each statement the seconds that it took; None where nobody asks.
     """
 
@@ -46,12 +47,14 @@ class DriverWay:
         health: Health,
         *,
         is_sound: IsSound,
+        on_unknown: Callable[[], None],
         on_slow: Callable[[str, float], None] | None,
     ) -> None:
         self._engine = engine
         self._wire = wire
         self._health = health
         self._is_sound = is_sound
+        self._on_unknown = on_unknown
         self._on_slow = on_slow
         # What was prepared before the schema was seen to change is not used any more.
         self._schema = 0
@@ -138,6 +141,9 @@ class DriverWay:
             is_lost = closed_check(connection)()
         else:
             is_lost = is_disconnect(dialect, dbapi_connection, error)
+        if getattr(connection, "is_outcome_unknown", False):
+            connection.is_outcome_unknown = False
+            self._on_unknown()
         failure = as_sqlalchemy(
             self._engine, error, text=statement.text, execution=execution,
             dbapi_connection=dbapi_connection, is_lost=is_lost,

@@ -152,8 +152,13 @@ class Runner:
 
     def _count_listeners(self) -> int:
         engine = self._engines.writing.sync_engine
-        heard, pool = engine.dispatch, engine.pool.dispatch
+        heard, lent = engine.dispatch, engine.pool.dispatch
+        before, after = heard.before_cursor_execute, heard.after_cursor_execute
+        out, back = lent.checkout, lent.checkin
+        # Not len() of each, which is written in Python.
         return (
-            len(heard.before_cursor_execute) + len(heard.after_cursor_execute)
-            + len(pool.checkout) + len(pool.checkin)
+            len(before.listeners) + len(before.parent_listeners)
+            + len(after.listeners) + len(after.parent_listeners)
+            + len(out.listeners) + len(out.parent_listeners)
+            + len(back.listeners) + len(back.parent_listeners)
         )  # fmt: skip
