@@ -28,16 +28,8 @@ class ListOf(TypeDecorator[list[Any]]):
         self.item = item
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """An array whose elements have no length: to cast to it would cut them off.
-
-        SQLAlchemy leaves it out for one value, too: https://github.com/sqlalchemy/sqlalchemy/issues/9511
-        """
-        item, plain = self.item, self.item.dialect_impl(dialect)
-        if isinstance(plain, TypeDecorator):
-            plain = plain.load_dialect_impl(dialect)
-        if isinstance(plain, String) and not isinstance(plain, Enum) and plain.length is not None:
-            item = _Unlimited(item)
-        return dialect.type_descriptor(ARRAY(item, dimensions=1))
+        """An array of such values."""
+        return dialect.type_descriptor(ARRAY(_Item(self.item), dimensions=1))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> list[Any]:
         """Take any iterable but text.
@@ -51,17 +43,31 @@ class ListOf(TypeDecorator[list[Any]]):
         return list(value)
 
 
-class _Unlimited(TypeDecorator[Any]):
-    """Text of any length, whose values are processed as those of another type."""
+class _Item(TypeDecorator[Any]):
+    """An element, which is bound and called as one value of its type would be."""
 
-    impl = String
+    impl = NullType
     cache_ok = True
 
     def __init__(self, item: TypeEngine[Any]) -> None:
         super().__init__()
         self._item = item
 
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type of the database, without a length: a cast to it would cut values off.
+
+        SQLAlchemy leaves that out for one value, too:
+        https://github.com/sqlalchemy/sqlalchemy/issues/9511
+        """
+        plain = self._item.dialect_impl(dialect)
+        while isinstance(plain, TypeDecorator):
+            plain = plain.load_dialect_impl(dialect).dialect_impl(dialect)
+        if isinstance(plain, String) and not isinstance(plain, Enum) and plain.length is not None:
+            return String()
+        return plain
+
     def bind_processor(self, dialect: Dialect) -> Any:
+        """As of one value."""
         return self._item.dialect_impl(dialect).bind_processor(dialect)
 
 
