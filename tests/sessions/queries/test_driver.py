@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
 
+from tests.staging.changing_schema import ChangingSchema
 from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from wellhead import (
@@ -234,6 +235,17 @@ async def test_a_stale_plan_is_replaced(database: Database) -> None:
 
         assert await content_of.one(database, id=1) == 10
         assert await fill.execute(database, id=1, more=0) == 1
+
+
+async def test_no_value_is_wrong_while_the_schema_changes(
+    either_url: str, database_url: str
+) -> None:
+    async with Database(DatabaseSettings(url=either_url, pool_size=8)) as database:
+        outcome = await ChangingSchema(database, database_url, only_compiled=True).run()
+
+    assert outcome.wrong == []
+    assert outcome.errors == []
+    assert outcome.right > 300
 
 
 async def test_a_closed_database_says_so(either_url: str) -> None:
