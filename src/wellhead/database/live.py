@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionma
 
 from wellhead.connecting import build_engine, connect_first, probe
 from wellhead.connecting.cancelling import is_sound
-from wellhead.connecting.engine import PROBE_TIMEOUT, keeps_statements, limits_in_transactions
+from wellhead.connecting.engine import PROBE_TIMEOUT, limits_in_transactions, prepares
 from wellhead.connecting.fleet import warn_if_overbooked
 from wellhead.connecting.listeners import warn_if_slow
 from wellhead.errors import ConnectError, PoolTimeout, classify, fault_of
@@ -66,7 +66,8 @@ class Live:
             runs,
             self.counted,
             deadline=settings.effective_run_timeout,
-            writes_directly=not limits_in_transactions(settings),
+            reads_directly=prepares(settings),
+            writes_directly=prepares(settings) and not limits_in_transactions(settings),
         )
         self._settings = settings
         self.in_use = 0
@@ -81,7 +82,7 @@ class Live:
             return None
         wire: AsyncpgWire | PsycopgWire = PsycopgWire()
         if url.driver == "asyncpg":
-            wire = AsyncpgWire(keeps_statements=keeps_statements(settings))
+            wire = AsyncpgWire()
         limit = settings.slow_query_threshold
         on_slow = None if limit is None else partial(warn_if_slow, threshold=limit)
         return DriverWay(

@@ -262,7 +262,6 @@ def _what_text_does(statement: str) -> str | None:
     return None
 
 
-
 _READS = re.compile(
     r"(?>\s+|/\*.*?\*/|--[^\n]*|\()*+(select|values|table|show|with|explain)\b",
     re.IGNORECASE | re.DOTALL,

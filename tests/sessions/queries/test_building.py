@@ -74,7 +74,7 @@ class Short:
 
 
 ids: Any = bindparam("ids")
-REFUSED = {
+REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "text": (text("SELECT 1"), {}, "text"),
     "typed text": (text("SELECT 1 AS a").columns(a=Integer), {}, "text"),
     "a part that is text": (select(Team).where(text("id = 1")), {}, "text()"),
@@ -112,7 +112,7 @@ REFUSED = {
         "schema_translate_map",
     ),
     "a class among columns": (
-        insert(Team).values(id=1, name="a").returning(Team, Team.id),
+        insert(Team).values(id=1, name="a").returning(Team, col(Team.id)),
         {},
         "among other columns",
     ),
@@ -152,7 +152,8 @@ class Pet(SQLModel, table=True):
     id: int = Field(primary_key=True)
     owner_id: int = Field(foreign_key="owner.id")
     owner: "Owner" = Relationship()
-find = compiled(select(Pet).where(Pet.id == bindparam("id")), optional=[Pet.owner_id == bindparam("owner")])
+owned = Pet.owner_id == bindparam("owner")
+find = compiled(select(Pet).where(Pet.id == bindparam("id")), optional=[owned])
 assert not inspect(Pet).configured
 class Owner(SQLModel, table=True):
     id: int = Field(primary_key=True)

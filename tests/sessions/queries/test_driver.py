@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, event, func, insert, update
+from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
@@ -248,6 +251,43 @@ async def test_no_value_is_wrong_while_the_schema_changes(
     assert outcome.right > 300
 
 
+async def test_without_prepared_statements_asyncpg_takes_a_transaction(
+    proxied_url: str, proxy: TCPProxy
+) -> None:
+    settings = DatabaseSettings(url=proxied_url, prepared_statements="off")
+    async with Database(settings) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Table.metadata.create_all)
+            await connection.execute(insert(Box), [{"id": 1, "content": 10}])
+        await find.one(database, id=1)
+        proxy.reset()
+        assert (await find.one(database, id=1)).content == 10
+        reading = proxy.round_trips
+        proxy.reset()
+        assert await fill.execute(database, id=1, more=1) == 1
+        writing = proxy.round_trips
+
+    # BEGIN, the types, the response, COMMIT.
+    assert (reading, writing) == (4, 4)
+
+
+async def test_psycopg_takes_one_round_trip_also_without_prepared_statements(
+    proxied_url: str, proxy: TCPProxy
+) -> None:
+    url = proxied_url.replace("postgresql", "postgresql+psycopg", 1)
+    async with Database(DatabaseSettings(url=url, prepared_statements="off")) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Table.metadata.create_all)
+            await connection.execute(insert(Box), [{"id": 1, "content": 10}])
+        await find.one(database, id=1)
+        proxy.reset()
+        await find.one(database, id=1)
+        await fill.execute(database, id=1, more=1)
+        taken = proxy.round_trips
+
+    assert taken == 2
+
+
 async def test_a_closed_database_says_so(either_url: str) -> None:
     with pytest.raises(NotOpenError):
         await find.one(Database(DatabaseSettings(url=either_url)), id=1)
@@ -264,22 +304,31 @@ async def test_a_full_pool_refuses_it(either_url: str) -> None:
         assert (await database.check()).state == "saturated"
 
 
-async def test_it_takes_no_task_and_no_thread_and_compiles_once(database: Database) -> None:
+async def test_it_takes_no_task_and_no_thread_and_compiles_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    usual = PGCompiler.__init__
+
+    def compile_it(self: PGCompiler, *arguments: Any, **more: Any) -> None:
+        made.append(self)
+        usual(self, *arguments, **more)
+
+    monkeypatch.setattr(PGCompiler, "__init__", compile_it)
     query = compiled(select(Box).where(Box.id == bindparam("id")))
     await query.one(database, id=1)
     await fill.execute(database, id=1, more=1)
+    made_first, threads = len(made), threading.active_count()
     tasks: list[object] = []
     loop = asyncio.get_running_loop()
-    usual = loop.get_task_factory()
-    loop.set_task_factory(lambda loop, work, **more: tasks.append(work) or asyncio.Task(work, loop=loop, **more))  # type: ignore[func-returns-value, arg-type]
-    try:
-        await query.one(database, id=1)
-        await fill.execute(database, id=1, more=1)
-    finally:
-        loop.set_task_factory(usual)
+    monkeypatch.setattr(loop, "create_task", tasks.append)
+    await query.one(database, id=1)
+    await fill.execute(database, id=1, more=1)
+    monkeypatch.undo()
 
     assert tasks == []
-    assert [len(each) for each in query._compiled.values()] == [1]
+    assert threading.active_count() == threads
+    assert len(made) == made_first
 
 
 async def test_where_the_application_listens_it_hears_every_statement(database: Database) -> None:
@@ -287,7 +336,7 @@ async def test_where_the_application_listens_it_hears_every_statement(database: 
 
     @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
     def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        heard.append(statement.split()[0])
+        heard.append(statement.split(maxsplit=1)[0])
 
     await find.one(database, id=1)
     await fill.execute(database, id=1, more=1)

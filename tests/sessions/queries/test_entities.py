@@ -116,7 +116,7 @@ async def test_an_added_object_loads_what_it_belongs_to(database: Database) -> N
 
 
 async def test_several_come_in_a_named_tuple_and_none_is_none(database: Database) -> None:
-    rows = await crews.all(database)
+    rows: list[Any] = await crews.all(database)
 
     assert [(row.Crew.name, row.Sailor and row.Sailor.name) for row in rows] == [
         ("A", "Ann"), ("A", "Ben"), ("B", None),
@@ -124,7 +124,8 @@ async def test_several_come_in_a_named_tuple_and_none_is_none(database: Database
 
 
 async def test_an_alias_is_loaded_under_its_name(database: Database) -> None:
-    [row] = await pairs.all(database)
+    found: list[Any] = await pairs.all(database)
+    [row] = found
 
     assert row.name == "Ann"
     assert row.other.name == "Ben"
@@ -132,13 +133,12 @@ async def test_an_alias_is_loaded_under_its_name(database: Database) -> None:
 
 
 async def test_what_is_deferred_stays_away(either_url: str) -> None:
-    mapped: Any = registry()
-
-    @mapped.mapped
     class Letter:
-        __table__ = Crew.metadata.tables["crew"]
-        __mapper_args__: Any = {"properties": {"name": deferred(__table__.c.name)}}
+        id: int
+        name: str
 
+    crew = Crew.metadata.tables["crew"]
+    registry().map_imperatively(Letter, crew, properties={"name": deferred(crew.c.name)})
     letters = compiled(select(Letter))
     async with Database(DatabaseSettings(url=either_url)) as database:
         async with database.engine.begin() as connection:

@@ -5,7 +5,7 @@ import datetime as dt
 import enum
 import ipaddress
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -67,9 +67,11 @@ class Backwards(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        del dialect
         return None if value is None else value[::-1]
 
     def process_result_value(self, value: str | None, dialect: Any) -> str | None:
+        del dialect
         return None if value is None else value[::-1]
 
 
@@ -134,9 +136,7 @@ everything = SQLTable(
 )
 values = st.fixed_dictionaries({name: st.none() | each for name, (_, each) in TYPES.items()})
 
-put = compiled(
-    insert(everything).values({name: bindparam(name) for name in ("id", *TYPES)})
-)
+put = compiled(insert(everything).values({name: bindparam(name) for name in ("id", *TYPES)}))
 get = compiled(select(everything).where(everything.c.id == bindparam("id")))
 back = compiled(
     insert(everything)
@@ -159,7 +159,7 @@ class Both:
         self._runner = asyncio.Runner()
         self._database = Database(DatabaseSettings(url=url))
 
-    def __enter__(self) -> "Both":
+    def __enter__(self) -> Self:
         self._runner.run(self._open())
         return self
 
@@ -199,7 +199,7 @@ class Both:
         for name, query in among.items():
             wanted = [row[name], other[name]]
             column = everything.c[name]
-            is_one = column.in_(wanted)
+            is_one: Any = column.in_(wanted)
             if name == "while":
                 # SQLAlchemy's own IN takes an interval for a timestamp.
                 is_one = or_(false(), *(column == each for each in wanted if each is not None))
@@ -216,7 +216,12 @@ def both(request: pytest.FixtureRequest, databases: Any) -> Iterator[Both]:
         yield both
 
 
-@settings(max_examples=12, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=12,
+    phases=[Phase.generate],
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(row=values, other=values)
 def test_both_ways_agree(both: Both, row: dict[str, Any], other: dict[str, Any]) -> None:
     both.run(row, other)

@@ -33,10 +33,12 @@ class Binding:
     """
 
     def __init__(self, compiled: SQLCompiler, dialect: Dialect) -> None:
-        escaped = compiled.escaped_bind_names or {}
+        escaped: Mapping[str, str] = compiled.escaped_bind_names or {}
         positions = compiled.positiontup if compiled.positional else None
         names = list(compiled.bind_names.values()) if positions is None else positions
-        made = {_key_of(each): each for each in (*compiled.insert_prefetch, *compiled.update_prefetch)}
+        made = {
+            _key_of(each): each for each in (*compiled.insert_prefetch, *compiled.update_prefetch)
+        }
         self.required: frozenset[str] = frozenset()
         self.defaults: dict[str, Any] = {}
         self._fixed: Any = {} if positions is None else [None] * len(positions)
@@ -45,7 +47,7 @@ class Binding:
         self._made: list[tuple[Any, Column[Any], Process | None]] = []
         for at, name in enumerate(names):
             bind = compiled.binds[name]
-            place = escaped.get(name, name) if positions is None else at
+            place: Any = escaped.get(name, name) if positions is None else at
             process = bind.type.dialect_impl(dialect).bind_processor(dialect)
             if name in made:
                 self._made.append((place, made[name], process))

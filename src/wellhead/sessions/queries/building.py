@@ -7,8 +7,8 @@ from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, Executable,
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.dml import UpdateBase
-from sqlalchemy.sql.selectable import FromClause, TextualSelect
 from sqlalchemy.sql.selectable import Select as AnySelect
+from sqlalchemy.sql.selectable import TextualSelect
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from wellhead.errors import ConfigurationError

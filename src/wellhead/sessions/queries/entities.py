@@ -25,7 +25,9 @@ class Loader:
         self._mapper = mapper
         self._manager = mapper.class_manager
         self.keys = tuple(keys)
-        of_key = [keys.index(mapper.get_property_by_column(each).key) for each in mapper.primary_key]
+        of_key = [
+            keys.index(mapper.get_property_by_column(each).key) for each in mapper.primary_key
+        ]
         get = itemgetter(*of_key)
         self._identity = get if len(of_key) > 1 else lambda values: (get(values),)
         self._is_none = all if mapper.allow_partial_pks else any

@@ -3,8 +3,17 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ARRAY, BinaryExpression, BindParameter, Dialect, String, all_, any_
-from sqlalchemy import bindparam, literal
+from sqlalchemy import (
+    ARRAY,
+    BinaryExpression,
+    BindParameter,
+    Dialect,
+    String,
+    all_,
+    any_,
+    bindparam,
+    literal,
+)
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.types import Enum, NullType, TupleType, TypeDecorator, TypeEngine
 
@@ -96,7 +105,7 @@ def _with_array(element: Any, **_: Any) -> Any:
 def _as_array(values: BindParameter[Any], kind: ListOf) -> Any:
     if values.unique:
         return literal(list(values.effective_value or ()), kind)
-    given = {} if values.required else {"value": values.value}
+    given: dict[str, Any] = {} if values.required else {"value": values.value}
     return bindparam(values.key, type_=kind, **given)
 
 

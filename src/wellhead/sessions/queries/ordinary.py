@@ -5,7 +5,7 @@ shorter way does not do: other pools than Wellhead's, statements that are not pr
 and engines to whose statements the application itself listens.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -105,7 +105,7 @@ async def write(engine: AsyncEngine, statement: Statement, values: Mapping[str, 
 
 async def stream_on(
     connection: AsyncConnection, statement: Statement, values: Mapping[str, Any]
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     """The results one by one, by a cursor of the server's; there must be a transaction."""
     options = {"yield_per": PARTITION}
     result = await connection.stream(
@@ -123,7 +123,7 @@ async def stream_on(
 
 async def stream_in(
     session: AsyncSession, statement: Statement, values: Mapping[str, Any]
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     """The same in a session's transaction."""
     await session.run_sync(connection_of)
     async for each in stream_on(await session.connection(), statement, values):

@@ -85,7 +85,8 @@ class Query(Generic[T]):
         results = (await self._run(on, values))[0]
         if len(results) != 1:
             raise _not_one(len(results))
-        return results[0]
+        result: T = results[0]
+        return result
 
     async def one_or_none(self, on: RunsQueries | AsyncSession, /, **values: Any) -> T | None:
         """The only result, or None.
@@ -118,11 +119,11 @@ class Query(Generic[T]):
     ) -> AsyncIterator[AsyncIterator[T]]:
         if isinstance(on, AsyncSession):
             statement, complete = self.statement(on.get_bind().dialect, values)
-            results = ordinary.stream_in(on, statement, complete)
+            streamed = ordinary.stream_in(on, statement, complete)
             try:
-                yield results
+                yield streamed
             finally:
-                await results.aclose()
+                await streamed.aclose()
         else:
             async with on.runner.stream(self, values) as results:
                 yield results

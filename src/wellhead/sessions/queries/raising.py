@@ -45,7 +45,7 @@ def as_sqlalchemy(
         wrapped: Any = sa.DBAPIError.instance(
             text,
             None,
-            told,  # type: ignore[arg-type]  # it is an Exception
+            told,
             dialect.loaded_dbapi.Error,
             hide_parameters=True,
             connection_invalidated=is_lost,

@@ -53,8 +53,11 @@ class Runner:
         runs: Counts units of work and repeated reads.
         counted: Counts what is under way, for the end of the database.
         deadline: Seconds after which no attempt of a write begins.
-        writes_directly: Whether a write may commit by itself; False where limits of the server
-            hold in transactions only.
+        reads_directly: Whether what reads needs no transaction. False where asyncpg prepares no
+            statements: it learns the types of a response in a round trip of its own, and a change
+            of schema between the two would let it take one value for another.
+        writes_directly: Whether a write may commit by itself. False in that case, too, and where
+            limits of the server hold in transactions only.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Runner:
         counted: Callable[[], AbstractContextManager[None]],
         *,
         deadline: float,
+        reads_directly: bool,
         writes_directly: bool,
     ) -> None:
         self._engines = engines
@@ -72,6 +76,7 @@ class Runner:
         self._runs = runs
         self._counted = counted
         self._deadline = deadline
+        self._reads_directly = reads_directly
         self._writes_directly = writes_directly
         self._may_write = True
         self._dialect = engines.writing.dialect
@@ -97,7 +102,9 @@ class Runner:
             return await self._write(statement, values)
 
     @asynccontextmanager
-    async def stream(self, query: HasStatements, values: Values) -> AsyncIterator[AsyncIterator[Any]]:
+    async def stream(
+        self, query: HasStatements, values: Values
+    ) -> AsyncIterator[AsyncIterator[Any]]:
         """The results of a query one by one, in a read-only transaction."""
         statement, values = query.statement(self._dialect, values)
         if statement.writes:
@@ -125,12 +132,12 @@ class Runner:
     async def _read_once(
         self, statement: Statement, values: Values, *, only_first: bool, is_repeated: bool = False
     ) -> Outcome:
+        if not self._reads_directly:
+            return await ordinary.read_protected(self._engines.protected, statement, values)
         driver = self._direct()
         if driver is None:
             return await ordinary.read(self._engines.reading, statement, values)
-        return await driver.send(
-            statement, values, only_first=only_first, is_repeated=is_repeated
-        )
+        return await driver.send(statement, values, only_first=only_first, is_repeated=is_repeated)
 
     async def _write(self, statement: Statement, values: Values) -> Outcome:
         async def attempt() -> Outcome:

@@ -20,7 +20,8 @@ def columns_of(statement: Any) -> Sequence[Any]:
     """What a statement selects or returns, as it was written."""
     if isinstance(statement, CompoundSelect):
         return columns_of(statement.selects[0])
-    return getattr(statement, "_raw_columns", None) or getattr(statement, "_returning", ())
+    selected: Sequence[Any] = getattr(statement, "_raw_columns", ())
+    return selected or getattr(statement, "_returning", ())
 
 
 def entity_of(column: Any) -> Any:
@@ -53,14 +54,14 @@ def fields_of(into: type[Any], names: list[str] | None) -> tuple[str, ...]:
         ConfigurationError: It is no dataclass and no pydantic model, or a field that it must be
             given has no column.
     """
-    if isinstance(into, type) and issubclass(into, BaseModel):
+    if issubclass(into, BaseModel):
         required = {
             each.validation_alias if isinstance(each.validation_alias, str) else name
             for name, each in into.model_fields.items()
             if each.is_required()
         }
         known = None
-    elif isinstance(into, type) and dataclasses.is_dataclass(into):
+    elif dataclasses.is_dataclass(into):
         fields = [each for each in dataclasses.fields(into) if each.init]
         nothing = dataclasses.MISSING
         required = {
@@ -70,9 +71,7 @@ def fields_of(into: type[Any], names: list[str] | None) -> tuple[str, ...]:
         }
         known = {each.name for each in fields}
     else:
-        raise ConfigurationError(
-            f"Rows cannot be made into {into!r}: it is no dataclass and no pydantic model."
-        )
+        raise _no_class(into)
     if names is None:
         return ()
     lacking, too_many = required - set(names), set(names) - (known or set(names))
@@ -83,6 +82,12 @@ def fields_of(into: type[Any], names: list[str] | None) -> tuple[str, ...]:
             + (f"it needs {what}." if lacking else f"it has no {what}.")
         )
     return tuple(names)
+
+
+def _no_class(into: object) -> ConfigurationError:
+    return ConfigurationError(
+        f"Rows cannot be made into {into!r}: it is no dataclass and no pydantic model."
+    )
 
 
 def maker(columns: Sequence[Any], names: Sequence[str], into: type[Any] | None) -> Make:
@@ -107,7 +112,7 @@ def maker(columns: Sequence[Any], names: Sequence[str], into: type[Any] | None) 
         at += 1 if each is None else each.width
     row: Any = namedtuple("Row", titles, rename=True)  # type: ignore[misc]  # noqa: PYI024
     if not any(columns):
-        return row._make  # type: ignore[no-any-return]  # a tuple's
+        return row._make
     return lambda values: row._make(
         values[at] if each is None else each.load(values[at : at + each.width])
         for each, at in kinds

@@ -15,15 +15,7 @@ Response = tuple[Sequence[Any], Processors, int]
 
 
 class AsyncpgWire:
-    """Sends by asyncpg.
-
-    Args:
-        keeps_statements: Whether what is prepared stays with the connection. Otherwise asyncpg
-            sends text and values together, after a round trip for the types.
-    """
-
-    def __init__(self, *, keeps_statements: bool) -> None:
-        self._keeps = keeps_statements
+    """Sends by asyncpg, on connections where what is prepared stays prepared."""
 
     async def send(
         self, connection: Any, kept: dict[Any, Any], statement: Statement, parameters: Any,
@@ -36,11 +28,9 @@ class AsyncpgWire:
             prepared = await connection.prepare(statement.text)
             types = [each.type.oid for each in prepared.get_attributes()]
             found = prepared, statement.processors(types)
-        prepared, processors = found
-        if self._keeps:
-            kept[statement] = found
-            if len(kept) > MOST_KEPT:
-                del kept[next(iter(kept))]
+        prepared, processors = kept[statement] = found
+        if len(kept) > MOST_KEPT:
+            del kept[next(iter(kept))]
         if statement.writes:
             with SentStatement(connection):
                 rows = await prepared.fetch(*parameters)
