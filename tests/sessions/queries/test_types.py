@@ -35,6 +35,7 @@ from sqlalchemy import (
     delete,
     false,
     insert,
+    literal,
     or_,
     select,
 )
@@ -126,6 +127,8 @@ TYPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "period": (TSTZRANGE(), ranges(ZONED)),
 }
 HAVE_NO_EQUALITY = {"plain"}
+# SQLAlchemy's own IN takes an interval for a timestamp, and false for no value.
+WITHOUT_IN = {"while", "binary"}
 ARE_ARRAYS = {"list", "texts", "keys", "colours"}
 
 everything = SQLTable(
@@ -200,9 +203,9 @@ class Both:
             wanted = [row[name], other[name]]
             column = everything.c[name]
             is_one: Any = column.in_(wanted)
-            if name == "while":
-                # SQLAlchemy's own IN takes an interval for a timestamp.
-                is_one = or_(false(), *(column == each for each in wanted if each is not None))
+            if name in WITHOUT_IN:
+                ones = [literal(each, column.type) for each in wanted if each is not None]
+                is_one = or_(false(), *(column == one for one in ones))
             by_in = select(everything.c.id).where(is_one).order_by("id")
             async with database.engine.connect() as connection:
                 expected = list(await connection.scalars(by_in))
