@@ -26,9 +26,6 @@ _LOOKS, _TICK = 1000, 0.001
 # Linux tells by this that the other side has sent its last; macOS tells it unasked.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0)
 
-# As a number: the members of an enumeration are slow to combine.
-_LOOK_ONLY = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
-
 
 def closed_check(connection: Any) -> Callable[[], bool]:
     """A function that says, without asking the server, whether a connection is closed."""
@@ -129,7 +126,7 @@ def is_gone(connection: Any) -> bool:
         return False
     twin = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=connection.fileno())
     try:
-        arrived = twin.recv(1, _LOOK_ONLY)
+        arrived = twin.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
     except OSError:

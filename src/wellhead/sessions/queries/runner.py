@@ -94,7 +94,20 @@ class Runner:
         statement, values = query.statement(self._dialect, values)
         with self._counted():
             if statement.only_reads:
-                return await self._read(statement, values, only_first=only_first)
+                driver = self._direct() if self._reads_directly else None
+                try:
+                    if driver is not None:
+                        return await driver.send(statement, values, only_first=only_first)
+                    return await self._read_ordinarily(statement, values)
+                except Exception as error:
+                    fault = fault_of(error)
+                    if fault not in PASSING:
+                        raise
+                announce_repeat(fault)
+                self._runs.count_repeated_read(fault)
+                if driver is None:
+                    return await self._read_ordinarily(statement, values)
+                return await driver.send(statement, values, only_first=only_first, is_repeated=True)
             if not statement.writes:
                 return await ordinary.read_protected(self._engines.protected, statement, values)
             if not self._may_write:
@@ -118,26 +131,10 @@ class Runner:
                     await results.aclose()
                 await ordinary.end_reading(connection)
 
-    async def _read(self, statement: Statement, values: Values, *, only_first: bool) -> Outcome:
-        try:
-            return await self._read_once(statement, values, only_first=only_first)
-        except Exception as error:
-            fault = fault_of(error)
-            if fault not in PASSING:
-                raise
-        announce_repeat(fault)
-        self._runs.count_repeated_read(fault)
-        return await self._read_once(statement, values, only_first=only_first, is_repeated=True)
-
-    async def _read_once(
-        self, statement: Statement, values: Values, *, only_first: bool, is_repeated: bool = False
-    ) -> Outcome:
-        if not self._reads_directly:
-            return await ordinary.read_protected(self._engines.protected, statement, values)
-        driver = self._direct()
-        if driver is None:
+    async def _read_ordinarily(self, statement: Statement, values: Values) -> Outcome:
+        if self._reads_directly:
             return await ordinary.read(self._engines.reading, statement, values)
-        return await driver.send(statement, values, only_first=only_first, is_repeated=is_repeated)
+        return await ordinary.read_protected(self._engines.protected, statement, values)
 
     async def _write(self, statement: Statement, values: Values) -> Outcome:
         async def attempt() -> Outcome:
