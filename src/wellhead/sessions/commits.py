@@ -24,7 +24,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from wellhead.errors import CommitUnknownError, is_definite_answer
 from wellhead.pool import is_gone
-from wellhead.pool.connection_state import closed_check, driver_of, free_check
+from wellhead.pool.connection_state import closed_check, driver_of
 
 READS = "wellhead_reads"
 """The execution option of connections that only read: their ends commit nothing."""
@@ -195,9 +195,8 @@ class SentStatement(SentCommit):
         if isinstance(self._connection, asyncpg.Connection):
             # asyncpg uses the server's class for a value that it cannot send.
             return isinstance(error, asyncpg.DataError) and error.severity is None
-        # psycopg is through with the server, which was not the one to fail: it sent nothing.
-        is_end = not isinstance(error, Exception) or isinstance(error, TimeoutError)
-        return not is_end and free_check(self._connection)()
+        # psycopg waits for nothing, and no server failed: it sent nothing.
+        return not self._connection.pgconn.transaction_status
 
 
 def watch_commits(engine: Engine, *, on_unknown: Callable[[], None]) -> None:

@@ -155,7 +155,7 @@ async def test_what_a_session_runs_leaves_the_connection_clean(database: Databas
         held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
 
         async def are_gone() -> bool:
-            return await connection.scalar(held) == 0
+            return bool(await connection.scalar(held) == 0)
 
         await until(are_gone)
 

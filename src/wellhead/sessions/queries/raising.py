@@ -77,8 +77,11 @@ def is_disconnect(dialect: Dialect, dbapi_connection: Any, error: BaseException)
 
 
 def _adapted(dbapi_connection: Any, error: BaseException) -> BaseException:
-    adapt: Callable[[BaseException], None] = dbapi_connection._handle_exception  # noqa: SLF001 - tests/test_undocumented_names.py
-    if not isinstance(error, Exception):
+    # SQLAlchemy 2.0 has none for psycopg, whose exceptions it takes as they are.
+    adapt: Callable[[BaseException], None] | None = getattr(
+        dbapi_connection, "_handle_exception", None
+    )
+    if adapt is None or not isinstance(error, Exception):
         return error
     try:
         adapt(error)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from sqlalchemy import Dialect
@@ -82,7 +83,7 @@ class Runner:
         self._dialect = engines.writing.dialect
         self._listeners = self._count_listeners()
 
-    @property
+    @cached_property
     def reading(self) -> "Runner":
         """The same, for a reader: it refuses what writes."""
         other = copy(self)

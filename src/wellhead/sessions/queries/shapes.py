@@ -5,7 +5,7 @@ from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import CompoundSelect
 from sqlalchemy.sql.selectable import FromClause
 
@@ -125,10 +125,22 @@ def _first(values: Sequence[Any]) -> Any:
 
 def _into(into: type[Any], names: Sequence[str]) -> Make:
     if issubclass(into, BaseModel):
-        return lambda values: into.model_validate(dict(zip(names, values, strict=True)))
+        return lambda values: _validated(into, dict(zip(names, values, strict=True)))
     positions = [each.name for each in dataclasses.fields(into) if each.init]
     if positions[: len(names)] == list(names) and not any(
         each.kw_only for each in dataclasses.fields(into)
     ):
         return lambda values: into(*values)
     return lambda values: into(**dict(zip(names, values, strict=True)))
+
+
+def _validated(into: type[BaseModel], values: dict[str, Any]) -> BaseModel:
+    try:
+        return into.model_validate(values)
+    except ValidationError as error:
+        # Its words repeat the values.
+        faults = {f"{'.'.join(map(str, each['loc']))}: {each['type']}" for each in error.errors()}
+        raise ConfigurationError(
+            f"A row does not fit {into.__name__} ({', '.join(sorted(faults))}).",
+            hint="Let the model take what the columns hold.",
+        ) from None

@@ -1,6 +1,6 @@
 """One statement and its response, with each driver; outside any transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from wellhead.pool.connection_state import terminate
@@ -69,8 +69,9 @@ class PsycopgWire:
             # What is not prepared cannot be out of date.
             prepare = False if is_repeated else None
             if statement.writes:
-                with SentStatement(connection):
-                    await cursor.execute(statement.text, parameters, prepare=prepare)
+                working = cursor._execute_gen(statement.text, parameters, prepare=prepare)  # noqa: SLF001 - tests/test_undocumented_names.py
+                async with connection.lock:
+                    await connection.wait(_sent(connection, working))
             else:
                 await cursor.execute(statement.text, parameters, prepare=prepare)
             if not statement.has_rows:
@@ -84,6 +85,12 @@ class PsycopgWire:
     async def forget(self, connection: Any) -> None:
         """Close the connection: psycopg would send what is out of date again."""
         terminate(connection)
+
+
+def _sent(connection: Any, working: Generator[Any, Any, None]) -> Generator[Any, Any, None]:
+    # In here what a cancelled statement came to is heard.
+    with SentStatement(connection):
+        yield from working
 
 
 async def _end_autocommit(connection: Any) -> None:
