@@ -179,15 +179,18 @@ async def test_a_cancelled_read_costs_no_connection(database: Database) -> None:
     assert database.stats().opened <= opened + 1
 
 
-async def test_the_deadline_ends_a_read_and_a_write(database: Database) -> None:
+async def test_the_deadline_ends_a_write_and_knows_what_became_of_it(database: Database) -> None:
     release, holder = await lock_row(database)
     with Deadline(0.2) as deadline:
         await fill.execute(database, id=1, more=1)
     release.set()
     await holder
 
+    # psycopg waits for what the server says of a statement that it cancelled; asyncpg does not.
+    is_heard = "psycopg" in str(database.settings.url)
     assert deadline.is_over
-    assert deadline.commits.unknown == 1
+    assert deadline.commits.unknown == int(not is_heard)
+    assert deadline.commits.succeeded == 0
     assert database.stats().checked_out == 0
 
 
