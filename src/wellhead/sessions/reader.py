@@ -11,6 +11,7 @@ from sqlalchemy import Result, TextClause, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.engine.result import ScalarResult, TupleResult
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select, SelectOfScalar
@@ -76,7 +77,8 @@ class Reader:
     ) -> None:
         self._open_session = open_session
         self._open_transaction = open_transaction
-        self._session = open_session()
+        # Made at the first statement of its own: compiled queries need none.
+        self._session: AsyncSession | None = None
         self._transaction: AsyncSession | None = None
         self._on_repeat = on_repeat
         self._runner = runner
@@ -128,27 +130,30 @@ class Reader:
         """Give the connection back, once the tasks that read have been served."""
         if self._turn.locked():
             await self._turn.acquire()
-        async with self._session:
-            pass  # Leaving it, unlike its close(), is finished also for a caller who is cancelled.
-        if self._transaction is not None:
-            async with self._transaction:
-                pass
+        self._open_session = _refuse_to_open
+        for session in (self._session, self._transaction):
+            if session is not None:
+                async with session:
+                    pass  # Leaving it, unlike its close(), is finished also for who is cancelled.
 
     async def _read(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
         # In these words half as many calls as with ``async with``.
         await self._turn.acquire()
         try:
-            return await read(self._session)
+            session = self._session
+            if session is None:
+                session = self._session = self._open_session()
+            return await read(session)
         except _UnprovedError:
             # So that one connection will do.
-            await self._session.commit()
+            await session.commit()
             return await self._read_in_transaction(read)
         except Exception as error:
             fault = fault_of(error)
             if fault not in PASSING:
                 raise
-            await self._replace_session(fault)
-            return await read(self._session)
+            session = await self._replace(session, fault)
+            return await read(session)
         finally:
             self._turn.release()
 
@@ -167,13 +172,19 @@ class Reader:
             await self._transaction.commit()
         return result
 
-    async def _replace_session(self, fault: Fault) -> None:
+    async def _replace(self, session: AsyncSession, fault: Fault) -> AsyncSession:
         announce_repeat(fault)
         if self._on_repeat is not None:
             self._on_repeat(fault)
-        async with self._session:
+        async with session:
             pass
-        self._session = self._open_session()
+        self._session = session = self._open_session()
+        return session
+
+
+def _refuse_to_open() -> AsyncSession:
+    # As a session that was closed does: a new one would take a connection and keep it.
+    raise InvalidRequestError("This Reader has been closed permanently.")
 
 
 def announce_repeat(fault: Fault) -> None:
