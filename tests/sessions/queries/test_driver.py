@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import bindparam, event, func, insert, update
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
 
@@ -241,6 +242,28 @@ async def test_a_stale_plan_is_replaced(database: Database) -> None:
 
         assert await content_of.one(database, id=1) == 10
         assert await fill.execute(database, id=1, more=0) == 1
+
+
+async def test_what_the_application_deallocates_is_prepared_again(proxied_url: str) -> None:
+    settings = DatabaseSettings(url=proxied_url, pool_size=1, max_overflow=0)
+    async with Database(settings) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Table.metadata.create_all)
+            await connection.execute(insert(Box), [{"id": 1, "content": 10}])
+        await find.one(database, id=1)
+        async with database.pool.driver_connection(reset=False) as driver:
+            await driver.execute("DEALLOCATE ALL")
+
+        assert (await find.one(database, id=1)).content == 10
+
+
+async def test_a_session_with_several_engines_takes_that_of_the_statement(
+    database: Database,
+) -> None:
+    async with AsyncSession(binds={Box: database.engine}) as session:
+        assert (await find.one(session, id=1)).content == 10
+        async with find.stream(session, id=1) as boxes:
+            assert [each.content async for each in boxes] == [10]
 
 
 async def test_no_value_is_wrong_while_the_schema_changes(

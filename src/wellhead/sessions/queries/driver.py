@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from wellhead.errors import CommitUnknownError, Fault, fault_of
+from wellhead.errors.recognition import sqlstate_of
 from wellhead.health import Health
 from wellhead.pool import AsyncPool, Close
 from wellhead.pool.connection_state import closed_check
@@ -153,4 +154,7 @@ class DriverWay:
         if fault_of(failure) is Fault.STALE_PLAN:
             self._schema += 1
             await self._wire.forget(connection)
+        elif sqlstate_of(failure) is None:
+            # After a change of types asyncpg has closed what it prepared.
+            slot.connection.info.pop(_KEPT, None)
         return not is_lost, failure

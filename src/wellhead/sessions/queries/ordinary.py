@@ -56,14 +56,14 @@ class _Compiled:
 
 def run_in(session: Session, statement: Statement, values: Mapping[str, Any]) -> Outcome:
     """Run it in a session's transaction, after what the session has to send."""
-    return run_on(connection_of(session), statement, values)
+    return run_on(connection_of(session, statement), statement, values)
 
 
-def connection_of(session: Session) -> Connection:
-    """A session's connection, after a flush where the session flushes by itself."""
+def connection_of(session: Session, statement: Statement) -> Connection:
+    """A session's connection for it, after a flush where the session flushes by itself."""
     if session.autoflush and (session.new or session.dirty or session.deleted):
         session.flush()
-    return session.connection()
+    return session.connection(bind_arguments={"clause": statement.compiled.statement})
 
 
 async def read(engine: AsyncEngine, statement: Statement, values: Mapping[str, Any]) -> Outcome:
@@ -125,6 +125,8 @@ async def stream_in(
     session: AsyncSession, statement: Statement, values: Mapping[str, Any]
 ) -> AsyncGenerator[Any, None]:
     """The same in a session's transaction."""
-    await session.run_sync(connection_of)
-    async for each in stream_on(await session.connection(), statement, values):
+    await session.run_sync(connection_of, statement)
+    arguments = {"clause": statement.compiled.statement}
+    connection = await session.connection(bind_arguments=arguments)
+    async for each in stream_on(connection, statement, values):
         yield each

@@ -118,7 +118,7 @@ class Query(Generic[T]):
         self, on: RunsQueries | AsyncSession, values: dict[str, Any]
     ) -> AsyncIterator[AsyncIterator[T]]:
         if isinstance(on, AsyncSession):
-            statement, complete = self.statement(on.get_bind().dialect, values)
+            statement, complete = self.statement(self._dialect_of(on), values)
             streamed = ordinary.stream_in(on, statement, complete)
             try:
                 yield streamed
@@ -132,9 +132,12 @@ class Query(Generic[T]):
         self, on: RunsQueries | AsyncSession, values: dict[str, Any], *, only_first: bool = False
     ) -> ordinary.Outcome:
         if isinstance(on, AsyncSession):
-            statement, complete = self.statement(on.get_bind().dialect, values)
+            statement, complete = self.statement(self._dialect_of(on), values)
             return await on.run_sync(ordinary.run_in, statement, complete)
         return await on.runner.run(self, values, only_first=only_first)
+
+    def _dialect_of(self, session: AsyncSession) -> Dialect:
+        return session.get_bind(clause=self._statement).dialect
 
     def statement(
         self, dialect: Dialect, values: Mapping[str, Any]
