@@ -140,22 +140,24 @@ class Reader:
         # In these words half as many calls as with ``async with``.
         await self._turn.acquire()
         try:
-            session = self._session
-            if session is None:
-                session = self._session = self._open_session()
-            return await read(session)
+            return await read(self._own_session())
         except _UnprovedError:
             # So that one connection will do.
-            await session.commit()
+            await self._own_session().commit()
             return await self._read_in_transaction(read)
         except Exception as error:
             fault = fault_of(error)
             if fault not in PASSING:
                 raise
-            session = await self._replace(session, fault)
-            return await read(session)
+            await self._replace_session(fault)
+            return await read(self._own_session())
         finally:
             self._turn.release()
+
+    def _own_session(self) -> AsyncSession:
+        if self._session is None:
+            self._session = self._open_session()
+        return self._session
 
     async def _read_in_transaction(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
         if self._transaction is None:
@@ -172,14 +174,13 @@ class Reader:
             await self._transaction.commit()
         return result
 
-    async def _replace(self, session: AsyncSession, fault: Fault) -> AsyncSession:
+    async def _replace_session(self, fault: Fault) -> None:
         announce_repeat(fault)
         if self._on_repeat is not None:
             self._on_repeat(fault)
-        async with session:
+        async with self._own_session():
             pass
-        self._session = session = self._open_session()
-        return session
+        self._session = self._open_session()
 
 
 def _refuse_to_open() -> AsyncSession:
