@@ -96,6 +96,16 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
         {},
         "several columns",
     ),
+    "an optional list of several columns": (
+        select(Team),
+        {"optional": [tuple_(Team.id, Team.name).in_(ids)]},
+        "several columns",
+    ),
+    "a list outside of IN": (
+        any_select(func.coalesce(bindparam("list", expanding=True))),
+        {},
+        "outside of IN",
+    ),
     "a list of no type": (
         any_select(literal_column("id")).where(literal_column("id").in_(ids)),
         {},

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 from pydantic import BaseModel
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, func, insert, update
+from sqlalchemy import select as any_select
 from sqlalchemy.exc import IntegrityError, MultipleResultsFound, NoResultFound
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
@@ -167,3 +168,17 @@ async def test_it_streams(database: Database) -> None:
     assert found == [(1, "Ada"), (2, "Bob"), (3, "Cy")]
     assert ages == [36]
     assert database.stats().checked_out == 0
+
+
+async def test_a_stream_that_is_left_has_fetched_little_and_holds_nothing(
+    database: Database, proxy: TCPProxy
+) -> None:
+    numbers = compiled(any_select(func.generate_series(1, 300_000).column_valued("n")))
+    proxy.reset()
+    async with numbers.stream(database) as rows:
+        first = await anext(rows)
+
+    assert first == 1
+    assert proxy.bytes_to_client < 100_000
+    assert database.stats().checked_out == 0
+    assert await numbers.first(database) == 1

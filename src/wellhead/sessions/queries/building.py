@@ -103,7 +103,8 @@ def compiled(
         if not names_in(condition):
             raise _refusal("has an optional condition without a bindparam that is to be given")
     _check_results(statement)
-    with_arrays(statement)
+    for each in (statement, *optional):
+        _check_lists(each)
     if into is not None:
         fields_of(into, names_of(list(columns_of(statement))))
     return Query(statement, into, tuple(optional), is_repeatable=is_repeatable)
@@ -123,6 +124,12 @@ def _check(clause: Any) -> None:
         options = getattr(each, "get_execution_options", None)
         if options is not None and "schema_translate_map" in options():
             raise _refusal("has a schema_translate_map, by which its text changes at each call")
+
+
+def _check_lists(clause: Any) -> None:
+    for each in visitors.iterate(with_arrays(clause)):
+        if isinstance(each, BindParameter) and each.expanding:
+            raise _refusal(f"has the list {each.key!r} outside of IN, by whose length it changes")
 
 
 def _check_results(statement: Any) -> None:

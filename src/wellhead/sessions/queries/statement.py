@@ -64,11 +64,6 @@ class Statement:
                 f"A compiled query cannot be compiled for {dialect.name}: {error}"
             ) from error
         assert isinstance(compiled, SQLCompiler)  # noqa: S101 - nothing else passes building
-        if dialect.name == "postgresql" and compiled.post_compile_params:
-            raise ConfigurationError(
-                "The statement of a compiled query has a list outside of IN, by whose length its "
-                "text changes at each call."
-            )
         self.compiled = compiled
         self.text: str = compiled.string
         self.binding = Binding(compiled, dialect)
