@@ -20,7 +20,7 @@ from wellhead.pool import AsyncPool, PoolStats
 from wellhead.pool.holders import nearest, stack_here
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import Reader
-from wellhead.sessions.queries.runner import Runner
+from wellhead.sessions.queries.runner import QueryRunner
 from wellhead.sessions.run_stats import RunCounter, RunStats
 from wellhead.sessions.unit_of_work import UnitOfWork
 from wellhead.settings import DatabaseSettings
@@ -118,7 +118,7 @@ class Database:
         return pool
 
     @property
-    def runner(self) -> Runner:
+    def runner(self) -> QueryRunner:
         """Runs compiled queries; see :class:`wellhead.Query`.
 
         Raises:

@@ -20,7 +20,7 @@ from wellhead.sessions.commits import READS, watch_commits
 from wellhead.sessions.exclusive import ExclusiveSession
 from wellhead.sessions.leftovers import TRANSACTIONAL
 from wellhead.sessions.queries.driver import DriverWay
-from wellhead.sessions.queries.runner import Engines, Runner
+from wellhead.sessions.queries.runner import Engines, QueryRunner
 from wellhead.sessions.queries.wire import AsyncpgWire, PsycopgWire
 from wellhead.sessions.reader import let_only_reads_pass
 from wellhead.sessions.run_stats import RunCounter
@@ -60,7 +60,7 @@ class Live:
         self.sessions = _session_maker(self.engine)
         self.readers = _session_maker(self._reading)
         self.protected_readers = _session_maker(protected)
-        self.runner = Runner(
+        self.runner = QueryRunner(
             Engines(self.engine, self._reading, protected),
             self._driver_way(settings, runs),
             runs,

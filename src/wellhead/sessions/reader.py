@@ -23,7 +23,7 @@ from wellhead.sessions.functions import EFFECTS
 from wellhead.sessions.proof import Evidence, evidence_of, parameters_of
 
 if TYPE_CHECKING:
-    from wellhead.sessions.queries.runner import Runner
+    from wellhead.sessions.queries.runner import QueryRunner
 
 logger = logging.getLogger(__package__)
 
@@ -73,7 +73,7 @@ class Reader:
         open_transaction: Callable[[], AsyncSession],
         *,
         on_repeat: Callable[[Fault], None] | None = None,
-        runner: "Runner | None" = None,
+        runner: "QueryRunner | None" = None,
     ) -> None:
         self._open_session = open_session
         self._open_transaction = open_transaction
@@ -85,7 +85,7 @@ class Reader:
         self._turn = asyncio.Lock()
 
     @property
-    def runner(self) -> "Runner":
+    def runner(self) -> "QueryRunner":
         """Runs compiled queries, each on a connection of its own.
 
         Raises:

@@ -45,7 +45,7 @@ class Engines:
     protected: AsyncEngine
 
 
-class Runner:
+class QueryRunner:
     """Runs compiled queries of one database.
 
     Args:
@@ -84,7 +84,7 @@ class Runner:
         self._listeners = self._count_listeners()
 
     @cached_property
-    def reading(self) -> "Runner":
+    def reading(self) -> "QueryRunner":
         """The same, for a reader: it refuses what writes."""
         other = copy(self)
         other._may_write = False  # noqa: SLF001 - it is one of these
