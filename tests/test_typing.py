@@ -2,11 +2,12 @@
 
 # mypy: enable-error-code="deprecated"
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, assert_type, get_type_hints
 
 from fastapi import Depends, FastAPI
-from sqlalchemy import Result, ScalarResult
+from pydantic import BaseModel
+from sqlalchemy import Result, ScalarResult, bindparam, insert
 from sqlalchemy import select as sa_select
 from sqlalchemy.ext import asyncio as async_orm
 from sqlalchemy.orm import registry
@@ -19,8 +20,10 @@ from wellhead import (
     HealthReport,
     PoolStats,
     PostgresURL,
+    Query,
     Reader,
     SQLiteURL,
+    compiled,
     parse_url,
 )
 from wellhead.fastapi import ReaderDep, Run, RunDep, SessionDep, install, lifespan
@@ -42,6 +45,25 @@ async def reads(reader: Reader) -> None:
     assert_type((await reader.exec(select(Thing.id, Thing.name))).one(), tuple[int, str])
     assert_type(await reader.get(Thing, 1), Thing | None)
     assert_type(await reader.scalars(sa_select(Thing)), ScalarResult[Thing])
+
+
+class Named(BaseModel):
+    """What is made of a row."""
+
+    name: str
+
+
+async def compiles(database: Database, reader: Reader, session: AsyncSession) -> None:
+    things = compiled(select(Thing).where(Thing.id == bindparam("id")))
+    assert_type(things, Query[Thing])
+    assert_type(await things.one(database, id=1), Thing)
+    assert_type(await things.first(reader, id=1), Thing | None)
+    assert_type(await things.all(session, id=1), list[Thing])
+    assert_type(await compiled(select(Thing.id, Thing.name)).one(database), tuple[int, str])
+    assert_type(compiled(select(Thing.name), into=Named), Query[Named])
+    assert_type(await compiled(insert(Thing)).execute(database, id=1, name="a"), int)
+    async with things.stream(database, id=1) as results:
+        assert_type(results, AsyncIterator[Thing])
 
 
 async def find(session: AsyncSession) -> Thing | None:

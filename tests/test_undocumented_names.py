@@ -25,24 +25,33 @@ from fastapi import FastAPI, Request
 from pydantic_settings import EnvSettingsSource
 from sqlalchemy import (
     BindParameter,
+    Column,
     ColumnElement,
     Integer,
+    MetaData,
     String,
     TypeDecorator,
+    column,
     create_engine,
     event,
     func,
+    insert,
+    literal,
     select,
+    table,
     text,
 )
+from sqlalchemy import Table as SQLTable
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, registry
 from sqlalchemy.orm.session import _new_sessionid
 from sqlalchemy.pool import NullPool, Pool
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util.concurrency import greenlet_spawn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -196,6 +205,93 @@ def test_sqlalchemys_compiler_has_what_the_proof_watches(name: str) -> None:
     assert hasattr(PGCompiler, name), (
         f"SQLAlchemy's compiler has no {name}: what comes into a statement that way is not seen, "
         "and a Reader takes it for a SELECT."
+    )
+
+
+def test_sqlalchemy_shows_what_a_statement_selects() -> None:
+    numbers = table("numbers", column("n", Integer))
+    statement = select(numbers, numbers.c.n)
+    selected: Any = statement._raw_columns  # noqa: SLF001 - what is tested
+    compiled = statement.compile()
+
+    assert (selected[0], selected[1]._proxy_key) == (numbers, "n"), (  # noqa: SLF001 - the same
+        "A SELECT does not keep what was selected in _raw_columns, by _proxy_key: compiled() does "
+        "not see mapped classes."
+    )
+    assert insert(numbers).returning(numbers.c.n)._returning == (numbers.c.n,), (  # noqa: SLF001
+        "An INSERT does not keep what it returns in _returning: compiled() does not see it."
+    )
+    assert statement._with_options == (), (  # noqa: SLF001 - the same
+        "A SELECT has no _with_options: compiled() takes loader options, and ignores them."
+    )
+    assert isinstance(compiled, SQLCompiler)
+    [first, _] = compiled._result_columns  # noqa: SLF001 - the same
+    assert (first.keyname, type(first.type)) == ("n", Integer), (
+        "A compiled SELECT has no _result_columns with names and types: compiled() does not know "
+        "what to make of a row."
+    )
+
+
+def test_sqlalchemy_marks_the_mapped_class_that_a_statement_selects() -> None:
+    class Number:
+        """A mapped class."""
+
+    numbers = SQLTable("numbers", MetaData(), Column("n", Integer, primary_key=True))
+    mapper = registry().map_imperatively(Number, numbers)
+    [whole] = select(Number)._raw_columns  # noqa: SLF001 - what is tested
+
+    assert whole._annotations["parententity"] is mapper, (  # noqa: SLF001 - the same
+        "A mapped class that is selected has no parententity: compiled() makes no objects of it."
+    )
+
+
+def test_sqlalchemys_connection_executes_what_was_compiled() -> None:
+    executed: list[Any] = []
+
+    class Compiled:
+        """What stands for a compiled statement."""
+
+        def _execute_on_connection(self, connection: Any, parameters: Any, options: Any) -> Any:
+            executed.append(parameters)
+            compiled = select(literal(1)).compile(dialect=connection.dialect)
+            return connection._execute_context(  # noqa: SLF001 - what is tested
+                connection.dialect, connection.dialect.execution_ctx_cls._init_compiled,  # noqa: SLF001
+                compiled, [], compiled.execution_options.merge_with(options),
+                compiled, [], compiled.statement, None,
+            )  # fmt: skip
+
+    stand_in: Any = Compiled()
+    with create_engine("sqlite://").connect() as connection:
+        assert connection.execute(stand_in).scalar() == 1, (
+            "SQLAlchemy's connection does not execute what was compiled before: compiled queries "
+            "cannot run in sessions."
+        )
+    assert executed
+
+
+def test_sqlalchemys_listeners_can_be_counted_without_a_call() -> None:
+    engine = create_engine("sqlite://")
+    event.listen(engine, "before_cursor_execute", print)
+    heard = engine.dispatch.before_cursor_execute
+
+    assert (len(heard.listeners), len(heard.parent_listeners)) == (1, 0), (
+        "The listeners of an engine cannot be counted: compiled queries pass an application's by."
+    )
+    assert len(engine.pool.dispatch.checkout.listeners) == 0
+
+
+def test_sqlalchemys_connection_for_asyncpg_translates_exceptions() -> None:
+    assert hasattr(AsyncAdapt_asyncpg_connection, "_handle_exception"), (
+        "SQLAlchemy's connection has no _handle_exception: compiled queries raise asyncpg's own."
+    )
+
+
+def test_psycopgs_cursor_has_its_work_apart_from_the_waiting() -> None:
+    names = inspect.signature(psycopg.AsyncCursor._execute_gen).parameters  # noqa: SLF001 - what is tested
+
+    assert {"query", "params", "prepare"} <= set(names), (
+        "psycopg's cursor has no _execute_gen: what became of a compiled write that was cancelled "
+        "is not known."
     )
 
 

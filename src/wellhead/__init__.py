@@ -39,7 +39,7 @@ from wellhead.errors import (
 )
 from wellhead.health import HealthReport, Readiness, SchemaState
 from wellhead.pool import AsyncPool, DriverPool, PoolPolicy, PoolStats, Timing
-from wellhead.sessions import ExclusiveSession, Reader, RunStats
+from wellhead.sessions import ExclusiveSession, Query, Reader, RunStats, compiled
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
 
@@ -74,6 +74,7 @@ __all__ = [
     "PoolStats",
     "PoolTimeout",
     "PostgresURL",
+    "Query",
     "ReadOnlyError",
     "Reader",
     "Readiness",
@@ -94,6 +95,7 @@ __all__ = [
     "UnreachableError",
     "WellheadError",
     "classify",
+    "compiled",
     "parse_url",
 ]
 

@@ -24,6 +24,7 @@ from wellhead import (
     Fault,
     HealthReport,
     PoolStats,
+    Query,
     Reader,
     Readiness,
     classify,
@@ -191,6 +192,7 @@ def members_of(kind: type) -> set[str]:
 @pytest.mark.parametrize(
     ("page_name", "kind"),
     [
+        ("reference/database.md", Query),
         ("reference/database.md", Reader),
         ("reference/database.md", PoolStats),
         ("reference/database.md", Readiness),

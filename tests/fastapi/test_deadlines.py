@@ -9,14 +9,14 @@ import asyncpg
 import httpx2
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import Float, bindparam, column, func, insert, select, table, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
 from tests.staging.server import serve
 from tests.staging.slow_commit import SLOW_COMMIT
-from wellhead import CommitUnknownError, Database, DatabaseSettings
+from wellhead import CommitUnknownError, Database, DatabaseSettings, compiled
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, deadline, install, lifespan
 from wellhead.url import PostgresURL
 
@@ -32,6 +32,12 @@ BUSY = """
 COMMITTING = f"{BUSY} AND query LIKE 'COMMIT%'"
 SLEEPING = f"{BUSY} AND wait_event = 'PgSleep'"
 NOTES = "SELECT count(*) FROM note"
+
+
+COMPILED_SLEEP = compiled(select(func.pg_sleep(bindparam("seconds"))))
+COMPILED_NOTE = compiled(
+    insert(table("note", column("seconds", Float))).values(seconds=bindparam("seconds"))
+)
 
 
 @pytest.fixture(params=["postgresql", "postgresql+psycopg"], ids=["asyncpg", "psycopg"])
@@ -79,6 +85,14 @@ def application(database: Database) -> FastAPI:
     @app.post("/commits/{seconds}", dependencies=[PATIENT], status_code=201)
     async def commit_slowly(seconds: float, session: SessionDep) -> None:
         await run(session, "INSERT INTO note VALUES (:seconds)", seconds=seconds)
+
+    @app.get("/compiled", dependencies=[SHORT])
+    async def read_compiled() -> None:
+        await COMPILED_SLEEP.all(database, seconds=60.0)
+
+    @app.post("/compiled/{seconds}", dependencies=[PATIENT], status_code=201)
+    async def write_compiled(seconds: float) -> int:
+        return await COMPILED_NOTE.execute(database, seconds=seconds)
 
     @app.post("/unhurried")
     async def write_unhurried(session: SessionDep) -> None:
@@ -139,7 +153,9 @@ async def client_that_hangs_up(client: httpx2.AsyncClient, request: str) -> Asyn
         await writer.wait_closed()
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/reads"), ("POST", "/writes")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/reads"), ("GET", "/compiled"), ("POST", "/writes")]
+)
 async def test_a_request_over_its_deadline_is_answered_504_and_its_query_cancelled(
     method: str, path: str, database: Database, ask: Observer
 ) -> None:
@@ -205,21 +221,24 @@ async def test_a_client_that_sent_no_body_is_missed_too(database: Database, ask:
     assert await ask(NOTES) == 0
 
 
+@pytest.mark.parametrize("path", ["/commits", "/compiled"])
 async def test_a_commit_under_way_at_the_deadline_is_finished_and_answered(
-    database: Database, ask: Observer
+    path: str, database: Database, ask: Observer
 ) -> None:
     async with client_of(application(database)) as client:
-        answer = await client.post("/commits/0.5")
+        warm = await client.post(f"{path}/0")
+        answer = await client.post(f"{path}/0.5")
 
-    assert answer.status_code == 201
-    assert await ask(NOTES) == 1
+    assert (warm.status_code, answer.status_code) == (201, 201)
+    assert await ask(NOTES) == 2
 
 
+@pytest.mark.parametrize("path", ["/commits", "/compiled"])
 async def test_a_commit_that_takes_longer_than_its_grace_is_cancelled_and_answered_as_it_is(
-    database: Database, ask: Observer
+    path: str, database: Database, ask: Observer
 ) -> None:
     async with client_of(application(database)) as client:
-        answer = await client.post("/commits/60")
+        answer = await client.post(f"{path}/60")
         again = await client.post("/one")
 
         assert await ask(SLEEPING) == 0
@@ -284,3 +303,10 @@ async def test_a_server_that_does_not_answer_the_cancelling_is_not_waited_for(
     assert answer.status_code in {503, 504}
     assert again.status_code == 200
     assert database.stats().active == 0
+
+
+async def test_a_compiled_query_counts_for_the_route_that_runs_it(database: Database) -> None:
+    async with client_of(application(database)) as client:
+        await client.post("/compiled/0")
+
+        assert "POST /compiled/{seconds}" in database.stats().routes

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import column, delete, func, insert, literal, literal_column, table, text
 from sqlalchemy import select as any_select
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, ProgrammingError
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
 
@@ -341,3 +341,16 @@ async def test_a_mistake_in_a_read_is_not_repeated(either: Database, proxy: TCPP
             await reader.exec(text("SELECT * FROM nowhere"))
 
     assert either.run_stats().reads_repeated == {}
+
+
+async def test_a_reader_that_was_closed_before_its_first_statement_reads_nothing(
+    database: Database,
+) -> None:
+    async with database:
+        async with database.reader() as reader:
+            pass
+        for _ in range(2):
+            with pytest.raises(InvalidRequestError, match="closed"):
+                await reader.get(Hero, 1)
+
+        assert database.stats().checked_out == 0

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
-from sqlalchemy import text
+from sqlalchemy import bindparam, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import registry
 from sqlalchemy.orm.attributes import flag_modified
-from sqlmodel import Field, SQLModel, select
+from sqlmodel import Field, SQLModel, col, select
 
-from wellhead import Database, WellheadError
+from wellhead import Database, WellheadError, compiled
 
 _ROWS = 50
 
@@ -39,6 +39,16 @@ class Changing(Table, table=True):
     value: int
 
 
+_VALUE = compiled(select(Changing.value).where(Changing.id == bindparam("id")))
+_ROW = compiled(select(Changing).where(Changing.id == bindparam("id")))
+_KEPT = compiled(
+    update(Changing)
+    .where(col(Changing.id) == bindparam("id"))
+    .values(value=Changing.value)
+    .returning(col(Changing.value))
+)
+
+
 @dataclass(slots=True)
 class Outcome:
     """What the clients met.
@@ -62,15 +72,20 @@ class ChangingSchema:
         direct_url: Where the changes go.
         clients: How many there are at the same time.
         pace: Transactions between two changes.
+        only_compiled: Whether they come by compiled queries only.
     """
 
     def __init__(
-        self, database: Database, direct_url: str, *, clients: int = 16, pace: int = 64
-    ) -> None:
+        self, database: Database, direct_url: str, *, clients: int = 16, pace: int = 64,
+        only_compiled: bool = False,
+    ) -> None:  # fmt: skip
         self._database = database
         self._direct_url = direct_url
         self._clients = clients
         self._pace = pace
+        usual = (self._read, self._read_all_columns, self._write)
+        own = (self._read_compiled, self._read_row, self._write_compiled)
+        self._ways = own if only_compiled else usual + own
         self._outcome = Outcome()
         self._done = asyncio.Semaphore(0)
         self._is_over = False
@@ -100,12 +115,11 @@ class ChangingSchema:
         await connection.close()
 
     async def _work(self, number: int) -> None:
-        ways = (self._read, self._read_all_columns, self._write)
         turn = number
         while not self._is_over:
             turn += 1
             key = turn * 7 % _ROWS + 1
-            await self._try(ways[turn % len(ways)], key)
+            await self._try(self._ways[turn % len(self._ways)], key)
             self._done.release()
 
     async def _try(self, way: Callable[[int], Awaitable[object]], key: int) -> None:
@@ -134,3 +148,12 @@ class ChangingSchema:
             flag_modified(row, "value")
             await session.flush()
             return (await session.exec(select(Changing.value).where(Changing.id == key))).one()
+
+    async def _read_compiled(self, key: int) -> object:
+        return await _VALUE.one(self._database, id=key)
+
+    async def _read_row(self, key: int) -> object:
+        return (await _ROW.one(self._database, id=key)).value
+
+    async def _write_compiled(self, key: int) -> object:
+        return await _KEPT.one(self._database, id=key)

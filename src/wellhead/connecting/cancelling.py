@@ -39,29 +39,36 @@ def keep_cancelled_connections(engine: AsyncEngine) -> None:
             dbapi_connection = connection.connection.dbapi_connection
             # SQLAlchemy gives no statement for COMMIT and ROLLBACK.
             was_ending = context.statement is None
-            is_sound = await_(_is_sound(context.dialect, dbapi_connection, was_ending=was_ending))
-            context.is_disconnect = not is_sound
+            sound = await_(is_sound(context.dialect, dbapi_connection, was_ending=was_ending))
+            context.is_disconnect = not sound
 
 
-async def _is_sound(dialect: Any, dbapi_connection: Any, *, was_ending: bool) -> bool:
+async def is_sound(dialect: Any, dbapi_connection: Any, *, was_ending: bool) -> bool:
+    """Whether a connection whose statement was cancelled can be used again; else it is closed.
+
+    Args:
+        dialect: SQLAlchemy's.
+        dbapi_connection: The connection.
+        was_ending: Whether a transaction was being ended.
+    """
     driver_connection = dbapi_connection.driver_connection
     if not connection_state.is_known(driver_connection):
         return False
-    is_sound = False
+    sound = False
     try:
         async with asyncio.timeout(CONFIRM_TIMEOUT):
             await _hear_the_end(driver_connection)
             if was_ending:
                 await _end_for_sure(driver_connection)
                 await greenlet_spawn(dialect.do_ping, dbapi_connection)
-        is_sound = not connection_state.closed_check(driver_connection)()
+        sound = not connection_state.closed_check(driver_connection)()
     except Exception:  # noqa: BLE001 - whatever it is, the connection is not usable
-        is_sound = False
+        sound = False
     finally:
-        if not is_sound:
+        if not sound:
             # At once: SQLAlchemy would say goodbye to a server that does not answer.
             connection_state.terminate(driver_connection)
-    return is_sound
+    return sound
 
 
 async def _hear_the_end(driver_connection: Any) -> None:

@@ -173,6 +173,22 @@ def _server_side_limits(settings: DatabaseSettings, url: PostgresURL) -> dict[st
     }
 
 
+def limits_in_transactions(settings: DatabaseSettings) -> bool:
+    """Whether the server keeps limits that can only be set in a transaction, behind a pooler."""
+    url = settings.url
+    if not isinstance(url, PostgresURL) or not url.is_pooled:
+        return False
+    return bool(_server_side_limits(settings, url))
+
+
+def prepares(settings: DatabaseSettings) -> bool:
+    """Whether the driver learns the types of a response along with it, or before for good.
+
+    asyncpg does not where it may not rely on named statements.
+    """
+    return connect_args(settings).get("statement_cache_size") != 0
+
+
 def _pool_arguments(connector: Connector, plan: PoolPlan) -> dict[str, Any]:
     settings = connector.settings
     if plan.mode == "static":

@@ -62,8 +62,22 @@ def log_slow_queries(engine: AsyncEngine, *, threshold: float, echo: str) -> Non
 
     def finish(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
         seconds = time.perf_counter() - connection.info[_STARTED]
-        if seconds < threshold:
-            return
+        warn_if_slow(statement, seconds, threshold=threshold, echo=echo)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", start)
+    event.listen(engine.sync_engine, "after_cursor_execute", finish)
+
+
+def warn_if_slow(statement: str, seconds: float, *, threshold: float, echo: str) -> None:
+    """Warn of a statement that took so many seconds, by its kind and digest only.
+
+    Args:
+        statement: Its text.
+        seconds: What it took.
+        threshold: Seconds from which that is slow.
+        echo: The variable that shows the statements.
+    """
+    if seconds >= threshold:
         kind = statement.split(None, 1)[0].upper() if statement.strip() else "?"
         digest = hashlib.sha256(statement.encode()).hexdigest()[:12]
         logger.warning(
@@ -81,6 +95,3 @@ def log_slow_queries(engine: AsyncEngine, *, threshold: float, echo: str) -> Non
                 "statement_digest": digest,
             },
         )
-
-    event.listen(engine.sync_engine, "before_cursor_execute", start)
-    event.listen(engine.sync_engine, "after_cursor_execute", finish)

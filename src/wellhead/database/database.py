@@ -24,6 +24,7 @@ from wellhead.pool.holders import nearest, stack_here
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import ExclusiveSession, Reader
 from wellhead.sessions.open_work import OpenWork
+from wellhead.sessions.queries.runner import QueryRunner
 from wellhead.sessions.run_stats import RunCounter, RunStats
 from wellhead.sessions.session_class import fitted
 from wellhead.sessions.unit_of_work import UnitOfWork
@@ -154,6 +155,15 @@ class Database(Generic[S_co]):
                 f"The database {self.settings.url} has no pool: {self._plan.reason}"
             )
         return pool
+
+    @property
+    def runner(self) -> QueryRunner:
+        """Runs compiled queries; see :class:`wellhead.Query`.
+
+        Raises:
+            NotOpenError: The database is not open.
+        """
+        return self._require().runner
 
     async def open(self) -> None:
         """Connect, and wait for a server that is still starting; nothing happens when it is open.
@@ -287,7 +297,10 @@ class Database(Generic[S_co]):
         live = self._require()
         with live.counted():
             reader = Reader(
-                live.readers, live.protected_readers, on_repeat=self._runs.count_repeated_read
+                live.readers,
+                live.protected_readers,
+                on_repeat=self._runs.count_repeated_read,
+                runner=live.runner.reading,
             )
             try:
                 yield reader
@@ -323,9 +336,13 @@ class Database(Generic[S_co]):
                 way after one.
             NotOpenError: The database is not open.
         """
+
+        async def attempt() -> T:
+            async with self.session() as session:
+                return await work(session)
+
         unit = UnitOfWork(
-            work,
-            self.session,
+            attempt,
             self._runs,
             deadline=self.settings.effective_run_timeout if deadline is None else deadline,
             is_repeatable=is_repeatable,

@@ -1,16 +1,18 @@
 """What exists while a database is open: its engine, its sessions, and what watches them."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
+from types import TracebackType
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 
 from wellhead.connecting import Connector, Hooks, build_engine, connect_first, probe
+from wellhead.connecting.cancelling import is_sound
+from wellhead.connecting.engine import limits_in_transactions, prepares
 from wellhead.connecting.fleet import warn_if_overbooked
+from wellhead.connecting.listeners import warn_if_slow
 from wellhead.connecting.probing import PROBE_TIMEOUT
 from wellhead.errors import PoolTimeout, fault_of
 from wellhead.health.health import Health
@@ -18,6 +20,9 @@ from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
 from wellhead.sessions.commits import READS, watch_commits
 from wellhead.sessions.leftovers import TRANSACTIONAL
+from wellhead.sessions.queries.driver import DriverWay
+from wellhead.sessions.queries.runner import Engines, QueryRunner
+from wellhead.sessions.queries.wire import AsyncpgWire, PsycopgWire
 from wellhead.sessions.reader import let_only_reads_pass
 from wellhead.sessions.run_stats import RunCounter
 from wellhead.sessions.session_class import LASTING
@@ -60,10 +65,42 @@ class Live:
         maker = partial(async_sessionmaker, class_=session_class, **LASTING)
         self.sessions, self.readers = maker(self.engine), maker(self._reading)
         self.protected_readers = maker(protected)
+        self.runner = QueryRunner(
+            Engines(self.engine, self._reading, protected),
+            self._driver_way(settings, runs),
+            runs,
+            self.counted,
+            deadline=settings.effective_run_timeout,
+            reads_directly=prepares(settings),
+            writes_directly=prepares(settings) and not limits_in_transactions(settings),
+        )
         self._settings = settings
         self.in_use = 0
         self.unused = asyncio.Event()
         self.unused.set()
+
+    def _driver_way(self, settings: DatabaseSettings, runs: RunCounter) -> DriverWay | None:
+        url = settings.url
+        if not isinstance(url, PostgresURL) or settings.echo:
+            return None
+        if not isinstance(self.engine.sync_engine.pool, AsyncPool):
+            return None
+        wire: AsyncpgWire | PsycopgWire = PsycopgWire()
+        if url.driver == "asyncpg":
+            wire = AsyncpgWire()
+        limit = settings.slow_query_threshold
+        on_slow = None
+        if limit is not None:
+            echo = settings.variable_of("echo")
+            on_slow = partial(warn_if_slow, threshold=limit, echo=echo)
+        return DriverWay(
+            self.engine,
+            wire,
+            self.health,
+            is_sound=is_sound,
+            on_unknown=runs.count_unknown,
+            on_slow=on_slow,
+        )
 
     async def connect_once(self) -> None:
         """Take a connection, which makes SQLAlchemy learn the server, and put it in the pool."""
@@ -97,27 +134,14 @@ class Live:
         """A connection on which nothing is set."""
         return self.engine.execution_options(**{TRANSACTIONAL: True}).connect()
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
+    def counted(self) -> "InUse":
         """Count a session while it is in use.
 
         Raises:
             PoolSaturated: As many wait for connections as may. To hear that here costs a third of
                 what it costs at the first statement.
         """
-        self.in_use += 1
-        self.unused.clear()
-        try:
-            if isinstance(pool := self.engine.sync_engine.pool, AsyncPool):
-                pool.refuse_if_full()
-            yield
-        except PoolTimeout as error:
-            self.health.record_failure(fault_of(error))
-            raise
-        finally:
-            self.in_use -= 1
-            if not self.in_use:
-                self.unused.set()
+        return InUse(self)
 
     async def _use_pool(self) -> None:
         async with asyncio.timeout(PROBE_TIMEOUT), self._reading.connect() as connection:
@@ -125,3 +149,37 @@ class Live:
 
     def _note_connect_error(self, error: Exception) -> None:
         self.health.record_failure(fault_of(error))
+
+
+class InUse:
+    """The block in which a session is in use; without a generator, which costs twice as much."""
+
+    __slots__ = ("_live",)
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def __enter__(self) -> None:
+        live = self._live
+        live.in_use += 1
+        live.unused.clear()
+        pool = live.engine.sync_engine.pool
+        if isinstance(pool, AsyncPool):
+            try:
+                pool.refuse_if_full()
+            except PoolTimeout as error:
+                self.__exit__(PoolTimeout, error, None)
+                raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        live = self._live
+        if isinstance(error, PoolTimeout):
+            live.health.record_failure(fault_of(error))
+        live.in_use -= 1
+        if not live.in_use:
+            live.unused.set()

@@ -180,6 +180,13 @@ class _RequestLimit(Deadline):
         self._app: Starlette = scope["app"]
         self._scope, self._receive, self._send = scope, receive, send
 
+    @property
+    def route(self) -> str | None:
+        """The route that was found for the request, by its template."""
+        route = self._scope.get("route")
+        path = getattr(route, "path_format", None) or getattr(route, "path", None)
+        return None if path is None else f"{self._scope['method']} {path}"
+
     def cancel(self, task: asyncio.Task[Any]) -> None:
         """Cancel the task, or let it be cancelled when its thread has ended."""
         if await_threads(task) and self.ending is Ending.TIMEOUT and self._answering is None:

@@ -29,16 +29,14 @@ class Listener:
     """
 
     def __init__(self, scope: Scope, receive: Receive, on_gone: Callable[[], None]) -> None:
+        self._scope = scope
         self._receive = receive
         self._on_gone = on_gone
         self._held: deque[Message | Exception] = deque()
-        self._has_some = asyncio.Event()
-        self._wants_more = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        if "expect" not in Headers(scope=scope):
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(LISTEN_AFTER, self._start)
+        # All else once it is needed: most requests are answered before.
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(LISTEN_AFTER, self._start_unasked)
 
     async def receive(self) -> Message:
         """The next message, as ASGI defines it."""
@@ -57,13 +55,17 @@ class Listener:
 
     def stop(self) -> None:
         """Listen no longer."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         if self._listening is not None:
             self._listening.cancel()
 
+    def _start_unasked(self) -> None:
+        if "expect" not in Headers(scope=self._scope):
+            self._start()
+
     def _start(self) -> None:
         if self._listening is None:
+            self._has_some, self._wants_more = asyncio.Event(), asyncio.Event()
             self._listening = asyncio.get_running_loop().create_task(self._listen())
 
     async def _listen(self) -> None:

@@ -139,9 +139,7 @@ class Health:
 
         @event.listens_for(engine.sync_engine, "after_cursor_execute")
         def succeeded(*arguments: Any) -> None:
-            self.record_success()
-            if self._is_read_only and _has_written(arguments[4]):
-                self._is_read_only = False
+            self.record_success(has_written=self._is_read_only and _has_written(arguments[4]))
 
         @event.listens_for(engine.sync_engine, "handle_error")
         def failed(context: ExceptionContext) -> None:
@@ -164,9 +162,11 @@ class Health:
             self._losses += fault is Fault.CONNECTION_LOST
             self._last = _Observation(self._clock(), fault, "traffic")
 
-    def record_success(self) -> None:
-        """Note that the database answered real traffic."""
+    def record_success(self, *, has_written: bool = False) -> None:
+        """Note that the database answered real traffic, and whether it took a change."""
         self._losses = 0
+        if has_written:
+            self._is_read_only = False
         self._last = _Observation(self._clock(), None, "traffic")
 
     async def report(self) -> HealthReport:

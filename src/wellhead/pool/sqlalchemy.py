@@ -125,6 +125,11 @@ class AsyncPool(Pool):
         """The knobs in force."""
         return self._core.policy
 
+    @property
+    def core(self) -> Core[ConnectionPoolEntry]:
+        """What lends the connections, for callers that count microseconds."""
+        return self._core
+
     # What SQLAlchemy asks for.
 
     def recreate(self) -> Self:

@@ -95,6 +95,11 @@ class Deadline:
         return is_ours and all(isinstance(each, _ENDS) for each in leaves)
 
     @property
+    def route(self) -> str | None:
+        """The route whose work this is, such as ``GET /tasks/{id}``; None where it is none's."""
+        return None
+
+    @property
     def is_over(self) -> bool:
         """Whether the task was cancelled."""
         return self._cancels > 0

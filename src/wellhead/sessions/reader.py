@@ -5,12 +5,13 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
 from sqlalchemy import Executable, Result, TextClause, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.engine.result import ScalarResult, TupleResult
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,6 +23,9 @@ from wellhead.sessions.commits import counting_commits
 from wellhead.sessions.functions import EFFECTS
 from wellhead.sessions.proof import Evidence, evidence_of, parameters_of
 
+if TYPE_CHECKING:
+    from wellhead.sessions.queries.runner import QueryRunner
+
 logger = logging.getLogger(__package__)
 
 T = TypeVar("T")
@@ -29,8 +33,11 @@ R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
-# Failures of the connection, not of the statement.
-_PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN})
+READ_ONLY_TRANSACTION = "25006"
+"""The SQLSTATE of a statement that writes in a read-only transaction."""
+
+PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN})
+"""Failures of the connection, not of the statement: what only reads is sent once more."""
 
 
 class _UnprovedError(ReadOnlyError):
@@ -58,6 +65,7 @@ class Reader:
         open_session: Opens a session that commits by itself.
         open_transaction: Opens a session whose transactions are read-only.
         on_repeat: Told the fault when a statement is sent once more.
+        runner: Runs compiled queries.
     """
 
     def __init__(
@@ -66,13 +74,27 @@ class Reader:
         open_transaction: Callable[[], AsyncSession],
         *,
         on_repeat: Callable[[Fault], None] | None = None,
+        runner: "QueryRunner | None" = None,
     ) -> None:
         self._open_session = open_session
         self._open_transaction = open_transaction
-        self._session = open_session()
+        # Made at the first statement of its own: compiled queries need none.
+        self._session: AsyncSession | None = None
         self._transaction: AsyncSession | None = None
         self._on_repeat = on_repeat
+        self._runner = runner
         self._turn = asyncio.Lock()
+
+    @property
+    def runner(self) -> "QueryRunner":
+        """Runs compiled queries, each on a connection of its own.
+
+        Raises:
+            ReadOnlyError: The reader was made without one.
+        """
+        if self._runner is None:
+            raise ReadOnlyError("This reader cannot run compiled queries.")
+        return self._runner
 
     @overload
     async def exec(
@@ -135,29 +157,34 @@ class Reader:
         """Give the connection back, once the tasks that read have been served."""
         if self._turn.locked():
             await self._turn.acquire()
-        async with self._session:
-            pass  # Leaving it, unlike its close(), is finished also for a caller who is cancelled.
-        if self._transaction is not None:
-            async with self._transaction:
-                pass
+        self._open_session = _refuse_to_open
+        for session in (self._session, self._transaction):
+            if session is not None:
+                async with session:
+                    pass  # Leaving it, unlike its close(), is finished also for who is cancelled.
 
     async def _read(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
         # In these words half as many calls as with ``async with``.
         await self._turn.acquire()
         try:
-            return await read(self._session)
+            return await read(self._own_session())
         except _UnprovedError:
             # So that one connection will do.
-            await self._session.commit()
+            await self._own_session().commit()
             return await self._read_in_transaction(read)
         except Exception as error:
             fault = fault_of(error)
-            if fault not in _PASSING:
+            if fault not in PASSING:
                 raise
             await self._replace_session(fault)
-            return await read(self._session)
+            return await read(self._own_session())
         finally:
             self._turn.release()
+
+    def _own_session(self) -> AsyncSession:
+        if self._session is None:
+            self._session = self._open_session()
+        return self._session
 
     async def _read_in_transaction(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
         if self._transaction is None:
@@ -166,8 +193,8 @@ class Reader:
             result = await read(self._transaction)
         except Exception as error:
             await self._transaction.rollback()
-            if sqlstate_of(error) == _READ_ONLY_TRANSACTION:
-                raise _refusal("a statement that writes", was_sent=True) from error
+            if sqlstate_of(error) == READ_ONLY_TRANSACTION:
+                raise refusal("a statement that writes", was_sent=True) from error
             raise
         # Its end commits nothing, so it does not matter whether it is heard of.
         with counting_commits(apart=True), suppress(CommitUnknownError):
@@ -175,16 +202,26 @@ class Reader:
         return result
 
     async def _replace_session(self, fault: Fault) -> None:
-        logger.warning(
-            "sending a reader's statement once more: %s",
-            fault,
-            extra={"event": "reader_retry", "fault": str(fault)},
-        )
+        announce_repeat(fault)
         if self._on_repeat is not None:
             self._on_repeat(fault)
-        async with self._session:
+        async with self._own_session():
             pass
         self._session = self._open_session()
+
+
+def _refuse_to_open() -> AsyncSession:
+    # As a session that was closed does: a new one would take a connection and keep it.
+    raise InvalidRequestError("This Reader has been closed permanently.")
+
+
+def announce_repeat(fault: Fault) -> None:
+    """Log that a statement that only reads is sent once more."""
+    logger.warning(
+        "sending a reader's statement once more: %s",
+        fault,
+        extra={"event": "reader_retry", "fault": str(fault)},
+    )
 
 
 def let_only_reads_pass(engine: Engine, *, in_transactions: bool) -> None:
@@ -210,7 +247,7 @@ def let_only_reads_pass(engine: Engine, *, in_transactions: bool) -> None:
             return
         what = _what_it_does(statement, context, evidence_of(context))
         if what is not None:
-            raise _refusal(what)
+            raise refusal(what)
         if not in_transactions:
             raise _UnprovedError(
                 "A statement that is not proved to read only was about to run outside a "
@@ -219,7 +256,8 @@ def let_only_reads_pass(engine: Engine, *, in_transactions: bool) -> None:
             )
 
 
-def _refusal(what: str, *, was_sent: bool = False) -> ReadOnlyError:
+def refusal(what: str, *, was_sent: bool = False) -> ReadOnlyError:
+    """The error of what a reader does not do."""
     end = "the server refused it" if was_sent else "nothing was sent to the database"
     return ReadOnlyError(
         f"A reader was given {what}; {end}.",
@@ -262,8 +300,6 @@ def _what_text_does(statement: str) -> str | None:
             return f"text that names {name}, whose effect does not end with a transaction"
     return None
 
-
-_READ_ONLY_TRANSACTION = "25006"
 
 _READS = re.compile(
     r"(?>\s+|/\*.*?\*/|--[^\n]*|\()*+(select|values|table|show|with|explain)\b",

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from wellhead.errors import (
     CommitUnknownError,
@@ -22,9 +21,6 @@ logger = logging.getLogger(__package__)
 
 T = TypeVar("T")
 
-Work = Callable[[Any], Awaitable[T]]
-OpenSession = Callable[[], AbstractAsyncContextManager[Any]]
-
 MOST_UNKNOWN = 3
 """So many COMMITs of one repeatable unit may stay without an answer."""
 
@@ -33,8 +29,7 @@ class UnitOfWork(Generic[T]):
     """One unit of work and its attempts.
 
     Args:
-        work: What is to be done in one transaction.
-        open_session: Opens a fresh session, which commits at the end of its block.
+        work: Does all of it once, and commits.
         counter: Counts what becomes of it.
         deadline: Seconds after which no attempt begins.
         is_repeatable: Whether the work may be done twice.
@@ -42,15 +37,13 @@ class UnitOfWork(Generic[T]):
 
     def __init__(
         self,
-        work: Work[T],
-        open_session: OpenSession,
+        work: Callable[[], Awaitable[T]],
         counter: RunCounter,
         *,
         deadline: float,
         is_repeatable: bool,
     ) -> None:
         self._work = work
-        self._open_session = open_session
         self._counter = counter
         self._ends_at = asyncio.get_running_loop().time() + deadline
         self._most_unknown = MOST_UNKNOWN if is_repeatable else 1
@@ -91,8 +84,7 @@ class UnitOfWork(Generic[T]):
 
     async def _attempt(self) -> T:
         with counting_commits() as self._attempted:
-            async with self._open_session() as session:
-                return await self._work(session)
+            return await self._work()
 
     def _can_run_again(self, error: BaseException) -> bool:
         leaves = leaves_of(error)

@@ -1,0 +1,169 @@
+"""What can be compiled, and why the rest cannot; decided where the query is built."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, TypeVarTuple, overload
+
+from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, Executable, TextClause
+from sqlalchemy.orm import Mapper
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.selectable import Select as AnySelect
+from sqlalchemy.sql.selectable import TextualSelect
+from sqlmodel.sql.expression import Select, SelectOfScalar
+
+from wellhead.errors import ConfigurationError
+from wellhead.sessions.queries.binding import names_in
+from wellhead.sessions.queries.membership import with_arrays
+from wellhead.sessions.queries.query import Query
+from wellhead.sessions.queries.shapes import columns_of, entity_of, fields_of, names_of
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+MOST_OPTIONAL = 6
+"""So many optional conditions a query may have: each of their combinations is a text of its own."""
+
+
+@overload
+def compiled(
+    statement: Executable,
+    /,
+    into: type[T],
+    *,
+    optional: Sequence[ColumnElement[bool] | bool] = (),
+    is_repeatable: bool = False,
+) -> Query[T]: ...
+
+
+@overload
+def compiled(
+    statement: SelectOfScalar[T],
+    /,
+    *,
+    optional: Sequence[ColumnElement[bool] | bool] = (),
+    is_repeatable: bool = False,
+) -> Query[T]: ...
+
+
+@overload
+def compiled(
+    statement: Select[*Ts],
+    /,
+    *,
+    optional: Sequence[ColumnElement[bool] | bool] = (),
+    is_repeatable: bool = False,
+) -> Query[tuple[*Ts]]: ...
+
+
+@overload
+def compiled(
+    statement: Executable,
+    /,
+    *,
+    optional: Sequence[ColumnElement[bool] | bool] = (),
+    is_repeatable: bool = False,
+) -> Query[Any]: ...
+
+
+def compiled(
+    statement: Any,
+    /,
+    into: type[Any] | None = None,
+    *,
+    optional: Sequence[Any] = (),
+    is_repeatable: bool = False,
+) -> Query[Any]:
+    """A query that is compiled once, at its first use, and kept.
+
+    Build it where the module is loaded: nothing is opened, configured or read for that. Its values
+    are those of ``bindparam("name")``, given by name at each call; all others are kept as they are.
+
+    Args:
+        statement: A SELECT, or an INSERT, UPDATE or DELETE, of SQLAlchemy or SQLModel. A list is
+            ``column.in_(bindparam("names"))``, of any length.
+        into: A dataclass or pydantic model that is made of each row, by the names of its columns.
+            By default one column is its value, one mapped class its object, detached, and several
+            are a named tuple.
+        optional: Conditions that are added where their values are given, and left out where one of
+            them is not, or is None.
+        is_repeatable: Whether a write may be done twice; see :meth:`wellhead.Database.run`.
+
+    Raises:
+        ConfigurationError: The statement cannot be compiled; the message says why.
+    """
+    for each in (statement, *optional):
+        _check(each)
+    if not isinstance(statement, AnySelect | CompoundSelect | UpdateBase):
+        raise _refusal(f"is a {type(statement).__name__}, not a SELECT, INSERT, UPDATE or DELETE")
+    if optional and not hasattr(statement, "where"):
+        raise _refusal("has optional conditions but no WHERE of its own")
+    if len(optional) > MOST_OPTIONAL:
+        raise _refusal(f"has {len(optional)} optional conditions, more than {MOST_OPTIONAL}")
+    for condition in optional:
+        if not names_in(condition):
+            raise _refusal("has an optional condition without a bindparam that is to be given")
+    _check_results(statement)
+    for each in (statement, *optional):
+        _check_lists(each)
+    if into is not None:
+        fields_of(into, names_of(list(columns_of(statement))))
+    return Query(statement, into, tuple(optional), is_repeatable=is_repeatable)
+
+
+def _check(clause: Any) -> None:
+    """Refuse what has no structure, and what is written into the text at each call."""
+    if isinstance(clause, TextClause | TextualSelect) or not hasattr(clause, "get_children"):
+        raise _refusal("is text, or no statement, so that nothing is known of it")
+    for each in visitors.iterate(clause):
+        if isinstance(each, TextClause | TextualSelect):
+            raise _refusal("has text() in it, of which nothing is known")
+        if getattr(each, "_with_options", ()):
+            raise _refusal("has loader options, which need a session")
+        if isinstance(each, BindParameter) and each.literal_execute:
+            raise _refusal(f"has the value {each.key!r} written into its text at each call")
+        options = getattr(each, "get_execution_options", None)
+        if options is not None and "schema_translate_map" in options():
+            raise _refusal("has a schema_translate_map, by which its text changes at each call")
+
+
+def _check_lists(clause: Any) -> None:
+    for each in visitors.iterate(with_arrays(clause)):
+        if isinstance(each, BindParameter) and each.expanding:
+            raise _refusal(f"has the list {each.key!r} outside of IN, by whose length it changes")
+
+
+def _check_results(statement: Any) -> None:
+    columns = list(columns_of(statement))
+    mapped = [entity for entity in map(entity_of, columns) if entity is not None]
+    if mapped and isinstance(statement, UpdateBase) and len(columns) > 1:
+        raise _refusal("returns a mapped class among other columns")
+    for entity in mapped:
+        _check_mapper(entity.mapper)
+    if any("bundle" in getattr(each, "_annotations", ()) for each in columns):
+        raise _refusal("has a Bundle in its columns")
+
+
+def _check_mapper(mapper: Mapper[Any]) -> None:
+    name = mapper.class_.__name__
+    if mapper.polymorphic_on is not None or mapper.inherits is not None:
+        raise _refusal(f"selects {name}, which is mapped with inheritance; select its columns")
+    for key in _eager(mapper):
+        raise _refusal(
+            f"selects {name}, whose {key} is loaded along with it; select its columns, or write "
+            "lazy='select' for the relationship"
+        )
+
+
+def _eager(mapper: Mapper[Any]) -> Iterator[str]:
+    # Not by ``mapper.relationships``: it would configure the mappers while modules still load.
+    for key, attribute in mapper.all_orm_descriptors.items():
+        lazy = getattr(getattr(getattr(attribute, "comparator", None), "prop", None), "lazy", None)
+        if lazy in {"joined", "selectin", "subquery", "immediate", False}:
+            yield key
+
+
+def _refusal(why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The statement of a compiled query {why}.",
+        hint="Run it with database.reader() or a session.",
+    )

@@ -1,0 +1,169 @@
+"""Where compiled queries run outside of sessions: which way each takes, and what is repeated."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from sqlalchemy import Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from wellhead.errors import fault_of
+from wellhead.sessions.queries import ordinary
+from wellhead.sessions.queries.driver import DriverWay
+from wellhead.sessions.queries.ordinary import Outcome
+from wellhead.sessions.queries.statement import Statement
+from wellhead.sessions.reader import PASSING, announce_repeat, refusal
+from wellhead.sessions.run_stats import RunCounter
+from wellhead.sessions.unit_of_work import UnitOfWork
+
+Values = Mapping[str, Any]
+
+
+class HasStatements(Protocol):
+    """A query."""
+
+    def statement(self, dialect: Dialect, values: Values) -> tuple[Statement, Values]:
+        """What is sent for these values, and all values that it takes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """One engine with the execution options of each use.
+
+    Attributes:
+        writing: For sessions, and for what writes.
+        reading: In autocommit, for what is proved to read only.
+        protected: Whose transactions are read-only.
+    """
+
+    writing: AsyncEngine
+    reading: AsyncEngine
+    protected: AsyncEngine
+
+
+class QueryRunner:
+    """Runs compiled queries of one database.
+
+    Args:
+        engines: Where.
+        driver: The way past SQLAlchemy; None where there is none.
+        runs: Counts units of work and repeated reads.
+        counted: Counts what is under way, for the end of the database.
+        deadline: Seconds after which no attempt of a write begins.
+        reads_directly: Whether what reads needs no transaction. False where asyncpg prepares no
+            statements: it learns the types of a response in a round trip of its own, and a change
+            of schema between the two would let it take one value for another.
+        writes_directly: Whether a write may commit by itself. False in that case, too, and where
+            limits of the server hold in transactions only.
+    """
+
+    def __init__(
+        self,
+        engines: Engines,
+        driver: DriverWay | None,
+        runs: RunCounter,
+        counted: Callable[[], AbstractContextManager[None]],
+        *,
+        deadline: float,
+        reads_directly: bool,
+        writes_directly: bool,
+    ) -> None:
+        self._engines = engines
+        self._driver = driver
+        self._runs = runs
+        self._counted = counted
+        self._deadline = deadline
+        self._reads_directly = reads_directly
+        self._writes_directly = writes_directly
+        self._may_write = True
+        self._dialect = engines.writing.dialect
+        self._listeners = self._count_listeners()
+
+    @cached_property
+    def reading(self) -> "QueryRunner":
+        """The same, for a reader: it refuses what writes."""
+        other = copy(self)
+        other._may_write = False  # noqa: SLF001 - it is one of these
+        return other
+
+    async def run(self, query: HasStatements, values: Values, *, only_first: bool) -> Outcome:
+        """Run a query: a read, or a write as a whole unit of work."""
+        statement, values = query.statement(self._dialect, values)
+        with self._counted():
+            if statement.only_reads:
+                driver = self._direct() if self._reads_directly else None
+                try:
+                    if driver is not None:
+                        return await driver.send(statement, values, only_first=only_first)
+                    return await self._read_ordinarily(statement, values)
+                except Exception as error:
+                    fault = fault_of(error)
+                    if fault not in PASSING:
+                        raise
+                announce_repeat(fault)
+                self._runs.count_repeated_read(fault)
+                if driver is None:
+                    return await self._read_ordinarily(statement, values)
+                return await driver.send(statement, values, only_first=only_first, is_repeated=True)
+            if not statement.writes:
+                return await ordinary.read_protected(self._engines.protected, statement, values)
+            if not self._may_write:
+                raise refusal("an INSERT, UPDATE or DELETE")
+            return await self._write(statement, values)
+
+    @asynccontextmanager
+    async def stream(
+        self, query: HasStatements, values: Values
+    ) -> AsyncIterator[AsyncIterator[Any]]:
+        """The results of a query one by one, in a read-only transaction."""
+        statement, values = query.statement(self._dialect, values)
+        if statement.writes:
+            raise refusal("an INSERT, UPDATE or DELETE, to be streamed")
+        with self._counted():
+            async with self._engines.protected.connect() as connection:
+                results = ordinary.stream_on(connection, statement, values)
+                try:
+                    yield results
+                finally:
+                    await results.aclose()
+                await ordinary.end_reading(connection)
+
+    async def _read_ordinarily(self, statement: Statement, values: Values) -> Outcome:
+        if self._reads_directly:
+            return await ordinary.read(self._engines.reading, statement, values)
+        return await ordinary.read_protected(self._engines.protected, statement, values)
+
+    async def _write(self, statement: Statement, values: Values) -> Outcome:
+        async def attempt() -> Outcome:
+            driver = self._direct() if self._writes_directly else None
+            if driver is None or not statement.leaves_nothing:
+                return await ordinary.write(self._engines.writing, statement, values)
+            return await driver.send(statement, values, only_first=False)
+
+        unit = UnitOfWork(
+            attempt, self._runs, deadline=self._deadline, is_repeatable=statement.is_repeatable
+        )
+        return await unit.run()
+
+    def _direct(self) -> DriverWay | None:
+        """The way past SQLAlchemy, where nobody of the application listens on the other."""
+        if self._driver is None or self._count_listeners() != self._listeners:
+            return None
+        return self._driver
+
+    def _count_listeners(self) -> int:
+        engine = self._engines.writing.sync_engine
+        heard, lent = engine.dispatch, engine.pool.dispatch
+        before, after = heard.before_cursor_execute, heard.after_cursor_execute
+        out, back = lent.checkout, lent.checkin
+        # Not len() of each, which is written in Python.
+        return (
+            len(before.listeners) + len(before.parent_listeners)
+            + len(after.listeners) + len(after.parent_listeners)
+            + len(out.listeners) + len(out.parent_listeners)
+            + len(back.listeners) + len(back.parent_listeners)
+        )  # fmt: skip
