@@ -30,7 +30,7 @@ _PLOTS = (
 def measure(*, quick: bool) -> Result:
     """Play everything."""
     if quick:
-        run = Run(QUICK, Length(rounds=2, most=3, seconds=0.3, warm=0.1), print, quick=True)
+        run = Run(QUICK, Length(rounds=2, most=2, seconds=0.3, warm=0.1), print, quick=True)
     else:
         run = Run(FULL, Length(rounds=5, most=10, seconds=1.0, warm=0.3), print)
     with tempfile.TemporaryDirectory(prefix="wellhead-bench-") as name:
