@@ -5,12 +5,13 @@
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
 
 from bench import page
-from bench.speed import plot, report
+from bench.speed import imports, plot, report
 from bench.speed.peer import ROOT
 from bench.speed.play import Length
 from bench.speed.result import Result
@@ -33,10 +34,20 @@ def measure(*, quick: bool) -> Result:
         run = Run(QUICK, Length(rounds=2, most=2, seconds=0.3, warm=0.1), print, quick=True)
     else:
         run = Run(FULL, Length(rounds=5, most=10, seconds=1.0, warm=0.3), print)
+    # Whatever is started from here on stays off the server's core.
+    os.sched_setaffinity(0, run.cores[1])
     with tempfile.TemporaryDirectory(prefix="wellhead-bench-") as name:
         directory = Path(name)
         directory.chmod(0o755)
-        return asyncio.run(run.play(directory))
+        result = run.begin()
+        try:
+            asyncio.run(run.play(result, directory))
+            result.imports = imports.measure(run.length.rounds)
+        finally:
+            # What was played before something failed is worth a look.
+            if not quick:
+                print(f"Kept in {result.write(RESULTS)}")
+    return result
 
 
 def publish(result: Result, where: Path) -> None:
@@ -59,12 +70,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if not sys.platform.startswith("linux"):
         parser.error("it reads the accounts of processes from /proc, which only Linux has.")
-    if arguments.read:
-        result = Result.read(arguments.read)
-    else:
-        result = measure(quick=arguments.quick)
-        if not arguments.quick:
-            print(f"Kept in {result.write(RESULTS)}")
+    if arguments.quick and arguments.write:
+        parser.error("a quick run is not for a page.")
+    result = Result.read(arguments.read) if arguments.read else measure(quick=arguments.quick)
     for name, text in report.tables(result).items():
         print(f"\n{name}\n\n{text}")
     if gaps := result.gaps:

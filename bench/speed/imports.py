@@ -5,12 +5,11 @@ import subprocess
 import sys
 
 _LIST = """
-import sys
+import json, sys
 import wellhead.fastapi
 theirs = [name for name, module in sys.modules.items()
           if "site-packages" in (getattr(module, "__file__", None) or "")
           and not name.startswith(("wellhead", "__editable"))]
-import json
 print(json.dumps(theirs))
 """
 _TIME = """
@@ -23,7 +22,7 @@ print(time.process_time() - began)
 
 def measure(turns: int) -> list[tuple[float, float]]:
     """CPU seconds of the import, and of the packages alone, in turns."""
-    theirs = json.loads(_ask(_LIST))
+    theirs = third_party()
     # One by one and in the same order, and without the packages of the standard library that
     # Wellhead needs besides: so the difference is all of Wellhead's.
     alone = "import importlib\nfor name in " + repr(theirs) + ": importlib.import_module(name)"
@@ -31,6 +30,12 @@ def measure(turns: int) -> list[tuple[float, float]]:
     for each in (alone, ours):
         _cost(each)
     return [(_cost(ours), _cost(alone)) for _ in range(turns)]
+
+
+def third_party() -> list[str]:
+    """The modules of other packages that the import brings in, in its order."""
+    found: list[str] = json.loads(_ask(_LIST))
+    return found
 
 
 def _cost(imports: str) -> float:

@@ -11,6 +11,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 
 import uvloop
@@ -47,7 +48,7 @@ class Response:
 
 
 class Client(asyncio.Protocol):
-    """One connection with one request under way."""
+    """One connection with one request under way, once it was told to `ask`."""
 
     def __init__(self, run: "Run") -> None:
         self._run = run
@@ -56,23 +57,23 @@ class Client(asyncio.Protocol):
         self._is_done = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the first time."""
+        """Keep the way to the server."""
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
-        self._ask()
 
     def data_received(self, data: bytes) -> None:
         """Note how long it took, and ask again."""
         for status, _ in self._response.feed(data):
             self._run.note(status, time.perf_counter() - self._asked)
-            self._ask()
+            self.ask()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the server hung up, where it did."""
         del exc
         self._run.left(broken=not self._is_done)
 
-    def _ask(self) -> None:
-        request = self._run.next_request()
+    def ask(self) -> None:
+        """Ask once more, unless the job is over; the first time in any case."""
+        request = self._run.next_request(is_first=not self._asked)
         if request is None:
             self._is_done = True
             self._transport.close()
@@ -87,16 +88,16 @@ class Run:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._random = random.Random(job.rows)  # noqa: S311 - which row is read is no secret
-        self._until = time.perf_counter() + job.seconds
+        self._until = 0.0
         self._left_to_ask = job.requests or sys.maxsize
         self._times: list[float] = []
         self._errors = 0
         self._open = job.connections
         self._over = asyncio.Event()
 
-    def next_request(self) -> bytes | None:
+    def next_request(self, *, is_first: bool) -> bytes | None:
         """The bytes to send; None when the job is over."""
-        if time.perf_counter() >= self._until or self._left_to_ask <= 0:
+        if self._left_to_ask <= 0 or (time.perf_counter() >= self._until and not is_first):
             return None
         self._left_to_ask -= 1
         if self._job.operation == "write":
@@ -120,15 +121,21 @@ class Run:
             self._over.set()
 
     async def play(self) -> Met:
-        """Let all clients ask, and wait for the last response."""
+        """Connect all clients, let them ask, and wait for the last response."""
         loop = asyncio.get_running_loop()
+        clients = [
+            (await loop.create_connection(lambda: Client(self), "127.0.0.1", self._job.port))[1]
+            for _ in range(self._job.connections)
+        ]
         began, cpu = time.perf_counter(), time.process_time()
-        for _ in range(self._job.connections):
-            await loop.create_connection(lambda: Client(self), "127.0.0.1", self._job.port)
-        await asyncio.wait_for(self._over.wait(), self._job.seconds + _PATIENCE)
+        self._until = began + self._job.seconds
+        for client in clients:
+            client.ask()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), self._job.seconds + _PATIENCE)
         return Met(
             requests=len(self._times),
-            errors=self._errors,
+            errors=self._errors + self._open,
             seconds=time.perf_counter() - began,
             p50=percentile(self._times, 0.5) * 1000,
             p99=percentile(self._times, 0.99) * 1000,

@@ -14,19 +14,9 @@ from bench.speed.peer import BASE, ROOT
 from bench.speed.play import Slot
 from bench.speed.ratio import Spread, ratio
 
-_PACKAGES = (
-    *(
-        "wellhead",
-        "fastapi",
-        "starlette",
-        "pydantic",
-        "sqlalchemy",
-        "sqlmodel",
-        "asyncpg",
-        "psycopg",
-    ),
-    *("uvicorn", "uvloop", "httptools", "advanced-alchemy", "fastsqla", "sqlspec"),
-)
+_WELLHEAD = ("wellhead", "fastapi", "starlette", "pydantic", "sqlalchemy", "sqlmodel")
+_OTHERS = ("asyncpg", "psycopg", "advanced-alchemy", "fastsqla", "sqlspec")
+_SERVING = ("uvicorn", "uvloop", "httptools")
 
 _LEAST_ROUNDS = 3
 
@@ -61,9 +51,9 @@ class Result:
         return cls(**held)
 
     def write(self, folder: Path) -> Path:
-        """Put it in a file that is named for its time; one with gaps says so by its name."""
+        """Put it in a file that is named for its time; one with gaps is called unfit."""
         time = self.conditions["measured"].replace(":", "-")
-        path = folder / f"{time}{'-dirty' if self.gaps else ''}.json"
+        path = folder / f"{time}{'-unfit' if self.gaps else ''}.json"
         folder.mkdir(parents=True, exist_ok=True)
         # A line for each slot, so that two runs can be compared by eye.
         held = asdict(self)
@@ -95,10 +85,9 @@ class Result:
     def gaps(self) -> list[str]:
         """What has too few clean rounds in common with the base peer to be published."""
         least = min(_LEAST_ROUNDS, self.conditions["rounds"])
-        played = dict.fromkeys((slot.setting, slot.operation) for slot in self.slots)
         return [
             f"{peer}, {setting}, {operation}"
-            for setting, operation in played
+            for setting, operation in self.conditions["planned"]
             for peer in self.peers
             if (found := self.ratio(setting, operation, peer, "cpu")) is None or found.count < least
         ]
@@ -107,7 +96,7 @@ class Result:
 def conditions(**more: Any) -> dict[str, Any]:
     """Where and on what this is measured; more is taken along."""
     versions = {}
-    for name in _PACKAGES:
+    for name in (*_WELLHEAD, *_OTHERS, *_SERVING):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

@@ -6,13 +6,13 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from bench.speed import imports, machine
+from bench.speed import machine
 from bench.speed.item import POOL_SIZE
 from bench.speed.job import Job, Load
 from bench.speed.peer import PEERS, Peer
@@ -46,6 +46,7 @@ class Run:
         say: Hears how far it is.
         peers: Who is measured, where their packages are present.
         quick: Whether dirty slots count, too, as this is only a trial.
+        cores: Those of the server, and those of everything else.
     """
 
     settings: Sequence[Setting]
@@ -53,42 +54,61 @@ class Run:
     say: Say
     peers: Sequence[Peer] = PEERS
     quick: bool = False
+    cores: tuple[set[int], set[int]] = field(default_factory=machine.cores)
 
-    async def play(self, directory: Path) -> Result:
-        """Everything; the directory must be open to every account."""
-        present = [peer for peer in self.peers if not peer.missing]
+    def begin(self) -> Result:
+        """A result without figures."""
+        planned = [
+            [setting.name, operation]
+            for setting in self._settings
+            for operation in setting.operations
+        ]
         result = Result(
             conditions=conditions(
                 cores=os.cpu_count(),
                 quick=self.quick,
+                planned=planned,
                 pool_size=POOL_SIZE,
                 rounds=self.length.rounds,
                 seconds=self.length.seconds,
                 pooler=POOLER.version,
             ),
-            peers={peer.name: peer.title for peer in present},
+            peers={peer.name: peer.title for peer in self._present},
             left_out={peer.title: peer.missing for peer in self.peers if peer.missing},
         )
-        served, rest = machine.cores()
-        # Whatever is started from here on stays off the server's core.
-        os.sched_setaffinity(0, rest)
-        result.imports = await asyncio.to_thread(imports.measure, self.length.rounds)
+        if len(self._settings) < len(self.settings):
+            result.left_out["PgBouncer"] = "`make poolers` has not been run"
+        return result
+
+    async def play(self, result: Result, directory: Path) -> None:
+        """Put all figures into the result, as they come.
+
+        Args:
+            result: From `begin`.
+            directory: Where everything is to lie; every account must be able to enter it.
+        """
+        served, rest = self.cores
         with (
             EmbeddedPostgres(directory / "postgres", durable=False, options=_OPTIONS) as postgres,
             Load.started() as load,
         ):
             result.conditions["postgres"] = postgres.version
-            for rows in sorted({setting.rows for setting in self.settings}):
+            for rows in sorted({setting.rows for setting in self._settings}):
                 await make(postgres.url, rows)
-            for stage, settings in stages(self.settings):
-                if stage.pooler and POOLER.version in missing():
-                    result.left_out["through PgBouncer"] = "`make poolers` has not been run"
-                    continue
+            for stage, settings in stages(self._settings):
                 place = _Stage(stage, postgres, load, directory, result)
                 cores = served if stage.workers == 1 else served | rest
-                async with place.open(present, cores) as servers:
+                async with place.open(self._present, cores) as servers:
                     await self._play_on(place, servers, settings)
-        return result
+
+    @property
+    def _present(self) -> list[Peer]:
+        return [peer for peer in self.peers if not peer.missing]
+
+    @property
+    def _settings(self) -> list[Setting]:
+        has_pooler = POOLER.version not in missing()
+        return [setting for setting in self.settings if has_pooler or not setting.pooler]
 
     async def _play_on(
         self, place: "_Stage", servers: list[Server], settings: list[Setting]

@@ -51,6 +51,7 @@ def result(*slots: Slot, rounds: int = 3, quick: bool = False) -> Result:
             "seconds": 1.0,
             "pool_size": 8,
             "quick": quick,
+            "planned": [["base", "read"]],
         },
         peers={"fastapi_asyncpg": "FastAPI + asyncpg", "usual_way": "the usual way"},
         slots=list(slots),

@@ -64,7 +64,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_the_file_of_a_run_with_gaps_says_so(tmp_path: Path) -> None:
-    assert result(slot(BASE, 0), slot(USUAL, 0, steal=1)).write(tmp_path).stem.endswith("-dirty")
+    assert result(slot(BASE, 0), slot(USUAL, 0, steal=1)).write(tmp_path).stem.endswith("-unfit")
 
 
 def test_a_table_has_a_row_for_each_peer_and_no_empty_column() -> None:
