@@ -38,6 +38,7 @@ class Met:
     Attributes:
         requests: Responses that were good.
         errors: Responses that were not, and connections that broke.
+        unanswered: Requests that were given up.
         seconds: From the first request to the last response.
         p50: The median time of a request, in milliseconds.
         p99: 99 of 100 took no longer, in milliseconds.
@@ -46,6 +47,7 @@ class Met:
 
     requests: int
     errors: int
+    unanswered: int
     seconds: float
     p50: float
     p99: float

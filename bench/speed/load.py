@@ -23,7 +23,9 @@ _WRITE = (
     b"POST /items HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 )
-_PATIENCE = 60.0
+PATIENCE = 10.0
+"""Seconds after the end of a job for which it waits for the last responses."""
+
 _SUCCESS = range(200, 300)
 
 
@@ -132,10 +134,11 @@ class Run:
         for client in clients:
             client.ask()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), self._job.seconds + _PATIENCE)
+            await asyncio.wait_for(self._over.wait(), self._job.seconds + PATIENCE)
         return Met(
             requests=len(self._times),
-            errors=self._errors + self._open,
+            errors=self._errors,
+            unanswered=self._open,
             seconds=time.perf_counter() - began,
             p50=percentile(self._times, 0.5) * 1000,
             p99=percentile(self._times, 0.99) * 1000,

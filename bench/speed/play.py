@@ -2,11 +2,19 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from bench.speed.job import Job, Load
+from bench.speed.job import Job, Met
 from bench.speed.machine import OTHERS_LIMIT, STEAL_LIMIT, Moment, Span
 from bench.speed.server import Server
 from bench.speed.setting import Setting
+
+
+class Plays(Protocol):
+    """The load, or what stands for it."""
+
+    async def play(self, job: Job) -> Met:
+        """Play a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,7 @@ class Slot:
         round: Which round; slots of one round are neighbours in time.
         requests: Good responses.
         errors: Other ones.
+        unanswered: Requests without a response, here or while it was warming up.
         rate: Good responses a second.
         p50: Median time of a request, in milliseconds.
         p99: 99 of 100 took no longer, in milliseconds.
@@ -36,6 +45,7 @@ class Slot:
     round: int
     requests: int
     errors: int
+    unanswered: int
     rate: float
     p50: float
     p99: float
@@ -72,12 +82,14 @@ async def play(
     setting: Setting,
     servers: Sequence[Server],
     length: Length,
-    load: Load,
+    load: Plays,
     *,
     ours: Collection[int],
     reset: Callable[[], Awaitable[None]],
 ) -> list[Slot]:
     """All rounds of one setting.
+
+    A peer that leaves requests unanswered gets no further slot for the operation.
 
     Args:
         setting: The conditions.
@@ -91,14 +103,16 @@ async def play(
     for operation in setting.operations:
         clean = dict.fromkeys(servers, 0)
         for number in range(length.most):
-            if min(clean.values()) >= length.rounds:
+            if min(clean.values(), default=length.rounds) >= length.rounds:
                 break
             # Whoever comes first in a round has colder caches.
-            turn = number % len(servers)
-            for server in [*servers[turn:], *servers[:turn]]:
+            turn = number % len(clean)
+            for server in [*list(clean)[turn:], *list(clean)[:turn]]:
                 slot = await _slot(setting, operation, server, number, length, load, ours)
                 slots.append(slot)
                 clean[server] += slot.is_clean
+                if slot.unanswered:
+                    del clean[server]
                 if operation == "write":
                     await reset()
     return slots
@@ -110,15 +124,16 @@ async def _slot(
     server: Server,
     number: int,
     length: Length,
-    load: Load,
+    load: Plays,
     ours: Collection[int],
 ) -> Slot:
     def job(seconds: float) -> Job:
         return Job(server.port, operation, setting.connections, setting.rows, seconds)
 
-    await load.play(job(length.warm))
+    warmed = await load.play(job(length.warm))
     before = Moment.now()
-    met = await load.play(job(length.seconds))
+    # Who is stuck is not asked again.
+    met = warmed if warmed.unanswered else await load.play(job(length.seconds))
     span = Span(before, Moment.now())
     used = span.cpu([server.pid])
     return Slot(
@@ -128,6 +143,7 @@ async def _slot(
         round=number,
         requests=met.requests,
         errors=met.errors,
+        unanswered=met.unanswered,
         rate=met.requests / met.seconds,
         p50=met.p50,
         p99=met.p99,

@@ -1,8 +1,10 @@
 """A run as the tables of a page, each by its name."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.speed import expected
+from bench.speed.load import PATIENCE
 from bench.speed.machine import OTHERS_LIMIT, STEAL_LIMIT
 from bench.speed.peer import BASE
 from bench.speed.ratio import Spread
@@ -11,6 +13,7 @@ from bench.speed.setting import BASE as BASE_POINT
 from bench.speed.setting import BOTH, CONNECTIONS, LINKS, ROWS, Setting
 
 VERBS = {"read": "GET", "write": "POST"}
+STUCK = "no response"
 _BASE = BASE_POINT.name
 _ONE_CLIENT = Setting(connections=1).name
 
@@ -56,6 +59,8 @@ def figure(setting: str, operation: str, metric: str, form: str) -> Cell:
     """The median of a metric."""
 
     def cell(result: Result, peer: str) -> str:
+        if result.is_stuck(setting, operation, peer):
+            return STUCK
         found = result.spread(setting, operation, peer, metric)
         return form.format(found.median) if found else ""
 
@@ -66,6 +71,8 @@ def compared(setting: str, operation: str, metric: str) -> Cell:
     """A metric by that of FastAPI + asyncpg, with its spread."""
 
     def cell(result: Result, peer: str) -> str:
+        if result.is_stuck(setting, operation, peer):
+            return STUCK
         found = result.ratio(setting, operation, peer, metric)
         return ("1" if peer == BASE else str(found)) if found else ""
 
@@ -81,6 +88,8 @@ def _times(setting: str, operation: str) -> Cell:
     """Requests a second, and the times of a request."""
 
     def cell(result: Result, peer: str) -> str:
+        if result.is_stuck(setting, operation, peer):
+            return STUCK
         found = [result.spread(setting, operation, peer, each) for each in ("rate", "p50", "p99")]
         if None in found:
             return ""
@@ -181,7 +190,7 @@ def _conditions(result: Result) -> Iterator[str]:
         f"{OTHERS_LIMIT:.0%} of the machine."
     )
     yield from _busy(result)
-    yield from _errors_met(result)
+    yield from _failures(result)
     if result.links:
         told = ", ".join(f"{link} ms: {took:.1f}" for link, took in result.links.items())
         yield f"`SELECT 1` took on each link, in ms: {told}."
@@ -206,14 +215,16 @@ def _busy(result: Result) -> Iterator[str]:
         )
 
 
-def _errors_met(result: Result) -> Iterator[str]:
-    met: dict[str, int] = {}
-    for slot in result.slots:
-        if slot.errors:
-            where = f"{result.peers[slot.peer]}, {slot.setting}"
-            met[where] = met.get(where, 0) + slot.errors
-    for where, count in met.items():
-        yield f"Responses that were errors: {where}: {count}."
+def _failures(result: Result) -> Iterator[str]:
+    for told, field in (
+        ("Responses that were errors", "errors"),
+        (f"Requests without a response within {PATIENCE:g} s", "unanswered"),
+    ):
+        met: Counter[str] = Counter()
+        for slot in result.slots:
+            met[f"{result.peers[slot.peer]}, {slot.setting}"] += getattr(slot, field)
+        for where, count in (+met).items():
+            yield f"{told}: {where}: {count}."
 
 
 def spreads(

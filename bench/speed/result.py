@@ -68,6 +68,7 @@ class Result:
             for slot in self.slots
             if (slot.setting, slot.operation, slot.peer) == (setting, operation, peer)
             and (slot.is_clean or self.conditions["quick"])
+            and not slot.unanswered
         ]
 
     def spread(self, setting: str, operation: str, peer: str, metric: str) -> Spread | None:
@@ -81,6 +82,14 @@ class Result:
         mine, theirs = (self.slots_of(setting, operation, each) for each in (peer, to))
         return ratio(mine, theirs, metric)
 
+    def is_stuck(self, setting: str, operation: str, peer: str) -> bool:
+        """Whether the peer left requests unanswered."""
+        return any(
+            slot.unanswered
+            for slot in self.slots
+            if (slot.setting, slot.operation, slot.peer) == (setting, operation, peer)
+        )
+
     @property
     def gaps(self) -> list[str]:
         """What has too few clean rounds in common with the base peer to be published."""
@@ -89,7 +98,11 @@ class Result:
             f"{peer}, {setting}, {operation}"
             for setting, operation in self.conditions["planned"]
             for peer in self.peers
-            if (found := self.ratio(setting, operation, peer, "cpu")) is None or found.count < least
+            if not self.is_stuck(setting, operation, peer)
+            and (
+                (found := self.ratio(setting, operation, peer, "cpu")) is None
+                or found.count < least
+            )
         ]
 
 

@@ -16,6 +16,7 @@ def slot(
     steal: float = CLEAN,
     others: float = CLEAN,
     errors: int = 0,
+    unanswered: int = 0,
 ) -> Slot:
     """A slot in which everything follows from the rate."""
     return Slot(
@@ -25,6 +26,7 @@ def slot(
         round=number,
         requests=round(rate),
         errors=errors,
+        unanswered=unanswered,
         rate=rate,
         p50=1000 / rate,
         p99=5000 / rate,

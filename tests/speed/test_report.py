@@ -89,6 +89,7 @@ def test_what_was_not_played_has_no_table() -> None:
 def test_an_expectation_says_whether_it_was_reached() -> None:
     rates = {USUAL: 100.0, "wellhead_session": 119.0}
     run = result(*(slot(peer, 0, rate=rate) for peer, rate in rates.items()))
+    run.peers["wellhead_session"] = "Wellhead"
 
     lines = tables(run)["expected"].splitlines()
 
@@ -106,6 +107,18 @@ def test_errors_are_told() -> None:
     run = result(slot(BASE, 0), slot(USUAL, 0, errors=7))
 
     assert "Responses that were errors: the usual way, base: 7." in tables(run)["conditions"]
+
+
+def test_a_peer_that_got_stuck_is_told_and_is_no_gap() -> None:
+    rounds = [slot(BASE, number) for number in range(3)]
+    run = result(*rounds, slot(USUAL, 0), slot(USUAL, 1, unanswered=256))
+
+    assert run.gaps == []
+    assert "| the usual way | no response | no response | no response |" in tables(run)["base"]
+    assert (
+        "Requests without a response within 10 s: the usual way, base: 256."
+        in (tables(run)["conditions"])
+    )
 
 
 def test_what_was_left_out_is_told_with_the_reason() -> None:
