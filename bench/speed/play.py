@@ -85,7 +85,7 @@ async def play(
     load: Plays,
     *,
     ours: Collection[int],
-    reset: Callable[[], Awaitable[None]],
+    clear: Callable[[], Awaitable[None]],
 ) -> list[Slot]:
     """All rounds of one setting.
 
@@ -97,7 +97,7 @@ async def play(
         length: How long.
         load: Asks.
         ours: Processes whose CPU time, and that of all they started, belongs to the benchmark.
-        reset: Brings the table back to its beginning.
+        clear: Takes out of the table what was written.
     """
     slots: list[Slot] = []
     for operation in setting.operations:
@@ -114,7 +114,7 @@ async def play(
                 if slot.unanswered:
                     del clean[server]
                 if operation == "write":
-                    await reset()
+                    await clear()
     return slots
 
 

@@ -123,7 +123,7 @@ class Run:
                 self.length,
                 place.load,
                 ours=place.processes,
-                reset=place.table.reset,
+                clear=place.table.clear,
             )
             place.result.slots += slots
             dirty = sum(not slot.is_clean for slot in slots)
@@ -226,7 +226,7 @@ class _Stage:
                 await asyncio.sleep(_SETTLES)
                 counted[operation] = proxy.round_trips / _COUNTED
             self.result.round_trips[server.peer.name] = counted
-            await self.table.reset()
+            await self.table.clear()
 
 
 def _by_port(url: str, port: int) -> str:

@@ -59,10 +59,18 @@ class Table:
         await self._connection.execute("ANALYZE items")
         await self.reset()
 
-    async def reset(self) -> None:
-        """Take out what was written, so that every peer meets the same table."""
+    async def clear(self) -> None:
+        """Take out what was written, so that every peer meets the same table.
+
+        The next row still gets an id that no row had. Some commit only after they have answered,
+        and such a row would be in the way of the next peer's.
+        """
         await self._connection.execute("DELETE FROM items WHERE id > $1", self.rows)
         await self._connection.execute("VACUUM items")
+
+    async def reset(self) -> None:
+        """Take out what was written, and begin with the same id again."""
+        await self.clear()
         await self._connection.execute(
             "SELECT setval(pg_get_serial_sequence('items', 'id'), $1)", self.rows
         )

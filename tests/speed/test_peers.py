@@ -9,7 +9,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from bench.speed.item import BODY, INSERT, NewItem
+from bench.speed.item import BODY
 from bench.speed.peer import BASE, PEERS, Peer
 from bench.speed.table import Table
 from tests.staging.proxy import TCPProxy
@@ -102,28 +102,3 @@ async def test_a_warm_request_costs_the_round_trips_of_its_way(
             counted.append((status, proxy.round_trips))
 
     assert counted == [(200, read), (201, write)]
-
-
-@dataclass(frozen=True, slots=True)
-class Stubborn:
-    """A peer that writes what it is told to, and always says the same."""
-
-    connection: asyncpg.Connection
-    content: bytes
-    peer: Peer = REFERENCE
-
-    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        del path
-        if method == "POST":
-            new = NewItem.model_validate_json(body)
-            await self.connection.execute(INSERT, *new.model_dump().values())
-        return 200, self.content
-
-
-async def test_other_bytes_are_refused_with_both(table: Table, database_url: str) -> None:
-    connection = await asyncpg.connect(database_url)
-    pair = [Stubborn(connection, content) for content in (b"these", b"those")]
-
-    with pytest.raises(ValueError, match=r"answers GET /items/1 .*those.*these"):
-        await table.compare(pair)
-    await connection.close()

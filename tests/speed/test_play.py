@@ -36,7 +36,7 @@ def stuck_at_port_1(job: Job) -> Met:
     return Met(0, 0, 32, job.seconds, 0.0, 0.0, 0.1) if job.port == 1 else all_good(job)
 
 
-async def reset() -> None:
+async def clear() -> None:
     pass
 
 
@@ -59,7 +59,7 @@ def _clock(stolen: Callable[[int], int] = lambda _: 0) -> Callable[[], Moment]:
 
 @pytest.mark.usefixtures("_is_quiet")
 async def test_each_round_begins_with_another_peer() -> None:
-    slots = await play(READING, SERVERS, LENGTH, PaperLoad(all_good), ours=[1], reset=reset)
+    slots = await play(READING, SERVERS, LENGTH, PaperLoad(all_good), ours=[1], clear=clear)
 
     first, second, third = (server.peer.name for server in SERVERS)
     assert [slot.peer for slot in slots] == [first, second, third, second, third, first]
@@ -69,7 +69,7 @@ async def test_each_round_begins_with_another_peer() -> None:
 @pytest.mark.usefixtures("_is_quiet")
 async def test_a_slot_is_warmed_up_before_it_counts() -> None:
     load = PaperLoad(all_good)
-    await play(READING, SERVERS[:1], LENGTH, load, ours=[1], reset=reset)
+    await play(READING, SERVERS[:1], LENGTH, load, ours=[1], clear=clear)
 
     assert [job.seconds for job in load.jobs] == [0.25, 1.0, 0.25, 1.0]
 
@@ -79,18 +79,18 @@ async def test_dirty_slots_are_played_again_but_not_for_ever(
 ) -> None:
     """The second slot loses half of its time."""
     monkeypatch.setattr(Moment, "now", staticmethod(_clock(lambda number: 50 * (number == 3))))
-    slots = await play(READING, SERVERS[:1], LENGTH, PaperLoad(all_good), ours=[1], reset=reset)
+    slots = await play(READING, SERVERS[:1], LENGTH, PaperLoad(all_good), ours=[1], clear=clear)
     assert [slot.is_clean for slot in slots] == [True, False, True]
 
     monkeypatch.setattr(Moment, "now", staticmethod(_clock(lambda _: 50)))
-    slots = await play(READING, SERVERS[:1], LENGTH, PaperLoad(all_good), ours=[1], reset=reset)
+    slots = await play(READING, SERVERS[:1], LENGTH, PaperLoad(all_good), ours=[1], clear=clear)
     assert [slot.is_clean for slot in slots] == [False] * LENGTH.most
 
 
 @pytest.mark.usefixtures("_is_quiet")
 async def test_a_peer_that_is_stuck_gets_no_further_slot() -> None:
     load = PaperLoad(stuck_at_port_1)
-    slots = await play(READING, SERVERS, LENGTH, load, ours=[1], reset=reset)
+    slots = await play(READING, SERVERS, LENGTH, load, ours=[1], clear=clear)
 
     stuck = SERVERS[1].peer.name
     assert [slot.unanswered for slot in slots if slot.peer == stuck] == [32]
