@@ -53,8 +53,9 @@ format: $(VENV)/.dev  ## Format the code and mend what can be mended by itself.
 	$(BIN)/ruff check --fix .
 
 QUICK ?=
-bench: $(BENCH)/.installed  ## Measure Wellhead next to its peers and write docs/explanation/speed.md (QUICK=1: two minutes, writes nothing).
-	$(BENCH)/bin/python -m bench.speed $(if $(QUICK),--quick,--write docs/explanation/speed.md)
+ROUNDS ?= 5
+bench: $(BENCH)/.installed  ## Measure Wellhead next to its peers and write docs/explanation/speed.md (ROUNDS=; QUICK=1: two minutes, writes nothing).
+	$(BENCH)/bin/python -m bench.speed $(if $(QUICK),--quick,--rounds $(ROUNDS) --write docs/explanation/speed.md)
 
 bench-pool: $(VENV)/.dev  ## Measure the pool beside its peers and write the table to docs/explanation/pool.md.
 	PYTHONPATH=. $(BIN)/python bench/pool.py --write docs/explanation/pool.md

@@ -53,6 +53,24 @@ def test_this_process_and_a_child_are_found() -> None:
     assert now.processes[os.getpid()].seconds > 0
 
 
+def test_threads_that_have_ended_count() -> None:
+    program = (
+        "import threading, time\n"
+        "def work():\n"
+        "    while time.thread_time() < 0.2: pass\n"
+        "thread = threading.Thread(target=work); thread.start(); thread.join()\n"
+        "print('done', flush=True); input()\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        used = Moment.now().processes[child.pid].seconds
+        child.communicate(b"\n")
+
+    assert used >= 0.2
+
+
 def test_a_process_is_kept_on_a_core() -> None:
     core = {min(os.sched_getaffinity(0))}
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
