@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test floors bench-pool bench-overload soak faults poolers fuzz check lines containers format clean
+.PHONY: help run test floors bench bench-pool bench-overload soak faults poolers fuzz check lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -76,6 +77,11 @@ format: $(VENV)/.dev  ## Format the code and mend what can be mended by itself.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+QUICK ?=
+ROUNDS ?= 5
+bench: $(BENCH)/.installed  ## Measure Wellhead next to its peers and write docs/explanation/speed.md (ROUNDS=; QUICK=1: two minutes, writes nothing).
+	$(BENCH)/bin/python -m bench.speed $(if $(QUICK),--quick,--rounds $(ROUNDS) --write docs/explanation/speed.md)
+
 bench-pool: $(VENV)/.dev  ## Measure the pool beside its peers and write the table to docs/explanation/pool.md.
 	PYTHONPATH=. $(BIN)/python bench/pool.py --write docs/explanation/pool.md
 
@@ -87,7 +93,7 @@ soak: $(VENV)/.dev  ## Send very many requests and write what grew to docs/expla
 	PYTHONPATH=. $(BIN)/python bench/soak.py --requests $(REQUESTS) --write docs/explanation/overload.md
 
 clean:  ## Remove the virtual environment and the caches; the data in .wellhead stays.
-	rm -rf $(VENV) $(FLOORS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(FLOORS) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Wellhead needs Python 3.11 or newer; name one with PYTHON=python3.12")'
@@ -104,4 +110,13 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 
 $(VENV)/.docker: requirements/docker.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docker.txt
+	@touch $@
+
+# One peer refuses the FastAPI of the others, so it has an environment of its own.
+$(BENCH)/.installed: requirements/bench.txt requirements/bench-fastapi-sqla.txt pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PYTHON) -m venv $(BENCH)/fastapi-sqla
+	$(BENCH)/fastapi-sqla/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench-fastapi-sqla.txt
 	@touch $@

@@ -1,0 +1,127 @@
+"""A peer as it is served: uvicorn in a process of its own."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from bench.speed.item import POOL_SIZE
+from bench.speed.load import Response
+from bench.speed.machine import Moment, pin
+from bench.speed.peer import ROOT, Peer
+from tests.staging.ports import quiet_port
+
+_STARTS_WITHIN = 120.0
+_STOPS_WITHIN = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A peer that is being served.
+
+    Attributes:
+        peer: Which.
+        port: Where it listens on 127.0.0.1.
+        pid: Its first process.
+    """
+
+    peer: Peer
+    port: int
+    pid: int
+
+    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """The status and the body of the response to one request."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+            writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            response = Response()
+            while data := await reader.read(65536):
+                for status, content in response.feed(data):
+                    return status, content
+        finally:
+            writer.close()
+            await writer.wait_closed()
+        raise ConnectionResetError(f"{self.peer.name} hung up on {method} {path}.")
+
+
+@asynccontextmanager
+async def serving(
+    peers: Sequence[Peer], url: str, *, workers: int, pooler: bool, cores: set[int], logs: Path
+) -> AsyncIterator[list[Server]]:
+    """All peers at the same time, each on its port, once they answer.
+
+    Args:
+        peers: Which.
+        url: The database.
+        workers: Processes of each.
+        pooler: Whether the database is behind a PgBouncer that tracks prepared statements.
+        cores: Where they run, once they have started.
+        logs: Where each writes what it has to say.
+
+    Raises:
+        ChildProcessError: One does not serve the table; its log is in the message.
+    """
+    async with AsyncExitStack() as stack:
+        servers: list[Server] = []
+        processes = []
+        for peer in peers:
+            port = next(
+                port
+                for port in iter(quiet_port, None)
+                if port not in {server.port for server in servers}
+            )
+            process = _start(peer, url, port, workers=workers, pooler=pooler, logs=logs)
+            stack.push_async_callback(_stop, process)
+            servers.append(Server(peer, port, process.pid))
+            processes.append(process)
+        for server, process in zip(servers, processes, strict=True):
+            if not await _answers(server, process):
+                raise ChildProcessError(f"It does not serve /items/1: {_said(logs, server.peer)}")
+        pin(Moment.now().tree([each.pid for each in servers]), cores)
+        yield servers
+
+
+def _start(
+    peer: Peer, url: str, port: int, *, workers: int, pooler: bool, logs: Path
+) -> "subprocess.Popen[bytes]":
+    command = [str(peer.python), "-m", "uvicorn", "--factory", peer.app]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
+    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment |= {"DATABASE_URL": url, "POOL_SIZE": str(POOL_SIZE)}
+    if pooler:
+        environment["POOLER"] = "tracks statements"
+    with _log(logs, peer).open("wb") as file:
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+
+
+def _log(logs: Path, peer: Peer) -> Path:
+    return logs / f"{peer.name}.log"
+
+
+def _said(logs: Path, peer: Peer) -> str:
+    return f"{peer.name}\n{_log(logs, peer).read_text()}"
+
+
+async def _answers(server: Server, process: "subprocess.Popen[bytes]") -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_STARTS_WITHIN):
+            while process.poll() is None:
+                with suppress(OSError):
+                    return (await server.ask("GET", "/items/1"))[0] == HTTPStatus.OK
+                await asyncio.sleep(0.05)
+    return False
+
+
+async def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        await asyncio.to_thread(process.wait, _STOPS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        await asyncio.to_thread(process.wait)
