@@ -68,6 +68,7 @@ PEERS = (
     _peer("starlette_asyncpg", "Starlette + asyncpg (the limit)"),
     _peer(BASE, "FastAPI + asyncpg"),
     _peer("sqlspec_asyncpg", "SQLSpec on asyncpg", package="sqlspec"),
+    _peer("wellhead_compiled", "**Wellhead**: compiled queries", package="wellhead"),
     _peer("sqlalchemy_core", "SQLAlchemy Core, built once, autocommit"),
     _peer("wellhead_session", "**Wellhead**: `ReaderDep`, `SessionDep`", package="wellhead"),
     _peer(

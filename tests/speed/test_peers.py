@@ -77,6 +77,7 @@ async def test_it_says_that_there_is_no_such_row(peer: Peer, table: Table) -> No
         ("starlette_asyncpg", 1, 1),
         ("fastapi_asyncpg", 1, 1),
         ("sqlalchemy_core", 1, 1),
+        ("wellhead_compiled", 1, 1),
         ("wellhead_session", 1, 3),
         ("wellhead_session_run", 1, 3),
         ("usual_way", 6, 6),
