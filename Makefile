@@ -19,6 +19,8 @@ test: $(VENV)/.dev  ## Run the tests of the library and of the application (JOBS
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 FLOORS := .venv-floors
+# Without the slow tests most of the time is waiting.
+floors: JOBS = 6
 floors: $(FLOORS)/lowest/.made $(FLOORS)/sqlalchemy-2.0/.made  ## Run the library's tests, without the slow ones, at its lowest versions (JOBS=).
 	rm -f $(FLOORS)/*.whl
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir $(FLOORS) .
