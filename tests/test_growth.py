@@ -49,6 +49,7 @@ async def test_what_an_exception_says_is_told_in_linear_time(shape: str) -> None
     await assert_linear(tell, f"an exception of {shape!r}")
 
 
+@pytest.mark.slow
 async def test_what_takes_quadratic_time_is_found() -> None:
     quadratic = re.compile(r"postgres://[^\s:/@]*:\S*(?=@)")
 

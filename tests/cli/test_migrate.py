@@ -130,6 +130,7 @@ def test_sql_is_printed_without_a_database(
     assert "DROP TABLE pond" in down.stdout
 
 
+@pytest.mark.slow
 def test_a_migration_that_had_to_wait_for_too_long_may_be_tried_later(
     migrate: Migrate, scripts: Scripts, database_url: str
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_failure_is_a_sentence(migrate: Migrate, scripts: Scripts) -> None:
     assert "Traceback" not in done.output
 
 
+@pytest.mark.slow
 def test_the_statements_of_echo_are_written_once_and_not_between_the_results(
     scripts: Scripts, database_url: str
 ) -> None:
@@ -194,6 +196,7 @@ def test_what_the_server_forbids_is_a_sentence_without_the_statement(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "ctrl_c"),
     [

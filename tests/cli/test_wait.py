@@ -76,6 +76,7 @@ def test_a_timeout_that_is_no_number_is_a_wrong_command_line(wait: Wait) -> None
     assert wait("postgresql://u:p@127.0.0.1:1/shop", "--timeout", "soon").exit_code == 2
 
 
+@pytest.mark.slow
 async def test_a_database_that_comes_later_is_waited_for(proxied_url: str, proxy: TCPProxy) -> None:
     await proxy.refuse()
     waiting = await asyncio.create_subprocess_exec(

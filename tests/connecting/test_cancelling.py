@@ -102,6 +102,7 @@ async def test_what_was_cancelled_before_its_commit_is_not_there(
     assert rows >= 1
 
 
+@pytest.mark.slow
 async def test_those_who_work_beside_the_cancelled_get_their_own_answers(
     make_database: Callable[[], Database],
 ) -> None:

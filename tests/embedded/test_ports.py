@@ -9,6 +9,8 @@ from tests.staging.embedded import ask
 from wellhead.embedded import EmbeddedPostgres, ports, watch
 from wellhead.errors import EmbeddedError
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_port_that_was_asked_for_is_used(used_directory: Path) -> None:
     port = ports.free_port()

@@ -57,6 +57,7 @@ async def refusal(url: str) -> ConnectError:
     return caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speaker", CORPUS)
 async def test_a_refusal_is_told_by_its_code_or_by_its_text(locate: Locate, speaker: str) -> None:
     told = []

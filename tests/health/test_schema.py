@@ -116,6 +116,7 @@ async def test_without_migrations_nobody_looks_at_the_schema(database_url: str) 
     assert (answer.status_code, answer.json()["migrations"]) == (200, None)
 
 
+@pytest.mark.slow
 async def test_a_database_that_stopped_answering_keeps_what_was_known_of_its_schema(
     migrations: Migrations, proxied_url: str, proxy: TCPProxy
 ) -> None:

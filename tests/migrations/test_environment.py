@@ -125,6 +125,7 @@ def alembic(scripts: Scripts, url: str, *arguments: str) -> "subprocess.Complete
     )
 
 
+@pytest.mark.slow
 def test_alembic_itself_migrates_and_says_what_it_did(scripts: Scripts, database_url: str) -> None:
     done = alembic(scripts, database_url, "upgrade", "head")
 
@@ -133,6 +134,7 @@ def test_alembic_itself_migrates_and_says_what_it_did(scripts: Scripts, database
     assert tables(database_url) == {"pond"}
 
 
+@pytest.mark.slow
 def test_alembic_itself_reports_in_a_sentence(scripts: Scripts) -> None:
     done = alembic(scripts, POOLER, "upgrade", "head")
 
@@ -141,6 +143,7 @@ def test_alembic_itself_reports_in_a_sentence(scripts: Scripts) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_alembic_itself_destroys_only_what_is_named(scripts: Scripts, database_url: str) -> None:
     elsewhere = database_url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104 - leads here, looks remote
     name = database_url.rpartition("/")[2]

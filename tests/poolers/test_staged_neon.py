@@ -32,6 +32,7 @@ async def backend(url: str) -> int:
     return number
 
 
+@pytest.mark.slow
 async def test_a_hundred_clients_of_the_pooler_start_the_compute_once(neon: StagedNeon) -> None:
     answers = await asyncio.gather(
         *(backend(neon.address_url(pooled=True)) for _ in range(CLIENTS))

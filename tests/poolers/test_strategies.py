@@ -22,6 +22,7 @@ async def test_clients_beside_a_pooler_survive_a_change_of_schema(
     assert outcome.right > 300
 
 
+@pytest.mark.slow
 async def test_named_statements_behind_a_pooler_that_does_not_track_them_fail(
     postgres: EmbeddedPostgres, database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

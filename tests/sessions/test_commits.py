@@ -218,6 +218,7 @@ async def test_a_script_that_commits_in_its_middle_is_not_run_again(database_url
     assert runs == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool_mode", ["pool", "none"])
 async def test_a_task_that_outlives_its_request_keeps_nothing_of_its_commits(
     either_url: str, pool_mode: str

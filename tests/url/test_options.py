@@ -58,6 +58,7 @@ def test_a_plus_sign_for_a_space_is_refused(text: str) -> None:
         read_options(text)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(wanted=st.dictionaries(NAMES, VALUES, max_size=4))
 def test_what_is_written_is_read_again(wanted: dict[str, str]) -> None:

@@ -321,6 +321,16 @@ class PoolRecord(_ConnectionRecord):
     wellhead_slot: Slot[ConnectionPoolEntry]
     spoilt: DBAPIConnection | None = None
 
+    def __init__(self, pool: "AsyncPool") -> None:
+        try:
+            super().__init__(pool)
+        except BaseException:
+            # Where a listener to "connect" raises, an early SQLAlchemy 2.0 leaves it open.
+            stranded: Any = getattr(self, "dbapi_connection", None)
+            if stranded is not None:
+                connection_state.terminate(connection_state.driver_of(stranded))
+            raise
+
     def invalidate(self, e: BaseException | None = None, soft: bool = False) -> None:
         """Never lend this connection again; close it, or with ``soft`` let its user go on."""
         if self.dbapi_connection is None:
