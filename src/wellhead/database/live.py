@@ -18,9 +18,10 @@ from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
 from wellhead.sessions.commits import READS, watch_commits
 from wellhead.sessions.leftovers import TRANSACTIONAL
-from wellhead.sessions.reader import let_only_reads_pass
+from wellhead.sessions.reader import GUARDED
 from wellhead.sessions.run_stats import RunCounter
 from wellhead.sessions.session_class import LASTING
+from wellhead.sessions.statements import statements_of
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
@@ -49,14 +50,14 @@ class Live:
             ),
         )
         self.health.watch(self.engine)
+        statements_of(self.engine.sync_engine).tell_of(self.health.note_answer)
         self.schema: SchemaWatch | None = None
         if migrations is not None:
             limit = settings.effective_connect_timeout
             self.schema = SchemaWatch(migrations, self._look, timeout=limit)
-        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT", **{READS: True})
-        let_only_reads_pass(self._reading.sync_engine, in_transactions=False)
-        protected = self.engine.execution_options(postgresql_readonly=True, **{READS: True})
-        let_only_reads_pass(protected.sync_engine, in_transactions=True)
+        reading = {READS: True, GUARDED: True}
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT", **reading)
+        protected = self.engine.execution_options(postgresql_readonly=True, **reading)
         maker = partial(async_sessionmaker, class_=session_class, **LASTING)
         self.sessions, self.readers = maker(self.engine), maker(self._reading)
         self.protected_readers = maker(protected)

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import Executable, Result, TextClause, event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Executable, Result, TextClause
+from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.engine.result import ScalarResult, TupleResult
 from sqlalchemy.orm.interfaces import ORMOption
@@ -21,6 +21,7 @@ from wellhead.errors.recognition import sqlstate_of
 from wellhead.sessions.commits import counting_commits
 from wellhead.sessions.functions import EFFECTS
 from wellhead.sessions.proof import Evidence, evidence_of, parameters_of
+from wellhead.sessions.statements import statements_of
 
 logger = logging.getLogger(__package__)
 
@@ -31,6 +32,10 @@ Ts = TypeVarTuple("Ts")
 
 # Failures of the connection, not of the statement.
 _PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN})
+
+
+GUARDED = "wellhead_guarded"
+"""The execution option of a reader's connections, on which nothing may run that writes."""
 
 
 class _UnprovedError(ReadOnlyError):
@@ -187,36 +192,27 @@ class Reader:
         self._session = self._open_session()
 
 
-def let_only_reads_pass(engine: Engine, *, in_transactions: bool) -> None:
-    """Refuse on this engine what is known to write, or has an effect that no transaction ends.
+def let_only_reads_pass(engine: Engine) -> None:
+    """Refuse to readers what is known to write, or has an effect that no transaction ends.
 
-    Args:
-        engine: A reader's.
-        in_transactions: Whether its transactions are read-only, so that what is not proved to read
-            may pass, too.
+    Those are the connections with the option :data:`GUARDED`. Where their transactions are
+    read-only, what is not proved to read may pass, too.
     """
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def refuse(
-        connection: Connection,
-        cursor: object,
-        statement: str,
-        parameters: object,
-        context: ExecutionContext,
-        executemany: bool,
-    ) -> None:
-        del connection, cursor, parameters, executemany
-        if getattr(context.compiled, "only_reads", False):
+    def refuse(context: ExecutionContext, statement: str, options: Mapping[str, Any]) -> None:
+        if GUARDED not in options:
             return
         what = _what_it_does(statement, context, evidence_of(context))
         if what is not None:
             raise _refusal(what)
-        if not in_transactions:
+        if not options.get("postgresql_readonly"):
             raise _UnprovedError(
                 "A statement that is not proved to read only was about to run outside a "
                 "transaction, in the lazy load of a reader's object.",
                 hint="Load it with the query, or use db.session().",
             )
+
+    statements_of(engine).ask_first(refuse)
 
 
 def _refusal(what: str, *, was_sent: bool = False) -> ReadOnlyError:
