@@ -37,6 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
+from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.ext.compiler import compiles
@@ -117,6 +118,32 @@ def test_sqlalchemy_calls_what_our_pool_replaces(name: str) -> None:
 def test_sqlalchemys_pool_has_what_ours_reads(name: str, what: str) -> None:
     with watched(set()) as engine:
         assert hasattr(engine.pool, name), f"SQLAlchemy's pool has no {name}: {what}."
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("_execution_options", "SQLAlchemy does not know that readers are in autocommit"),
+        ("_proxied", "further options take a reader's engine out of autocommit"),
+        ("_has_events", "nobody can tell that readers look for listeners"),
+    ],
+)
+def test_an_engine_with_options_has_what_a_readers_engine_reads(name: str, what: str) -> None:
+    with watched(set()) as engine:
+        assert hasattr(OptionEngine(engine, {}), name), f"An OptionEngine has no {name}: {what}."
+
+
+def test_a_record_of_sqlalchemy_is_told_what_to_do_before_it_goes_back() -> None:
+    records: list[Any] = []
+    with watched(set()) as engine:
+        event.listen(engine, "checkin", lambda _, record: records.append(record))
+        with engine.connect():
+            pass
+
+    assert hasattr(records[0], "finalize_callback"), (
+        "SQLAlchemy's record has no finalize_callback: what a reader's engine set on a connection "
+        "stays there."
+    )
 
 
 def test_sqlalchemys_pool_takes_the_listeners_of_the_one_before_it() -> None:

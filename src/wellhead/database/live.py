@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
 
 from wellhead.connecting import Connector, Hooks, build_engine, connect_first, probe
 from wellhead.connecting.fleet import warn_if_overbooked
@@ -16,6 +16,7 @@ from wellhead.errors import PoolTimeout, fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
+from wellhead.sessions.autocommit import AutocommitEngine
 from wellhead.sessions.commits import READS, watch_commits
 from wellhead.sessions.leftovers import TRANSACTIONAL
 from wellhead.sessions.reader import GUARDED
@@ -56,7 +57,7 @@ class Live:
             limit = settings.effective_connect_timeout
             self.schema = SchemaWatch(migrations, self._look, timeout=limit)
         reading = {READS: True, GUARDED: True}
-        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT", **reading)
+        self._reading = AsyncEngine(AutocommitEngine(self.engine.sync_engine, **reading))
         protected = self.engine.execution_options(postgresql_readonly=True, **reading)
         maker = partial(async_sessionmaker, class_=session_class, **LASTING)
         self.sessions, self.readers = maker(self.engine), maker(self._reading)
