@@ -1,8 +1,6 @@
 """What exists while a database is open: its engine, its sessions, and what watches them."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -99,27 +97,33 @@ class Live:
         """A connection on which nothing is set."""
         return self.engine.execution_options(**{TRANSACTIONAL: True}).connect()
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count a session while it is in use.
+    def enter(self) -> None:
+        """Count a session, or a reader, which is about to be used.
 
         Raises:
             PoolSaturated: As many wait for connections as may. To hear that here costs a third of
                 what it costs at the first statement.
         """
+        if isinstance(pool := self.engine.sync_engine.pool, AsyncPool):
+            try:
+                pool.refuse_if_full()
+            except PoolTimeout as error:
+                self.health.record_failure(fault_of(error))
+                raise
         self.in_use += 1
         self.unused.clear()
-        try:
-            if isinstance(pool := self.engine.sync_engine.pool, AsyncPool):
-                pool.refuse_if_full()
-            yield
-        except PoolTimeout as error:
+
+    def leave(self, error: BaseException | None) -> None:
+        """Count it no more.
+
+        Args:
+            error: What its block raised, or its end.
+        """
+        self.in_use -= 1
+        if not self.in_use:
+            self.unused.set()
+        if isinstance(error, PoolTimeout):
             self.health.record_failure(fault_of(error))
-            raise
-        finally:
-            self.in_use -= 1
-            if not self.in_use:
-                self.unused.set()
 
     async def _use_pool(self) -> None:
         async with asyncio.timeout(PROBE_TIMEOUT), self._reading.connect() as connection:
