@@ -1,11 +1,12 @@
 """The blocks in which a session or a reader is open."""
 
+import asyncio
 import logging
 from types import TracebackType
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from wellhead import Database, DatabaseSettings, ExclusiveSession, PoolTimeout
@@ -85,3 +86,64 @@ async def test_a_session_that_cannot_be_made_is_counted_no_more(
             with pytest.raises(LookupError):
                 await block.__aenter__()
         assert await in_use_at_the_end(database, caplog) == []
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+async def test_only_what_is_to_be_rolled_back_is_closed_in_a_task_of_its_own(
+    driver: str, database_url: str
+) -> None:
+    url = database_url.replace("postgresql://", f"postgresql+{driver}://")
+    tasks: list[str] = []
+
+    def note(loop: asyncio.AbstractEventLoop, work: Any, **keywords: Any) -> asyncio.Task[Any]:
+        tasks.append(work.__qualname__)
+        return asyncio.Task(work, loop=loop, **keywords)
+
+    def closings() -> int:
+        return sum("close" in name for name in tasks)
+
+    async with Database(DatabaseSettings(url=url)) as database:
+        asyncio.get_running_loop().set_task_factory(note)
+        async with database.reader() as reader:
+            await reader.scalar(select(func.abs(1)))
+        async with database.session() as session:
+            await session.execute(select(func.abs(1)))
+        without = closings()
+        with pytest.raises(LookupError):
+            await read_and_fail(database)
+        asyncio.get_running_loop().set_task_factory(None)
+
+    assert (without, closings()) == (0, 1)
+
+
+async def read_and_fail(database: Database) -> None:
+    async with database.session() as session:
+        await session.execute(select(func.abs(1)))
+        raise LookupError
+
+
+async def test_a_close_of_the_applications_own_is_finished_for_a_caller_who_is_cancelled(
+    settings: DatabaseSettings,
+) -> None:
+    is_closing, may_go_on, is_closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Slow(ExclusiveSession):
+        async def close(self) -> None:
+            is_closing.set()
+            await may_go_on.wait()
+            await super().close()
+            is_closed.set()
+
+    async def work(database: Database[Any]) -> None:
+        async with database.session():
+            pass
+
+    async with Database(settings, session_class=Slow) as database:
+        task = asyncio.create_task(work(database))
+        await is_closing.wait()
+        task.cancel()
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        await asyncio.wait_for(is_closed.wait(), 60)
