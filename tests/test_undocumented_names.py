@@ -707,6 +707,28 @@ async def test_the_stack_of_a_request_is_in_its_scope_and_ends_after_the_respons
     )
 
 
+async def test_fastapi_ends_what_has_the_scope_of_a_function_before_the_response() -> None:
+    app, told = FastAPI(), []
+
+    @app.get("/")
+    async def read(request: Request) -> None:
+        request.scope["fastapi_function_astack"].callback(told.append, "ended")
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        told.append(message["type"])
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+    await app({**scope, "root_path": ""}, receive, send)
+
+    assert told == ["ended", "http.response.start", "http.response.body"], (
+        "FastAPI keeps the dependencies of a function elsewhere, or ends them at another moment: a "
+        "reader keeps its connection while the response is sent, or for ever."
+    )
+
+
 def test_sessions_are_numbered_as_they_are_made() -> None:
     before, number, after = Session().hash_key, _new_sessionid(), Session().hash_key
 
