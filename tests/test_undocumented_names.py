@@ -708,7 +708,8 @@ async def test_the_stack_of_a_request_is_in_its_scope_and_ends_after_the_respons
 
 
 async def test_fastapi_ends_what_has_the_scope_of_a_function_before_the_response() -> None:
-    app, told = FastAPI(), []
+    app = FastAPI()
+    told: list[str] = []
 
     @app.get("/")
     async def read(request: Request) -> None:
