@@ -45,6 +45,7 @@ from sqlalchemy import Table as SQLTable
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
+from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.ext.compiler import compiles
@@ -126,6 +127,32 @@ def test_sqlalchemy_calls_what_our_pool_replaces(name: str) -> None:
 def test_sqlalchemys_pool_has_what_ours_reads(name: str, what: str) -> None:
     with watched(set()) as engine:
         assert hasattr(engine.pool, name), f"SQLAlchemy's pool has no {name}: {what}."
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("_execution_options", "SQLAlchemy does not know that readers are in autocommit"),
+        ("_proxied", "further options take a reader's engine out of autocommit"),
+        ("_has_events", "nobody can tell that readers look for listeners"),
+    ],
+)
+def test_an_engine_with_options_has_what_a_readers_engine_reads(name: str, what: str) -> None:
+    with watched(set()) as engine:
+        assert hasattr(OptionEngine(engine, {}), name), f"An OptionEngine has no {name}: {what}."
+
+
+def test_a_record_of_sqlalchemy_is_told_what_to_do_before_it_goes_back() -> None:
+    records: list[Any] = []
+    with watched(set()) as engine:
+        event.listen(engine, "checkin", lambda _, record: records.append(record))
+        with engine.connect():
+            pass
+
+    assert hasattr(records[0], "finalize_callback"), (
+        "SQLAlchemy's record has no finalize_callback: what a reader's engine set on a connection "
+        "stays there."
+    )
 
 
 def test_sqlalchemys_pool_takes_the_listeners_of_the_one_before_it() -> None:
@@ -773,6 +800,29 @@ async def test_the_stack_of_a_request_is_in_its_scope_and_ends_after_the_respons
     assert told == ["http.response.start", "http.response.body", "ended"], (
         "FastAPI keeps the dependencies of a request elsewhere, or ends them at another moment: "
         "nobody is told of a COMMIT that comes after the response."
+    )
+
+
+async def test_fastapi_ends_what_has_the_scope_of_a_function_before_the_response() -> None:
+    app = FastAPI()
+    told: list[str] = []
+
+    @app.get("/")
+    async def read(request: Request) -> None:
+        request.scope["fastapi_function_astack"].callback(told.append, "ended")
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        told.append(message["type"])
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+    await app({**scope, "root_path": ""}, receive, send)
+
+    assert told == ["ended", "http.response.start", "http.response.body"], (
+        "FastAPI keeps the dependencies of a function elsewhere, or ends them at another moment: a "
+        "reader keeps its connection while the response is sent, or for ever."
     )
 
 

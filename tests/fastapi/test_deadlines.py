@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -11,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Float, bindparam, column, func, insert, select, table, text
 from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.types import Message
 
 from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
@@ -310,3 +312,32 @@ async def test_a_compiled_query_counts_for_the_route_that_runs_it(database: Data
         await client.post("/compiled/0")
 
         assert "POST /compiled/{seconds}" in database.stats().routes
+
+
+async def test_a_request_that_is_answered_soon_has_one_timer(
+    monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    app, timers = FastAPI(), []
+    install(app, Database(DatabaseSettings(url=database_url)))
+
+    @app.get("/")
+    async def read() -> None:
+        pass
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        del message
+
+    call_at = asyncio.get_running_loop().call_at
+
+    def note(when: float, *arguments: Any, **keywords: Any) -> asyncio.TimerHandle:
+        timers.append(when)
+        return call_at(when, *arguments, **keywords)
+
+    scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/", "headers": []}
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_at", note)
+    await app({**scope, "root_path": "", "query_string": b""}, receive, send)
+
+    assert len(timers) == 1

@@ -1,10 +1,12 @@
 """Sessions and readers in routes, over a real socket."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, cast, get_args
 
 import httpx2
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
+from fastapi.exceptions import FastAPIError
 from sqlalchemy import ForeignKeyConstraint, insert, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, select
@@ -15,6 +17,7 @@ from tests.staging.proxy import COMMIT, TCPProxy
 from tests.staging.server import serve
 from wellhead import Database, DatabaseSettings, NotOpenError
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install, lifespan
+from wellhead.pool.holders import current_route
 
 
 class Table(SQLModel, registry=registry()):
@@ -294,3 +297,55 @@ async def test_a_route_that_commits_and_closes_its_session_is_answered_as_it_wan
 
     assert answer.status_code == 201
     assert parents.json() == [8]
+
+
+async def test_a_reader_and_its_route_end_before_the_response(database: Database) -> None:
+    app, told = FastAPI(), []
+    install(app, database)
+
+    async def after() -> None:
+        told.append((current_route.get(), database.stats().checked_out))
+
+    @app.get("/")
+    async def read(reader: ReaderDep, tasks: BackgroundTasks) -> int:
+        tasks.add_task(after)
+        found = len((await reader.exec(select(Parent))).all())
+        told.append((current_route.get(), database.stats().checked_out))
+        return found
+
+    async with database:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            await client.get("/")
+
+    assert told == [("GET /", 1), (None, 0)]
+
+
+async def test_a_reader_ends_where_its_route_fails(database: Database) -> None:
+    app = FastAPI()
+    install(app, database)
+
+    @app.get("/")
+    async def read(reader: ReaderDep) -> None:
+        await reader.exec(select(Parent))
+        raise HTTPException(418)
+
+    async with database:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            response = await client.get("/")
+
+        assert (response.status_code, database.stats().checked_out) == (418, 0)
+
+
+def test_a_dependency_that_outlives_its_reader_is_refused() -> None:
+    app = FastAPI()
+
+    async def longer(reader: ReaderDep) -> AsyncIterator[object]:
+        yield reader
+
+    with pytest.raises(FastAPIError, match="scope"):
+
+        @app.get("/")
+        async def read(reader: Annotated[object, Depends(longer)]) -> None:
+            del reader

@@ -22,6 +22,7 @@ from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
 from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers
 from wellhead.sessions.proof import collect_evidence
+from wellhead.sessions.reader import let_only_reads_pass
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
@@ -82,6 +83,8 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
             f"The URL needs the package {error.name}, which is not installed.",
             hint=f'Install it with pip install "wellhead[{extra}]".',
         ) from error
+    # First, so that what is refused leaves nothing and counts nowhere.
+    let_only_reads_pass(engine.sync_engine)
     if isinstance(url, PostgresURL):
         if url.driver == "psycopg":
             replace_stale_connections(engine)

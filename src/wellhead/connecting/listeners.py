@@ -2,17 +2,15 @@
 
 import hashlib
 import logging
-import time
 
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, ExceptionContext
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from wellhead.errors import CommandTimeoutError, Fault, fault_of
+from wellhead.sessions.statements import statements_of
 
 logger = logging.getLogger(__package__)
-
-_STARTED = "wellhead_started"
 
 
 def name_command_timeouts(engine: AsyncEngine, *, limit: float | None, variable: str) -> None:
@@ -57,15 +55,10 @@ def log_slow_queries(engine: AsyncEngine, *, threshold: float, echo: str) -> Non
         echo: The variable that shows the statements.
     """
 
-    def start(connection: Connection, *_: object) -> None:
-        connection.info[_STARTED] = time.perf_counter()
-
-    def finish(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-        seconds = time.perf_counter() - connection.info[_STARTED]
+    def warn(_: object, statement: str, seconds: float) -> None:
         warn_if_slow(statement, seconds, threshold=threshold, echo=echo)
 
-    event.listen(engine.sync_engine, "before_cursor_execute", start)
-    event.listen(engine.sync_engine, "after_cursor_execute", finish)
+    statements_of(engine.sync_engine).tell_of(warn)
 
 
 def warn_if_slow(statement: str, seconds: float, *, threshold: float, echo: str) -> None:

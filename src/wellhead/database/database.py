@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Self
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 from wellhead.connecting import Hooks, plan_pool
 from wellhead.connecting.credentials import Provide
 from wellhead.connecting.hooks import SetUp
+from wellhead.database.blocks import ReaderBlock, SessionBlock
 from wellhead.database.late_engine import LateEngine
 from wellhead.database.live import Live
 from wellhead.database.opening import Opening
@@ -23,7 +24,6 @@ from wellhead.pool import AsyncPool, PoolStats
 from wellhead.pool.holders import nearest, stack_here
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import ExclusiveSession, Reader
-from wellhead.sessions.open_work import OpenWork
 from wellhead.sessions.queries.runner import QueryRunner
 from wellhead.sessions.run_stats import RunCounter, RunStats
 from wellhead.sessions.session_class import fitted
@@ -261,8 +261,7 @@ class Database(Generic[S_co]):
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[S_co]:
+    def session(self) -> AbstractAsyncContextManager[S_co]:
         """One transaction: committed at the end of the block, rolled back on any exception.
 
         The connection is taken at the first statement, so a block that runs none costs nothing.
@@ -274,18 +273,9 @@ class Database(Generic[S_co]):
             NotOpenError: The database is not open.
             PoolSaturated: Every connection is in use and as many wait as may.
         """
-        live = self._require()
-        with live.counted():
-            async with live.sessions() as session:
-                with OpenWork(session, self.key) as work:
-                    yield session
-                    # A session that the block has committed and closed has nothing to commit.
-                    work.is_begun = session.in_transaction()
-                    if work.is_begun:
-                        await session.commit()
+        return SessionBlock(self._require, self.key)
 
-    @asynccontextmanager
-    async def reader(self) -> AsyncIterator[Reader]:
+    def reader(self) -> AbstractAsyncContextManager[Reader]:
         """Read without a transaction, one round trip a statement; see :class:`Reader`.
 
         A statement whose connection was lost is sent once more.
@@ -294,18 +284,7 @@ class Database(Generic[S_co]):
             NotOpenError: The database is not open.
             PoolSaturated: Every connection is in use and as many wait as may.
         """
-        live = self._require()
-        with live.counted():
-            reader = Reader(
-                live.readers,
-                live.protected_readers,
-                on_repeat=self._runs.count_repeated_read,
-                runner=live.runner.reading,
-            )
-            try:
-                yield reader
-            finally:
-                await reader.close()
+        return ReaderBlock(self._require, self._runs.count_repeated_read)
 
     async def run(
         self,

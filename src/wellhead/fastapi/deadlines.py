@@ -112,7 +112,8 @@ class RequestDeadline:
         app = scope["app"]
         limit = self._limit_within(scope.get(_DEADLINE), scope, receive, send)
         scope[_DEADLINE] = limit
-        listener = Listener(scope, receive, partial(limit.end, Ending.GONE))
+        listener = Listener(scope, receive, partial(limit.end, Ending.GONE), limit.watch)
+        limit.watched_from = listener.begins_at
         late = LateCommits(scope, limit.commits, self._told)
         has_begun = False
 
@@ -163,7 +164,12 @@ class RequestDeadline:
 
 
 class _RequestLimit(Deadline):
-    """The deadline of a request, which is answered in time also while its thread goes on."""
+    """The deadline of a request, which is answered in time also while its thread goes on.
+
+    Attributes:
+        watched_from: The event loop's time when :meth:`watch` is called; None for never, or once it
+            was. Most requests are answered by then, and never need a timer of their own.
+    """
 
     def __init__(
         self,
@@ -175,6 +181,7 @@ class _RequestLimit(Deadline):
         began: float | None = None,
     ) -> None:
         super().__init__(seconds, began=began)
+        self.watched_from: float | None = None
         self._answering: asyncio.Task[None] | None = None
         # A mounted application puts itself into the scope.
         self._app: Starlette = scope["app"]
@@ -186,6 +193,16 @@ class _RequestLimit(Deadline):
         route = self._scope.get("route")
         path = getattr(route, "path_format", None) or getattr(route, "path", None)
         return None if path is None else f"{self._scope['method']} {path}"
+
+    def watch(self) -> None:
+        """Keep time from now on."""
+        self.watched_from = None
+        self.move(self.seconds)
+
+    def set_alarm(self, when: float) -> None:
+        """End the block at this time of the loop."""
+        if self.watched_from is None or when <= self.watched_from:
+            super().set_alarm(when)
 
     def cancel(self, task: asyncio.Task[Any]) -> None:
         """Cancel the task, or let it be cancelled when its thread has ended."""

@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
 LISTEN_AFTER = 0.05
@@ -26,17 +25,31 @@ class Listener:
         scope: The request's.
         receive: The server's.
         on_gone: Called when the client has gone.
+        on_wait: Called when the request takes so long that it is listened to unasked.
+
+    Attributes:
+        begins_at: The event loop's time when that is; None for never.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, on_gone: Callable[[], None]) -> None:
-        self._scope = scope
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        on_gone: Callable[[], None],
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         self._receive = receive
         self._on_gone = on_gone
-        self._held: deque[Message | Exception] = deque()
+        self._on_wait = on_wait
         self._listening: asyncio.Task[None] | None = None
-        # All else once it is needed: most requests are answered before.
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(LISTEN_AFTER, self._start_unasked)
+        self._timer: asyncio.TimerHandle | None = None
+        self.begins_at: float | None = None
+        # ASGI's names are in lower case, and may come only once.
+        headers = scope["headers"] = list(scope["headers"])
+        if b"expect" not in dict(headers):
+            loop = asyncio.get_running_loop()
+            self.begins_at = loop.time() + LISTEN_AFTER
+            self._timer = loop.call_at(self.begins_at, self._begin)
 
     async def receive(self) -> Message:
         """The next message, as ASGI defines it."""
@@ -55,16 +68,18 @@ class Listener:
 
     def stop(self) -> None:
         """Listen no longer."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._listening is not None:
             self._listening.cancel()
 
-    def _start_unasked(self) -> None:
-        if "expect" not in Headers(scope=self._scope):
-            self._start()
+    def _begin(self) -> None:
+        self._on_wait()
+        self._start()
 
     def _start(self) -> None:
         if self._listening is None:
+            self._held: deque[Message | Exception] = deque()
             self._has_some, self._wants_more = asyncio.Event(), asyncio.Event()
             self._listening = asyncio.get_running_loop().create_task(self._listen())
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
@@ -82,8 +82,7 @@ class HealthReport:
         return replace(self, is_healthy=False, state="behind", schema=schema)
 
 
-@dataclass(frozen=True, slots=True)
-class _Observation:
+class _Observation(NamedTuple):
     at: float
     fault: Fault | None
     evidence: Literal["traffic", "probe"]
@@ -135,11 +134,7 @@ class Health:
         self._asking: asyncio.Task[None] | None = None
 
     def watch(self, engine: AsyncEngine) -> None:
-        """Take every statement of this engine as evidence; costs no query."""
-
-        @event.listens_for(engine.sync_engine, "after_cursor_execute")
-        def succeeded(*arguments: Any) -> None:
-            self.record_success(has_written=self._is_read_only and _has_written(arguments[4]))
+        """Take every failed statement of this engine as evidence; costs no query."""
 
         @event.listens_for(engine.sync_engine, "handle_error")
         def failed(context: ExceptionContext) -> None:
@@ -150,6 +145,20 @@ class Health:
             elif sqlstate_of(context.original_exception) is not None:
                 # A server that refuses a statement answers.
                 self._losses = 0
+
+    def note_answer(self, context: Any, statement: str, seconds: float) -> None:
+        """Take a statement that was answered as evidence.
+
+        Args:
+            context: SQLAlchemy's, of the statement.
+            statement: Its text.
+            seconds: What it took.
+        """
+        del statement, seconds
+        self._losses = 0
+        self._last = _Observation(self._clock(), None, "traffic")
+        if self._is_read_only and _has_written(context):
+            self._is_read_only = False
 
     def record_failure(self, fault: Fault) -> None:
         """Note that real traffic met this fault."""

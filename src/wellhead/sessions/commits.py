@@ -11,7 +11,7 @@ the tasks that it starts inherit it.
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -19,7 +19,7 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import TextClause, event
-from sqlalchemy.engine import Connection, Engine, ExceptionContext
+from sqlalchemy.engine import Engine, ExceptionContext
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -28,6 +28,7 @@ from wellhead.errors import CommitUnknownError, is_definite_answer
 from wellhead.pool import is_gone
 from wellhead.pool.connection_state import closed_check, driver_of
 from wellhead.sessions.changes import Changes
+from wellhead.sessions.statements import statements_of
 
 READS = "wellhead_reads"
 """The execution option of connections that only read: their ends commit nothing."""
@@ -239,19 +240,11 @@ def watch_commits(engine: Engine, *, on_unknown: Callable[[], None], database: o
     """
     _know_late_commits(engine, database)
 
-    @event.listens_for(engine, "before_cursor_execute")
     def note_what_may_commit(
-        connection: Connection,
-        cursor: object,
-        statement: str,
-        parameters: object,
-        context: ExecutionContext,
-        executemany: bool,
+        context: ExecutionContext, statement: str, options: Mapping[str, Any]
     ) -> None:
-        del cursor, parameters, executemany
         commits = current_commits.get()
-        options = connection.get_execution_options()
-        if commits is None or READS in options or getattr(context.compiled, "only_reads", False):
+        if commits is None or READS in options:
             return
         may_commit = options.get("isolation_level") == "AUTOCOMMIT"
         if not may_commit:
@@ -259,6 +252,8 @@ def watch_commits(engine: Engine, *, on_unknown: Callable[[], None], database: o
             may_commit = not _is_built(context) and _may_end_a_transaction(statement)
         if may_commit:
             commits.note(possible=1)
+
+    statements_of(engine).ask_first(note_what_may_commit)
 
     @event.listens_for(engine, "handle_error")
     def count_it(context: ExceptionContext) -> None:
@@ -284,14 +279,14 @@ def _know_late_commits(engine: Engine, database: object) -> None:
         if hasattr(driver_connection, "is_outcome_unknown"):
             driver_connection.database = database
 
-    @event.listens_for(engine, "commit")
-    def tell(connection: Connection) -> None:
-        del connection
+    def tell() -> None:
         commits = current_commits.get()
         if commits is None or commits.on_late_commit is None:
             return
         if database in commits.changes.pending:
             commits.on_late_commit(database)
+
+    statements_of(engine).tell_of_commits(tell)
 
 
 def _may_end_a_transaction(statement: str) -> bool:

@@ -116,10 +116,13 @@ class Deadline:
         self._seconds = seconds
         self._forget_alarms()
         if seconds is not None:
-            ends_at = self.began + seconds
-            # A loop keeps a timer's context until it would have rung, also where it was cancelled.
-            alarm = self._loop.call_at(ends_at, self.end, Ending.TIMEOUT, context=Context())
-            self._alarms.append(alarm)
+            self.set_alarm(self.began + seconds)
+
+    def set_alarm(self, when: float) -> None:
+        """End the block at this time of the loop."""
+        # A loop keeps a timer's context until it would have rung, also where it was cancelled.
+        alarm = self._loop.call_at(when, self.end, Ending.TIMEOUT, context=Context())
+        self._alarms.append(alarm)
 
     def lift(self) -> None:
         """Let the block take as long as it likes from now on, and never end it."""

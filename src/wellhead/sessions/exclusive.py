@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from sqlalchemy import event, orm
@@ -35,6 +35,7 @@ from wellhead.errors import SessionInUseError
 from wellhead.errors.unloaded import refuse_lazy_load
 from wellhead.pool.holders import application_frame, getcurrent, place_of
 from wellhead.pool.sqlalchemy import await_
+from wellhead.sessions.autocommit import AutocommitEngine
 from wellhead.sessions.suspended import frames_of
 
 logger = logging.getLogger(__package__)
@@ -204,6 +205,28 @@ class ExclusiveSession(AsyncSession):
     sync_session_class = ExclusiveSyncSession
 
     execute = async_orm.AsyncSession.execute
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close; that is finished also for a caller who is cancelled."""
+        # SQLAlchemy does it in a task of its own, which costs as much as a fifth of a read. Where
+        # nothing is to be waited for, no cancellation can come between.
+        if self._ends_at_once and type(self).close is AsyncSession.close:
+            await self.close()
+        else:
+            await super().__aexit__(kind, error, traceback)
+
+    @property
+    def _ends_at_once(self) -> bool:
+        session = self.sync_session
+        if not session.in_transaction():
+            return True
+        # Both drivers look at their own state before they send a ROLLBACK.
+        return isinstance(session.bind, AutocommitEngine) and session.bind.name == "postgresql"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -2,14 +2,15 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 
 from wellhead.pool import UNCLEAN
 from wellhead.sessions.proof import Evidence, parameters_of
+from wellhead.sessions.statements import statements_of
 
 logger = logging.getLogger(__package__)
 
@@ -31,18 +32,12 @@ def mark_leftovers(engine: Engine) -> None:
     known for that.
     """
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def mark(
-        connection: Connection,
-        cursor: object,
-        statement: str,
-        parameters: object,
-        context: ExecutionContext,
-        executemany: bool,
-    ) -> None:
-        del cursor, statement, parameters, executemany
+    def mark(context: ExecutionContext, statement: str, options: Mapping[str, Any]) -> None:
+        del statement, options
         if not getattr(context.compiled, "leaves_nothing", False) and _may_leave(context):
-            connection.info[UNCLEAN] = True
+            context.root_connection.info[UNCLEAN] = True
+
+    statements_of(engine).ask_first(mark)
 
 
 def warn_of_leftovers(engine: Engine) -> None:
@@ -52,16 +47,8 @@ def warn_of_leftovers(engine: Engine) -> None:
     what was set; no reset is sure to meet it again.
     """
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def warn(
-        connection: Connection,
-        cursor: object,
-        statement: str,
-        parameters: object,
-        context: ExecutionContext,
-        executemany: bool,
-    ) -> None:
-        del connection, cursor, parameters, executemany
+    def warn(context: ExecutionContext, statement: str, options: Mapping[str, Any]) -> None:
+        del options
         compiled: Any = context.compiled
         if getattr(compiled, "leaves_nothing", False) or not _may_leave(context):
             return
@@ -76,6 +63,8 @@ def warn_of_leftovers(engine: Engine) -> None:
                 kind or "set_config",
                 extra={"event": "session_state_behind_pooler"},
             )
+
+    statements_of(engine).ask_first(warn)
 
 
 def kind_of(statement: str) -> str | None:

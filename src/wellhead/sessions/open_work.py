@@ -1,7 +1,6 @@
 """The sessions that are open in a piece of work."""
 
 import asyncio
-from typing import Self
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -9,14 +8,14 @@ from wellhead.sessions.commits import current_commits
 
 
 class OpenWork:
-    """The block in which a session is open; the scope of COMMITs around it knows of it.
+    """The time in which a session is open; the scope of COMMITs around it knows of it.
 
     Args:
         session: The session.
         database: The key of its database.
 
     Attributes:
-        is_begun: Whether there is a transaction at the end of the block.
+        is_begun: Whether there is a transaction at the end.
     """
 
     __slots__ = ("_commits", "_database", "_session", "is_begun")
@@ -27,12 +26,13 @@ class OpenWork:
         self._database = database
         self.is_begun = False
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
+        """The session is open."""
         if self._commits is not None:
             self._commits.sessions[self._session] = asyncio.current_task()
-        return self
 
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+    def end(self, error: BaseException | None) -> None:
+        """The session is about to be closed; the error is what its block, or its COMMIT, raised."""
         if self._commits is None:
             return
         self._commits.sessions.pop(self._session, None)

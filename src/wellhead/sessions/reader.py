@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import Executable, Result, TextClause, event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Executable, Result, TextClause
+from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.engine.result import ScalarResult, TupleResult
 from sqlalchemy.exc import InvalidRequestError
@@ -22,6 +22,7 @@ from wellhead.errors.recognition import sqlstate_of
 from wellhead.sessions.commits import counting_commits
 from wellhead.sessions.functions import EFFECTS
 from wellhead.sessions.proof import Evidence, evidence_of, parameters_of
+from wellhead.sessions.statements import statements_of
 
 if TYPE_CHECKING:
     from wellhead.sessions.queries.runner import QueryRunner
@@ -38,6 +39,10 @@ READ_ONLY_TRANSACTION = "25006"
 
 PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN})
 """Failures of the connection, not of the statement: what only reads is sent once more."""
+
+
+GUARDED = "wellhead_guarded"
+"""The execution option of a reader's connections, on which nothing may run that writes."""
 
 
 class _UnprovedError(ReadOnlyError):
@@ -158,10 +163,10 @@ class Reader:
         if self._turn.locked():
             await self._turn.acquire()
         self._open_session = _refuse_to_open
+        # Leaving them, unlike their close(), is finished also for a caller who is cancelled.
         for session in (self._session, self._transaction):
             if session is not None:
-                async with session:
-                    pass  # Leaving it, unlike its close(), is finished also for who is cancelled.
+                await session.__aexit__(None, None, None)
 
     async def _read(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
         # In these words half as many calls as with ``async with``.
@@ -224,36 +229,27 @@ def announce_repeat(fault: Fault) -> None:
     )
 
 
-def let_only_reads_pass(engine: Engine, *, in_transactions: bool) -> None:
-    """Refuse on this engine what is known to write, or has an effect that no transaction ends.
+def let_only_reads_pass(engine: Engine) -> None:
+    """Refuse to readers what is known to write, or has an effect that no transaction ends.
 
-    Args:
-        engine: A reader's.
-        in_transactions: Whether its transactions are read-only, so that what is not proved to read
-            may pass, too.
+    Those are the connections with the option :data:`GUARDED`. Where their transactions are
+    read-only, what is not proved to read may pass, too.
     """
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def refuse(
-        connection: Connection,
-        cursor: object,
-        statement: str,
-        parameters: object,
-        context: ExecutionContext,
-        executemany: bool,
-    ) -> None:
-        del connection, cursor, parameters, executemany
-        if getattr(context.compiled, "only_reads", False):
+    def refuse(context: ExecutionContext, statement: str, options: Mapping[str, Any]) -> None:
+        if GUARDED not in options:
             return
         what = _what_it_does(statement, context, evidence_of(context))
         if what is not None:
             raise refusal(what)
-        if not in_transactions:
+        if not options.get("postgresql_readonly"):
             raise _UnprovedError(
                 "A statement that is not proved to read only was about to run outside a "
                 "transaction, in the lazy load of a reader's object.",
                 hint="Load it with the query, or use db.session().",
             )
+
+    statements_of(engine).ask_first(refuse)
 
 
 def refusal(what: str, *, was_sent: bool = False) -> ReadOnlyError:

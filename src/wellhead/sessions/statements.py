@@ -1,0 +1,123 @@
+"""Every statement on its way to the driver: what is asked before it, and what is told after it.
+
+SQLAlchemy has events for that. But as soon as an engine has one listener, each connection looks for
+the listeners of all its events, which takes longer than what ours do. So ours stand where a dialect
+hands a statement or a COMMIT to the driver. Listeners of the application's are called as ever.
+"""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.interfaces import ExecutionContext
+
+Look = Callable[[ExecutionContext, str, Mapping[str, Any]], None]
+Tell = Callable[[ExecutionContext, str, float], None]
+
+
+class Statements:
+    """The statements and COMMITs of one engine; see :func:`statements_of`.
+
+    Args:
+        engine: Its dialect hands them over through this, once SQLAlchemy has asked the server what
+            it needs to know itself.
+    """
+
+    __slots__ = (
+        "_asked", "_commit", "_dialect", "_execute", "_executemany", "_plain", "_told",
+        "_told_commits",
+    )  # fmt: skip
+
+    def __init__(self, engine: Engine) -> None:
+        dialect = engine.dialect
+        self._dialect: Any = dialect
+        self._execute = dialect.do_execute
+        self._executemany = dialect.do_executemany
+        self._plain = dialect.do_execute_no_params
+        self._commit = dialect.do_commit
+        self._asked: list[Look] = []
+        self._told: list[Tell] = []
+        self._told_commits: list[Callable[[], None]] = []
+        event.listen(engine, "connect", self._begin)
+
+    def ask_first(self, look: Look) -> None:
+        """Ask before each statement that is not proved to read only; what it raises stops it.
+
+        Args:
+            look: Called with the statement's context, its text, and its connection's options.
+        """
+        self._asked.append(look)
+
+    def tell_of(self, tell: Tell) -> None:
+        """Tell of each statement that the database has answered.
+
+        Args:
+            tell: Called with the statement's context, its text, and the seconds that it took.
+        """
+        self._told.append(tell)
+
+    def tell_of_commits(self, tell: Callable[[], None]) -> None:
+        """Tell of each COMMIT just before it is sent."""
+        self._told_commits.append(tell)
+
+    def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """Run a statement."""
+        if not getattr(context.compiled, "only_reads", False):
+            self._ask(context, statement)
+        began = perf_counter()
+        self._execute(cursor, statement, parameters, context)
+        seconds = perf_counter() - began
+        for tell in self._told:
+            tell(context, statement, seconds)
+
+    def do_executemany(
+        self, cursor: Any, statement: str, parameters: Any, context: Any = None
+    ) -> None:
+        """Run a statement for several sets of parameters."""
+        if not getattr(context.compiled, "only_reads", False):
+            self._ask(context, statement)
+        began = perf_counter()
+        self._executemany(cursor, statement, parameters, context)
+        self._tell(context, statement, perf_counter() - began)
+
+    def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
+        """Run a statement as it is, without looking for parameters in it."""
+        if not getattr(context.compiled, "only_reads", False):
+            self._ask(context, statement)
+        began = perf_counter()
+        self._plain(cursor, statement, context)
+        self._tell(context, statement, perf_counter() - began)
+
+    def do_commit(self, connection: Any) -> None:
+        """Commit."""
+        for tell in self._told_commits:
+            tell()
+        self._commit(connection)
+
+    def _begin(self, connection: object, record: object) -> None:
+        del connection, record
+        dialect = self._dialect
+        dialect.do_execute = self.do_execute
+        dialect.do_executemany = self.do_executemany
+        dialect.do_execute_no_params = self.do_execute_no_params
+        dialect.do_commit = self.do_commit
+
+    def _ask(self, context: ExecutionContext, statement: str) -> None:
+        options = context.root_connection.get_execution_options()
+        for look in self._asked:
+            look(context, statement, options)
+
+    def _tell(self, context: ExecutionContext, statement: str, seconds: float) -> None:
+        for tell in self._told:
+            tell(context, statement, seconds)
+
+
+def statements_of(engine: Engine) -> Statements:
+    """The statements of an engine, and of all that are made of it by ``execution_options``."""
+    dialect: Any = engine.dialect
+    if not hasattr(dialect, "wellhead_statements"):
+        dialect.wellhead_statements = Statements(engine)
+    statements: Statements = dialect.wellhead_statements
+    return statements
