@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test floors bench bench-pool bench-overload soak faults poolers fuzz check lines containers format clean
+.PHONY: help run test floors floors-environments bench bench-pool bench-overload soak faults poolers fuzz check lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -20,9 +20,12 @@ test: $(VENV)/.dev  ## Run the tests of the library and of the application (JOBS
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 FLOORS := .venv-floors
-# Without the slow tests most of the time is waiting.
-floors: JOBS = 6
-floors: $(FLOORS)/lowest/.made $(FLOORS)/sqlalchemy-2.0/.made  ## Run the library's tests, without the slow ones, at its lowest versions (JOBS=).
+FLOOR_ENVIRONMENTS := $(FLOORS)/lowest/.made $(FLOORS)/sqlalchemy-2.0/.made
+floors-environments: $(FLOOR_ENVIRONMENTS)
+
+# Without the slow tests much of the time is waiting.
+floors: JOBS = 4
+floors: $(FLOOR_ENVIRONMENTS)  ## Run the library's tests, without the slow ones, at its lowest versions (JOBS=).
 	rm -f $(FLOORS)/*.whl
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir $(FLOORS) .
 	@for floor in $(^:%/.made=%); do \

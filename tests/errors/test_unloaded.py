@@ -118,6 +118,11 @@ LOG = (
     r"\.options\(undefer\(Ship\.log\)\) in its query, "
     r"or by await session\.refresh\(ship, \['log'\]\)\."
 )
+NEITHER_TOLD = (
+    r"One of Ship\.log, Ship\.sailors is not loaded, and the field 'people' reads it\.\n"
+    r"Load it before, by \.options\(undefer.+\['log'\]\)\.\n"
+    r"Load it before, by \.options\(selectinload.+\['sailors'\]\)\."
+)
 REFUSED = r"it may not be loaded by being read \(raiseload\)"
 NOT_AWAITED, ENDED = "only what is awaited can load it", "its session has ended"
 
@@ -283,6 +288,8 @@ async def test_a_model_that_is_made_of_it_names_it(
         async with AsyncSession(database.engine) as plain:
             error = raised_by(read_by(model), await plain.get_one(Ship, 1))
         why = ENDED  # as it has by the time that somebody looks
+        if model is RenamedRead:  # nothing tells which of the two it was
+            words = NEITHER_TOLD
     else:
         error, why = raised_by(read_by(model), await loaded(database)), ENDED
     found = not_loaded(error)

@@ -41,6 +41,8 @@ async def test_a_leak_is_named_with_its_route_and_its_end_is_said_in_one_line(
 
     with caplog.at_level(logging.WARNING, logger="wellhead"):
         async with serve(app) as base, httpx2.AsyncClient(verify=False) as client:
+            # Opening may take as long.
+            caplog.clear()
             answer = await client.get(f"{base}/{kind}/7")
             routes = database.stats().routes
     (leak,), (back,) = told(caplog, "connection_leak"), told(caplog, "connection_came_back")

@@ -95,7 +95,7 @@ async def test_whom_the_queue_cannot_take_is_refused_while_the_others_still_wait
         stats = database.stats()
         await gate.open()
         answers = await asyncio.gather(*requests)
-        # After text a connection is reset, which nobody waits for.
+        # What text set is taken back after the response.
         await until(lambda: not database.stats().active)
         after = database.stats()
 

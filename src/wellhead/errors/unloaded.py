@@ -101,15 +101,28 @@ def _in_lines(lines: Iterable[Mapping[str, Any]]) -> NotLoadedError | None:
 
 def _read_again(instance: object, field: str, words: str) -> NotLoadedError | None:
     """Meet once more what pydantic has met; nothing can be asked of the database here, either."""
-    unloaded: Iterable[str] = getattr(inspect(instance, raiseerr=False), "unloaded", ())
-    # The field may have another name than the attribute, which the words may tell.
-    for name in (field, *sorted(unloaded, key=lambda name: f"'{name}'" not in words)):
-        try:
-            getattr(instance, name, None)
-        except Exception as error:  # noqa: BLE001 - it is the application's object
-            if (found := not_loaded(error)) is not None:
-                found.__cause__ = None
-                return found
+    if (error := _reading(instance, field)) is not None:
+        return error
+    # The attribute has another name, which the words of some of SQLAlchemy's exceptions tell.
+    unloaded = sorted(getattr(inspect(instance, raiseerr=False), "unloaded", ()))
+    names = [name for name in unloaded if f"'{name}'" in words] or unloaded
+    found = {name: error for name in names if (error := _reading(instance, name)) is not None}
+    if len(found) <= 1:
+        return next(iter(found.values()), None)
+    one_of = ", ".join(f"{type(instance).__name__}.{name}" for name in found)
+    hints = dict.fromkeys(error.hint for error in found.values() if error.hint)
+    return NotLoadedError(
+        f"One of {one_of} is not loaded, and the field {field!r} reads it.", hint="\n".join(hints)
+    )
+
+
+def _reading(instance: object, name: str) -> NotLoadedError | None:
+    try:
+        getattr(instance, name, None)
+    except Exception as error:  # noqa: BLE001 - it is the application's object
+        if (found := not_loaded(error)) is not None:
+            found.__cause__ = None
+            return found
     return None
 
 

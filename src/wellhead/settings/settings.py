@@ -13,12 +13,8 @@ from wellhead.settings.checked import Contradiction
 from wellhead.settings.migrating import PREFIX, MigrationSettings
 from wellhead.settings.place import PlaceSettings
 from wellhead.settings.pooling import PoolSettings
+from wellhead.settings.unknown import split
 from wellhead.url import PostgresURL
-
-
-def _split(value: object) -> object:
-    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
-
 
 Seconds = Annotated[float, Field(ge=0.1, le=3600)]
 
@@ -49,7 +45,7 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
         env_prefix=PREFIX, env_parse_none_str="none", arbitrary_types_allowed=True
     )
 
-    application_variables: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    application_variables: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = ()
     """Names of the application's own that begin as those of these settings do, and are not to be
     warned of; ``*`` stands for any rest."""
 

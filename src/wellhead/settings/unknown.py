@@ -46,6 +46,10 @@ def warn_of_unknown(
             )
 
 
-def _names(given: Any) -> list[str]:
-    names = given.replace(",", " ").split() if isinstance(given, str) else given or ()
-    return [str(name).upper() for name in names]
+def split(value: object) -> Any:
+    """The names in a text, with commas or spaces between them; all else stays as it is."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _names(given: object) -> list[str]:
+    return [str(name).upper() for name in split(given) or ()]
