@@ -82,9 +82,11 @@ async def test_a_session_that_cannot_be_made_is_counted_no_more(
 
     async with Database(settings, session_class=Failing) as database:
         Failing.is_broken = True
-        for block in (database.session(), database.reader()):
+        with pytest.raises(LookupError):
+            await database.session().__aenter__()
+        async with database.reader() as reader:
             with pytest.raises(LookupError):
-                await block.__aenter__()
+                await reader.scalar(select(1))
         assert await in_use_at_the_end(database, caplog) == []
 
 

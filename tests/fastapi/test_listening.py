@@ -1,13 +1,15 @@
 """Messages of a client: passed on whole and in order, while its end is listened for."""
 
 import asyncio
+from functools import partial
+from unittest.mock import patch
 
 import pytest
 from fastapi import HTTPException
 from starlette.types import Message, Scope
 
 from wellhead.fastapi import listening
-from wellhead.fastapi.listening import Listener
+from wellhead.fastapi.listening import Listener, ListenTimer
 
 GONE: Message = {"type": "http.disconnect"}
 
@@ -53,7 +55,7 @@ def ignore() -> None:
 
 async def test_a_body_arrives_whole_and_in_order() -> None:
     client = Client(piece(b"a", more=True), piece(b"b", more=True), piece(b"c", more=False))
-    listener = Listener(scope_of(), client.receive, ignore)
+    listener = Listener(scope_of(), client.receive, ListenTimer(), ignore)
     bodies = [(await listener.receive())["body"] for _ in range(3)]
     listener.stop()
 
@@ -64,7 +66,7 @@ async def test_a_body_arrives_whole_and_in_order() -> None:
 async def test_the_end_is_heard_though_nobody_asks_and_the_body_is_kept() -> None:
     ends: list[str] = []
     client = Client(piece(b"all", more=False), GONE)
-    listener = Listener(scope_of(), client.receive, lambda: ends.append("gone"))
+    listener = Listener(scope_of(), client.receive, ListenTimer(), lambda: ends.append("gone"))
     await settle()
     first, second, third = [await listener.receive() for _ in range(3)]
 
@@ -76,7 +78,7 @@ async def test_the_end_is_heard_though_nobody_asks_and_the_body_is_kept() -> Non
 @pytest.mark.usefixtures("soon")
 async def test_only_one_piece_of_a_long_body_is_read_ahead() -> None:
     client = Client(*(piece(b"x", more=True) for _ in range(5)))
-    listener = Listener(scope_of(), client.receive, ignore)
+    listener = Listener(scope_of(), client.receive, ListenTimer(), ignore)
     await settle()
     ahead = client.asked
     await listener.receive()
@@ -97,7 +99,7 @@ async def test_a_server_that_says_more_after_a_whole_body_is_asked_only_when_som
         asked += 1
         return piece(b"again", more=False)
 
-    listener = Listener(scope_of(), receive, ignore)
+    listener = Listener(scope_of(), receive, ListenTimer(), ignore)
     await settle()
     ahead = asked
     for _ in range(3):
@@ -111,7 +113,9 @@ async def test_a_server_that_says_more_after_a_whole_body_is_asked_only_when_som
 @pytest.mark.usefixtures("soon")
 async def test_a_body_that_the_client_holds_back_is_not_asked_for_early() -> None:
     client = Client(piece(b"x", more=False))
-    listener = Listener(scope_of((b"expect", b"100-continue")), client.receive, ignore)
+    listener = Listener(
+        scope_of((b"expect", b"100-continue")), client.receive, ListenTimer(), ignore
+    )
     await settle()
     before = client.asked
     message = await listener.receive()
@@ -129,7 +133,7 @@ async def test_who_asks_and_gives_up_takes_nothing_from_the_next() -> None:
         arrived.clear()
         return piece(b"late", more=False)
 
-    listener = Listener(scope_of(), receive, ignore)
+    listener = Listener(scope_of(), receive, ListenTimer(), ignore)
     hasty = asyncio.create_task(listener.receive())
     await settle()
     hasty.cancel()
@@ -144,7 +148,7 @@ async def test_who_asks_and_gives_up_takes_nothing_from_the_next() -> None:
 
 @pytest.mark.usefixtures("soon")
 async def test_what_receiving_raises_is_raised_where_it_is_asked_for() -> None:
-    listener = Listener(scope_of(), Client(HTTPException(413)).receive, ignore)
+    listener = Listener(scope_of(), Client(HTTPException(413)).receive, ListenTimer(), ignore)
     await settle()
     for _ in range(2):
         with pytest.raises(HTTPException):
@@ -153,8 +157,27 @@ async def test_what_receiving_raises_is_raised_where_it_is_asked_for() -> None:
 
 async def test_a_request_that_is_answered_at_once_is_not_listened_to() -> None:
     client = Client(piece(b"", more=False))
-    listener = Listener(scope_of(), client.receive, ignore)
+    listener = Listener(scope_of(), client.receive, ListenTimer(), ignore)
     await settle()
     listener.stop()
 
     assert client.asked == 0
+
+
+async def test_all_who_wait_share_a_timer_and_none_is_forgotten() -> None:
+    loop, gone = asyncio.get_running_loop(), asyncio.Queue[int]()
+    timer = ListenTimer()
+
+    def listen(number: int) -> Listener:
+        return Listener(scope_of(), Client(GONE).receive, timer, partial(gone.put_nowait, number))
+
+    with patch.object(loop, "call_at", wraps=loop.call_at) as call_at:
+        _, second, *_ = [listen(number) for number in range(3)]
+        second.stop()
+        timers = call_at.call_count
+    heard = [await gone.get() for _ in range(2)]
+    listen(3)
+    heard.append(await gone.get())
+
+    assert timers == 1
+    assert heard == [0, 2, 3]

@@ -18,7 +18,7 @@ from wellhead.errors import (
     WellheadError,
 )
 from wellhead.fastapi.late import LateCommits
-from wellhead.fastapi.listening import Listener
+from wellhead.fastapi.listening import Listener, ListenTimer
 from wellhead.fastapi.mounted import HOST, answer_as, mounted_in
 from wellhead.fastapi.targets import shown
 from wellhead.fastapi.task_groups import failure_in
@@ -101,6 +101,7 @@ class RequestDeadline:
         self._seconds = seconds
         self._host = host
         self._told: set[str] = set()
+        self._timer: ListenTimer | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection, as ASGI defines it."""
@@ -112,7 +113,8 @@ class RequestDeadline:
         app = scope["app"]
         limit = self._limit_within(scope.get(_DEADLINE), scope, receive, send)
         scope[_DEADLINE] = limit
-        listener = Listener(scope, receive, partial(limit.end, Ending.GONE), limit.watch)
+        timer, gone = self._timer_here(), partial(limit.end, Ending.GONE)
+        listener = Listener(scope, receive, timer, gone, limit.watch)
         limit.watched_from = listener.begins_at
         late = LateCommits(scope, limit.commits, self._told)
         has_begun = False
@@ -155,6 +157,12 @@ class RequestDeadline:
         around.lift()
         seconds = around.seconds if self._host is None else self._seconds
         return _RequestLimit(seconds, scope, receive, send, began=around.began)
+
+    def _timer_here(self) -> ListenTimer:
+        timer = self._timer
+        if timer is None or timer.loop is not asyncio.get_running_loop():
+            timer = self._timer = ListenTimer()
+        return timer
 
     def _unheard(self, error: BaseException, app: Starlette) -> Exception | None:
         """A failure of the database that no handler could hear of, if this is one."""

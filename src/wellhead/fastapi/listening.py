@@ -7,11 +7,59 @@ asks for none.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context, copy_context
 
 from starlette.types import Message, Receive, Scope
 
 LISTEN_AFTER = 0.05
 """Seconds before a request is listened to, unless it asks; most are answered by then."""
+
+
+class ListenTimer:
+    """Lets listeners begin in time, with one timer of the event loop for all of them.
+
+    asyncio keeps a timer that was cancelled until it would have rung, and compares it with all that
+    are set meanwhile: one for each request takes longer than all else that a deadline does.
+
+    Attributes:
+        loop: The running event loop, whose it is.
+    """
+
+    __slots__ = ("_is_set", "_waiting", "loop")
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._waiting: dict[Listener, float] = {}
+        self._is_set = False
+
+    def start(self, listener: "Listener") -> float:
+        """Let a listener begin when its time has come; returns the loop's time of that."""
+        begins_at = self._waiting[listener] = self.loop.time() + LISTEN_AFTER
+        if not self._is_set:
+            self._set(begins_at)
+        return begins_at
+
+    def stop(self, listener: "Listener") -> None:
+        """Forget a listener, which may have begun."""
+        self._waiting.pop(listener, None)
+
+    def _set(self, when: float) -> None:
+        self._is_set = True
+        self.loop.call_at(when, self._ring, context=Context())
+
+    def _ring(self) -> None:
+        self._is_set = False
+        now = self.loop.time()
+        due = []
+        # They came in the order of their times.
+        for listener, begins_at in self._waiting.items():
+            if begins_at > now:
+                self._set(begins_at)
+                break
+            due.append(listener)
+        for listener in due:
+            del self._waiting[listener]
+            listener.begin()
 
 
 class Listener:
@@ -24,6 +72,7 @@ class Listener:
     Args:
         scope: The request's.
         receive: The server's.
+        timer: The one of the running loop.
         on_gone: Called when the client has gone.
         on_wait: Called when the request takes so long that it is listened to unasked.
 
@@ -35,6 +84,7 @@ class Listener:
         self,
         scope: Scope,
         receive: Receive,
+        timer: ListenTimer,
         on_gone: Callable[[], None],
         on_wait: Callable[[], None] = lambda: None,
     ) -> None:
@@ -42,14 +92,14 @@ class Listener:
         self._on_gone = on_gone
         self._on_wait = on_wait
         self._listening: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = timer
+        # A server may take what the context holds for granted where it is asked for a message.
+        self._context = copy_context()
         self.begins_at: float | None = None
         # ASGI's names are in lower case, and may come only once.
         headers = scope["headers"] = list(scope["headers"])
         if b"expect" not in dict(headers):
-            loop = asyncio.get_running_loop()
-            self.begins_at = loop.time() + LISTEN_AFTER
-            self._timer = loop.call_at(self.begins_at, self._begin)
+            self.begins_at = timer.start(self)
 
     async def receive(self) -> Message:
         """The next message, as ASGI defines it."""
@@ -68,12 +118,12 @@ class Listener:
 
     def stop(self) -> None:
         """Listen no longer."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.stop(self)
         if self._listening is not None:
             self._listening.cancel()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Listen, though nobody asks."""
         self._on_wait()
         self._start()
 
@@ -81,7 +131,7 @@ class Listener:
         if self._listening is None:
             self._held: deque[Message | Exception] = deque()
             self._has_some, self._wants_more = asyncio.Event(), asyncio.Event()
-            self._listening = asyncio.get_running_loop().create_task(self._listen())
+            self._listening = self._timer.loop.create_task(self._listen(), context=self._context)
 
     async def _listen(self) -> None:
         has_whole_body = False

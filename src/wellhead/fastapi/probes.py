@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from starlette.routing import Match
+from starlette.types import Scope
 
 from wellhead.fastapi.forms import failure_response, failure_responses
 from wellhead.fastapi.installed import MAIN, Installed, installed_for
@@ -185,12 +187,22 @@ async def pool_status(request: Request) -> PoolStatus:
     return PoolOfEach.model_validate({**found[MAIN].model_dump(), "databases": found})
 
 
+class ProbeRoute(APIRoute):
+    """A route without parameters, which the requests for all others pass in one step."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether it is this one's request; FastAPI looks closer where it may be."""
+        if not scope["path"].endswith(self.path):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 def add_probes(app: FastAPI, installed: Installed, *, prefix: str, include_in_schema: bool) -> None:
     """Add the routes to an application."""
     for route in router.routes:
         assert isinstance(route, APIRoute)  # noqa: S101 - all that this router is given
         model = route.response_model
-        app.add_api_route(
+        app.router.add_api_route(
             f"{prefix}{route.path}",
             route.endpoint,
             name=route.name,
@@ -199,6 +211,7 @@ def add_probes(app: FastAPI, installed: Installed, *, prefix: str, include_in_sc
             response_model=model if installed.is_one else _OF_EACH.get(model, model),
             responses=failure_responses(installed.errors, *map(int, route.responses)),
             include_in_schema=include_in_schema,
+            route_class_override=ProbeRoute,
         )
 
 

@@ -45,12 +45,14 @@ class Deadline:
     Attributes:
         began: The event loop's time of the beginning.
         ending: Why the block was ended, or None.
+        is_over: Whether the task was cancelled.
         commits: What became of the COMMITs of the block.
         error: What the block raised when it was cancelled, where that is something else.
     """
 
     def __init__(self, seconds: float | None, *, began: float | None = None) -> None:
         self.ending: Ending | None = None
+        self.is_over = False
         self.commits = Commits(current_commits.get())
         self.error: Exception | None = None
         self._loop = asyncio.get_running_loop()
@@ -69,7 +71,8 @@ class Deadline:
         self._cancels_of_others = self._task.cancelling()
         self._token = current_deadline.set(self)
         self._commits_token = current_commits.set(self.commits)
-        self.move(self._seconds)
+        if self._seconds is not None:
+            self.set_alarm(self.began + self._seconds)
         return self
 
     def __exit__(
@@ -98,11 +101,6 @@ class Deadline:
     def route(self) -> str | None:
         """The route whose work this is, such as ``GET /tasks/{id}``; None where it is none's."""
         return None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the task was cancelled."""
-        return self._cancels > 0
 
     @property
     def seconds(self) -> float | None:
@@ -155,6 +153,7 @@ class Deadline:
         if self._task is None:
             return
         self._cancels += 1
+        self.is_over = True
         self.cancel(self._task)
 
     def _forget_alarms(self) -> None:
