@@ -63,13 +63,11 @@ def locate(scheme: str, template: str, proxy: TCPProxy) -> Callable[..., str]:
 
 @pytest.fixture
 async def database(locate: Callable[..., str]) -> AsyncIterator[Database]:
-    """An open database, with limits that a test reaches soon."""
+    """An open database whose locks and statements are not waited for."""
     settings = DatabaseSettings(
         url=locate(),
         pool_size=2,
         max_overflow=0,
-        pool_timeout=1.1,
-        connect_timeout=1,
         lock_timeout=0.1,
         slow_query_threshold=None,
     )

@@ -236,10 +236,12 @@ async def test_a_plan_that_a_migration_made_stale_answers_503_once(
     assert found.is_transient
 
 
-async def test_a_pool_with_no_connection_left_is_saturated(database: Database) -> None:
-    async with database.session() as first, database.session() as second:
-        await first.connection()
-        await second.connection()
+async def test_a_pool_with_no_connection_left_is_saturated(locate: Callable[..., str]) -> None:
+    settings = DatabaseSettings(
+        url=locate(), pool_size=1, max_overflow=0, pool_timeout=3.1, connect_timeout=3
+    )
+    async with Database(settings) as database, database.session() as session:
+        await session.connection()
         found = await meaning(database, running("SELECT 1"))
 
     assert (found.fault, found.http_status) == (Fault.SATURATED, 503)

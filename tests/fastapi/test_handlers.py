@@ -140,8 +140,8 @@ async def database(role: str, database_url: str, proxy: TCPProxy) -> AsyncIterat
             url=f"postgresql://{role}:{PASSWORD}@{proxy.host}:{proxy.port}/{name}",
             pool_size=1,
             max_overflow=0,
-            pool_timeout=1.1,
-            connect_timeout=1,
+            pool_timeout=3.1,
+            connect_timeout=3,
         )
     )
     async with database, database.engine.begin() as connection:

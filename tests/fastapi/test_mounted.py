@@ -35,12 +35,12 @@ ORIGIN = {"Origin": "https://example.org"}
 
 @pytest.fixture
 def database(either_url: str) -> Database:
-    return Database(settings(either_url, request_timeout=1.2))
+    return Database(settings(either_url, request_timeout=60))
 
 
 def settings(url: str, *, request_timeout: float | None) -> DatabaseSettings:
     return DatabaseSettings(
-        url=url, connect_timeout=1, pool_timeout=1.1, request_timeout=request_timeout
+        url=url, connect_timeout=3, pool_timeout=3.1, request_timeout=request_timeout
     )
 
 
@@ -154,7 +154,7 @@ async def test_an_application_mounted_in_an_included_router_or_before_install_is
 async def test_the_limit_of_the_application_around_holds_in_every_kind_of_application(
     either_url: str,
 ) -> None:
-    database = Database(settings(either_url, request_timeout=1.2))
+    database = Database(settings(either_url, request_timeout=3.2))
     app = FastAPI(lifespan=lifespan(database))
     install(app, database)
 
@@ -190,7 +190,7 @@ async def test_the_middleware_of_a_mounted_application_sees_the_answer(database:
 @pytest.mark.parametrize("either_url", ["postgresql"], indirect=True)
 async def test_one_with_an_install_of_its_own_keeps_its_own_limit(either_url: str) -> None:
     app, sub = FastAPI(), FastAPI()
-    hasty = Database(settings(either_url, request_timeout=1.2))
+    hasty = Database(settings(either_url, request_timeout=3.2))
     install(app, hasty)
     install(sub, Database(settings(either_url, request_timeout=None)))
     app.mount("/sub", sub)

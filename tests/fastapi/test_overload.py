@@ -62,7 +62,7 @@ def database_of(url: str, *, pool_timeout: float = 30) -> Database:
         pool_size=SIZE,
         max_overflow=0,
         pool_max_waiting=QUEUE,
-        connect_timeout=1,
+        connect_timeout=3,
         pool_timeout=pool_timeout,
     )
     return Database(settings)

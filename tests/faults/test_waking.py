@@ -76,7 +76,8 @@ async def test_a_proxy_that_refuses_at_first_is_asked_again(
 async def test_a_start_that_takes_longer_than_one_attempt_is_waited_for(
     neon: StagedNeon, scheme: str
 ) -> None:
-    async with Database(settings(neon.address_url(), scheme, connect_timeout=1)) as database:
+    hasty = settings(neon.address_url(), scheme, connect_timeout=1, connect_retry_count=30)
+    async with Database(hasty) as database:
         await neon.suspend()
         before = neon.figures().connections
         neon.compute.start_delay = 2.5

@@ -38,9 +38,7 @@ async def waiting(report: Callable[[], Awaitable[HealthReport]]) -> "asyncio.Tas
 
 @asynccontextmanager
 async def opened(url: str, **settings: object) -> AsyncIterator[Database]:
-    async with Database(
-        DatabaseSettings(url=url, connect_timeout=1, connect_retry_count=1, **settings)
-    ) as database:
+    async with Database(DatabaseSettings(url=url, connect_retry_count=1, **settings)) as database:
         yield database
 
 
@@ -169,7 +167,7 @@ async def test_a_server_that_goes_down_is_noticed_and_so_is_its_return(
 
 @pytest.mark.usefixtures("_stale_at_once")
 async def test_silence_is_answered_within_the_connect_timeout(url: str, proxy: TCPProxy) -> None:
-    async with opened(url) as database:
+    async with opened(url, connect_timeout=3) as database:
         proxy.stall()
         report = await database.check()
         proxy.resume()

@@ -452,7 +452,7 @@ async def test_a_connection_that_the_server_closed_is_not_handed_out(
 async def test_a_failed_ping_drops_every_connection_of_its_age(
     make_pool: MakePool, proxy: TCPProxy
 ) -> None:
-    pool = make_pool(check_after_idle=0, connect_timeout=1, timeout=2)
+    pool = make_pool(check_after_idle=0, connect_timeout=2, timeout=4)
     held = pool.acquire()
     await held.__aenter__()
     async with pool.acquire(), pool.acquire():

@@ -86,13 +86,15 @@ async def test_a_ping_without_an_answer_gives_up_the_connection(
     driver: str, proxied_url: str, proxy: TCPProxy
 ) -> None:
     url = proxied_url.replace("postgresql://", driver)
-    settings = DatabaseSettings(url=url, pool_check_after_idle=0, connect_timeout=1, pool_timeout=4)
+    settings = DatabaseSettings(
+        url=url, pool_check_after_idle=0, connect_timeout=2, pool_timeout=4.5
+    )
     async with Database(settings) as database:
         proxy.stall()
         with pytest.raises(PoolTimeout) as caught:
             await ask(database)
         assert isinstance(caught.value.__cause__, UnreachableError)
-        assert "no answer within 1 s" in str(caught.value.__cause__)
+        assert "no answer within 2 s" in str(caught.value.__cause__)
         proxy.resume()
         answer = await ask(database)
 
