@@ -144,6 +144,9 @@ class RequestDeadline:
                     await answer_as(app, failure, scope, listener.receive, send_in_time)
         finally:
             listener.stop()
+            late.end()
+            # What a cycle holds waits for the collector, and that is all of a request.
+            scope.pop(_DEADLINE, None)
         if limit.is_over:
             await limit.answer()
 

@@ -93,6 +93,12 @@ class LateCommits:
         # What is put on the stack last ends first: after the response, before the dependencies.
         stack.push(self._watch)
 
+    def end(self) -> None:
+        """Tell no more: the request's dependencies have ended."""
+        self._commits.on_late_commit = None
+        # What answers a refusal pushes to a stack that has ended.
+        self._scope = {}
+
     def _watch(self, *_: object) -> None:
         self._commits.on_late_commit = self._tell
 
