@@ -30,7 +30,7 @@ class Telling(ExclusiveSession):
 @pytest.fixture
 def settings(database_url: str) -> DatabaseSettings:
     return DatabaseSettings(
-        url=database_url, pool_size=1, max_overflow=0, pool_timeout=1.1, connect_timeout=1.0
+        url=database_url, pool_size=1, max_overflow=0, pool_timeout=3.1, connect_timeout=3.0
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI
@@ -71,37 +72,96 @@ class _Of:
 class _SessionOf(_Of):
     __slots__ = ()
 
-    async def __call__(self, connection: HTTPConnection) -> AsyncIterator[ExclusiveSession]:
-        database = self._of(connection)
-        opened: dict[Database[Any], ExclusiveSession] = connection.scope.setdefault(_SESSIONS, {})
+    # Neither this nor the reader's is a generator: what FastAPI does for one takes longer than all
+    # else that is done outside of statements.
+    async def __call__(self, connection: HTTPConnection) -> ExclusiveSession:
+        database, scope = self._of(connection), connection.scope
+        opened: dict[Database[Any], ExclusiveSession] = scope.setdefault(_SESSIONS, {})
         if database in opened:
             # Under its name, or as the object itself.
-            yield opened[database]
-            return
+            return opened[database]
+        block = _RequestSession(connection, database, opened)
+        session = await block.__aenter__()
+        stack: AsyncExitStack = scope["fastapi_function_astack"]
+        stack.push_async_exit(block)
+        return session
+
+
+class _RequestSession(AbstractAsyncContextManager[ExclusiveSession]):
+    """The block of a request's session, which ends before the response begins.
+
+    Args:
+        connection: The request.
+        database: Whose session.
+        opened: The sessions of the request; it is added, and taken away again.
+    """
+
+    __slots__ = ("_block", "_connection", "_database", "_opened", "_token")
+
+    def __init__(
+        self,
+        connection: HTTPConnection,
+        database: Database[Any],
+        opened: dict[Database[Any], ExclusiveSession],
+    ) -> None:
+        self._connection = connection
+        self._database = database
+        self._opened = opened
+        self._block = database.session()
+
+    async def __aenter__(self) -> ExclusiveSession:
         try:
-            with serving(route_of(connection.scope)):
-                async with database.session() as session:
-                    opened[database] = session
-                    try:
-                        yield session
-                    finally:
-                        del opened[database]
-                    # What another database refuses is better heard before this one commits.
-                    for other in opened.values():
-                        if has_changes(other):
-                            await other.flush()
+            session: ExclusiveSession = await self._block.__aenter__()
         except Exception as error:
-            truth = truth_of(connection, error)
-            if truth is error:
-                raise
-            raise truth from truth.__cause__
+            self._tell_truth(error)
+            raise
+        self._token = current_route.set(route_of(self._connection.scope))
+        self._opened[self._database] = session
+        return session
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        del self._opened[self._database]
+        try:
+            await self._end(kind, error, traceback)
+        except Exception as failure:
+            self._tell_truth(failure)
+            raise
+        finally:
+            current_route.reset(self._token)
+        self._tell_truth(error)
+
+    def _tell_truth(self, error: BaseException | None) -> None:
+        if isinstance(error, Exception):
+            truth = truth_of(self._connection, error)
+            if truth is not error:
+                raise truth from truth.__cause__
+
+    async def _end(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                # What another database refuses is better heard before this one commits.
+                for other in self._opened.values():
+                    if has_changes(other):
+                        await other.flush()
+        except BaseException as failure:
+            await self._block.__aexit__(type(failure), failure, failure.__traceback__)
+            raise
+        await self._block.__aexit__(kind, error, traceback)
 
 
 class _ReaderOf(_Of):
     __slots__ = ()
 
-    # What FastAPI does for a generator takes longer than all else that a reader does outside of its
-    # statements, and to end a reader nothing is waited for.
     async def __call__(self, connection: HTTPConnection) -> Reader:
         scope = connection.scope
         block = self._of(connection).reader()

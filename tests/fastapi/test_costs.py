@@ -1,10 +1,11 @@
-"""What a request has used is free once it has ended: nothing of it waits for the collector.
+"""What a request costs, in counts: round trips, tasks and threads, and what it leaves behind.
 
 What refers to itself stays until Python looks for it, which takes the longer the more there is.
 """
 
 import asyncio
 import gc
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from starlette.types import Message
 
+from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, compiled
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install
 from wellhead.sessions import ExclusiveSession
@@ -76,9 +78,10 @@ def application(database: Database) -> FastAPI:
     return app
 
 
-@pytest.fixture
-async def app(either_url: str) -> AsyncIterator[FastAPI]:
-    async with Database(DatabaseSettings(url=either_url)) as database:
+@pytest.fixture(params=["postgresql", "postgresql+psycopg"], ids=["asyncpg", "psycopg"])
+async def app(request: pytest.FixtureRequest, proxied_url: str) -> AsyncIterator[FastAPI]:
+    url = proxied_url.replace("postgresql", request.param, 1)
+    async with Database(DatabaseSettings(url=url)) as database:
         async with database.engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
             await connection.execute(insert(Note).values(text="first"))
@@ -104,10 +107,43 @@ async def ask(app: FastAPI, path: str) -> int:
     return statuses[0] or 0
 
 
-@pytest.mark.parametrize(
-    "path", ["/reader", "/session", "/run", "/compiled/read", "/compiled/write", "/refused"]
-)
-async def test_a_request_leaves_nothing_to_the_collector(app: FastAPI, path: str) -> None:
+ROUND_TRIPS = {
+    "/reader": 1, "/session": 3, "/run": 3, "/compiled/read": 1, "/compiled/write": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ROUND_TRIPS)
+async def test_its_round_trips_are_few(app: FastAPI, proxy: TCPProxy, path: str) -> None:
+    for _ in range(REQUESTS):
+        await ask(app, path)
+    proxy.reset()
+    for _ in range(REQUESTS):
+        await ask(app, path)
+
+    assert proxy.round_trips == ROUND_TRIPS[path] * REQUESTS
+
+
+@pytest.mark.parametrize("path", ROUND_TRIPS)
+async def test_it_takes_no_task_and_no_thread(app: FastAPI, path: str) -> None:
+    loop, tasks = asyncio.get_running_loop(), list[Any]()
+
+    def note(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        tasks.append(work)
+        return asyncio.Task(work, loop=loop, **options)
+
+    await ask(app, path)
+    threads = threading.active_count()
+    loop.set_task_factory(note)
+    try:
+        status = await ask(app, path)
+    finally:
+        loop.set_task_factory(None)
+
+    assert (status, tasks, threading.active_count()) == (200, [], threads)
+
+
+@pytest.mark.parametrize("path", [*ROUND_TRIPS, "/refused"])
+async def test_it_leaves_nothing_to_the_collector(app: FastAPI, path: str) -> None:
     statuses = {await ask(app, path) for _ in range(REQUESTS)}
     gc.collect()
     gc.disable()
