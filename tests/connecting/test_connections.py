@@ -1,6 +1,8 @@
 """The drivers' connections: what they say of a COMMIT, also to callers past SQLAlchemy."""
 
 import asyncio
+import gc
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, CommitUnknownError, Database, DatabaseSettings, RolledBackError
+from wellhead.connecting.asyncpg_connection import AsyncpgConnection
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.sessions.commits import counting_commits
 
@@ -117,3 +120,20 @@ async def test_a_commit_that_can_only_roll_back_is_an_error(database_url: str, d
         await transact(database_url.replace("postgresql", driver, 1), pass_over_a_failure)
 
     assert commits.is_empty
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+async def test_what_a_forked_process_forgets_goes_on_in_its_parent(database_url: str) -> None:
+    held = [await asyncpg.connect(database_url, connection_class=AsyncpgConnection)]
+    child = os.fork()
+    if child == 0:
+        held.clear()
+        gc.collect()
+        os._exit(0)
+    await asyncio.to_thread(os.waitpid, child, 0)
+    async with asyncio.timeout(30):
+        found = await held[0].fetchval("SELECT 7")
+    await held[0].close()
+
+    assert found == 7

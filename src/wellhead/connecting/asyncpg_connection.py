@@ -12,6 +12,7 @@ import asyncpg
 
 from wellhead.errors import RolledBackError
 from wellhead.pool.connection_state import RESET
+from wellhead.pool.owner import forks
 from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
 
 CLOSE_TIMEOUT = 2.0
@@ -25,17 +26,23 @@ class AsyncpgConnection(asyncpg.Connection):
     savepoint. Its end does not wait for ever for a server that is silent.
     """
 
-    __slots__ = ("database", "is_outcome_unknown", "is_unreplicated", "set_up_again")
+    __slots__ = ("_forks", "database", "is_outcome_unknown", "is_unreplicated", "set_up_again")
 
     _transport: asyncio.Transport
 
     def __init__(self, *args: Any) -> None:
+        self._forks = forks()
         super().__init__(*args)
         self.database: object = None
         self.is_outcome_unknown = self.is_unreplicated = False
         self.set_up_again: Callable[[Any], Awaitable[None]] | None = None
         # What the server says during a COMMIT.
         self.add_log_listener(_note_warning)
+
+    def __del__(self) -> None:
+        # In a forked process asyncpg would end what the parent watches by the same descriptor.
+        if forks() == self._forks:
+            super().__del__()
 
     def get_reset_query(self) -> str:
         """What takes back all that a session has set; asyncpg's own leaves role and tables."""

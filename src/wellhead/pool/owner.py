@@ -7,7 +7,7 @@ would log under another request's name, and keep alive what that request has set
 import asyncio
 import os
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextvars import Context
 from threading import get_ident
 from typing import Generic, TypeVar
@@ -20,12 +20,22 @@ _forks = 0
 
 _owners: "weakref.WeakSet[Owner]" = weakref.WeakSet()
 
+# A connection of asyncpg that is forgotten ends itself, and takes its socket from what the event
+# loop watches. A forked process watches by the same epoll: its parent would hear nothing any more.
+_inherited: list[object] = []
+
+
+def forks() -> int:
+    """How often the process, or one that it comes from, was forked."""
+    return _forks
+
 
 def _count_fork() -> None:
     global _forks  # noqa: PLW0603 - the operating system forks the process, not an object
     _forks += 1
     for owner in _owners:
         owner.loop, owner.thread = None, 0
+        _inherited.extend(owner.held)
 
 
 if hasattr(os, "register_at_fork"):
@@ -38,6 +48,10 @@ class Owner:
     A connection belongs to the loop that made it: used from another one it would wait for ever.
     After a fork two processes would write into the same sockets.
 
+    Args:
+        name: The pool's name.
+        held: The pool's connections, which a forked process keeps and never uses.
+
     Attributes:
         loop: The loop, once there is one; a forked process has none, even where it runs a loop that
             it inherited.
@@ -46,10 +60,11 @@ class Owner:
             less than to ask for the running loop: Python 3.11 makes a system call for that.
     """
 
-    __slots__ = ("__weakref__", "_forks", "_name", "is_running", "loop", "thread")
+    __slots__ = ("__weakref__", "_forks", "_name", "held", "is_running", "loop", "thread")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, held: Collection[object]) -> None:
         self._name = name
+        self.held = held
         self._forks = _forks
         self.loop: asyncio.AbstractEventLoop | None = None
         self.thread = 0

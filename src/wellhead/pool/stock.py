@@ -57,11 +57,11 @@ class Stock(Generic[C]):
         self.name = name
         self.tally = Tally()
         self.outage = Outage(name, memory=policy.timeout)
-        self.owner = Owner(name)
         self.is_closed = False
         self._link = link
         # Every slot, and those of them whose connection is free.
         self._slots: set[Slot[C]] = set()
+        self.owner = Owner(name, self._slots)
         self._idle: deque[Slot[C]] = deque()
         self._queue: Queue[C] = Queue()
         # Connections that are being opened have no slot yet; those being closed still have theirs.
