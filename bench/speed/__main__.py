@@ -44,14 +44,14 @@ def measure(*, quick: bool, rounds: int) -> Result:
             asyncio.run(run.play(result, directory))
             result.imports = imports.measure(run.length.rounds)
         finally:
-            # What was played before something failed is worth a look.
+            # The slots before a failure are worth a look.
             if not quick:
                 print(f"Kept in {result.write(RESULTS)}")
     return result
 
 
 def publish(result: Result, where: Path) -> None:
-    """Put tables and plots on the page; the plots are in the folder beside it that has its name."""
+    """Put tables and plots on the page; the plots are in the folder next to it that has its name."""
     texts = dict(report.tables(result))
     plots = where.with_suffix("")
     for name, table, setting, metric, title in _PLOTS:

@@ -68,7 +68,7 @@ def database_url(driver: str = "") -> str:
     """The database as the driver's or SQLAlchemy's URL.
 
     Args:
-        driver: What stands behind ``postgresql+``; empty for a driver's own URL.
+        driver: The part behind ``postgresql+``; empty for a driver's own URL.
     """
     url = os.environ["DATABASE_URL"]
     return url.replace("postgresql://", f"postgresql+{driver}://", 1) if driver else url

@@ -1,4 +1,4 @@
-"""What the machine did meanwhile: steal, CPU time, and who runs on which core. Linux only."""
+"""The machine meanwhile: steal, CPU time, and which process runs on which core. Linux only."""
 
 import os
 import time

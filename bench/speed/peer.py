@@ -20,7 +20,7 @@ class Peer:
         name: Its name in results.
         title: Its name on the page.
         app: The factory of its application, as uvicorn takes it.
-        package: What must be installed for it, beside what all need.
+        package: The package that it needs and the others do not.
         environment: The folder of its own environment below the one of the benchmark; empty
             where it can share that.
         pools: Whether it keeps connections.

@@ -132,7 +132,7 @@ async def _slot(
 
     warmed = await load.play(job(length.warm))
     before = Moment.now()
-    # Who is stuck is not asked again.
+    # A peer that is stuck is not asked again.
     met = warmed if warmed.unanswered else await load.play(job(length.seconds))
     span = Span(before, Moment.now())
     used = span.cpu([server.pid])

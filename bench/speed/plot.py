@@ -100,7 +100,7 @@ def write(
 
 
 def picture(folder: str, name: str, title: str) -> str:
-    """What shows a chart on a page, in the theme of its reader."""
+    """The element that shows a chart on a page, in the theme of its reader."""
     return (
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/{name}-dark.svg">'
         f'<img src="{folder}/{name}-light.svg" alt="{escape(title)}"></picture>'

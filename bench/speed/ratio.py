@@ -37,7 +37,7 @@ class Spread:
 def ratio(slots: Iterable[Slot], base: Iterable[Slot], metric: str) -> Spread | None:
     """A metric of a peer by that of another, in each round in which both have a slot.
 
-    What is between two rounds, such as a machine that became slower, is in no ratio.
+    A change between two rounds, such as a machine that became slower, is in no ratio.
     """
     by_round = {slot.round: getattr(slot, metric) for slot in base}
     return Spread.of(
