@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException, Request, WebSocket
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.datastructures import MutableHeaders
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -61,6 +61,22 @@ async def test_the_setting_holds_where_a_route_says_nothing(app: FastAPI) -> Non
         await asyncio.Event().wait()
 
     assert (await ask(app, "GET", "/")).status_code == 504
+
+
+async def test_the_hint_names_the_setting_as_the_application_has_it() -> None:
+    settings = DatabaseSettings(url="postgresql://user@localhost/database", env_prefix="SHOP_")
+    app = FastAPI()
+    install(app, Database(settings))
+
+    @app.exception_handler(RequestTimeoutError)
+    async def tell(_: Request, error: RequestTimeoutError) -> PlainTextResponse:
+        return PlainTextResponse(str(error))
+
+    @app.get("/", dependencies=[deadline(0.05)])
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    assert "raise SHOP_REQUEST_TIMEOUT" in (await ask(app, "GET", "/")).text
 
 
 async def test_a_routes_own_deadline_wins_over_its_routers(app: FastAPI) -> None:

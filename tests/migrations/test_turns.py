@@ -65,15 +65,17 @@ def test_a_schema_at_head_takes_no_lock(migrations: Migrations, database_url: st
 
 
 def test_who_holds_the_lock_is_named_when_the_wait_is_over(
-    migrations: Migrations, database_url: str
+    scripts: Scripts, database_url: str
 ) -> None:
+    settings = DatabaseSettings(url=database_url, migration_timeout=1, env_prefix="SHOP_")
+    migrations = Migrations(scripts.directory, settings=settings)
     with somebody_elses_turn(database_url) as other:
         holder = f"server process {other.info.backend_pid} (the other one)"
         with pytest.raises(MigrationBusyError) as caught:
             migrations.upgrade()
 
     assert holder in str(caught.value)
-    assert "DATABASE_MIGRATION_TIMEOUT" in str(caught.value)
+    assert "SHOP_MIGRATION_TIMEOUT" in str(caught.value)
     assert tables(database_url) == set()
 
 

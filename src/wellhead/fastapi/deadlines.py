@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI, Response
+from fastapi.requests import HTTPConnection
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,7 @@ from wellhead.errors import (
     SettingsError,
     WellheadError,
 )
+from wellhead.fastapi.installed import MAIN, installed_for
 from wellhead.fastapi.late import LateCommits
 from wellhead.fastapi.listening import Listener, ListenTimer
 from wellhead.fastapi.mounted import HOST, answer_as, mounted_in
@@ -205,6 +207,12 @@ class _RequestLimit(Deadline):
         path = getattr(route, "path_format", None) or getattr(route, "path", None)
         return None if path is None else f"{self._scope['method']} {path}"
 
+    @property
+    def variable(self) -> str:
+        """The environment's name of the limit."""
+        database = installed_for(HTTPConnection(self._scope)).databases[MAIN]
+        return database.settings.variable_of("request_timeout")
+
     def watch(self) -> None:
         """Keep time from now on."""
         self.watched_from = None
@@ -242,13 +250,13 @@ class _RequestLimit(Deadline):
             current_commits.reset(token)
 
 
-def _too_late(limit: Deadline, *, goes_on: bool) -> WellheadError:
+def _too_late(limit: "_RequestLimit", *, goes_on: bool) -> WellheadError:
     error = _what_became_of(limit, goes_on=goes_on)
     error.__cause__ = limit.error
     return error
 
 
-def _what_became_of(limit: Deadline, *, goes_on: bool) -> WellheadError:
+def _what_became_of(limit: "_RequestLimit", *, goes_on: bool) -> WellheadError:
     commits = limit.commits
     if commits.is_open:
         return CommitUnknownError.after_silence()
@@ -262,8 +270,7 @@ def _what_became_of(limit: Deadline, *, goes_on: bool) -> WellheadError:
     return RequestTimeoutError(
         f"The request was not answered within {limit.seconds:g} s; {became}, and nothing was "
         "committed.",
-        hint="Make it faster, raise DATABASE_REQUEST_TIMEOUT, or give the route a deadline of "
-        "its own.",
+        hint=f"Make it faster, raise {limit.variable}, or give the route a deadline of its own.",
     )
 
 

@@ -28,8 +28,8 @@ def direct_settings(settings: DatabaseSettings) -> DatabaseSettings:
     url = settings.direct_url()
     if not isinstance(url, PostgresURL):
         raise MigrationError(
-            "Migrations need PostgreSQL, and DATABASE_URL is an in-memory SQLite database, which "
-            "would be gone when the command ends.",
+            f"Migrations need PostgreSQL, and {settings.variable_of('url')} is an in-memory SQLite "
+            "database, which would be gone when the command ends.",
             hint="Make its tables with metadata.create_all instead.",
         )
     process = f"wellhead migrate, {socket.gethostname()}, process {os.getpid()}"

@@ -26,6 +26,7 @@ from wellhead.migrations.safety import refuse_to_destroy
 from wellhead.migrations.state import compare
 from wellhead.migrations.steps import Applied, Request, revision_of
 from wellhead.pool.sqlalchemy import await_
+from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
 logger = logging.getLogger(__package__)
@@ -142,15 +143,15 @@ class _Run:
                 if not await first.run_sync(self._changes_the_schema):
                     await first.run_sync(self._run)
                 elif await first.run_sync(self._is_needed):
-                    await self._take_turn(first, timeout=settings.migration_timeout)
+                    await self._take_turn(first, settings)
         except DBAPIError as error:
             raise failures.refused(error) from error
 
-    async def _take_turn(self, connection: AsyncConnection, *, timeout: float) -> None:
+    async def _take_turn(self, connection: AsyncConnection, settings: DatabaseSettings) -> None:
         await connection.rollback()
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         is_needed = partial(connection.run_sync, self._is_needed)
-        if await turns.wait(connection, is_needed, timeout=timeout):
+        if await turns.wait(connection, is_needed, settings):
             self._turn = connection
             await self._apply(connection.engine)
 

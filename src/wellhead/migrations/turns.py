@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from wellhead.errors import MigrationBusyError, MigrationError
 from wellhead.retry import up_to
+from wellhead.settings import DatabaseSettings
 
 logger = logging.getLogger(__package__)
 
@@ -38,7 +39,9 @@ _HOLDER = text(
 IsNeeded = Callable[[], Awaitable[bool]]
 
 
-async def wait(connection: AsyncConnection, is_needed: IsNeeded, *, timeout: float) -> bool:
+async def wait(
+    connection: AsyncConnection, is_needed: IsNeeded, settings: DatabaseSettings
+) -> bool:
     """Wait until it is our turn, or until another process has done the work.
 
     The turn lasts until the connection is closed.
@@ -46,7 +49,7 @@ async def wait(connection: AsyncConnection, is_needed: IsNeeded, *, timeout: flo
     Args:
         connection: A connection of its own, in autocommit mode, to the server itself.
         is_needed: Says whether there is still something to do; asked while waiting.
-        timeout: Seconds to wait at the most.
+        settings: Say how long to wait at the most.
 
     Returns:
         Whether it is our turn; False where nothing is left to do.
@@ -60,11 +63,12 @@ async def wait(connection: AsyncConnection, is_needed: IsNeeded, *, timeout: flo
         if not await is_needed():
             return False
         waited = time.monotonic() - started
-        if waited >= timeout:
+        if waited >= settings.migration_timeout:
             raise MigrationBusyError(
                 f"Another process has been migrating this database for the {waited:.0f} s that "
                 f"this one waited: {await _describe_holder(connection)}.",
-                hint="Wait for it, or end it; DATABASE_MIGRATION_TIMEOUT says how long to wait.",
+                hint="Wait for it, or end it; "
+                f"{settings.variable_of('migration_timeout')} says how long to wait.",
             )
         if not has_said_so:
             has_said_so = True
