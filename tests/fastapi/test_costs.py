@@ -145,7 +145,7 @@ async def test_it_takes_no_task_and_no_thread(app: FastAPI, path: str) -> None:
 @pytest.mark.parametrize("path", [*ROUND_TRIPS, "/refused"])
 async def test_it_leaves_nothing_to_the_collector(app: FastAPI, path: str) -> None:
     statuses = {await ask(app, path) for _ in range(REQUESTS)}
-    left = []
+    left: list[int] = []
     gc.collect()
     gc.disable()
     try:
