@@ -26,7 +26,7 @@ def test_a_ratio_is_taken_within_each_round() -> None:
     assert run.ratio("base", "read", USUAL, "rate") == Spread(0.25, 0.25, 0.25, 2)
 
 
-@pytest.mark.parametrize(("steal", "others"), [(0.02, 0.0), (0.0, 0.05)])
+@pytest.mark.parametrize(("steal", "others"), [(0.04, 0.0), (0.0, 0.05)])
 def test_a_dirty_slot_is_in_no_ratio(steal: float, others: float) -> None:
     run = result(
         *(slot(BASE, 0), slot(USUAL, 0, rate=50)),
