@@ -51,7 +51,7 @@ def measure(*, quick: bool, rounds: int) -> Result:
 
 
 def publish(result: Result, where: Path) -> None:
-    """Put tables and plots on the page; the plots are in the folder next to it that has its name."""
+    """Put tables and plots on the page; the plots are in the folder of its name next to it."""
     texts = dict(report.tables(result))
     plots = where.with_suffix("")
     for name, table, setting, metric, title in _PLOTS:

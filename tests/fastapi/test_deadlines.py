@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx2
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from sqlalchemy import Float, bindparam, column, func, insert, select, table, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.types import Message
@@ -20,12 +20,12 @@ from tests.staging.server import serve
 from tests.staging.slow_commit import SLOW_COMMIT
 from wellhead import CommitUnknownError, Database, DatabaseSettings, compiled
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, deadline, install, lifespan
+from wellhead.sessions.deadline import Deadline, current_deadline
 from wellhead.url import PostgresURL
 
 Observer = Callable[[str], Awaitable[int]]
 
 SHORT = deadline(0.05)
-PATIENT = deadline(0.4)
 
 BUSY = """
     SELECT count(*) FROM pg_stat_activity
@@ -63,6 +63,20 @@ async def ask(database_url: str) -> AsyncIterator[Observer]:
     await connection.close()
 
 
+class Limits(list[Deadline]):
+    """The deadlines of requests, each of which comes when a test says so."""
+
+    async def put_off(self) -> None:
+        limit = current_deadline.get()
+        assert limit is not None
+        limit.move(None)
+        self.append(limit)
+
+    def come(self) -> None:
+        """Let the last one come."""
+        self[-1].move(asyncio.get_running_loop().time() - self[-1].began)
+
+
 async def run(session: AsyncSession, statement: str, **values: float) -> None:
     await (await session.connection()).execute(text(statement), values)
 
@@ -75,6 +89,7 @@ async def insert_and_sleep(session: AsyncSession) -> None:
 def application(database: Database) -> FastAPI:
     app = FastAPI(lifespan=lifespan(database))
     install(app, database)
+    limits = app.state.limits = Limits()
 
     @app.get("/reads", dependencies=[SHORT])
     async def read(reader: ReaderDep) -> None:
@@ -84,7 +99,7 @@ def application(database: Database) -> FastAPI:
     async def write(session: SessionDep) -> None:
         await insert_and_sleep(session)
 
-    @app.post("/commits/{seconds}", dependencies=[PATIENT], status_code=201)
+    @app.post("/commits/{seconds}", dependencies=[Depends(limits.put_off)], status_code=201)
     async def commit_slowly(seconds: float, session: SessionDep) -> None:
         await run(session, "INSERT INTO note VALUES (:seconds)", seconds=seconds)
 
@@ -92,7 +107,7 @@ def application(database: Database) -> FastAPI:
     async def read_compiled() -> None:
         await COMPILED_SLEEP.all(database, seconds=60.0)
 
-    @app.post("/compiled/{seconds}", dependencies=[PATIENT], status_code=201)
+    @app.post("/compiled/{seconds}", dependencies=[Depends(limits.put_off)], status_code=201)
     async def write_compiled(seconds: float) -> int:
         return await COMPILED_NOTE.execute(database, seconds=seconds)
 
@@ -111,18 +126,19 @@ def application_of_two_units(database: Database) -> FastAPI:
     """Whose second unit of work is cut at the deadline."""
     app = FastAPI(lifespan=lifespan(database))
     install(app, database)
+    limits = app.state.limits = Limits()
 
     async def write(session: AsyncSession) -> None:
         await run(session, "INSERT INTO note VALUES (0)")
 
-    @app.post("/twice", dependencies=[PATIENT])
+    @app.post("/twice", dependencies=[Depends(limits.put_off)])
     async def write_twice(once: RunDep) -> None:
         try:
             await once(write)
         except CommitUnknownError:
             await once(insert_and_sleep)
 
-    @app.post("/repeats-it", dependencies=[PATIENT])
+    @app.post("/repeats-it", dependencies=[Depends(limits.put_off)])
     async def repeat_it(once: RunDep) -> None:
         await once(write, is_repeatable=True)
         await once(insert_and_sleep)
@@ -140,6 +156,16 @@ def commit_of(database: Database) -> bytes:
 async def client_of(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     async with serve(app) as base, httpx2.AsyncClient(base_url=base, verify=False) as client:
         yield client
+
+
+async def post(
+    app: FastAPI, client: httpx2.AsyncClient, path: str, ask: Observer
+) -> httpx2.Response:
+    """The response to a request whose deadline comes while the server sleeps for it."""
+    request = asyncio.create_task(client.post(path))
+    await until(lambda: request.done() or is_one(ask(SLEEPING)))
+    app.state.limits.come()
+    return await request
 
 
 @asynccontextmanager
@@ -225,11 +251,13 @@ async def test_a_client_that_sent_no_body_is_missed_too(database: Database, ask:
 
 @pytest.mark.parametrize("path", ["/commits", "/compiled"])
 async def test_a_commit_under_way_at_the_deadline_is_finished_and_answered(
-    path: str, database: Database, ask: Observer
+    path: str, database: Database, ask: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with client_of(application(database)) as client:
+    monkeypatch.setattr("wellhead.sessions.deadline.COMMIT_GRACE", 60.0)
+    app = application(database)
+    async with client_of(app) as client:
         warm = await client.post(f"{path}/0")
-        answer = await client.post(f"{path}/0.5")
+        answer = await post(app, client, f"{path}/0.5", ask)
 
     assert (warm.status_code, answer.status_code) == (201, 201)
     assert await ask(NOTES) == 2
@@ -239,8 +267,9 @@ async def test_a_commit_under_way_at_the_deadline_is_finished_and_answered(
 async def test_a_commit_that_takes_longer_than_its_grace_is_cancelled_and_answered_as_it_is(
     path: str, database: Database, ask: Observer
 ) -> None:
-    async with client_of(application(database)) as client:
-        answer = await client.post(f"{path}/60")
+    app = application(database)
+    async with client_of(app) as client:
+        answer = await post(app, client, f"{path}/60", ask)
         again = await client.post("/one")
 
         assert await ask(SLEEPING) == 0
@@ -255,9 +284,10 @@ async def test_a_commit_that_takes_longer_than_its_grace_is_cancelled_and_answer
 async def test_an_earlier_commit_without_an_answer_makes_the_outcome_unknown(
     database: Database, proxy: TCPProxy, ask: Observer
 ) -> None:
-    async with client_of(application_of_two_units(database)) as client:
+    app = application_of_two_units(database)
+    async with client_of(app) as client:
         broken = proxy.break_at(commit_of(database), passes=True)
-        answer = await client.post("/twice")
+        answer = await post(app, client, "/twice", ask)
 
     assert broken.is_set()
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:wellhead:outcome_unknown")
@@ -267,9 +297,10 @@ async def test_an_earlier_commit_without_an_answer_makes_the_outcome_unknown(
 async def test_an_earlier_commit_is_said_although_a_lost_one_was_repeated(
     database: Database, proxy: TCPProxy, ask: Observer
 ) -> None:
-    async with client_of(application_of_two_units(database)) as client:
+    app = application_of_two_units(database)
+    async with client_of(app) as client:
         broken = proxy.break_at(commit_of(database), passes=True)
-        answer = await client.post("/repeats-it")
+        answer = await post(app, client, "/repeats-it", ask)
 
     assert broken.is_set()
     assert (answer.status_code, answer.json()["type"]) == (504, "urn:wellhead:committed")
@@ -291,11 +322,13 @@ async def test_a_commit_under_way_when_the_client_hangs_up_is_finished(
 async def test_a_server_that_does_not_answer_the_cancelling_is_not_waited_for(
     database: Database, proxy: TCPProxy
 ) -> None:
-    async with client_of(application(database)) as client:
+    app = application(database)
+    async with client_of(app) as client:
         await client.post("/one")
         waiting = asyncio.create_task(client.post("/commits/60"))
-        await until(lambda: database.stats().active == 1)
+        await until(lambda: app.state.limits and database.stats().active == 1)
         proxy.stall()
+        app.state.limits.come()
         # In less than the five seconds for which this client waits, and psycopg for the server.
         answer = await waiting
         proxy.resume()
