@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from wellhead.database import Database
+from wellhead.fastapi.probes import ProbeRoute
 from wellhead.telemetry.metrics import DatabaseCollector
 
 
@@ -23,4 +24,6 @@ def install_metrics(app: FastAPI, databases: Mapping[str, Database], *, prefix: 
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return Response(encode(registry), headers={"Content-Type": content_type})
 
-    app.add_api_route(f"{prefix}/metrics", metrics, include_in_schema=False)
+    app.router.add_api_route(
+        f"{prefix}/metrics", metrics, include_in_schema=False, route_class_override=ProbeRoute
+    )
