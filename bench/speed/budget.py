@@ -17,12 +17,12 @@ import asyncpg
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
-from starlette.types import Message
 
 from bench.speed.item import INSERT, SELECT, Item, NewItem
 from bench.speed.peers.wellhead_compiled import add, find
 from bench.speed.peers.wellhead_session import StoredItem, database
 from bench.speed.table import database_of, make
+from tests.staging.in_process import get
 from wellhead import Database
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.fastapi import ReaderDep, SessionDep, install
@@ -155,29 +155,14 @@ async def calls_of(app: FastAPI) -> int:
         calls += event == "call"
 
     for _ in range(_TURNS):
-        await _ask(app)
+        assert await get(app, "/") == HTTPStatus.OK  # noqa: S101 - what failed is no figure
     sys.setprofile(note)
     try:
         for _ in range(_TURNS):
-            await _ask(app)
+            await get(app, "/")
     finally:
         sys.setprofile(None)
     return round(calls / _TURNS)
-
-
-async def _ask(app: FastAPI) -> None:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Message) -> None:
-        if message.get("status", HTTPStatus.OK) != HTTPStatus.OK:
-            raise AssertionError(message)
-
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
-        "scheme": "http", "path": "/", "query_string": b"", "root_path": "", "headers": [],
-    }  # fmt: skip
-    await app(scope, receive, send)
 
 
 async def budget(url: str) -> str:

@@ -13,8 +13,8 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from starlette.types import Message
 
+from tests.staging.in_process import get
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, compiled
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install
@@ -94,25 +94,6 @@ async def app(request: pytest.FixtureRequest, proxied_url: str) -> AsyncIterator
         yield application(database)
 
 
-async def ask(app: FastAPI, path: str) -> int:
-    """The status of a response, without a client that would leave something, too."""
-    statuses = []
-
-    async def receive() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def send(message: Message) -> None:
-        statuses.append(message.get("status"))
-
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
-        "scheme": "http", "path": path, "query_string": b"", "root_path": "", "headers": [],
-    }  # fmt: skip
-    await app(scope, receive, send)
-    return statuses[0] or 0
-
-
 ROUND_TRIPS = {
     "/reader": 1, "/session": 3, "/run": 3, "/compiled/read": 1, "/compiled/write": 1,
 }  # fmt: skip
@@ -121,10 +102,10 @@ ROUND_TRIPS = {
 @pytest.mark.parametrize("path", ROUND_TRIPS)
 async def test_its_round_trips_are_few(app: FastAPI, proxy: TCPProxy, path: str) -> None:
     for _ in range(REQUESTS):
-        await ask(app, path)
+        await get(app, path)
     proxy.reset()
     for _ in range(REQUESTS):
-        await ask(app, path)
+        await get(app, path)
 
     assert proxy.round_trips == ROUND_TRIPS[path] * REQUESTS
 
@@ -137,11 +118,11 @@ async def test_it_takes_no_task_and_no_thread(app: FastAPI, path: str) -> None:
         tasks.append(work)
         return asyncio.Task(work, loop=loop, **options)
 
-    await ask(app, path)
+    await get(app, path)
     threads = threading.active_count()
     loop.set_task_factory(note)
     try:
-        status = await ask(app, path)
+        status = await get(app, path)
     finally:
         loop.set_task_factory(None)
 
@@ -150,14 +131,14 @@ async def test_it_takes_no_task_and_no_thread(app: FastAPI, path: str) -> None:
 
 @pytest.mark.parametrize("path", [*ROUND_TRIPS, "/refused"])
 async def test_it_leaves_nothing_to_the_collector(app: FastAPI, path: str) -> None:
-    statuses = {await ask(app, path) for _ in range(REQUESTS)}
+    statuses = {await get(app, path) for _ in range(REQUESTS)}
     left: list[int] = []
     gc.collect()
     gc.disable()
     try:
         # Other threads of the suite leave something now and then.
         while not left or (left[-1] >= REQUESTS and len(left) < ATTEMPTS):
-            statuses |= {await ask(app, path) for _ in range(REQUESTS)}
+            statuses |= {await get(app, path) for _ in range(REQUESTS)}
             left.append(gc.collect())
     finally:
         gc.enable()
