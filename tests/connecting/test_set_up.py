@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, text
 from sqlmodel import select
 
-from tests.staging.patience import until
+from tests.staging.patience import SECONDS, until
 from wellhead import (
     ConfigurationError,
     Database,
@@ -20,7 +20,7 @@ from wellhead import (
     UnreachableError,
     classify,
 )
-from wellhead.connecting import probing
+from wellhead.connecting import asyncpg_connection, connector, probing
 from wellhead.health import health
 from wellhead.pool import AsyncPool
 from wellhead.sessions.commits import counting_commits
@@ -199,9 +199,17 @@ async def leaves_a_transaction(connection: Any) -> None:
 
 
 async def leaves_an_operation(connection: Any) -> None:
-    sleep = asyncio.ensure_future(connection.execute("SELECT pg_sleep(3600)"))
+    # The server passes over a request to cancel what it has not read yet.
+    begun = asyncio.Event()
+    if isinstance(connection, asyncpg.Connection):
+        connection.add_log_listener(lambda *_: begun.set())
+    else:
+        connection.add_notice_handler(lambda _: begun.set())
+    sleep = asyncio.ensure_future(
+        connection.execute("DO $$ BEGIN RAISE NOTICE 'begun'; PERFORM pg_sleep(3600); END $$")
+    )
     sleep.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await asyncio.sleep(0)
+    await begun.wait()
 
 
 async def cancels_itself(_: Any) -> None:
@@ -232,8 +240,17 @@ async def connections(url: str) -> int:
 @pytest.mark.parametrize("mode", ["pool", "none"])
 @pytest.mark.parametrize(("set_up", "kind", "why"), FAULTS)
 async def test_a_set_up_that_fails_is_a_clear_error_and_leaves_no_connection(
-    either_url: str, database_url: str, set_up: Any, kind: Any, why: str, mode: str
+    either_url: str,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    set_up: Any,
+    kind: Any,
+    why: str,
+    mode: str,
 ) -> None:
+    # A busy server cancels late.
+    for module in (connector, asyncpg_connection):
+        monkeypatch.setattr(module, "CLOSE_TIMEOUT", SECONDS)
     database = Database(settings_for(either_url, pool_mode=mode), set_up=set_up)
     with pytest.raises(kind, match=why) as caught:
         await database.open()
