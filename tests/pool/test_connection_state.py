@@ -1,5 +1,6 @@
 """What the pool reads off a driver's connection without asking the server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -81,6 +82,24 @@ async def test_terminating_says_no_word_and_does_not_wait(connection: Any, proxy
     await until(lambda: proxy.open_connections == 0)
 
     assert connection_state.closed_check(connection)()
+
+
+async def test_one_of_psycopg_that_a_task_uses_is_closed_when_that_lets_go(
+    proxied_url: str, proxy: TCPProxy
+) -> None:
+    connection, has_it = await psycopg.AsyncConnection.connect(proxied_url), asyncio.Event()
+
+    async def use() -> None:
+        async with connection.lock:
+            has_it.set()
+            await asyncio.Event().wait()
+
+    using = asyncio.create_task(use())
+    await has_it.wait()
+    connection_state.terminate(connection)
+    await until(lambda: proxy.open_connections == 0)
+    using.cancel()
+    await until(connection_state.closed_check(connection))
 
 
 async def test_an_unknown_driver_is_not_guessed_at() -> None:

@@ -144,11 +144,33 @@ def terminate(connection: Any) -> None:
         with suppress(RuntimeError):
             connection.terminate()
     elif hasattr(connection, "pgconn"):
-        if connection.lock.locked():
+        if connection.lock.locked() and not connection.closed:
             # A task that waits for it would wait for ever on a closed descriptor.
             _hang_up(connection)
+            _finish_later(connection)
         else:
             connection.pgconn.finish()
+
+
+def _finish_later(connection: Any) -> None:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        # No task waits for anything any more.
+        connection.pgconn.finish()
+        return
+    task = Context().run(loop.create_task, _finish_after_use(connection))
+    _finishing.add(task)
+    task.add_done_callback(_finishing.discard)
+
+
+async def _finish_after_use(connection: Any) -> None:
+    async with connection.lock:
+        connection.pgconn.finish()
+
+
+# The event loop itself keeps no task alive.
+_finishing: set[asyncio.Task[None]] = set()
 
 
 async def abort(connection: Any) -> None:
