@@ -22,7 +22,7 @@ from bench.speed.item import INSERT, SELECT, Item, NewItem
 from bench.speed.peers.wellhead_compiled import add, find
 from bench.speed.peers.wellhead_session import StoredItem, database
 from bench.speed.table import database_of, make
-from tests.staging.in_process import get
+from tests.staging.in_process import ask
 from wellhead import Database
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.fastapi import ReaderDep, SessionDep, install
@@ -155,11 +155,11 @@ async def calls_of(app: FastAPI) -> int:
         calls += event == "call"
 
     for _ in range(_TURNS):
-        assert await get(app, "/") == HTTPStatus.OK  # noqa: S101 - what failed is no figure
+        assert await ask(app, "/") == HTTPStatus.OK  # noqa: S101 - what failed is no figure
     sys.setprofile(note)
     try:
         for _ in range(_TURNS):
-            await get(app, "/")
+            await ask(app, "/")
     finally:
         sys.setprofile(None)
     return round(calls / _TURNS)

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException
+from pydantic import BaseModel
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from tests.staging.in_process import get
+from tests.staging.in_process import ask
 from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, compiled
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install
@@ -34,6 +35,12 @@ class Note(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str]
+
+
+class New(BaseModel):
+    """What a client sends."""
+
+    text: str
 
 
 FIND = compiled(select(Note).where(Note.id == bindparam("id")))
@@ -67,9 +74,9 @@ def application(database: Database) -> FastAPI:
     async def find() -> str:
         return str((await FIND.one(database, id=1)).text)
 
-    @app.get("/compiled/write")
-    async def add() -> Any:
-        return await ADD.one(database, text="x")
+    @app.post("/compiled/write")
+    async def add(new: New) -> Any:
+        return await ADD.one(database, text=new.text)
 
     @app.get("/refused")
     async def refuse(session: SessionDep) -> None:
@@ -98,14 +105,16 @@ ROUND_TRIPS = {
     "/reader": 1, "/session": 3, "/run": 3, "/compiled/read": 1, "/compiled/write": 1,
 }  # fmt: skip
 
+BODIES = {"/compiled/write": b'{"text": "x"}'}
+
 
 @pytest.mark.parametrize("path", ROUND_TRIPS)
 async def test_its_round_trips_are_few(app: FastAPI, proxy: TCPProxy, path: str) -> None:
     for _ in range(REQUESTS):
-        await get(app, path)
+        await ask(app, path, BODIES.get(path))
     proxy.reset()
     for _ in range(REQUESTS):
-        await get(app, path)
+        await ask(app, path, BODIES.get(path))
 
     assert proxy.round_trips == ROUND_TRIPS[path] * REQUESTS
 
@@ -118,27 +127,36 @@ async def test_it_takes_no_task_and_no_thread(app: FastAPI, path: str) -> None:
         tasks.append(work)
         return asyncio.Task(work, loop=loop, **options)
 
-    await get(app, path)
+    await ask(app, path, BODIES.get(path))
     threads = threading.active_count()
     loop.set_task_factory(note)
     try:
-        status = await get(app, path)
+        status = await ask(app, path, BODIES.get(path))
     finally:
         loop.set_task_factory(None)
 
     assert (status, tasks, threading.active_count()) == (200, [], threads)
 
 
+@pytest.mark.parametrize("listened_to", [False, True])
 @pytest.mark.parametrize("path", [*ROUND_TRIPS, "/refused"])
-async def test_it_leaves_nothing_to_the_collector(app: FastAPI, path: str) -> None:
-    statuses = {await get(app, path) for _ in range(REQUESTS)}
+async def test_it_leaves_nothing_to_the_collector(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch, path: str, *, listened_to: bool
+) -> None:
+    if listened_to:
+        monkeypatch.setattr("wellhead.fastapi.listening.LISTEN_AFTER", 0.0)
+
+    async def ask_some() -> set[int]:
+        return {await ask(app, path, BODIES.get(path)) for _ in range(REQUESTS)}
+
+    statuses = await ask_some()
     left: list[int] = []
     gc.collect()
     gc.disable()
     try:
         # Other threads of the suite leave something now and then.
         while not left or (left[-1] >= REQUESTS and len(left) < ATTEMPTS):
-            statuses |= {await get(app, path) for _ in range(REQUESTS)}
+            statuses |= await ask_some()
             left.append(gc.collect())
     finally:
         gc.enable()

@@ -147,6 +147,59 @@ async def test_who_asks_and_gives_up_takes_nothing_from_the_next() -> None:
 
 
 @pytest.mark.usefixtures("soon")
+async def test_a_client_that_held_its_body_back_is_listened_to_after_it() -> None:
+    ends: list[str] = []
+    client = Client(piece(b"x", more=False), GONE)
+    scope = scope_of((b"expect", b"100-continue"))
+    listener = Listener(scope, client.receive, ListenTimer(), lambda: ends.append("gone"))
+    await listener.receive()
+    await settle()
+    listener.stop()
+
+    assert ends == ["gone"]
+
+
+@pytest.mark.usefixtures("soon")
+async def test_while_somebody_asks_nobody_else_does_and_then_it_is_listened_to() -> None:
+    ends: list[str] = []
+    arrived, asked = asyncio.Event(), 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            return GONE
+        await arrived.wait()
+        return piece(b"late", more=False)
+
+    listener = Listener(scope_of(), receive, ListenTimer(), lambda: ends.append("gone"))
+    asking = asyncio.create_task(listener.receive())
+    await settle()
+    meanwhile = asked, list(ends)
+    arrived.set()
+    body = (await asking)["body"]
+    await settle()
+
+    assert (meanwhile, body) == ((1, []), b"late")
+    assert (asked, ends) == (2, ["gone"])
+
+
+async def test_an_end_that_is_heard_on_asking_cancels_there_and_is_heard_again() -> None:
+    client = Client(GONE)
+
+    def cancel() -> None:
+        asking.cancel()
+
+    listener = Listener(scope_of(), client.receive, ListenTimer(), cancel)
+    asking = asyncio.create_task(listener.receive())
+    await asyncio.wait({asking})
+
+    assert asking.cancelled()
+    assert await listener.receive() == GONE
+    assert client.asked == 1
+
+
+@pytest.mark.usefixtures("soon")
 async def test_what_receiving_raises_is_raised_where_it_is_asked_for() -> None:
     listener = Listener(scope_of(), Client(HTTPException(413)).receive, ListenTimer(), ignore)
     await settle()

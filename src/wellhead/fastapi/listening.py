@@ -11,8 +11,8 @@ from contextvars import Context, copy_context
 
 from starlette.types import Message, Receive, Scope
 
-LISTEN_AFTER = 0.05
-"""Seconds before a request is listened to, unless it asks; most are answered by then."""
+LISTEN_AFTER = 0.25
+"""Seconds before a request is listened to; most are answered by then, and need no task for it."""
 
 
 class ListenTimer:
@@ -63,7 +63,7 @@ class ListenTimer:
 
 
 class Listener:
-    """Passes messages on, and listens for the end of the client's connection meanwhile.
+    """Passes messages on, and listens for the end of the client's connection when nobody asks.
 
     Of a body one piece is read ahead, so where an application leaves a long one unread, the end of
     the connection is not noticed. Of one that the client holds back until it is asked for, nothing
@@ -77,7 +77,7 @@ class Listener:
         on_wait: Called when the request takes so long that it is listened to unasked.
 
     Attributes:
-        begins_at: The event loop's time when that is; None for never.
+        begins_at: The event loop's time when that is; None while the client holds its body back.
     """
 
     def __init__(
@@ -91,10 +91,13 @@ class Listener:
         self._receive = receive
         self._on_gone = on_gone
         self._on_wait = on_wait
-        self._listening: asyncio.Task[None] | None = None
         self._timer = timer
         # A server may take what the context holds for granted where it is asked for a message.
         self._context = copy_context()
+        self._listening: asyncio.Task[None] | None = None
+        self._asking = 0
+        self._is_due = self._has_whole_body = False
+        self._end: Message | None = None
         self.begins_at: float | None = None
         # ASGI's names are in lower case, and may come only once.
         headers = scope["headers"] = list(scope["headers"])
@@ -103,7 +106,46 @@ class Listener:
 
     async def receive(self) -> Message:
         """The next message, as ASGI defines it."""
-        self._start()
+        if self._listening is not None:
+            return await self._heard()
+        if self._end is not None:
+            return self._end
+        if self.begins_at is None:
+            self.begins_at = self._timer.start(self)
+        self._asking += 1
+        try:
+            message = await self._next()
+        finally:
+            self._asking -= 1
+            if self._is_due:
+                self._listen()
+        if message["type"] == "http.disconnect":
+            # Where its end cancels the task that asks, that is to happen here.
+            await asyncio.sleep(0)
+        return message
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        self._timer.stop(self)
+        self._is_due = False
+        if self._listening is not None:
+            self._listening.cancel()
+            # What a cycle holds waits for the collector.
+            self._listening = None
+
+    def begin(self) -> None:
+        """Listen, though nobody asks; while somebody does, nobody else need listen."""
+        self._on_wait()
+        self._is_due = True
+        self._listen()
+
+    def _listen(self) -> None:
+        if self._listening is None and self._end is None and not self._asking:
+            self._held: deque[Message | Exception] = deque()
+            self._has_some, self._wants_more = asyncio.Event(), asyncio.Event()
+            self._listening = self._timer.loop.create_task(self._hold(), context=self._context)
+
+    async def _heard(self) -> Message:
         # Starlette asks and gives up at once: what comes then is for the next who asks.
         await self._has_some.wait()
         first = self._held[0]
@@ -116,43 +158,31 @@ class Listener:
                 self._has_some.clear()
         return first
 
-    def stop(self) -> None:
-        """Listen no longer."""
-        self._timer.stop(self)
-        if self._listening is not None:
-            self._listening.cancel()
-
-    def begin(self) -> None:
-        """Listen, though nobody asks."""
-        self._on_wait()
-        self._start()
-
-    def _start(self) -> None:
-        if self._listening is None:
-            self._held: deque[Message | Exception] = deque()
-            self._has_some, self._wants_more = asyncio.Event(), asyncio.Event()
-            self._listening = self._timer.loop.create_task(self._listen(), context=self._context)
-
-    async def _listen(self) -> None:
-        has_whole_body = False
-        while True:
-            message = await self._next()
-            self._wants_more.clear()
-            self._held.append(message)
-            self._has_some.set()
-            if isinstance(message, Exception):
-                return
-            if message["type"] == "http.disconnect":
-                self._on_gone()
-                return
+    async def _hold(self) -> None:
+        message: Message | Exception
+        while self._end is None:
             # After a body only its client's end may come. A server that sends something else is not
             # asked again and again for it.
-            if has_whole_body or message.get("more_body"):
+            is_last = self._has_whole_body
+            try:
+                message = await self._next()
+            except Exception as error:  # noqa: BLE001 - it goes to whoever asks
+                self._keep(error)
+                return
+            self._keep(message)
+            if is_last or message.get("more_body"):
                 await self._wants_more.wait()
-            has_whole_body = has_whole_body or not message.get("more_body")
 
-    async def _next(self) -> Message | Exception:
-        try:
-            return await self._receive()
-        except Exception as error:  # noqa: BLE001 - it goes to whoever asks
-            return error
+    def _keep(self, message: Message | Exception) -> None:
+        self._wants_more.clear()
+        self._held.append(message)
+        self._has_some.set()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self._end = message
+            self._on_gone()
+        elif not message.get("more_body"):
+            self._has_whole_body = True
+        return message
