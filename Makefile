@@ -84,7 +84,7 @@ format: $(VENV)/.dev  ## Format the code and mend what can be mended by itself.
 	$(BIN)/ruff check --fix .
 
 QUICK ?=
-ROUNDS ?= 5
+ROUNDS ?= 11
 bench: $(BENCH)/.installed  ## Measure Wellhead next to its peers and write docs/explanation/speed.md (ROUNDS=; QUICK=1: two minutes, writes nothing).
 	$(BENCH)/bin/python -m bench.speed $(if $(QUICK),--quick,--rounds $(ROUNDS) --write docs/explanation/speed.md)
 

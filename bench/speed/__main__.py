@@ -33,7 +33,7 @@ def measure(*, quick: bool, rounds: int) -> Result:
     if quick:
         run = Run(QUICK, Length(rounds=2, most=2, seconds=0.3, warm=0.1), print, quick=True)
     else:
-        run = Run(FULL, Length(rounds, most=2 * rounds, seconds=1.0, warm=0.3), print)
+        run = Run(FULL, Length(rounds, most=2 * rounds, seconds=0.3, warm=0.1), print)
     # Whatever is started from here on stays off the server's core.
     os.sched_setaffinity(0, run.cores[1])
     with tempfile.TemporaryDirectory(prefix="wellhead-bench-") as name:
@@ -65,7 +65,7 @@ def main() -> None:
     """Measure, or read what was measured; print, and write where asked to."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few settings, in two minutes")
-    parser.add_argument("--rounds", type=int, default=5, help="clean slots of each peer")
+    parser.add_argument("--rounds", type=int, default=11, help="clean slots of each peer")
     parser.add_argument("--read", type=Path, help="a run of before, in place of a new one")
     parser.add_argument("--write", type=Path, help="the page to write the tables to")
     arguments = parser.parse_args()

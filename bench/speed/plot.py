@@ -19,7 +19,7 @@ THEMES = {
 def bars(
     title: str, series: Sequence[str], rows: Mapping[str, Sequence[Spread | None]], theme: str
 ) -> str:
-    """A chart: for each row a bar of each series, its figure, and a line from least to most.
+    """A chart: for each row a bar of each series, its figure, and a line over the middle half.
 
     Args:
         title: What is shown, with its unit.

@@ -14,8 +14,8 @@ class Spread:
 
     Attributes:
         median: The middle one.
-        low: The least.
-        high: The largest.
+        low: A quarter of them is below.
+        high: A quarter of them is above.
         count: How many.
     """
 
@@ -28,7 +28,13 @@ class Spread:
     def of(cls, values: Iterable[float]) -> Self | None:
         """The spread of values; None where there is none."""
         held = sorted(values)
-        return cls(statistics.median(held), held[0], held[-1], len(held)) if held else None
+        if not held:
+            return None
+        # A machine that others use has a very bad moment now and then.
+        low, median, high = (
+            statistics.quantiles(held, method="inclusive") if len(held) > 1 else held * 3
+        )
+        return cls(median, low, high, len(held))
 
     def __str__(self) -> str:
         return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
