@@ -8,7 +8,7 @@ import importlib
 import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -779,6 +779,18 @@ async def test_the_middleware_for_exceptions_answers_by_the_handlers_that_it_is_
 
 
 # FastAPI and SQLAlchemy, of what is committed after a response
+
+
+async def test_a_stack_says_whether_it_has_anything_to_end() -> None:
+    async with AsyncExitStack() as stack:
+        before = len(vars(stack).get("_exit_callbacks", "none"))
+        stack.callback(bool)
+        after = len(vars(stack).get("_exit_callbacks", "none"))
+
+    assert (before, after) == (0, 1), (
+        "contextlib's stack does not keep what it ends in _exit_callbacks: commits after the "
+        "response are not told of."
+    )
 
 
 async def test_the_stack_of_a_request_is_in_its_scope_and_ends_after_the_response() -> None:

@@ -1,12 +1,13 @@
 """Messages of a client: passed on whole and in order, while its end is listened for."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from unittest.mock import patch
 
 import pytest
 from fastapi import HTTPException
-from starlette.types import Message, Scope
+from starlette.types import Message, Receive, Scope
 
 from wellhead.fastapi import listening
 from wellhead.fastapi.listening import Listener, ListenTimer
@@ -49,13 +50,29 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def ignore() -> None:
-    """What a test does that is not about the end."""
+class Work:
+    """The work for a request, which notes when its client has gone, and may do something then."""
+
+    def __init__(self, on_gone: Callable[[], object] = bool) -> None:
+        self.ends: list[str] = []
+        self._on_gone = on_gone
+
+    def watch(self) -> None:
+        """Nothing: no time is kept here."""
+
+    def gone(self) -> None:
+        self.ends.append("gone")
+        self._on_gone()
+
+
+def listen(receive: Receive, *headers: tuple[bytes, bytes], work: Work | None = None) -> Listener:
+    timer = ListenTimer(asyncio.get_running_loop())
+    return Listener(scope_of(*headers), receive, timer, work or Work())
 
 
 async def test_a_body_arrives_whole_and_in_order() -> None:
     client = Client(piece(b"a", more=True), piece(b"b", more=True), piece(b"c", more=False))
-    listener = Listener(scope_of(), client.receive, ListenTimer(), ignore)
+    listener = listen(client.receive)
     bodies = [(await listener.receive())["body"] for _ in range(3)]
     listener.stop()
 
@@ -64,13 +81,12 @@ async def test_a_body_arrives_whole_and_in_order() -> None:
 
 @pytest.mark.usefixtures("soon")
 async def test_the_end_is_heard_though_nobody_asks_and_the_body_is_kept() -> None:
-    ends: list[str] = []
-    client = Client(piece(b"all", more=False), GONE)
-    listener = Listener(scope_of(), client.receive, ListenTimer(), lambda: ends.append("gone"))
+    work = Work()
+    listener = listen(Client(piece(b"all", more=False), GONE).receive, work=work)
     await settle()
     first, second, third = [await listener.receive() for _ in range(3)]
 
-    assert ends == ["gone"]
+    assert work.ends == ["gone"]
     assert first["body"] == b"all"
     assert second == third == GONE
 
@@ -78,7 +94,7 @@ async def test_the_end_is_heard_though_nobody_asks_and_the_body_is_kept() -> Non
 @pytest.mark.usefixtures("soon")
 async def test_only_one_piece_of_a_long_body_is_read_ahead() -> None:
     client = Client(*(piece(b"x", more=True) for _ in range(5)))
-    listener = Listener(scope_of(), client.receive, ListenTimer(), ignore)
+    listener = listen(client.receive)
     await settle()
     ahead = client.asked
     await listener.receive()
@@ -99,7 +115,7 @@ async def test_a_server_that_says_more_after_a_whole_body_is_asked_only_when_som
         asked += 1
         return piece(b"again", more=False)
 
-    listener = Listener(scope_of(), receive, ListenTimer(), ignore)
+    listener = listen(receive)
     await settle()
     ahead = asked
     for _ in range(3):
@@ -113,9 +129,7 @@ async def test_a_server_that_says_more_after_a_whole_body_is_asked_only_when_som
 @pytest.mark.usefixtures("soon")
 async def test_a_body_that_the_client_holds_back_is_not_asked_for_early() -> None:
     client = Client(piece(b"x", more=False))
-    listener = Listener(
-        scope_of((b"expect", b"100-continue")), client.receive, ListenTimer(), ignore
-    )
+    listener = listen(client.receive, (b"expect", b"100-continue"))
     await settle()
     before = client.asked
     message = await listener.receive()
@@ -133,7 +147,7 @@ async def test_who_asks_and_gives_up_takes_nothing_from_the_next() -> None:
         arrived.clear()
         return piece(b"late", more=False)
 
-    listener = Listener(scope_of(), receive, ListenTimer(), ignore)
+    listener = listen(receive)
     hasty = asyncio.create_task(listener.receive())
     await settle()
     hasty.cancel()
@@ -148,21 +162,18 @@ async def test_who_asks_and_gives_up_takes_nothing_from_the_next() -> None:
 
 @pytest.mark.usefixtures("soon")
 async def test_a_client_that_held_its_body_back_is_listened_to_after_it() -> None:
-    ends: list[str] = []
-    client = Client(piece(b"x", more=False), GONE)
-    scope = scope_of((b"expect", b"100-continue"))
-    listener = Listener(scope, client.receive, ListenTimer(), lambda: ends.append("gone"))
+    client, work = Client(piece(b"x", more=False), GONE), Work()
+    listener = listen(client.receive, (b"expect", b"100-continue"), work=work)
     await listener.receive()
     await settle()
     listener.stop()
 
-    assert ends == ["gone"]
+    assert work.ends == ["gone"]
 
 
 @pytest.mark.usefixtures("soon")
 async def test_while_somebody_asks_nobody_else_does_and_then_it_is_listened_to() -> None:
-    ends: list[str] = []
-    arrived, asked = asyncio.Event(), 0
+    arrived, asked, work = asyncio.Event(), 0, Work()
 
     async def receive() -> Message:
         nonlocal asked
@@ -172,16 +183,16 @@ async def test_while_somebody_asks_nobody_else_does_and_then_it_is_listened_to()
         await arrived.wait()
         return piece(b"late", more=False)
 
-    listener = Listener(scope_of(), receive, ListenTimer(), lambda: ends.append("gone"))
+    listener = listen(receive, work=work)
     asking = asyncio.create_task(listener.receive())
     await settle()
-    meanwhile = asked, list(ends)
+    meanwhile = asked, list(work.ends)
     arrived.set()
     body = (await asking)["body"]
     await settle()
 
     assert (meanwhile, body) == ((1, []), b"late")
-    assert (asked, ends) == (2, ["gone"])
+    assert (asked, work.ends) == (2, ["gone"])
 
 
 async def test_an_end_that_is_heard_on_asking_cancels_there_and_is_heard_again() -> None:
@@ -190,7 +201,7 @@ async def test_an_end_that_is_heard_on_asking_cancels_there_and_is_heard_again()
     def cancel() -> None:
         asking.cancel()
 
-    listener = Listener(scope_of(), client.receive, ListenTimer(), cancel)
+    listener = listen(client.receive, work=Work(cancel))
     asking = asyncio.create_task(listener.receive())
     await asyncio.wait({asking})
 
@@ -201,7 +212,7 @@ async def test_an_end_that_is_heard_on_asking_cancels_there_and_is_heard_again()
 
 @pytest.mark.usefixtures("soon")
 async def test_what_receiving_raises_is_raised_where_it_is_asked_for() -> None:
-    listener = Listener(scope_of(), Client(HTTPException(413)).receive, ListenTimer(), ignore)
+    listener = listen(Client(HTTPException(413)).receive)
     await settle()
     for _ in range(2):
         with pytest.raises(HTTPException):
@@ -210,7 +221,7 @@ async def test_what_receiving_raises_is_raised_where_it_is_asked_for() -> None:
 
 async def test_a_request_that_is_answered_at_once_is_not_listened_to() -> None:
     client = Client(piece(b"", more=False))
-    listener = Listener(scope_of(), client.receive, ListenTimer(), ignore)
+    listener = listen(client.receive)
     await settle()
     listener.stop()
 
@@ -219,17 +230,18 @@ async def test_a_request_that_is_answered_at_once_is_not_listened_to() -> None:
 
 async def test_all_who_wait_share_a_timer_and_none_is_forgotten() -> None:
     loop, gone = asyncio.get_running_loop(), asyncio.Queue[int]()
-    timer = ListenTimer()
+    timer = ListenTimer(loop)
 
-    def listen(number: int) -> Listener:
-        return Listener(scope_of(), Client(GONE).receive, timer, partial(gone.put_nowait, number))
+    def make(number: int) -> Listener:
+        work = Work(partial(gone.put_nowait, number))
+        return Listener(scope_of(), Client(GONE).receive, timer, work)
 
     with patch.object(loop, "call_at", wraps=loop.call_at) as call_at:
-        _, second, *_ = [listen(number) for number in range(3)]
+        _, second, *_ = [make(number) for number in range(3)]
         second.stop()
         timers = call_at.call_count
     heard = [await gone.get() for _ in range(2)]
-    listen(3)
+    make(3)
     heard.append(await gone.get())
 
     assert timers == 1

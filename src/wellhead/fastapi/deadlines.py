@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI, Response
@@ -115,38 +114,21 @@ class RequestDeadline:
         app = scope["app"]
         limit = self._limit_within(scope.get(_DEADLINE), scope, receive, send)
         scope[_DEADLINE] = limit
-        timer, gone = self._timer_here(), partial(limit.end, Ending.GONE)
-        listener = Listener(scope, receive, timer, gone, limit.watch)
+        listener = Listener(scope, receive, self._timer_of(limit.loop), limit)
         limit.watched_from = listener.begins_at
-        late = LateCommits(scope, limit.commits, self._told)
-        has_begun = False
-
-        async def send_in_time(message: Message) -> None:
-            nonlocal has_begun
-            if limit.is_over:
-                # The work was cancelled, and what it says to that is not the answer.
-                return
-            if message["type"] == "http.response.start":
-                if limit.commits.sessions:
-                    await late.refuse()
-                has_begun = True
-                limit.lift()
-                late.tell_from_now_on()
-            await send(message)
-
         try:
             with limit:
                 try:
-                    await self._app(scope, listener.receive, send_in_time)
+                    await self._app(scope, listener.receive, limit.send)
                 except (Exception, BaseExceptionGroup) as error:
                     # Nobody could handle what the sending raised: to them it had begun.
-                    failure = late.refusal or self._unheard(error, app)
-                    if failure is None or has_begun or limit.is_over:
+                    failure = limit.late.refusal or self._unheard(error, app)
+                    if failure is None or limit.has_begun or limit.is_over:
                         raise
-                    await answer_as(app, failure, scope, listener.receive, send_in_time)
+                    await answer_as(app, failure, scope, listener.receive, limit.send)
         finally:
             listener.stop()
-            late.end()
+            limit.late.end()
             # What a cycle holds waits for the collector, and that is all of a request.
             scope.pop(_DEADLINE, None)
         if limit.is_over:
@@ -155,18 +137,19 @@ class RequestDeadline:
     def _limit_within(
         self, around: Deadline | None, scope: Scope, receive: Receive, send: Send
     ) -> "_RequestLimit":
+        told = self._told
         if around is None:
-            return _RequestLimit(self._seconds, scope, receive, send)
+            return _RequestLimit(self._seconds, scope, receive, send, told)
         if around.ending is not None:
-            return _RequestLimit(None, scope, receive, send)
+            return _RequestLimit(None, scope, receive, send, told)
         around.lift()
         seconds = around.seconds if self._host is None else self._seconds
-        return _RequestLimit(seconds, scope, receive, send, began=around.began)
+        return _RequestLimit(seconds, scope, receive, send, told, began=around.began)
 
-    def _timer_here(self) -> ListenTimer:
+    def _timer_of(self, loop: asyncio.AbstractEventLoop) -> ListenTimer:
         timer = self._timer
-        if timer is None or timer.loop is not asyncio.get_running_loop():
-            timer = self._timer = ListenTimer()
+        if timer is None or timer.loop is not loop:
+            timer = self._timer = ListenTimer(loop)
         return timer
 
     def _unheard(self, error: BaseException, app: Starlette) -> Exception | None:
@@ -182,6 +165,8 @@ class _RequestLimit(Deadline):
     Attributes:
         watched_from: The event loop's time when :meth:`watch` is called; None for never, or once it
             was. Most requests are answered by then, and never need a timer of their own.
+        late: What the request would commit too late.
+        has_begun: Whether its response has.
     """
 
     def __init__(
@@ -190,11 +175,14 @@ class _RequestLimit(Deadline):
         scope: Scope,
         receive: Receive,
         send: Send,
+        told: set[str],
         *,
         began: float | None = None,
     ) -> None:
         super().__init__(seconds, began=began)
         self.watched_from: float | None = None
+        self.late = LateCommits(scope, self.commits, told, self.task)
+        self.has_begun = False
         self._answering: asyncio.Task[None] | None = None
         # A mounted application puts itself into the scope.
         self._app: Starlette = scope["app"]
@@ -212,6 +200,23 @@ class _RequestLimit(Deadline):
         """The environment's name of the limit."""
         database = installed_for(HTTPConnection(self._scope)).databases[MAIN]
         return database.settings.variable_of("request_timeout")
+
+    async def send(self, message: Message) -> None:
+        """Pass a message of the response on, unless the work for it was cancelled."""
+        if self.is_over:
+            # What that says is not the response.
+            return
+        if message["type"] == "http.response.start":
+            if self.commits.sessions:
+                await self.late.refuse()
+            self.has_begun = True
+            self.lift()
+            self.late.tell_from_now_on()
+        await self._send(message)
+
+    def gone(self) -> None:
+        """End the work: its client has gone."""
+        self.end(Ending.GONE)
 
     def watch(self) -> None:
         """Keep time from now on."""

@@ -9,6 +9,7 @@ import logging
 import sys
 from contextlib import AsyncExitStack
 from types import FrameType
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, SessionTransaction
@@ -40,6 +41,7 @@ class LateCommits:
         scope: The request's.
         commits: Its COMMITs.
         told: The routes that the log has told of; added to.
+        task: The request's.
 
     Attributes:
         refusal: Why the response was refused, or None.
@@ -47,11 +49,13 @@ class LateCommits:
 
     __slots__ = ("_commits", "_mark", "_pending", "_scope", "_task", "_told", "refusal")
 
-    def __init__(self, scope: Scope, commits: Commits, told: set[str]) -> None:
+    def __init__(
+        self, scope: Scope, commits: Commits, told: set[str], task: asyncio.Task[Any]
+    ) -> None:
         self._scope = scope
         self._commits = commits
         self._told = told
-        self._task = asyncio.current_task()
+        self._task = task
         self.refusal: Exception | None = None
 
     async def refuse(self) -> None:
@@ -86,7 +90,8 @@ class LateCommits:
         affair, and so is what the response itself does, as a stream or a background task.
         """
         stack = self._scope.get("fastapi_inner_astack")
-        if not isinstance(stack, AsyncExitStack):
+        # Most requests have no dependency that ends after the response.
+        if not (isinstance(stack, AsyncExitStack) and stack._exit_callbacks):  # type: ignore[attr-defined] # noqa: SLF001 - tests/test_undocumented_names.py
             return
         # Sessions are numbered as they are made.
         self._mark, self._pending = _new_sessionid(), frozenset(self._commits.changes.pending)

@@ -6,8 +6,8 @@ asks for none.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from contextvars import Context, copy_context
+from typing import Protocol
 
 from starlette.types import Message, Receive, Scope
 
@@ -22,13 +22,13 @@ class ListenTimer:
     are set meanwhile: one for each request takes longer than all else that a deadline does.
 
     Attributes:
-        loop: The running event loop, whose it is.
+        loop: The event loop whose it is.
     """
 
     __slots__ = ("_is_set", "_waiting", "loop")
 
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
         self._waiting: dict[Listener, float] = {}
         self._is_set = False
 
@@ -62,6 +62,16 @@ class ListenTimer:
             listener.begin()
 
 
+class Watched(Protocol):
+    """The work for a request."""
+
+    def watch(self) -> None:
+        """Called when it takes so long that the client is listened to unasked."""
+
+    def gone(self) -> None:
+        """Called when the client has gone."""
+
+
 class Listener:
     """Passes messages on, and listens for the end of the client's connection when nobody asks.
 
@@ -73,8 +83,7 @@ class Listener:
         scope: The request's.
         receive: The server's.
         timer: The one of the running loop.
-        on_gone: Called when the client has gone.
-        on_wait: Called when the request takes so long that it is listened to unasked.
+        work: Told of the client.
 
     Attributes:
         begins_at: The event loop's time when that is; None while the client holds its body back.
@@ -85,12 +94,10 @@ class Listener:
         scope: Scope,
         receive: Receive,
         timer: ListenTimer,
-        on_gone: Callable[[], None],
-        on_wait: Callable[[], None] = lambda: None,
+        work: Watched,
     ) -> None:
         self._receive = receive
-        self._on_gone = on_gone
-        self._on_wait = on_wait
+        self._work = work
         self._timer = timer
         # A server may take what the context holds for granted where it is asked for a message.
         self._context = copy_context()
@@ -135,7 +142,7 @@ class Listener:
 
     def begin(self) -> None:
         """Listen, though nobody asks; while somebody does, nobody else need listen."""
-        self._on_wait()
+        self._work.watch()
         self._is_due = True
         self._listen()
 
@@ -182,7 +189,7 @@ class Listener:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self._end = message
-            self._on_gone()
+            self._work.gone()
         elif not message.get("more_body"):
             self._has_whole_body = True
         return message

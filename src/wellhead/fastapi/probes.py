@@ -193,8 +193,12 @@ class ProbeRoute(APIRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether it is this one's request; FastAPI looks closer where it may be."""
         if not scope["path"].endswith(self.path):
-            return Match.NONE, {}
+            return _ANOTHER
         return super().matches(scope)
+
+
+# Python 3.11 looks a member of an enumeration up for longer than all else that matches() does.
+_ANOTHER: tuple[Match, Scope] = (Match.NONE, {})
 
 
 def add_probes(app: FastAPI, installed: Installed, *, prefix: str, include_in_schema: bool) -> None:

@@ -52,7 +52,6 @@ class Commits:
         unknown: COMMITs that were sent and not answered.
         possible: Statements that may have committed by themselves: in autocommit, and text that
             may end a transaction.
-        changes: What was changed, by database.
         sessions: The sessions of :meth:`wellhead.Database.session` that are open, each with the
             task that opened it.
         on_late_commit: Told of a COMMIT of what was written, just before it is sent, with the key
@@ -64,12 +63,17 @@ class Commits:
     succeeded: int = 0
     unknown: int = 0
     possible: int = 0
-    changes: Changes = field(init=False)
     sessions: dict[AsyncSession, asyncio.Task[Any] | None] = field(default_factory=dict)
     on_late_commit: Callable[[object], None] | None = None
+    _changes: Changes | None = None
 
-    def __post_init__(self) -> None:
-        self.changes = Changes(None if self.around is None else self.around.changes)
+    @property
+    def changes(self) -> Changes:
+        """What was changed, by database."""
+        if self._changes is None:
+            # Most requests change nothing.
+            self._changes = Changes(None if self.around is None else self.around.changes)
+        return self._changes
 
     @property
     def is_empty(self) -> bool:

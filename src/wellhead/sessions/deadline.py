@@ -6,7 +6,7 @@ because a server does not answer its request to cancel, is cancelled once more.
 """
 
 import asyncio
-from contextvars import Context, ContextVar, Token
+from contextvars import Context, ContextVar
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
@@ -43,6 +43,8 @@ class Deadline:
         began: The event loop's time of the beginning; None for now.
 
     Attributes:
+        loop: The running event loop.
+        task: The running task.
         began: The event loop's time of the beginning.
         ending: Why the block was ended, or None.
         is_over: Whether the task was cancelled.
@@ -55,22 +57,24 @@ class Deadline:
         self.is_over = False
         self.commits = Commits(current_commits.get())
         self.error: Exception | None = None
-        self._loop = asyncio.get_running_loop()
-        self.began = self._loop.time() if began is None else began
+        self.loop = loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
+        assert task is not None  # noqa: S101 - nobody makes one outside of a task
+        self.task = task
+        self.began = loop.time() if began is None else began
         self._seconds = seconds
         self._alarms: list[asyncio.TimerHandle] = []
-        self._task: asyncio.Task[Any] | None = None
-        self._token: Token[Deadline | None] | None = None
-        self._commits_token: Token[Commits | None] | None = None
+        self._is_on = False
+        self._around: Deadline | None = None
         self._cancels = 0
         self._cancels_of_others = 0
 
     def __enter__(self) -> Self:
-        self._task = asyncio.current_task()
-        assert self._task is not None  # noqa: S101 - nobody enters outside of a task
-        self._cancels_of_others = self._task.cancelling()
-        self._token = current_deadline.set(self)
-        self._commits_token = current_commits.set(self.commits)
+        self._is_on = True
+        self._cancels_of_others = self.task.cancelling()
+        self._around = current_deadline.get()
+        current_deadline.set(self)
+        current_commits.set(self.commits)
         if self._seconds is not None:
             self.set_alarm(self.began + self._seconds)
         return self
@@ -81,13 +85,11 @@ class Deadline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        task = self._task
+        was_on, task = self._is_on, self.task
         self.lift()
-        if self._token is not None:
-            current_deadline.reset(self._token)
-        if self._commits_token is not None:
-            current_commits.reset(self._commits_token)
-        if task is None or not self._cancels:
+        current_deadline.set(self._around)
+        current_commits.set(self.commits.around)
+        if not (was_on and self._cancels):
             return False
         for _ in range(self._cancels):
             task.uncancel()
@@ -109,7 +111,7 @@ class Deadline:
 
     def move(self, seconds: float | None) -> None:
         """Set another limit, from the beginning of the block; None for none."""
-        if self._task is None or self.ending is not None:
+        if not self._is_on or self.ending is not None:
             return
         self._seconds = seconds
         self._forget_alarms()
@@ -119,28 +121,26 @@ class Deadline:
     def set_alarm(self, when: float) -> None:
         """End the block at this time of the loop."""
         # A loop keeps a timer's context until it would have rung, also where it was cancelled.
-        alarm = self._loop.call_at(when, self.end, Ending.TIMEOUT, context=Context())
+        alarm = self.loop.call_at(when, self.end, Ending.TIMEOUT, context=Context())
         self._alarms.append(alarm)
 
     def lift(self) -> None:
         """Let the block take as long as it likes from now on, and never end it."""
         self._forget_alarms()
-        self._task = None
+        self._is_on = False
 
     def end(self, ending: Ending) -> None:
         """End the block; does nothing where that was lifted, or has happened."""
-        if self._task is None or self.ending is not None:
+        if not self._is_on or self.ending is not None:
             return
         self.ending = ending
         self._forget_alarms()
-        now = self._loop.time()
+        now = self.loop.time()
         if ending is Ending.TIMEOUT:
-            self._alarms.append(
-                self._loop.call_at(now + END_GRACE, self._cancel, context=Context())
-            )
+            self._alarms.append(self.loop.call_at(now + END_GRACE, self._cancel, context=Context()))
         if self.commits.under_way or self.commits.succeeded:
             self._alarms.append(
-                self._loop.call_at(now + COMMIT_GRACE, self._cancel, context=Context())
+                self.loop.call_at(now + COMMIT_GRACE, self._cancel, context=Context())
             )
         else:
             self._cancel()
@@ -150,11 +150,11 @@ class Deadline:
         task.cancel()
 
     def _cancel(self) -> None:
-        if self._task is None:
+        if not self._is_on:
             return
         self._cancels += 1
         self.is_over = True
-        self.cancel(self._task)
+        self.cancel(self.task)
 
     def _forget_alarms(self) -> None:
         while self._alarms:
