@@ -121,7 +121,8 @@ class Listener:
             self.begins_at = self._timer.start(self)
         self._asking += 1
         try:
-            message = await self._next()
+            message = await self._receive()
+            self._note(message)
         finally:
             self._asking -= 1
             if self._is_due:
@@ -172,7 +173,8 @@ class Listener:
             # asked again and again for it.
             is_last = self._has_whole_body
             try:
-                message = await self._next()
+                message = await self._receive()
+                self._note(message)
             except Exception as error:  # noqa: BLE001 - it goes to whoever asks
                 self._keep(error)
                 return
@@ -185,11 +187,9 @@ class Listener:
         self._held.append(message)
         self._has_some.set()
 
-    async def _next(self) -> Message:
-        message = await self._receive()
+    def _note(self, message: Message) -> None:
         if message["type"] == "http.disconnect":
             self._end = message
             self._work.gone()
         elif not message.get("more_body"):
             self._has_whole_body = True
-        return message

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+# Bits of one figure for each database: a set for each of them would be four objects a request.
+_PENDING, _COMMITTED, _GIVEN_UP, _UNSURE = 1, 2, 4, 8
+
 
 @dataclass(slots=True, eq=False)
 class Changes:
@@ -9,19 +12,31 @@ class Changes:
 
     Attributes:
         around: Those of the work around this; each change counts there, too.
-        pending: The databases in which a statement ran that is not proved to read only, and no
-            COMMIT has been sent since.
-        committed: Those in which such changes are committed.
-        given_up: Those in which a transaction has failed or was rolled back, and none was
-            committed since.
-        unsure: Those in which a COMMIT was sent and not answered.
+        states: The bits of each.
     """
 
     around: "Changes | None" = None
-    pending: set[object] = field(default_factory=set)
-    committed: set[object] = field(default_factory=set)
-    given_up: set[object] = field(default_factory=set)
-    unsure: set[object] = field(default_factory=set)
+    states: dict[object, int] = field(default_factory=dict)
+
+    @property
+    def pending(self) -> set[object]:
+        """Where a statement ran that is not proved to read only, and no COMMIT was sent since."""
+        return self._all_that_are(_PENDING)
+
+    @property
+    def committed(self) -> set[object]:
+        """Where such changes are committed."""
+        return self._all_that_are(_COMMITTED)
+
+    @property
+    def given_up(self) -> set[object]:
+        """Where a transaction has failed or was rolled back, and none was committed since."""
+        return self._all_that_are(_GIVEN_UP)
+
+    @property
+    def unsure(self) -> set[object]:
+        """Where a COMMIT was sent and not answered."""
+        return self._all_that_are(_UNSURE)
 
     @property
     def are_divided(self) -> bool:
@@ -30,41 +45,35 @@ class Changes:
 
     def begin(self, database: object) -> None:
         """Note a statement that is not proved to read only."""
-        scope: Changes | None = self
-        while scope is not None:
-            scope.pending.add(database)
-            scope = scope.around
+        self._change(database, add=_PENDING)
 
     def commit(self, database: object) -> None:
         """Note a COMMIT that succeeded; one of a transaction that only read changes nothing."""
         scope: Changes | None = self
         while scope is not None:
-            if database in scope.pending:
-                scope.pending.discard(database)
-                scope.committed.add(database)
-                scope.given_up.discard(database)
+            state = scope.states.get(database, 0)
+            if state & _PENDING:
+                scope.states[database] = state & ~(_PENDING | _GIVEN_UP) | _COMMITTED
             scope = scope.around
 
     def give_up(self, database: object) -> None:
         """Note a transaction that has failed, or was rolled back."""
-        scope: Changes | None = self
-        while scope is not None:
-            scope.pending.discard(database)
-            scope.given_up.add(database)
-            scope = scope.around
+        self._change(database, add=_GIVEN_UP, take=_PENDING)
 
     def doubt(self, database: object) -> None:
         """Note a COMMIT that was sent and not answered."""
-        scope: Changes | None = self
-        while scope is not None:
-            scope.pending.discard(database)
-            scope.unsure.add(database)
-            scope = scope.around
+        self._change(database, add=_UNSURE, take=_PENDING)
 
     def settle(self) -> None:
         """Doubt no more: the work was done again, and that is known."""
-        settled = set(self.unsure)
+        for database in self.unsure:
+            self._change(database, take=_UNSURE)
+
+    def _change(self, database: object, *, add: int = 0, take: int = 0) -> None:
         scope: Changes | None = self
         while scope is not None:
-            scope.unsure -= settled
+            scope.states[database] = scope.states.get(database, 0) & ~take | add
             scope = scope.around
+
+    def _all_that_are(self, state: int) -> set[object]:
+        return {database for database, held in self.states.items() if held & state}

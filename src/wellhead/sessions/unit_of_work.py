@@ -48,10 +48,20 @@ class UnitOfWork(Generic[T]):
         self._ends_at = asyncio.get_running_loop().time() + deadline
         self._most_unknown = MOST_UNKNOWN if is_repeatable else 1
         self._attempted = Commits()
+        self._failed: Exception | None = None
 
     async def run(self) -> T:
         """Do the work, again and again where that is safe and there is time."""
         self._counter.units += 1
+        try:
+            # Nearly all of it succeeds at once.
+            return await self._attempt()
+        except Exception as error:  # noqa: BLE001 - what comes of it is decided below
+            self._failed = error
+        return await self._go_on()
+
+    async def _go_on(self) -> T:
+        """Decide what comes of the first attempt, which has failed."""
         unknown: Exception | None = None
         unanswered: list[Commits] = []
         for attempt in range(1, self._most_unknown + 1):
@@ -61,7 +71,7 @@ class UnitOfWork(Generic[T]):
             try:
                 result = await retry_until(
                     self._ends_at,
-                    self._attempt,
+                    self._attempt_or_say,
                     can_retry=self._can_run_again,
                     announce=self._announce,
                 )
@@ -85,6 +95,16 @@ class UnitOfWork(Generic[T]):
     async def _attempt(self) -> T:
         with counting_commits() as self._attempted:
             return await self._work()
+
+    async def _attempt_or_say(self) -> T:
+        failed, self._failed = self._failed, None
+        if failed is None:
+            return await self._attempt()
+        try:
+            raise failed
+        finally:
+            # What a cycle holds waits for the collector.
+            del failed
 
     def _can_run_again(self, error: BaseException) -> bool:
         leaves = leaves_of(error)
