@@ -42,7 +42,7 @@ def measure(*, quick: bool, rounds: int) -> Result:
         result = run.begin()
         try:
             asyncio.run(run.play(result, directory))
-            result.imports = imports.measure(run.length.rounds)
+            result.imports = imports.measure(3 * run.length.rounds)
         finally:
             # The slots before a failure are worth a look.
             if not quick:

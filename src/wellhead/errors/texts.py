@@ -8,6 +8,7 @@ console and control plane say, the part behind "request failed: " decides.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from wellhead.errors.faults import Fault
@@ -240,7 +241,14 @@ REFUSALS: Final = (
 """Every text that is known."""
 
 _BY_PART: Final = {refusal.part: refusal for refusal in REFUSALS}
-_ANY_PART: Final = re.compile("|".join(map(re.escape, sorted(_BY_PART, key=len, reverse=True))))
+
+
+@cache
+def _any_part() -> re.Pattern[str]:
+    # It takes 10 ms, and most processes never need it.
+    return re.compile("|".join(map(re.escape, sorted(_BY_PART, key=len, reverse=True))))
+
+
 _BEFORE_THE_REASON: Final = re.compile(r"^(?:console|control plane) request failed: ")
 
 
@@ -248,5 +256,6 @@ def refusal_in(words: str) -> Refusal | None:
     """The refusal that these words are, or None; the time it takes is linear in their length."""
     words = words.lower()
     start = _BEFORE_THE_REASON.match(words)
-    found = (start and _ANY_PART.search(words, start.end())) or _ANY_PART.search(words)
+    search = _any_part().search
+    found = (start and search(words, start.end())) or search(words)
     return _BY_PART[found[0]] if found else None

@@ -1,10 +1,11 @@
 """The probes: alive, started, ready, and what is known of the database and of its pool."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.routing import Match
@@ -15,9 +16,8 @@ from wellhead.fastapi.installed import MAIN, Installed, installed_for
 from wellhead.health import HealthReport
 from wellhead.health.readiness import Readiness
 
-router = APIRouter(tags=["Health"])
-
 T = TypeVar("T")
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 _TITLES = {
     "draining": "The server is about to end.",
@@ -104,22 +104,58 @@ class PoolOfEach(PoolStatus):
     databases: dict[str, PoolStatus] = Field(description="The same of each, by name.")
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A route, before it is made for an application.
+
+    Attributes:
+        path: Below the application's prefix.
+        endpoint: What answers.
+        summary: What it tells.
+        model: Of the response.
+        name: Of the route; None for the function's.
+        statuses: Of other responses.
+    """
+
+    path: str
+    endpoint: Callable[..., Any]
+    summary: str
+    model: type[BaseModel]
+    name: str | None = None
+    statuses: tuple[int, ...] = ()
+
+
+PROBES: list[Probe] = []
+"""All of them, in order."""
+
+
+def _probe(
+    path: str,
+    summary: str,
+    model: type[BaseModel],
+    *,
+    name: str | None = None,
+    statuses: tuple[int, ...] = (),
+) -> Callable[[Endpoint], Endpoint]:
+    # Not a router's way, which would make every route twice.
+    def keep(endpoint: Endpoint) -> Endpoint:
+        PROBES.append(Probe(path, endpoint, summary, model, name, statuses))
+        return endpoint
+
+    return keep
+
+
 _OF_EACH = {Ready: ReadyOfEach, DatabaseHealth: HealthOfEach, PoolStatus: PoolOfEach}
 
 
-@router.get("/health", summary="Is the process alive?")
-@router.get("/health/live", summary="Is the process alive?", name="live")
+@_probe("/health", "Is the process alive?", Alive)
+@_probe("/health/live", "Is the process alive?", Alive, name="live")
 async def health(request: Request) -> Alive:
     """Answers as long as the process does; asks the database nothing."""
     return Alive(app=request.app.title, version=request.app.version)
 
 
-@router.get(
-    "/health/startup",
-    summary="Has the process been ready once?",
-    response_model=Started,
-    responses={503: {}},
-)
+@_probe("/health/startup", "Has the process been ready once?", Started, statuses=(503,))
 async def startup(request: Request) -> Response | Started:
     """Tells whether the database was open and its schema new enough once; then asks nothing."""
     databases = installed_for(request).databases
@@ -135,12 +171,7 @@ async def startup(request: Request) -> Response | Started:
     return Started()
 
 
-@router.get(
-    "/health/ready",
-    summary="Should this process get requests?",
-    response_model=Ready,
-    responses={503: {}},
-)
+@_probe("/health/ready", "Should this process get requests?", Ready, statuses=(503,))
 async def ready(request: Request) -> Response | Ready:
     """Tells no before it has started, while it drains, and while the database is not there."""
     installed = installed_for(request)
@@ -155,11 +186,11 @@ async def ready(request: Request) -> Response | Ready:
     return ReadyOfEach.model_validate({**body, "databases": _states(reports)})
 
 
-@router.get(
+@_probe(
     "/health/db",
-    summary="Does the database answer, and is its schema new enough?",
-    response_model=DatabaseHealth,
-    responses={503: {}},
+    "Does the database answer, and is its schema new enough?",
+    DatabaseHealth,
+    statuses=(503,),
 )
 async def database_health(request: Request) -> Response | DatabaseHealth:
     """Tells what real traffic saw; without recent traffic it asks, unless that would wake it."""
@@ -175,7 +206,7 @@ async def database_health(request: Request) -> Response | DatabaseHealth:
     return HealthOfEach.model_validate({**bodies[MAIN], "databases": bodies})
 
 
-@router.get("/db/pool-status", summary="How busy is the connection pool?")
+@_probe("/db/pool-status", "How busy is the connection pool?", PoolStatus)
 async def pool_status(request: Request) -> PoolStatus:
     """Reads the figures; costs no query and never waits."""
     installed = installed_for(request)
@@ -203,17 +234,16 @@ _ANOTHER: tuple[Match, Scope] = (Match.NONE, {})
 
 def add_probes(app: FastAPI, installed: Installed, *, prefix: str, include_in_schema: bool) -> None:
     """Add the routes to an application."""
-    for route in router.routes:
-        assert isinstance(route, APIRoute)  # noqa: S101 - all that this router is given
-        model = route.response_model
+    for probe in PROBES:
+        model = probe.model
         app.router.add_api_route(
-            f"{prefix}{route.path}",
-            route.endpoint,
-            name=route.name,
-            summary=route.summary,
-            tags=route.tags,
+            f"{prefix}{probe.path}",
+            probe.endpoint,
+            name=probe.name,
+            summary=probe.summary,
+            tags=["Health"],
             response_model=model if installed.is_one else _OF_EACH.get(model, model),
-            responses=failure_responses(installed.errors, *map(int, route.responses)),
+            responses=failure_responses(installed.errors, *probe.statuses),
             include_in_schema=include_in_schema,
             route_class_override=ProbeRoute,
         )

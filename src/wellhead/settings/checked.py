@@ -57,6 +57,8 @@ class CheckedSettings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
+        # Most are there to be inherited from; what is used is built when it is.
+        defer_build=True,
     )
 
     _env_prefix: str | None = PrivateAttr(default=None)

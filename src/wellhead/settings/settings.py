@@ -42,7 +42,10 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_parse_none_str="none", arbitrary_types_allowed=True
+        env_prefix=PREFIX,
+        env_parse_none_str="none",
+        arbitrary_types_allowed=True,
+        defer_build=False,
     )
 
     application_variables: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = ()
