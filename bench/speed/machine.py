@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-STEAL_LIMIT, OTHERS_LIMIT = 0.03, 0.03
+STEAL_LIMIT, OTHERS_LIMIT = 0.06, 0.03
 """Shares of the machine's time from which a slot counts as dirty."""
 
 _PROC = Path("/proc")

@@ -1,13 +1,16 @@
 """Interleaved rounds: every peer gets its slot in every round, and dirty slots are played again."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from bench.speed.job import Job, Met
 from bench.speed.machine import OTHERS_LIMIT, STEAL_LIMIT, Moment, Span
 from bench.speed.server import Server
-from bench.speed.setting import Setting
+from bench.speed.setting import BASE, Setting
+
+LEAST_ROUNDS = 3
+"""Clean slots of each peer without which nothing is published."""
 
 
 class Plays(Protocol):
@@ -76,6 +79,13 @@ class Length:
     most: int
     seconds: float
     warm: float
+
+    def of(self, setting: Setting) -> Self:
+        """The same for these conditions."""
+        if setting.connections <= BASE.connections:
+            return self
+        # Each client asks once in any case, for which some peers take seconds.
+        return replace(self, rounds=min(self.rounds, LEAST_ROUNDS), most=min(self.most, 5))
 
 
 async def play(

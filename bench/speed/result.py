@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench.speed.peer import BASE, ROOT
-from bench.speed.play import Slot
+from bench.speed.play import LEAST_ROUNDS, Slot
 from bench.speed.ratio import Spread, ratio
 
 _WELLHEAD = ("wellhead", "fastapi", "starlette", "pydantic", "sqlalchemy", "sqlmodel")
 _OTHERS = ("asyncpg", "psycopg", "advanced-alchemy", "fastsqla", "sqlspec")
 _SERVING = ("uvicorn", "uvloop", "httptools")
-
-_LEAST_ROUNDS = 3
 
 
 @dataclass
@@ -93,7 +91,7 @@ class Result:
     @property
     def gaps(self) -> list[str]:
         """What has too few clean rounds in common with the base peer to be published."""
-        least = min(_LEAST_ROUNDS, self.conditions["rounds"])
+        least = min(LEAST_ROUNDS, self.conditions["rounds"])
         return [
             f"{peer}, {setting}, {operation}"
             for setting, operation in self.conditions["planned"]

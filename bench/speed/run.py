@@ -120,7 +120,7 @@ class Run:
             slots = await play(
                 setting,
                 servers,
-                self.length,
+                self.length.of(setting),
                 place.load,
                 ours=place.processes,
                 clear=place.table.clear,
