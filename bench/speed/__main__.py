@@ -79,8 +79,8 @@ def main() -> None:
         result = measure(quick=arguments.quick, rounds=arguments.rounds)
     for name, text in report.tables(result).items():
         print(f"\n{name}\n\n{text}")
-    if gaps := result.gaps:
-        print(f"\nNot to be published, for lack of clean rounds: {'; '.join(gaps)}.")
+    if not result.is_fit:
+        print(f"\nNot to be published, for lack of clean rounds: {'; '.join(result.gaps)}.")
         if arguments.write:
             sys.exit(1)
     elif arguments.write:

@@ -189,6 +189,9 @@ def _conditions(result: Result) -> Iterator[str]:
         f"for steal above {STEAL_LIMIT:.0%}, the others for other processes above "
         f"{OTHERS_LIMIT:.0%} of the machine."
     )
+    if gaps := Counter(gap.partition(", ")[2] for gap in result.gaps):
+        told = ", ".join(f"{count} with {where}" for where, count in gaps.items())
+        yield f"Cells that are empty for lack of clean rounds: {told}."
     yield from _busy(result)
     yield from _failures(result)
     if result.links:

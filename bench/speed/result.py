@@ -13,6 +13,7 @@ from typing import Any, Self
 from bench.speed.peer import BASE, ROOT
 from bench.speed.play import LEAST_ROUNDS, Slot
 from bench.speed.ratio import Spread, ratio
+from bench.speed.setting import BASE as BASE_POINT
 
 _WELLHEAD = ("wellhead", "fastapi", "starlette", "pydantic", "sqlalchemy", "sqlmodel")
 _OTHERS = ("asyncpg", "psycopg", "advanced-alchemy", "fastsqla", "sqlspec")
@@ -49,9 +50,9 @@ class Result:
         return cls(**held)
 
     def write(self, folder: Path) -> Path:
-        """Put it in a file that is named for its time; one with gaps is called unfit."""
+        """Put it in a file that is named for its time; one that is not to be published, unfit."""
         time = self.conditions["measured"].replace(":", "-")
-        path = folder / f"{time}{'-unfit' if self.gaps else ''}.json"
+        path = folder / f"{time}{'' if self.is_fit else '-unfit'}.json"
         folder.mkdir(parents=True, exist_ok=True)
         # A line for each slot, so that two runs can be compared by eye.
         held = asdict(self)
@@ -70,15 +71,20 @@ class Result:
         ]
 
     def spread(self, setting: str, operation: str, peer: str, metric: str) -> Spread | None:
-        """A metric over all rounds."""
-        return Spread.of(getattr(slot, metric) for slot in self.slots_of(setting, operation, peer))
+        """A metric over all rounds; None where too few of them are clean."""
+        slots = self.slots_of(setting, operation, peer)
+        return self._if_enough(Spread.of(getattr(slot, metric) for slot in slots))
 
     def ratio(
         self, setting: str, operation: str, peer: str, metric: str, *, to: str = BASE
     ) -> Spread | None:
-        """A metric by that of another peer, round by round."""
+        """A metric by that of another peer, round by round; None where too few are clean."""
         mine, theirs = (self.slots_of(setting, operation, each) for each in (peer, to))
-        return ratio(mine, theirs, metric)
+        return self._if_enough(ratio(mine, theirs, metric))
+
+    def _if_enough(self, found: Spread | None) -> Spread | None:
+        least = 1 if self.conditions["quick"] else min(LEAST_ROUNDS, self.conditions["rounds"])
+        return found if found is not None and found.count >= least else None
 
     def is_stuck(self, setting: str, operation: str, peer: str) -> bool:
         """Whether the peer left requests unanswered."""
@@ -90,18 +96,19 @@ class Result:
 
     @property
     def gaps(self) -> list[str]:
-        """What has too few clean rounds in common with the base peer to be published."""
-        least = min(LEAST_ROUNDS, self.conditions["rounds"])
+        """What has too few clean rounds in common with the base peer."""
         return [
             f"{peer}, {setting}, {operation}"
             for setting, operation in self.conditions["planned"]
             for peer in self.peers
             if not self.is_stuck(setting, operation, peer)
-            and (
-                (found := self.ratio(setting, operation, peer, "cpu")) is None
-                or found.count < least
-            )
+            and self.ratio(setting, operation, peer, "cpu") is None
         ]
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it can be published: the base point has no gaps."""
+        return not any(f", {BASE_POINT.name}, " in gap for gap in self.gaps)
 
 
 def conditions(**more: Any) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def slot(
     )
 
 
-def result(*slots: Slot, rounds: int = 3, quick: bool = False) -> Result:
+def result(*slots: Slot, rounds: int = 1, quick: bool = False) -> Result:
     """A run with these slots."""
     return Result(
         conditions={

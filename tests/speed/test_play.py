@@ -96,3 +96,11 @@ async def test_a_peer_that_is_stuck_gets_no_further_slot() -> None:
     assert [slot.unanswered for slot in slots if slot.peer == stuck] == [32]
     assert [job.seconds for job in load.jobs if job.port == 1] == [0.25]
     assert len(slots) == 5
+
+
+def test_many_clients_are_played_with_in_few_rounds() -> None:
+    length = Length(rounds=11, most=22, seconds=0.3, warm=0.1)
+    many = length.of(Setting(connections=256))
+
+    assert length.of(Setting(connections=32)) == length
+    assert (many.rounds, many.most, many.seconds) == (3, 5, 0.3)

@@ -26,7 +26,7 @@ def test_a_ratio_is_taken_within_each_round() -> None:
     assert run.ratio("base", "read", USUAL, "rate") == Spread(0.25, 0.25, 0.25, 2)
 
 
-@pytest.mark.parametrize(("steal", "others"), [(0.04, 0.0), (0.0, 0.05)])
+@pytest.mark.parametrize(("steal", "others"), [(0.07, 0.0), (0.0, 0.05)])
 def test_a_dirty_slot_is_in_no_ratio(steal: float, others: float) -> None:
     run = result(
         *(slot(BASE, 0), slot(USUAL, 0, rate=50)),
@@ -48,9 +48,13 @@ def test_a_run_with_too_few_clean_rounds_names_what_lacks_them() -> None:
     run = result(
         *(slot(BASE, number) for number in rounds),
         *(slot(USUAL, number, steal=0.5 if number == 1 else 0.0) for number in rounds),
+        rounds=3,
     )
 
     assert run.gaps == ["usual_way, base, read"]
+    assert not run.is_fit
+    assert run.spread("base", "read", USUAL, "rate") is None
+    assert "empty for lack of clean rounds: 1 with base, read." in tables(run)["conditions"]
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
