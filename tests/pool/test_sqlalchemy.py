@@ -112,6 +112,23 @@ async def test_events_come_in_the_order_of_sqlalchemys_pool(use: Use, database_u
     assert "checkin" in ours
 
 
+async def test_an_end_is_told_before_the_server_is_waited_for(
+    proxied_url: str, proxy: TCPProxy
+) -> None:
+    url = proxied_url.replace("postgresql://", "postgresql+asyncpg://")
+    engine, told = create_async_engine(url, poolclass=AsyncPool), asyncio.Event()
+    event.listen(engine.sync_engine, "close", lambda *_: told.set())
+    async with engine.connect() as connection:
+        (await connection.get_raw_connection()).invalidate(soft=True)
+        proxy.stall()
+    await told.wait()
+    closing = stats_of(engine).closing
+    proxy.resume()
+    await engine.dispose()
+
+    assert closing == 1
+
+
 @pytest.mark.parametrize(
     ("use", "reason"),
     [

@@ -439,10 +439,15 @@ class RecordLink:
 
     async def abort(self, connection: ConnectionPoolEntry) -> None:
         """Have the server cancel what it is doing, and close."""
+        record: Any = connection
+        dbapi_connection, driver_connection = record.dbapi_connection, driver_of(connection)
         try:
-            await connection_state.abort(driver_of(connection))
+            # First, as everywhere: a new connection may come before this one has ended.
+            self._tell_of_close(record, dbapi_connection)
+            record.dbapi_connection = None
+            await connection_state.abort(driver_connection)
         finally:
-            self.terminate(connection)
+            self._hang_up(record, dbapi_connection)
 
     def opened(self, slot: Slot[ConnectionPoolEntry]) -> None:
         """Let the record know its slot."""
@@ -475,17 +480,20 @@ class RecordLink:
         dbapi_connection: DBAPIConnection | None = connection.dbapi_connection
         if dbapi_connection is None:
             return
-        record: Any = connection
+        try:
+            self._tell_of_close(connection, dbapi_connection)
+        finally:
+            self._hang_up(connection, dbapi_connection)
+
+    def _tell_of_close(self, record: Any, dbapi_connection: DBAPIConnection) -> None:
         try:
             if self._pool.dispatch.close:
-                self._pool.dispatch.close(dbapi_connection, connection)
+                self._pool.dispatch.close(dbapi_connection, record)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException:
             # The caller that happens to release a connection can do nothing about a listener.
             self._pool.logger.exception("A listener for the close of a connection failed")
-        finally:
-            self._hang_up(record, dbapi_connection)
 
     def _hang_up(self, record: Any, dbapi_connection: DBAPIConnection) -> None:
         driver_connection, record.dbapi_connection = (
