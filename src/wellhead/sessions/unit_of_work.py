@@ -47,7 +47,7 @@ class UnitOfWork(Generic[T]):
         self._counter = counter
         self._ends_at = asyncio.get_running_loop().time() + deadline
         self._most_unknown = MOST_UNKNOWN if is_repeatable else 1
-        self._attempted = Commits()
+        self._attempted: Commits
         self._failed: Exception | None = None
 
     async def run(self) -> T:
