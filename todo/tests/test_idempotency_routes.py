@@ -7,7 +7,17 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 from staged import PASSWORD, StagedAccount
 from task_api import TaskAPI
-from writes import KEYED, WRITES, Connection, World, done_by, rows_of, seen, until_somebody_waits
+from writes import (
+    KEYED,
+    SAME_TAG,
+    WRITES,
+    Connection,
+    World,
+    done_by,
+    rows_of,
+    seen,
+    until_somebody_waits,
+)
 
 from tests.staging.server import serve
 
@@ -216,19 +226,20 @@ async def test_while_the_first_is_worked_on_the_second_is_refused_at_once(
 ) -> None:
     hold = server.transaction()
     await hold.start()
-    await server.execute("LOCK TABLE tasks IN EXCLUSIVE MODE")
-    first = asyncio.create_task(api.task(key=KEY))
+    await server.execute(SAME_TAG, api.account.id)
+    first = asyncio.create_task(api.task(tags=["new"], key=KEY))
     await until_somebody_waits(server)
 
     async with asyncio.timeout(30):  # Who waits for the first would wait for ever.
-        second = await api.send("POST", "/tasks", json={"title": "Buy milk"}, headers=keyed())
+        body = {"title": "Buy milk", "tags": ["new"]}
+        second = await api.send("POST", "/tasks", json=body, headers=keyed())
 
     assert not first.done()
     assert problem_of(second) == (409, "urn:todo:idempotency-key-in-use")
     assert second.headers["Retry-After"] == "1"
     await hold.rollback()
     made = await first
-    assert await api.task(key=KEY) == made
+    assert await api.task(tags=["new"], key=KEY) == made
 
 
 @pytest.mark.parametrize("route", KEYED)

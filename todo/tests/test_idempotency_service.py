@@ -1,31 +1,37 @@
 """What becomes of a key when the server, the network or the application fails."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
-from httpx2 import AsyncClient
+from httpx2 import AsyncClient, Response
 from sabotage import FAULTS, Saboteur
-from sqlmodel.ext.asyncio.session import AsyncSession
-from writes import KEYED, Connection, World, but_for_hits, done_by, headers_for
+from writes import (
+    KEYED,
+    SAME_TAG,
+    Connection,
+    World,
+    but_for_hits,
+    done_by,
+    headers_for,
+    rows_of,
+    until_somebody_waits,
+)
 
+from tests.staging.patience import until
 from tests.staging.proxy import TCPProxy
-from todo.errors import ConflictError
 from todo.idempotency import service
-from todo.tags.models import Tag
 from wellhead import Database
 
 KEY = {"Idempotency-Key": "once"}
-COMMIT = b"COMMIT;"
 MOST = 20
-HOLDERS_END = """
-    SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND granted
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
+TASKS = "POST /api/{user_id}/tasks"
 HAS_LOOKED = """
     SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-    AND state = 'idle in transaction' AND query LIKE '%pg_try_advisory_xact_lock%'
+    AND state = 'idle' AND query LIKE '%pg_try_advisory_xact_lock%'
     AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)
 """
 
@@ -56,6 +62,22 @@ async def test_whatever_the_server_does_a_keyed_request_is_done_once(
     assert 1 < number < MOST
 
 
+@asynccontextmanager
+async def first_run_held(
+    world: World, server: Connection, proxy: TCPProxy
+) -> AsyncIterator[asyncio.Task[Response]]:
+    """A keyed request whose statement still runs on the server when its connection is lost."""
+    hold = server.transaction()
+    await hold.start()
+    await server.execute(SAME_TAG, world.account.id)
+    request = asyncio.create_task(world.send(TASKS, **KEY))
+    await until_somebody_waits(server)
+    # The server does not look whether the client is there while it waits for a lock.
+    await proxy.reset_connections()
+    yield request
+    await hold.rollback()
+
+
 async def test_a_first_run_that_the_server_still_holds_is_waited_for(
     app: FastAPI,
     client: AsyncClient,
@@ -63,17 +85,19 @@ async def test_a_first_run_that_the_server_still_holds_is_waited_for(
     proxy: TCPProxy,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "LOOKS", 1000)
+    monkeypatch.setattr(service, "LOOKS", 10_000)
     monkeypatch.setattr(service, "PAUSE", 0.01)
     world = await World.make(app, client)
-    proxy.break_at(COMMIT, passes=False, is_noticed=False)
 
-    request = asyncio.create_task(world.send("POST /api/{user_id}/tasks", **KEY))
-    while not request.done() and not await server.fetchval(HAS_LOOKED):
-        await asyncio.wait([request], timeout=0.01)
-    await server.execute(HOLDERS_END)
+    async with first_run_held(world, server, proxy) as request:
+        while not request.done() and not await server.fetchval(HAS_LOOKED):
+            # In a transaction the server would show what it has shown before.
+            await server.execute("SELECT pg_stat_clear_snapshot()")
+            await asyncio.wait([request], timeout=0.01)
 
-    assert (await request).status_code == 201
+    answer = await request
+    assert answer.status_code == 201
+    assert "Idempotency-Replayed" not in answer.headers
     assert await server.fetchval("SELECT count(*) FROM idempotency_keys") == 1
 
 
@@ -86,40 +110,51 @@ async def test_a_first_run_that_the_server_holds_for_too_long_is_in_use(
 ) -> None:
     monkeypatch.setattr(service, "PAUSE", 0.001)
     world = await World.make(app, client)
-    proxy.break_at(COMMIT, passes=False, is_noticed=False)
 
-    answer, rows = await done_by(world, server, "POST /api/{user_id}/tasks", **KEY)
+    async with first_run_held(world, server, proxy) as request:
+        answer = await request
 
-    assert answer[0] == 409
-    assert "urn:todo:idempotency-key-in-use" in answer[1]
-    assert rows["tasks"] == 0
-    await server.execute(HOLDERS_END)
-    assert (await world.send("POST /api/{user_id}/tasks", **KEY)).status_code == 201
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "urn:todo:idempotency-key-in-use"
+    await until(lambda: server.fetchval("SELECT count(*) > 0 FROM idempotency_keys"))
+    again = await world.send(TASKS, **KEY)
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
 
 
+async def taken_out(server: Connection, table: str) -> list[tuple[object, ...]]:
+    """The rows of a table, which are deleted."""
+    rows = await server.fetch(f"DELETE FROM {table} RETURNING *")  # noqa: S608 - named in the test
+    return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("route", KEYED)
 async def test_who_does_not_see_a_key_that_is_there_does_nothing(
-    app: FastAPI, client: AsyncClient, server: Connection, database: Database
+    app: FastAPI, client: AsyncClient, server: Connection, route: str
 ) -> None:
-    """As when it is committed between the snapshot of a look and the lock."""
-    user_id = (await World.make(app, client)).account.id
-    idempotency = service.Idempotency(b"secret", timedelta(hours=1))
-    submission = idempotency.submission(scope="anybody", key="once", request="")
+    """As when the first is committed between the snapshot of the second and its look at the key."""
+    world = await World.make(app, client)
+    first = await world.send(route, **KEY)
+    # A second tag of that name would be refused for its name.
+    made = {table: await taken_out(server, table) for table in ("idempotency_keys", "tags")}
+    rival = server.transaction()
+    await rival.start()
+    for table, rows in made.items():
+        await server.copy_records_to_table(table, records=rows)
+    before = await rows_of(server)
 
-    async def work(session: AsyncSession) -> service.Answer:
-        session.add(Tag(user_id=user_id, name="new", name_folded="new"))
-        await server.execute(
-            "INSERT INTO idempotency_keys (id, user_id, fingerprint, status, headers, body, "
-            "created_at, expires_at) VALUES ($1, $2, '', 201, '{}', '', now(), 'infinity')",
-            submission.id,
-            user_id,
-        )
-        return service.Answer(owner_id=user_id, status=201, headers={}, body="")
+    request = asyncio.create_task(world.send(route, **KEY))
+    await until_somebody_waits(server)
+    await rival.commit()
 
-    with pytest.raises(ConflictError) as caught:
-        await service.do_once(database.run, submission, work)
-
-    assert (caught.value.code, caught.value.retry_after) == ("idempotency-key-in-use", 1)
-    assert await server.fetchval("SELECT count(*) FROM tags WHERE name = 'new'") == 0
+    answer = await request
+    after = await rows_of(server)
+    if route == KEYED[0]:
+        # Each registers another address, which makes it another request.
+        assert answer.json()["type"] == "urn:todo:idempotency-key-reused"
+    else:
+        assert (answer.status_code, answer.content) == (201, first.content)
+        assert answer.headers["Idempotency-Replayed"] == "true"
+    assert {**after, "hits": 0} == {**before, "hits": 0}
 
 
 def test_neither_the_key_nor_the_request_can_be_read_from_what_stands_for_them() -> None:

@@ -1,4 +1,7 @@
-"""A COMMIT that was sent and not answered: whoever can be told what became of it, is told."""
+"""A write that was sent and not answered: whoever can be told what became of it, is told."""
+
+import asyncio
+import re
 
 import pytest
 from fastapi import FastAPI
@@ -21,6 +24,8 @@ from tests.staging.proxy import TCPProxy
 from wellhead import Database
 
 COMMIT = b"COMMIT;"
+EMAIL = rb"person\d+@new\.example\.com"
+UNKNOWN = (503, "urn:wellhead:outcome_unknown")
 MOST = 20
 
 
@@ -56,7 +61,7 @@ class CommitBreaker:
 
 
 @pytest.mark.parametrize("passes", [True, False])
-@pytest.mark.parametrize("route", dict.fromkeys((*KEYED, *REPEATABLE, *SETTING)))
+@pytest.mark.parametrize("route", REPEATABLE)
 async def test_a_commit_that_nobody_answered_is_not_seen(
     app: FastAPI,
     client: AsyncClient,
@@ -84,18 +89,85 @@ async def test_a_commit_that_nobody_answered_is_not_seen(
     assert 1 < number < MOST
 
 
+STATEMENTS = (*KEYED, *SETTING)
+"""The routes that write by one statement, which may be sent again."""
+
+DELETIONS = tuple(route for route in WRITES if route not in {*STATEMENTS, *REPEATABLE})
+
+
+def breaks(proxy: TCPProxy, world: World, route: str, *, passes: bool) -> asyncio.Event:
+    """Break the connection at the next statement that speaks of what the route is about."""
+    said = EMAIL if route == KEYED[0] else re.escape(world.account.id.bytes)
+    return proxy.break_at(said, passes=passes)
+
+
 @pytest.mark.parametrize("passes", [True, False])
-@pytest.mark.parametrize("route", [route for route in WRITES if route not in REPEATABLE])
-async def test_without_a_key_or_with_a_condition_an_unknown_outcome_is_said_to_be_one(
+@pytest.mark.parametrize("has_key", [True, False])
+@pytest.mark.parametrize("route", STATEMENTS)
+async def test_a_statement_that_nobody_answered_is_not_seen(
+    app: FastAPI,
+    client: AsyncClient,
+    server: Connection,
+    proxy: TCPProxy,
+    database: Database,
+    route: str,
+    *,
+    has_key: bool,
+    passes: bool,
+) -> None:
+    keys = headers_for(route) if has_key else {}
+    expected = but_for_hits(await done_by(await World.make(app, client), server, route, **keys))
+    world = await World.make(app, client)
+    broken = breaks(proxy, world, route, passes=passes)
+
+    done = await done_by(world, server, route, **(headers_for(route, 1) if has_key else {}))
+
+    assert broken.is_set()
+    assert but_for_hits(done) == expected
+    assert database.run_stats().unknown == 1
+
+
+async def condition_of(world: World, route: str) -> dict[str, str]:
+    """The `If-Match` that names the state of what a route changes or deletes."""
+    is_of_tag = route.rsplit("/", maxsplit=1)[-1] == "{tag_id}"
+    path = f"tags/{world.tag}" if is_of_tag else f"tasks/{world.task}"
+    address = f"/api/{world.account.id}/{path}"
+    answer = await world.client.get(address, headers=world.account.headers)
+    return {"If-Match": answer.headers["ETag"]}
+
+
+@pytest.mark.parametrize("passes", [True, False])
+@pytest.mark.parametrize("route", [*SETTING, *DELETIONS])
+async def test_with_a_condition_it_is_not_seen_or_said_to_be_unknown(
     app: FastAPI, client: AsyncClient, proxy: TCPProxy, route: str, *, passes: bool
 ) -> None:
     world = await World.make(app, client)
-    condition = {"If-Match": "*"} if route in SETTING else {}
-    broken = proxy.break_at(COMMIT, passes=passes)
+    condition = await condition_of(world, route)
+    broken = breaks(proxy, world, route, passes=passes)
 
     answer = await world.send(route, **condition)
 
     assert broken.is_set()
-    assert (answer.status_code, answer.json()["type"]) == (503, "urn:wellhead:outcome_unknown")
-    again = await world.send(route, **condition)
-    assert again.is_success == (route in SETTING or not passes or route == KEYED[1]), again.text
+    if passes:
+        assert (answer.status_code, answer.json()["type"]) == UNKNOWN
+        assert (await world.send(route, **condition)).status_code in {404, 412}
+    else:
+        assert answer.is_success, answer.text
+
+
+@pytest.mark.parametrize("passes", [True, False])
+@pytest.mark.parametrize("route", DELETIONS)
+async def test_a_deletion_is_not_seen_or_said_to_be_unknown(
+    app: FastAPI, client: AsyncClient, proxy: TCPProxy, route: str, *, passes: bool
+) -> None:
+    world = await World.make(app, client)
+    broken = breaks(proxy, world, route, passes=passes)
+
+    answer = await world.send(route)
+
+    assert broken.is_set()
+    if passes:
+        assert (answer.status_code, answer.json()["type"]) == UNKNOWN
+    else:
+        assert answer.status_code == 204
+    assert (await world.send(route)).status_code == 404

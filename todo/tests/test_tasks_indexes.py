@@ -15,7 +15,7 @@ from sqlmodel import SQLModel, col
 
 from tests.staging.databases import Databases
 from todo.paging import Position
-from todo.tags import service as tags_service
+from todo.tags import sql as tags_sql
 from todo.tags.models import Tag, TaskTag
 from todo.tasks import listing, service
 from todo.tasks.filters import TaskFilters
@@ -109,27 +109,42 @@ class Planner:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def plan(self, statement: ClauseElement) -> "Plan":
-        row: Any = (await self._connection.execute(Explain(statement))).one()
+    async def plan(self, statement: ClauseElement, **values: Any) -> "Plan":
+        row: Any = (await self._connection.execute(Explain(statement), values)).one()
         return Plan(row[0][0]["Plan"])
 
     async def list(
         self, sort: SortName = "-created_at", *, after: Position | None = None, **filters: Any
     ) -> "Plan":
-        return await self.plan(
-            listing.statement(
-                owner_id=OWNER, filters=TaskFilters(**filters), sort=sort, after=after, limit=21
-            )
-        )
+        """How a page is found; its tags are looked up for what was found."""
+        given = TaskFilters(**filters)
+        statement = listing.statement(given.shape, sort, is_continued=after is not None)
+        whole = await self.plan(statement, **listing.values(OWNER, given, after, 21))
+        assert "Sort" not in whole.above("Limit")
+        return whole.at("Limit")
 
 
 class Plan:
     """A plan: its steps, and the indexes they use."""
 
     def __init__(self, root: dict[str, Any]) -> None:
+        self._root = root
         self.steps = list(_steps(root))
         self.kinds = {step["Node Type"] for step in self.steps}
         self.indexes = {step["Index Name"] for step in self.steps if "Index Name" in step}
+
+    def at(self, kind: str) -> "Plan":
+        """The part of it that begins with the one step of this kind."""
+        (step,) = (step for step in self.steps if step["Node Type"] == kind)
+        return Plan(step)
+
+    def above(self, kind: str) -> set[str]:
+        """The kinds of the steps through which the rows of this step pass afterwards."""
+        return {
+            step["Node Type"]
+            for step in self.steps
+            if step["Node Type"] != kind and any(each["Node Type"] == kind for each in _steps(step))
+        }
 
     def condition(self, index: str) -> str:
         """What is looked up in the index, as opposed to filtered afterwards."""
@@ -221,7 +236,7 @@ async def test_a_tag_is_found_by_its_name_and_its_tasks_by_the_tag(planner: Plan
 
 
 async def test_a_list_of_tags_reads_and_counts_by_index(planner: Planner) -> None:
-    plan = await planner.plan(tags_service.list_statement(owner_id=OWNER, after=None, limit=21))
+    plan = await planner.plan(tags_sql.OF_A_USER, owner_id=OWNER, limit=21)
 
     assert plan.indexes == {"uq_tags_user_id_name_folded", "ix_task_tags_tag_id_task_id"}
     assert not plan.kinds & {"Seq Scan", "Sort"}

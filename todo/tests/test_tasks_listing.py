@@ -19,6 +19,7 @@ from todo.tasks import listing, service
 from todo.tasks.filters import TaskFilters
 from todo.tasks.models import Priority, Task
 from todo.tasks.sorting import SortName
+from todo.tasks.sql import TaskRow
 from wellhead import Database
 
 EVERY_SORT: list[SortName] = list(get_args(SortName))
@@ -71,20 +72,19 @@ async def walk(
     sort: SortName,
     limit: int,
     between: Callable[[], Any] | None = None,
-) -> list[Task]:
+) -> list[TaskRow]:
     """Every task that the pages of a list show, in their order."""
-    seen: list[Task] = []
+    seen: list[TaskRow] = []
     after: Position | None = None
     while True:
-        async with live.reader() as reader:
-            tasks, after = await listing.page(
-                reader,
-                owner_id=owner_id,
-                filters=TaskFilters(),
-                sort=sort,
-                after=after,
-                limit=limit,
-            )
+        tasks, after = await listing.page(
+            live,
+            owner_id=owner_id,
+            filters=TaskFilters(),
+            sort=sort,
+            after=after,
+            limit=limit,
+        )
         assert len(tasks) == limit or after is None
         assert not {task.id for task in tasks} & {task.id for task in seen}
         seen.extend(tasks)
@@ -149,9 +149,9 @@ async def test_a_list_that_changes_while_it_is_read_shows_what_stays_exactly_onc
     async def change() -> None:
         async with live.session() as session:
             session.add_all(some_task(owner_id, chance) for _ in range(chance.randrange(2)))
-            if leaving:
-                leaver = leaving.pop(chance.randrange(len(leaving)))
-                await service.remove(session, owner_id=owner_id, task_id=leaver)
+        if leaving:
+            leaver = leaving.pop(chance.randrange(len(leaving)))
+            await service.remove(live, owner_id=owner_id, task_id=leaver)
 
     shown = [task.id for task in await walk(live, owner_id, sort=sort, limit=2, between=change)]
 

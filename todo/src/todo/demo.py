@@ -59,10 +59,7 @@ async def seed_demo(database: Database, passwords: Passwords) -> Seeded:
         for given in TASKS:
             task = dict(given)
             due_in = task.pop("due_in", None)
-            await tasks.create(
-                session,
-                owner_id=user.id,
-                due_date=None if due_in is None else now + due_in,
-                **task,
-            )
+            due_date = None if due_in is None else now + due_in
+            new = tasks.new_task(owner_id=user.id, due_date=due_date, **task)
+            await tasks.CREATION.plain.one(session, **new)
     return Seeded(account=True, tasks=len(TASKS))

@@ -6,7 +6,7 @@ The services only know revisions (`todo.revisions`); here they become `ETag`, `I
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, HTTPException, Request, Response
 from pydantic import Field
@@ -33,24 +33,19 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 """The OpenAPI description of the answer to an `If-None-Match` that holds."""
 
 
-class Tagged(Protocol):
-    """What a client reads, with the value of its `ETag`."""
-
-    etag: str
-
-
-TaggedT = TypeVar("TaggedT", bound=Tagged)
-
-
 def etag(revision: str) -> str:
     """The value of the `ETag` header for a revision."""
     return f'"{revision}"'
 
 
-def tagged(response: Response, read: TaggedT) -> TaggedT:
-    """The object as the response shows it, with its `ETag` put into the headers."""
-    response.headers["ETag"] = read.etag
-    return read
+def tagged(document: str, revision: str) -> Response:
+    """A document as a response, with its `ETag`."""
+    return Response(document, headers={"ETag": etag(revision)}, media_type="application/json")
+
+
+def not_modified(revision: str) -> Response:
+    """The response to a client that has this state already."""
+    return Response(status_code=304, headers={"ETag": etag(revision)})
 
 
 def parse_entity_tags(lines: Sequence[str], *, header: str, weak: bool) -> Revisions | None:

@@ -97,6 +97,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
 
 def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> None:
+    app.state.database = database
     key = signing_key(settings)
     tokens = Tokens(
         key=key,

@@ -10,6 +10,7 @@ own rows, and each value is validated like any other input.
 import hashlib
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from fastapi import Request, Response
 from pydantic import Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
+from todo.documents import page
 from todo.given import Given
 
 _CHECKSUM_SIZE = 9
@@ -61,14 +63,16 @@ class Position:
     id: UUID
 
 
-def link_next(request: Request, response: Response, cursor: str | None) -> None:
-    """Add a `Link` to the next page, where there is one.
+def page_response(request: Request, items: Iterable[str], next_cursor: str | None) -> Response:
+    """A page of documents, with a `Link` to the next one, where there is one.
 
     The link is relative to the request (`<?limit=...>`): it holds behind every proxy.
     """
-    if cursor is not None:
-        query = request.url.include_query_params(cursor=cursor).query
+    response = Response(page(items, next_cursor), media_type="application/json")
+    if next_cursor is not None:
+        query = request.url.include_query_params(cursor=next_cursor).query
         response.headers["Link"] = f'<?{query}>; rel="next"'
+    return response
 
 
 def encode_cursor(position: Position, *, scope: str, kind: TypeAdapter[Any]) -> str:

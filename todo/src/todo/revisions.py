@@ -1,15 +1,8 @@
 """Revisions: opaque texts that identify one state of an object, so that lost updates show."""
 
-import hashlib
 from dataclasses import dataclass
 
 from todo.errors import PreconditionFailedError
-
-
-def revision_of(*parts: object) -> str:
-    """A short opaque text that changes when any of the parts does."""
-    text = "\x1f".join(str(part) for part in parts)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +15,16 @@ class Revisions:
         return self.accepted is None or revision in self.accepted
 
 
-def refuse_if_changed(revision: str, expected: Revisions | None) -> None:
-    """Let a change pass only on a revision that the caller knows, or when it set no condition.
+def accepted_by(expected: Revisions | None) -> list[str] | None:
+    """The revisions of which the object must have one, or None where it may have any."""
+    if expected is None or expected.accepted is None:
+        return None
+    return sorted(expected.accepted)
 
-    Raises:
-        PreconditionFailedError: The object has changed since the caller read it.
-    """
-    if expected is not None and revision not in expected:
-        raise PreconditionFailedError(
-            "It has changed since you read it; nothing was written. Read it again, then decide.",
-            code="changed-meanwhile",
-        )
+
+def changed_meanwhile() -> PreconditionFailedError:
+    """The object is not in a state that the caller knows."""
+    return PreconditionFailedError(
+        "It has changed since you read it; nothing was written. Read it again, then decide.",
+        code="changed-meanwhile",
+    )

@@ -4,13 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from todo.accounts import schemas, service
+from todo.accounts import schemas
 from todo.accounts.dependencies import AccessTokenDep, CurrentUserId
 from todo.accounts.models import User
-from todo.accounts.service import Accounts
-from todo.idempotency.dependencies import REPLAYED_HEADER, AnybodysOnceDep, created
-from todo.idempotency.service import Answer
-from todo.units import Session
+from todo.accounts.service import CREATION, Accounts
+from todo.idempotency.dependencies import REPLAYED_HEADER, AnybodysOnceDep
 from wellhead.fastapi import problem_responses
 
 router = APIRouter(prefix="/api/auth", tags=["Authentication"])
@@ -60,19 +58,14 @@ async def register(
     Says openly when the address has one already (409), and limits how often one client may ask.
     Keys of everybody who is not logged in are one set: make yours at random.
     """
-    user = await accounts.prepare(
+    new_account = await accounts.prepare(
         email=new.email,
         password=new.password.get_secret_value(),
         name=new.name,
         address=address,
     )
 
-    async def register(session: Session) -> Answer:
-        await service.register(session, user)
-        account = schemas.AccountRead.model_validate(user)
-        return created(account, owner_id=user.id, location=f"{router.prefix}/me")
-
-    return await once(register, is_repeatable=True)
+    return await once(CREATION, new_account, location=f"{router.prefix}/me")
 
 
 @router.post("/login", responses=problem_responses(400, 401, 413, 422, 429, 503, 504))

@@ -8,21 +8,25 @@ nobody answered, and ends the same.
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 from uuid import UUID
 
 from pydantic import validate_email
 from pydantic_core import PydanticCustomError
 from sqlalchemy import delete, func, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.attempts import Attempts
-from todo.accounts.models import Login, User
+from todo.accounts.models import EMAIL_INDEX, Login, User
 from todo.accounts.passwords import Passwords
-from todo.accounts.schemas import TokenPair
+from todo.accounts.schemas import AccountRead, TokenPair
+from todo.accounts.sql import creation
 from todo.accounts.tokens import AccessToken, IssuedRefreshToken, Tokens
 from todo.errors import ConflictError, ForbiddenError, InvalidError, NotAuthenticatedError
+from todo.idempotency.creation import Created, Creation, Values
 from todo.models import new_id, utc_now
 from wellhead import Database
 
@@ -38,8 +42,8 @@ class Accounts:
 
     async def prepare(
         self, *, email: str, password: str, name: str | None, address: str | None
-    ) -> User:
-        """A new account for `register`; nothing of it is stored yet.
+    ) -> Values:
+        """The values for `CREATION`: a new account, of which nothing is stored yet.
 
         Raises:
             InvalidError: The password is the address.
@@ -47,7 +51,17 @@ class Accounts:
         """
         refuse_email_as_password(email, password)
         await self.attempts.count_registration(address=address)
-        return User(email=email, name=name, password_hash=await self.passwords.hash(password))
+        now = utc_now()
+        account = AccountRead(id=new_id(), email=email, name=name, created_at=now)
+        return {
+            "owner_id": account.id,
+            "now": now,
+            "email": email,
+            "name": name,
+            "password_hash": await self.passwords.hash(password),
+            "body": account.model_dump_json(),
+            "revision": None,
+        }
 
     async def log_in(self, *, email: str, password: str, address: str | None) -> TokenPair:
         """Prove the password and start a login.
@@ -212,26 +226,6 @@ class _NewLogin:
         await session.exec(statement)
 
 
-async def register(session: AsyncSession, user: User) -> None:
-    """Store a prepared account; storing the same one twice is fine.
-
-    Raises:
-        ConflictError: The address has an account already.
-    """
-    address = func.lower(col(User.email))
-    added = (
-        insert(User)
-        .values(**user.model_dump())
-        .on_conflict_do_nothing(index_elements=[address])
-        .returning(col(User.id))
-    )
-    if (await session.exec(added)).first() is not None:
-        return
-    holder = await session.exec(select(User.id).where(address == func.lower(user.email)))
-    if holder.first() != user.id:
-        raise ConflictError("This e-mail address has an account already.", code="email-taken")
-
-
 async def lock_with_password(
     session: AsyncSession, user_id: UUID, hashes: AbstractSet[str]
 ) -> None:
@@ -259,6 +253,24 @@ async def store_hash(
     """Replace the hash of an account's password, and other values with it."""
     changed = update(User).where(col(User.id) == user_id)
     await session.exec(changed.values(password_hash=password_hash, **values))
+
+
+def _explain(error: IntegrityError, values: Values) -> NoReturn:
+    """Raise what a broken constraint means."""
+    del values
+    if EMAIL_INDEX in str(error.orig):
+        message = "This e-mail address has an account already."
+        raise ConflictError(message, code="email-taken") from error
+    raise error
+
+
+async def _find(database: Database, values: Values) -> Created:
+    del database
+    return Created(body=values["body"], revision=None)
+
+
+CREATION = Creation(creation, find=_find, explain=_explain)
+"""Makes an account, of the values of `Accounts.prepare`."""
 
 
 def canonical(email: str) -> str:

@@ -7,16 +7,16 @@ its value in quotes, and most clients send none: both are the same key.
 import json
 from dataclasses import dataclass
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Depends, Header, HTTPException, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from todo.accounts.dependencies import AccessTokenDep
+from todo.database import DatabaseDep
 from todo.given import Given
-from todo.idempotency.service import Answer, Idempotency, Reply, do_once
-from todo.units import Work
-from wellhead.fastapi import Run, RunDep
+from todo.idempotency.creation import Creation, Values
+from todo.idempotency.service import Idempotency, Reply, create
+from wellhead import Database
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -35,7 +35,7 @@ REPLAYED_HEADER: dict[str, Any] = {
 """The OpenAPI description of what tells a repeated answer from a first one."""
 
 
-def _key(
+async def _key(
     request: Request,
     idempotency_key: Annotated[
         Given[_Key],
@@ -61,53 +61,51 @@ KeyDep = Annotated[str | None, Depends(_key)]
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """Does the work of one request and answers it; with a key once, however often it comes."""
+    """Makes the object of one request and answers it; with a key once, however often it comes."""
 
     request: Request
-    run: Run
+    database: Database
     scope: str
     key: str | None
 
-    async def __call__(self, work: Work[Answer], *, is_repeatable: bool = False) -> Response:
-        """Do the work in a transaction of its own, or give the first answer again.
+    async def __call__(self, creation: Creation, values: Values, *, location: str) -> Response:
+        """Make the object, or give the first answer again.
 
         Args:
-            work: What is to be done.
-            is_repeatable: Whether it may be done twice; work under a key always may.
+            creation: Its kind.
+            values: The values of its statement.
+            location: Where it is then.
 
         Raises:
             ConflictError: A request with this key is being worked on.
             InvalidError: The key was sent with another request before.
         """
-        if self.key is None:
-            answer = await self.run(work, is_repeatable=is_repeatable)
-            return _response(Reply(answer, is_replay=False))
-        idempotency: Idempotency = self.request.app.state.idempotency
-        submission = idempotency.submission(
-            scope=self.scope, key=self.key, request=await _canonical(self.request)
+        submission = None
+        if self.key is not None:
+            idempotency: Idempotency = self.request.app.state.idempotency
+            submission = idempotency.submission(
+                scope=self.scope, key=self.key, request=await _canonical(self.request)
+            )
+        return _response(
+            await create(self.database, creation, values, location=location, submission=submission)
         )
-        return _response(await do_once(self.run, submission, work))
 
 
-def _once(request: Request, run: RunDep, token: AccessTokenDep, key: KeyDep) -> Once:
-    return Once(request, run, str(token.user_id), key)
+async def _once(
+    request: Request, database: DatabaseDep, token: AccessTokenDep, key: KeyDep
+) -> Once:
+    return Once(request, database, str(token.user_id), key)
 
 
-def _once_for_anybody(request: Request, run: RunDep, key: KeyDep) -> Once:
-    return Once(request, run, ANONYMOUS, key)
+async def _once_for_anybody(request: Request, database: DatabaseDep, key: KeyDep) -> Once:
+    return Once(request, database, ANONYMOUS, key)
 
 
 OnceDep = Annotated[Once, Depends(_once)]
-"""For POSTs of somebody who is logged in: `return await once(work)`."""
+"""For POSTs of somebody who is logged in: `return await once(creation, values, location=...)`."""
 
 AnybodysOnceDep = Annotated[Once, Depends(_once_for_anybody)]
 """For POSTs without a login."""
-
-
-def created(new: BaseModel, *, owner_id: UUID, location: str, etag: str | None = None) -> Answer:
-    """The answer that shows a new object: 201."""
-    headers = {"Location": location} if etag is None else {"Location": location, "ETag": etag}
-    return Answer(owner_id=owner_id, status=201, headers=headers, body=new.model_dump_json())
 
 
 async def _canonical(request: Request) -> str:
@@ -117,11 +115,10 @@ async def _canonical(request: Request) -> str:
 
 
 def _response(reply: Reply) -> Response:
-    answer = reply.answer
     response = Response(
-        answer.body,
-        status_code=answer.status,
-        headers=dict(answer.headers),
+        reply.body,
+        status_code=reply.status,
+        headers=reply.headers,
         media_type="application/json",
     )
     if reply.is_replay:

@@ -1,12 +1,4 @@
-"""Doing a unit of work once for each key, and giving its first answer again.
-
-Three things decide what becomes of a key, all of them in the transaction of the work itself:
-
-- an advisory lock, which the first request holds until its transaction ends; whoever does not get
-  it is told so at once, and does not wait;
-- the row of the first answer, inserted last: it exists if, and only if, the work was committed;
-- the row's primary key, for the moment in which one request ends while another one looks.
-"""
+"""Making an object once for each key, and giving its first answer again."""
 
 import asyncio
 import hashlib
@@ -14,42 +6,31 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Self
-from uuid import UUID
+from http import HTTPStatus
+from typing import Any
 
-from sqlalchemy import and_, delete, func, literal
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.errors import ConflictError, InvalidError
+from todo.etag import etag
+from todo.idempotency.creation import Creation, Submitted, Values
 from todo.idempotency.models import IdempotencyKey
-from todo.models import utc_now
-from todo.units import Runner, Work
+from wellhead import CommitUnknownError, Database
 
 LOOKS = 20
-"""How often a unit that runs again looks whether its first run has ended on the server."""
+"""How often a request that runs again looks whether its first run has ended on the server."""
 
 PAUSE = 0.1
 """Seconds between two looks."""
 
+MOST_UNKNOWN = 3
+"""So often a request may stay without an answer from the server."""
+
 RETRY_AFTER = 1
 """Seconds after which a request that is being worked on has probably been answered."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What was answered; `owner_id` is the account that it goes with when that is deleted."""
-
-    owner_id: UUID
-    status: int
-    headers: Mapping[str, str]
-    body: str
-
-    @classmethod
-    def kept_in(cls, row: IdempotencyKey) -> Self:
-        """The answer that a row keeps."""
-        return cls(owner_id=row.user_id, status=row.status, headers=row.headers, body=row.body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,98 +85,103 @@ class Idempotency:
 class Reply:
     """An answer, and whether an earlier request was the first to get it."""
 
-    answer: Answer
+    status: int
+    headers: Mapping[str, str]
+    body: str
     is_replay: bool
 
 
-async def do_once(run: Runner, submission: Submission, work: Work[Answer]) -> Reply:
-    """Do the work, or find out what it was answered when it was done before.
+async def create(
+    database: Database,
+    creation: Creation,
+    values: Values,
+    *,
+    location: str,
+    submission: Submission | None = None,
+) -> Reply:
+    """Make an object in one round trip, or find out what it was answered when it was made before.
 
-    May run again even after a COMMIT that nobody answered: the key tells what became of it.
+    Does so even where the server does not answer: the object's id, or the key, tells what became
+    of it.
 
     Raises:
         ConflictError: A request with this key is being worked on.
         InvalidError: The key was sent with another request before.
-        CommitUnknownError: Three COMMITs in a row were not answered.
+        CommitUnknownError: The server did not answer three times in a row.
     """
+    # What stands in the way may have come with the same key, since the statement began.
+    may_be_our_own = submission is not None
+    while True:
+        try:
+            if submission is None:
+                return await _create(database, creation, values, location)
+            return await _create_once(database, creation, values, location, submission)
+        except IntegrityError as error:
+            if not may_be_our_own:
+                creation.explain(error, values)
+            may_be_our_own = False
+
+
+async def _create(database: Database, creation: Creation, values: Values, location: str) -> Reply:
+    created = await creation.plain.one_or_none(database, **values)
+    if created is None:
+        created = await creation.find(database, values)
+    return _first(created.body, created.revision, location)
+
+
+async def _create_once(
+    database: Database, creation: Creation, values: Values, location: str, submission: Submission
+) -> Reply:
+    keyed = {
+        **values,
+        "location": location,
+        "key_id": submission.id,
+        "key_lock": submission.lock,
+        "key_fingerprint": submission.fingerprint,
+        "key_expires_at": values["now"] + submission.lifetime,
+    }
     looks = 1
-    made: Answer | None = None
+    for unanswered in range(1, MOST_UNKNOWN + 1):
+        try:
+            attempt = await _attempt(database, creation, keyed, looks)
+        except CommitUnknownError:
+            if unanswered == MOST_UNKNOWN:
+                raise
+            # The server may not have noticed yet that the connection of this run is lost.
+            looks = LOOKS
+            continue
+        if attempt.fingerprint is None:
+            assert attempt.body is not None  # noqa: S101 - nobody else was there
+            return _first(attempt.body, attempt.revision, location)
+        if not hmac.compare_digest(attempt.fingerprint, submission.fingerprint):
+            raise InvalidError(
+                "This Idempotency-Key was sent with another request before; use a new one.",
+                code="idempotency-key-reused",
+            )
+        is_own = looks == LOOKS and attempt.kept_at == values["now"]
+        return Reply(
+            attempt.kept_status, attempt.kept_headers, attempt.kept_body, is_replay=not is_own
+        )
+    raise AssertionError
 
-    async def attempt(session: AsyncSession) -> Reply:
-        nonlocal looks, made
-        # The server may not have noticed yet that the connection of a first run is lost.
-        first = await _claim(session, submission, looks=looks)
-        looks = LOOKS
-        if first is not None:
-            return Reply(first, is_replay=first != made)
-        made = await work(session)
-        await _keep(session, submission, made)
-        return Reply(made, is_replay=False)
 
-    return await run(attempt, is_repeatable=True)
-
-
-async def _claim(session: AsyncSession, submission: Submission, *, looks: int) -> Answer | None:
+async def _attempt(
+    database: Database, creation: Creation, keyed: Mapping[str, Any], looks: int
+) -> Submitted:
     for look in range(looks):
         if look:
             await asyncio.sleep(PAUSE)
-        is_ours, kept = await _look(session, submission)
-        if kept is not None:
-            if not hmac.compare_digest(kept.fingerprint, submission.fingerprint):
-                raise InvalidError(
-                    "This Idempotency-Key was sent with another request before; use a new one.",
-                    code="idempotency-key-reused",
-                )
-            return Answer.kept_in(kept)
-        if is_ours:
-            return None
+        attempt = await creation.keyed.one(database, **keyed)
+        if attempt.is_ours or attempt.fingerprint is not None:
+            return attempt
     raise _in_use()
 
 
-async def _look(
-    session: AsyncSession, submission: Submission
-) -> tuple[bool, IdempotencyKey | None]:
-    # One round trip: try to lock, and read what is kept.
-    here = select(literal(1)).subquery()
-    statement = (
-        select(func.pg_try_advisory_xact_lock(submission.lock), IdempotencyKey)
-        .select_from(here)
-        .outerjoin(
-            IdempotencyKey,
-            and_(
-                col(IdempotencyKey.id) == submission.id,
-                col(IdempotencyKey.expires_at) > utc_now(),
-            ),
-        )
-    )
-    is_ours, kept = (await session.exec(statement)).one()
-    return is_ours, kept
-
-
-async def _keep(session: AsyncSession, submission: Submission, answer: Answer) -> None:
-    now = utc_now()
-    row = {
-        "user_id": answer.owner_id,
-        "fingerprint": submission.fingerprint,
-        "status": answer.status,
-        "headers": dict(answer.headers),
-        "body": answer.body,
-        "created_at": now,
-        "expires_at": now + submission.lifetime,
-    }
-    statement = (
-        insert(IdempotencyKey)
-        .values(id=submission.id, **row)
-        .on_conflict_do_update(
-            index_elements=[col(IdempotencyKey.id)],
-            set_=row,
-            where=col(IdempotencyKey.expires_at) <= now,
-        )
-        .returning(col(IdempotencyKey.id))
-    )
-    if (await session.exec(statement)).first() is None:
-        # It was committed between the snapshot of our look and the lock, which came free then.
-        raise _in_use()
+def _first(body: str, revision: str | None, location: str) -> Reply:
+    headers = {"Location": location}
+    if revision is not None:
+        headers["ETag"] = etag(revision)
+    return Reply(HTTPStatus.CREATED, headers, body, is_replay=False)
 
 
 def _in_use() -> ConflictError:

@@ -9,7 +9,6 @@ from sqlalchemy import CheckConstraint, Column, Index, Integer, Text, UniqueCons
 from sqlmodel import Field, SQLModel
 
 from todo.models import TIMESTAMP, new_id, utc_now
-from todo.revisions import revision_of
 
 DEFAULT_COLOR = "#6b7280"
 """A neutral grey, for tags that were made by naming them in a task."""
@@ -55,11 +54,6 @@ class Tag(SQLModel, table=True):
     version: int = Field(default=1, sa_column=_version)
     created_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
     updated_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
-
-    @property
-    def revision(self) -> str:
-        """What identifies this state of the tag; changes with everything a client can see."""
-        return revision_of(self.id, self.version)
 
 
 class TaskTag(SQLModel, table=True):

@@ -6,13 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from todo.accounts.dependencies import OwnerId
-from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag, tagged
-from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep, created
-from todo.idempotency.service import Answer
-from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
+from todo.database import DatabaseDep
+from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, not_modified, tagged
+from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep
+from todo.paging import LINK_HEADER, LOCATION_HEADER, page_response
 from todo.tags import service
+from todo.tags.documents import counted_tag_document, tag_document
 from todo.tags.schemas import (
-    CountedTag,
     TagCreate,
     TagPage,
     TagPatch,
@@ -21,9 +21,9 @@ from todo.tags.schemas import (
     tag_cursor,
 )
 from todo.tasks import service as tasks_service
+from todo.tasks.documents import task_document
 from todo.tasks.schemas import TaskRead
-from todo.units import Session, run_change
-from wellhead.fastapi import ReaderDep, RunDep, problem_responses
+from wellhead.fastapi import problem_responses
 
 TagId = Annotated[UUID, Path(description="The tag's id.")]
 TaskId = Annotated[UUID, Path(description="The task's id.")]
@@ -35,21 +35,20 @@ router = APIRouter(prefix="/api/{user_id}/tags", tags=["Tags"])
 
 @router.get(
     "",
+    response_model=TagPage,
     responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 413, 422, 503, 504)},
 )
 async def list_tags(
     owner_id: OwnerId,
     query: Annotated[TagQuery, Query()],
-    reader: ReaderDep,
+    database: DatabaseDep,
     request: Request,
-    response: Response,
-) -> TagPage:
+) -> Response:
     """List your tags in the order of their names, each with how many tasks carry it."""
-    tags, end = await service.page(reader, owner_id=owner_id, after=query.after, limit=query.limit)
-    cursor = tag_cursor(end)
-    items = [CountedTag.counted(tag, count) for tag, count in tags]
-    link_next(request, response, cursor)
-    return TagPage(items=items, next_cursor=cursor)
+    tags, end = await service.page(
+        database, owner_id=owner_id, after=query.after, limit=query.limit
+    )
+    return page_response(request, map(counted_tag_document, tags), tag_cursor(end))
 
 
 @router.post(
@@ -65,17 +64,10 @@ async def create_tag(
     owner_id: OwnerId, body: TagCreate, once: OnceDep, request: Request
 ) -> Response:
     """Create a tag. A name that differs from another one only by case is taken."""
-
-    async def create(session: Session) -> Answer:
-        tag = await service.create(session, owner_id=owner_id, name=body.name, color=body.color)
-        return created(
-            TagRead.of(tag),
-            owner_id=owner_id,
-            location=f"{request.url.path.rstrip('/')}/{tag.id}",
-            etag=etag(tag.revision),
-        )
-
-    return await once(create)
+    new = service.new_tag(owner_id=owner_id, name=body.name, color=body.color)
+    return await once(
+        service.CREATION, new, location=f"{request.url.path.rstrip('/')}/{new['tag_id']}"
+    )
 
 
 @router.get(
@@ -88,17 +80,18 @@ async def create_tag(
     },
 )
 async def read_tag(
-    owner_id: OwnerId, tag_id: TagId, reader: ReaderDep, response: Response, known: IfNoneMatch
-) -> TagRead | Response:
+    owner_id: OwnerId, tag_id: TagId, database: DatabaseDep, known: IfNoneMatch
+) -> Response:
     """Read a tag."""
-    tag = await service.get(reader, owner_id=owner_id, tag_id=tag_id)
+    tag = await service.get(database, owner_id=owner_id, tag_id=tag_id)
     if known is not None and tag.revision in known:
-        return Response(status_code=304, headers={"ETag": etag(tag.revision)})
-    return tagged(response, TagRead.of(tag))
+        return not_modified(tag.revision)
+    return tagged(tag_document(tag), tag.revision)
 
 
 @router.patch(
     "/{tag_id}",
+    response_model=TagRead,
     responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 503, 504)},
 )
 async def change_tag(
@@ -106,19 +99,14 @@ async def change_tag(
     owner_id: OwnerId,
     tag_id: TagId,
     body: TagPatch,
-    run: RunDep,
-    response: Response,
+    database: DatabaseDep,
     expected: IfMatch,
-) -> TagRead:
+) -> Response:
     """Rename or recolour a tag: what is absent stays as it is."""
-    tag = await run_change(
-        run,
-        lambda session: service.update(
-            session, owner_id=owner_id, tag_id=tag_id, changes=body.changes(), expected=expected
-        ),
-        condition=expected,
+    tag = await service.update(
+        database, owner_id=owner_id, tag_id=tag_id, changes=body.changes(), expected=expected
     )
-    return tagged(response, TagRead.of(tag))
+    return tagged(tag_document(tag), tag.revision)
 
 
 @router.delete(
@@ -126,15 +114,16 @@ async def change_tag(
     status_code=204,
     responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504),
 )
-async def delete_tag(owner_id: OwnerId, tag_id: TagId, run: RunDep, expected: IfMatch) -> None:
+async def delete_tag(
+    owner_id: OwnerId, tag_id: TagId, database: DatabaseDep, expected: IfMatch
+) -> None:
     """Delete a tag and take it off every task; the tasks stay."""
-    await run(
-        lambda session: service.remove(session, owner_id=owner_id, tag_id=tag_id, expected=expected)
-    )
+    await service.remove(database, owner_id=owner_id, tag_id=tag_id, expected=expected)
 
 
 @router.put(
     "/{tag_id}/tasks/{task_id}",
+    response_model=TaskRead,
     responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 409, 412, 413, 422, 503, 504)},
 )
 async def attach_tag(
@@ -142,23 +131,19 @@ async def attach_tag(
     owner_id: OwnerId,
     tag_id: TagId,
     task_id: TaskId,
-    run: RunDep,
-    response: Response,
+    database: DatabaseDep,
     expected: IfMatch,
-) -> TaskRead:
+) -> Response:
     """Put a tag on a task; `If-Match` and `ETag` are the task's."""
-    task = await run_change(
-        run,
-        lambda session: tasks_service.attach(
-            session, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
-        ),
-        condition=expected,
+    task = await tasks_service.attach(
+        database, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
     )
-    return tagged(response, TaskRead.of(task))
+    return tagged(task_document(task), task.revision)
 
 
 @router.delete(
     "/{tag_id}/tasks/{task_id}",
+    response_model=TaskRead,
     responses={**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504)},
 )
 async def detach_tag(
@@ -166,16 +151,11 @@ async def detach_tag(
     owner_id: OwnerId,
     tag_id: TagId,
     task_id: TaskId,
-    run: RunDep,
-    response: Response,
+    database: DatabaseDep,
     expected: IfMatch,
-) -> TaskRead:
+) -> Response:
     """Take a tag off a task; `If-Match` and `ETag` are the task's."""
-    task = await run_change(
-        run,
-        lambda session: tasks_service.detach(
-            session, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
-        ),
-        condition=expected,
+    task = await tasks_service.detach(
+        database, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
     )
-    return tagged(response, TaskRead.of(task))
+    return tagged(task_document(task), task.revision)

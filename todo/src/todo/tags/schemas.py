@@ -1,16 +1,15 @@
 """What clients send and get about tags."""
 
 from datetime import datetime
-from typing import Annotated, Self, cast
+from typing import Annotated, cast
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
-from todo.etag import etag
 from todo.paging import Cursor, NextCursor, Position, decode_cursor, encode_cursor
 from todo.patch import PATCH_CONFIG
 from todo.tags.fields import Color, TagName
-from todo.tags.models import DEFAULT_COLOR, Tag
+from todo.tags.models import DEFAULT_COLOR
 from todo.tags.service import TagChanges
 from todo.text import line
 
@@ -42,8 +41,6 @@ class TagPatch(TagCreate):
 class TagRef(BaseModel):
     """A tag as a task shows it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     id: UUID
     name: str
     color: str
@@ -56,28 +53,11 @@ class TagRead(TagRef):
     updated_at: datetime
     etag: Annotated[str, Field(description="The tag's `ETag`, ready for `If-Match`.")]
 
-    @classmethod
-    def of(cls, tag: Tag) -> Self:
-        """The tag as clients see it."""
-        return cls(
-            id=tag.id,
-            name=tag.name,
-            color=tag.color,
-            created_at=tag.created_at,
-            updated_at=tag.updated_at,
-            etag=etag(tag.revision),
-        )
-
 
 class CountedTag(TagRead):
     """A tag, and how many tasks carry it; its `etag` says nothing about the count."""
 
     task_count: Annotated[int, Field(ge=0)]
-
-    @classmethod
-    def counted(cls, tag: Tag, task_count: int) -> Self:
-        """The tag as lists show it."""
-        return cls(**TagRead.of(tag).model_dump(), task_count=task_count)
 
 
 class TagPage(BaseModel):

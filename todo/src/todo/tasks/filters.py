@@ -1,18 +1,19 @@
 """Which tasks a list shows: each filter as a condition that the database can answer by an index."""
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
-from uuid import UUID
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, exists, func, literal_column
+from sqlalchemy import ColumnElement, Text, bindparam, exists, func, literal_column
 from sqlmodel import col
 
 from todo.given import Given
 from todo.tags.fields import TagName
 from todo.tags.models import Tag, TaskTag, fold
+from todo.tags.sql import OWNER
 from todo.tasks.fields import SearchText, Timestamp
 from todo.tasks.models import SEARCH_VECTOR, Priority, Task
 from todo.tasks.sorting import no_due_date_last
@@ -49,33 +50,77 @@ class TaskFilters(BaseModel):
             raise PydanticCustomError("due_range", "Must not be earlier than due_from")
         return value
 
-    def conditions(self, owner_id: UUID) -> list[ColumnElement[bool]]:
-        """The filters as conditions on the table of tasks, for one user's tasks."""
-        found: list[ColumnElement[bool]] = [col(Task.user_id) == owner_id]
+    @property
+    def shape(self) -> "Shape":
+        """Which filters are given, and so which conditions there are."""
+        return Shape(
+            completed=self.completed,
+            priority=bool(self.priority),
+            tags=len(self._tags_folded),
+            due_from=self.due_from is not None,
+            due_before=self.due_before is not None,
+            q=bool(self.q),
+        )
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values that the conditions of its shape take."""
+        found: dict[str, Any] = {
+            f"tag_{number}": name for number, name in enumerate(self._tags_folded)
+        }
+        if self.priority:
+            found["priorities"] = self.priority
+        if self.due_from is not None:
+            found["due_from"] = self.due_from
+        if self.due_before is not None:
+            found["due_before"] = self.due_before
+        if self.q:
+            # PostgreSQL fails on more than 32 operators that wait for a word (XX000, "tsquery stack
+            # too small"); so long a row of minuses, whatever it skips between them, is a line.
+            found["words"] = _ROW_OF_MINUSES.sub(" ", self.q)
+        return found
+
+    @property
+    def _tags_folded(self) -> list[str]:
+        return sorted({fold(name) for name in self.tag})
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which filters a list has: lists of one shape are one statement."""
+
+    completed: bool | None
+    priority: bool
+    tags: int
+    due_from: bool
+    due_before: bool
+    q: bool
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions on the table of tasks, for the tasks of `owner_id`."""
+        found: list[ColumnElement[bool]] = [col(Task.user_id) == OWNER]
         if self.completed is not None:
             done = col(Task.completed_at)
             found.append(done.is_not(None) if self.completed else done.is_(None))
         if self.priority:
-            found.append(col(Task.priority).in_(sorted(set(self.priority))))
+            found.append(col(Task.priority).in_(bindparam("priorities")))
         due = no_due_date_last(col(Task.due_date))
-        if self.due_from is not None:
-            found.extend([due >= self.due_from, col(Task.due_date).is_not(None)])
-        if self.due_before is not None:
-            found.append(due < self.due_before)
+        if self.due_from:
+            found += [due >= bindparam("due_from"), col(Task.due_date).is_not(None)]
+        if self.due_before:
+            found.append(due < bindparam("due_before"))
         if self.q:
-            # PostgreSQL fails on more than 32 operators that wait for a word (XX000, "tsquery stack
-            # too small"); so long a row of minuses, whatever it skips between them, is a line.
-            text = _ROW_OF_MINUSES.sub(" ", self.q)
-            words = func.websearch_to_tsquery(literal_column("'simple'::regconfig"), text)
+            simple: ColumnElement[Any] = literal_column("'simple'::regconfig")
+            words = func.websearch_to_tsquery(simple, bindparam("words", type_=Text))
             found.append(SEARCH_VECTOR.bool_op("@@")(words))
-        found.extend(_carries(name, owner_id) for name in sorted({fold(name) for name in self.tag}))
+        found += [_carries(f"tag_{number}") for number in range(self.tags)]
         return found
 
 
-def _carries(name_folded: str, owner_id: UUID) -> ColumnElement[bool]:
+def _carries(name: str) -> ColumnElement[bool]:
     return exists().where(
         col(TaskTag.task_id) == col(Task.id),
         col(TaskTag.tag_id) == col(Tag.id),
-        col(Tag.user_id) == owner_id,
-        col(Tag.name_folded) == name_folded,
+        col(Tag.user_id) == OWNER,
+        col(Tag.name_folded) == bindparam(name, type_=Text),
     )

@@ -1,48 +1,71 @@
-"""Lists of tasks: two queries a page, one for the tasks and one for their tags."""
+"""Lists of tasks: a page with its tags is one query, and lists of one shape are one statement."""
 
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy.orm import selectinload
-from sqlmodel import select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlalchemy import Integer, bindparam, select
+from sqlmodel import col
 
 from todo.paging import Position
-from todo.tasks.filters import TaskFilters
+from todo.tasks.filters import Shape, TaskFilters
 from todo.tasks.models import Task
-from todo.tasks.service import TAGS
 from todo.tasks.sorting import SortName, order_of
-from wellhead import Reader
+from todo.tasks.sql import COLUMNS, TaskRow, with_tags
+from wellhead import Database, Query, compiled
+
+MOST_SHAPES = 256
+"""So many kinds of lists are kept compiled; the others are compiled again."""
 
 
-def statement(
-    *, owner_id: UUID, filters: TaskFilters, sort: SortName, after: Position | None, limit: int
-) -> SelectOfScalar[Task]:
-    """The query for at most `limit` of a user's tasks, without their tags."""
+def statement(shape: Shape, sort: SortName, *, is_continued: bool) -> Any:
+    """The query for at most `limit` of a user's tasks, with their tags.
+
+    Args:
+        shape: Its filters.
+        sort: Its order.
+        is_continued: Whether it starts after a position.
+    """
     order = order_of(sort)
-    query = select(Task).where(*filters.conditions(owner_id))
+    chosen = select(*COLUMNS, order.sort_key().label("sort_key")).where(*shape.conditions())
+    if is_continued:
+        chosen = chosen.where(order.starts_after())
+    chosen = chosen.order_by(*order.clauses(order.sort_key(), col(Task.id)))
+    page = chosen.limit(bindparam("limit", type_=Integer)).subquery("page")
+    return with_tags(page).order_by(*order.clauses(page.c.sort_key, page.c.id))
+
+
+def values(
+    owner_id: UUID, filters: TaskFilters, after: Position | None, limit: int
+) -> dict[str, Any]:
+    """The values that the statement takes."""
+    found = {**filters.values, "owner_id": owner_id, "limit": limit}
     if after is not None:
-        query = query.where(order.starts_after(after))
-    return query.order_by(*order.clauses()).limit(limit)
+        found |= {"after_value": after.value, "after_id": after.id}
+    return found
+
+
+@lru_cache(MOST_SHAPES)
+def _query(shape: Shape, sort: SortName, *, is_continued: bool) -> Query[TaskRow]:
+    return compiled(statement(shape, sort, is_continued=is_continued), into=TaskRow)
 
 
 async def page(
-    reader: Reader,
+    database: Database,
     *,
     owner_id: UUID,
     filters: TaskFilters,
     sort: SortName,
     after: Position | None,
     limit: int,
-) -> tuple[list[Task], Position | None]:
+) -> tuple[list[TaskRow], Position | None]:
     """A page of a user's tasks, with their tags.
 
     Returns:
         The tasks, and where the next page starts, or None after the last.
     """
+    query = _query(filters.shape, sort, is_continued=after is not None)
     # One more than the page holds tells whether there is a next one.
-    query = statement(
-        owner_id=owner_id, filters=filters, sort=sort, after=after, limit=limit + 1
-    ).options(selectinload(TAGS))
-    tasks = list((await reader.exec(query)).all())
+    tasks = await query.all(database, **values(owner_id, filters, after, limit + 1))
     last = order_of(sort).position_of(tasks[limit - 1]) if len(tasks) > limit else None
     return tasks[:limit], last

@@ -21,11 +21,13 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field, Relationship, SQLModel
 
 from todo.models import TIMESTAMP, new_id, utc_now
-from todo.revisions import revision_of
 from todo.tags.models import Tag, TaskTag
 
 OWNER_CONSTRAINT = "fk_tasks_user_id_users"
 """The constraint that fails when the account behind a living token is gone."""
+
+TAG_CONSTRAINT = "fk_task_tags_tag_id_tags"
+"""The constraint that fails when a tag is deleted while a task takes it."""
 
 SEARCH_VECTOR = Column(
     "search_vector",
@@ -125,14 +127,3 @@ class Task(SQLModel, table=True):
         passive_deletes=True,
         sa_relationship_kwargs={"lazy": "raise", "order_by": Tag.name_folded},
     )
-
-    @property
-    def completed(self) -> bool:
-        """Whether it is done."""
-        return self.completed_at is not None
-
-    @property
-    def revision(self) -> str:
-        """What identifies this state of the task; changes with everything a client can see."""
-        tags = sorted(tag.revision for tag in self.tags)
-        return revision_of(self.id, self.version, *tags)

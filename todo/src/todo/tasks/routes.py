@@ -6,14 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from todo.accounts.dependencies import OwnerId
-from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, etag, tagged
-from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep, created
-from todo.idempotency.service import Answer
-from todo.paging import LINK_HEADER, LOCATION_HEADER, link_next
+from todo.database import DatabaseDep
+from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, not_modified, tagged
+from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep
+from todo.paging import LINK_HEADER, LOCATION_HEADER, page_response
 from todo.tasks import listing, service
+from todo.tasks.documents import task_document
 from todo.tasks.schemas import Completion, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
-from todo.units import Session, run_change
-from wellhead.fastapi import ReaderDep, RunDep, problem_responses
+from wellhead.fastapi import problem_responses
 
 TaskId = Annotated[UUID, Path(description="The task's id.")]
 
@@ -27,28 +27,25 @@ router = APIRouter(prefix="/api/{user_id}/tasks", tags=["Tasks"])
 
 @router.get(
     "",
+    response_model=TaskPage,
     responses={200: {"headers": LINK_HEADER}, **problem_responses(401, 403, 413, 422, 503, 504)},
 )
 async def list_tasks(
     owner_id: OwnerId,
     query: Annotated[TaskQuery, Query()],
-    reader: ReaderDep,
+    database: DatabaseDep,
     request: Request,
-    response: Response,
-) -> TaskPage:
+) -> Response:
     """List your tasks: filtered, searched and in order, a page at a time."""
     tasks, end = await listing.page(
-        reader,
+        database,
         owner_id=owner_id,
         filters=query,
         sort=query.sort,
         after=query.after,
         limit=query.limit,
     )
-    cursor = query.cursor_at(end)
-    items = [TaskRead.of(task) for task in tasks]
-    link_next(request, response, cursor)
-    return TaskPage(items=items, next_cursor=cursor)
+    return page_response(request, map(task_document, tasks), query.cursor_at(end))
 
 
 @router.post(
@@ -64,17 +61,10 @@ async def create_task(
     owner_id: OwnerId, body: TaskWrite, once: OnceDep, request: Request
 ) -> Response:
     """Create a task, and the tags it names that you do not have yet."""
-
-    async def create(session: Session) -> Answer:
-        task = await service.create(session, owner_id=owner_id, **body.changes())
-        return created(
-            TaskRead.of(task),
-            owner_id=owner_id,
-            location=f"{request.url.path.rstrip('/')}/{task.id}",
-            etag=etag(task.revision),
-        )
-
-    return await once(create)
+    new = service.new_task(owner_id=owner_id, **body.changes())
+    return await once(
+        service.CREATION, new, location=f"{request.url.path.rstrip('/')}/{new['task_id']}"
+    )
 
 
 @router.get(
@@ -87,81 +77,62 @@ async def create_task(
     },
 )
 async def read_task(
-    owner_id: OwnerId,
-    task_id: TaskId,
-    reader: ReaderDep,
-    response: Response,
-    known: IfNoneMatch,
-) -> TaskRead | Response:
+    owner_id: OwnerId, task_id: TaskId, database: DatabaseDep, known: IfNoneMatch
+) -> Response:
     """Read a task."""
-    task = await service.get(reader, owner_id=owner_id, task_id=task_id)
+    task = await service.get(database, owner_id=owner_id, task_id=task_id)
     if known is not None and task.revision in known:
-        return Response(status_code=304, headers={"ETag": etag(task.revision)})
-    return tagged(response, TaskRead.of(task))
+        return not_modified(task.revision)
+    return tagged(task_document(task), task.revision)
 
 
-@router.put("/{task_id}", responses=_CHANGED)
+@router.put("/{task_id}", response_model=TaskRead, responses=_CHANGED)
 async def replace_task(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
     body: TaskWrite,
-    run: RunDep,
-    response: Response,
+    database: DatabaseDep,
     expected: IfMatch,
-) -> TaskRead:
+) -> Response:
     """Replace a task: what is left out goes back to its default."""
-    task = await run_change(
-        run,
-        lambda session: service.update(
-            session, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
-        ),
-        condition=expected,
+    task = await service.update(
+        database, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
     )
-    return tagged(response, TaskRead.of(task))
+    return tagged(task_document(task), task.revision)
 
 
-@router.patch("/{task_id}", responses=_CHANGED)
+@router.patch("/{task_id}", response_model=TaskRead, responses=_CHANGED)
 async def change_task(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
     body: TaskPatch,
-    run: RunDep,
-    response: Response,
+    database: DatabaseDep,
     expected: IfMatch,
-) -> TaskRead:
+) -> Response:
     """Change a task: what is absent stays as it is, null clears."""
-    task = await run_change(
-        run,
-        lambda session: service.update(
-            session, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
-        ),
-        condition=expected,
+    task = await service.update(
+        database, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
     )
-    return tagged(response, TaskRead.of(task))
+    return tagged(task_document(task), task.revision)
 
 
-@router.patch("/{task_id}/complete", responses=_CHANGED)
+@router.patch("/{task_id}/complete", response_model=TaskRead, responses=_CHANGED)
 async def complete_task(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
-    run: RunDep,
-    response: Response,
+    database: DatabaseDep,
     expected: IfMatch,
     body: Completion = DONE,
-) -> TaskRead:
+) -> Response:
     """Mark a task as done, or as open again; done twice, it keeps the first time."""
     changes = service.TaskChanges(completed=body.completed)
-    task = await run_change(
-        run,
-        lambda session: service.update(
-            session, owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
-        ),
-        condition=expected,
+    task = await service.update(
+        database, owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
     )
-    return tagged(response, TaskRead.of(task))
+    return tagged(task_document(task), task.revision)
 
 
 @router.delete(
@@ -169,10 +140,8 @@ async def complete_task(
     status_code=204,
     responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504),
 )
-async def delete_task(owner_id: OwnerId, task_id: TaskId, run: RunDep, expected: IfMatch) -> None:
+async def delete_task(
+    owner_id: OwnerId, task_id: TaskId, database: DatabaseDep, expected: IfMatch
+) -> None:
     """Delete a task."""
-    await run(
-        lambda session: service.remove(
-            session, owner_id=owner_id, task_id=task_id, expected=expected
-        )
-    )
+    await service.remove(database, owner_id=owner_id, task_id=task_id, expected=expected)

@@ -2,19 +2,18 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
-from todo.etag import etag
 from todo.paging import Cursor, NextCursor, Position, decode_cursor, encode_cursor
 from todo.patch import PATCH_CONFIG
 from todo.tags.fields import TagNames
 from todo.tags.schemas import TagRef
 from todo.tasks.fields import Description, Timestamp, Title
 from todo.tasks.filters import TaskFilters
-from todo.tasks.models import Priority, Task
+from todo.tasks.models import Priority
 from todo.tasks.service import TaskChanges
 from todo.tasks.sorting import SortName, order_of
 
@@ -72,23 +71,6 @@ class TaskRead(BaseModel):
     created_at: datetime
     updated_at: datetime
     etag: Annotated[str, Field(description="The task's `ETag`, ready for `If-Match`.")]
-
-    @classmethod
-    def of(cls, task: Task) -> Self:
-        """The task as clients see it."""
-        return cls(
-            id=task.id,
-            title=task.title,
-            description=task.description,
-            priority=task.priority,
-            due_date=task.due_date,
-            completed=task.completed,
-            completed_at=task.completed_at,
-            tags=[TagRef.model_validate(tag) for tag in task.tags],
-            created_at=task.created_at,
-            updated_at=task.updated_at,
-            etag=etag(task.revision),
-        )
 
 
 class TaskPage(BaseModel):

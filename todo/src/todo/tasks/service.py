@@ -1,31 +1,29 @@
-"""What can be done with one task. Every function works in the caller's transaction.
-
-A change first locks the task's row, then reads its tags: a second change waits for the first one
-and then sees all of it. So a revision that was compared stays true until the commit.
-"""
+"""What can be done with one task, in one statement and one round trip each."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypedDict, cast
+from typing import Any, TypedDict
 from uuid import UUID
 
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import QueryableAttribute, joinedload, selectinload
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from todo.database import settled
 from todo.errors import ConflictError, NotAuthenticatedError, NotFoundError
-from todo.models import utc_now
-from todo.revisions import Revisions, refuse_if_changed
-from todo.tags import service as tags_service
-from todo.tags.models import MAX_TAGS_PER_TASK, Tag
-from todo.tasks.models import OWNER_CONSTRAINT, Priority, Task
-from wellhead import Reader
-
-TAGS = cast("QueryableAttribute[list[Tag]]", Task.tags)
-"""The relationship as SQLAlchemy's loader options want it."""
+from todo.idempotency.creation import Created, Creation, Values
+from todo.models import new_id, utc_now
+from todo.revisions import Revisions, accepted_by, changed_meanwhile
+from todo.tags.models import MAX_TAGS_PER_TASK
+from todo.tags.models import OWNER_CONSTRAINT as TAG_OWNER_CONSTRAINT
+from todo.tags.service import tag_not_found, values_of_names
+from todo.tasks import sql
+from todo.tasks.documents import END, around_tags, task_document
+from todo.tasks.models import OWNER_CONSTRAINT, TAG_CONSTRAINT, Priority, Task
+from todo.tasks.sql import ChangedTask, TaskRow
+from wellhead import Database, Query
 
 
 class TaskChanges(TypedDict, total=False):
@@ -39,8 +37,7 @@ class TaskChanges(TypedDict, total=False):
     tags: Sequence[str]
 
 
-async def create(
-    session: AsyncSession,
+def new_task(
     *,
     owner_id: UUID,
     title: str,
@@ -49,15 +46,11 @@ async def create(
     due_date: datetime | None = None,
     completed: bool = False,
     tags: Sequence[str] = (),
-) -> Task:
-    """Make a task, and the tags it names that do not exist yet.
-
-    Raises:
-        NotAuthenticatedError: The account is gone.
-    """
+) -> Values:
+    """The values for `CREATION`: a task, and the tags it names, which need not exist yet."""
     now = utc_now()
-    task = Task(
-        user_id=owner_id,
+    task = TaskRow(
+        id=new_id(),
         title=title,
         description=description,
         priority=priority,
@@ -65,118 +58,141 @@ async def create(
         completed_at=now if completed else None,
         created_at=now,
         updated_at=now,
-        tags=await tags_service.ensure(session, owner_id=owner_id, names=tags),
+        tags="",
+        revision="",
     )
-    session.add(task)
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        if OWNER_CONSTRAINT not in str(error.orig):
-            raise
-        raise NotAuthenticatedError("This account is gone.", code="account-gone") from error
-    return task
+    begin, middle = around_tags(task)
+    return {
+        "owner_id": owner_id,
+        "now": now,
+        "task_id": task.id,
+        "title": title,
+        "description": description,
+        "priority": priority,
+        "due_date": due_date,
+        "completed_at": task.completed_at,
+        **values_of_names(tags),
+        "begin": begin,
+        "middle": middle,
+        "end": END,
+    }
 
 
-async def get(reader: Reader, *, owner_id: UUID, task_id: UUID) -> Task:
-    """One of a user's tasks with its tags, in one round trip.
+async def get(database: Database, *, owner_id: UUID, task_id: UUID) -> TaskRow:
+    """One of a user's tasks with its tags.
 
     Raises:
         NotFoundError: There is none, or it is another user's.
     """
-    statement = _one(owner_id, task_id).options(joinedload(TAGS))
-    return _found((await reader.exec(statement)).unique().one_or_none())
+    task = await sql.READ.one_or_none(database, owner_id=owner_id, task_id=task_id)
+    if task is None:
+        raise task_not_found()
+    return task
 
 
 async def update(
-    session: AsyncSession,
+    database: Database,
     *,
     owner_id: UUID,
     task_id: UUID,
     changes: TaskChanges,
     expected: Revisions | None = None,
-) -> Task:
+) -> TaskRow:
     """Change the fields that `changes` holds; completing what is complete keeps its time.
 
     Raises:
         NotFoundError: There is none, or it is another user's.
         PreconditionFailedError: Its revision is not among the expected ones.
+        NotAuthenticatedError: The account is gone.
+        CommitUnknownError: Nobody knows whether it was changed.
     """
-    task = await _locked(session, owner_id, task_id, expected)
-    if "tags" in changes:
-        names = changes["tags"]
-        task.tags = await tags_service.ensure(session, owner_id=owner_id, names=names)
-    if "title" in changes:
-        task.title = changes["title"]
-    if "description" in changes:
-        task.description = changes["description"]
-    if "priority" in changes:
-        task.priority = changes["priority"]
-    if "due_date" in changes:
-        task.due_date = changes["due_date"]
-    if changes.get("completed", task.completed) != task.completed:
-        task.completed_at = None if task.completed else utc_now()
-    return await _saved(session, task)
+    values = {
+        "owner_id": owner_id,
+        "task_id": task_id,
+        "title": changes.get("title"),
+        "sets_description": "description" in changes,
+        "description": changes.get("description"),
+        "priority": changes.get("priority"),
+        "sets_due_date": "due_date" in changes,
+        "due_date": changes.get("due_date"),
+        "completed": changes.get("completed"),
+    }
+    if "tags" not in changes:
+        return await _changed(database, sql.CHANGE, values, expected)
+    values |= values_of_names(changes["tags"])
+    return await _changed(database, sql.REPLACE_TAGS, values, expected)
 
 
 async def attach(
-    session: AsyncSession,
+    database: Database,
     *,
     owner_id: UUID,
     task_id: UUID,
     tag_id: UUID,
     expected: Revisions | None = None,
-) -> Task:
+) -> TaskRow:
     """Put a tag on a task; nothing changes when it is there already.
 
     Raises:
         NotFoundError: There is no such task or tag, or it is another user's.
         PreconditionFailedError: The task's revision is not among the expected ones.
         ConflictError: The task carries as many tags as a task may.
+        CommitUnknownError: Nobody knows whether it was changed.
     """
-    task = await _locked(session, owner_id, task_id, expected)
-    tag = await tags_service.hold(session, owner_id=owner_id, tag_id=tag_id)
-    others = [other for other in task.tags if other.id != tag_id]
-    if len(others) >= MAX_TAGS_PER_TASK:
-        message = f"A task carries at most {MAX_TAGS_PER_TASK} tags; take one off first."
-        raise ConflictError(message, code="too-many-tags")
-    task.tags = sorted([*others, tag], key=lambda tag: tag.name_folded)
-    return await _saved(session, task)
+    values = {"owner_id": owner_id, "task_id": task_id, "tag_id": tag_id}
+    return await _changed(database, sql.ATTACH, values, expected)
 
 
 async def detach(
-    session: AsyncSession,
+    database: Database,
     *,
     owner_id: UUID,
     task_id: UUID,
     tag_id: UUID,
     expected: Revisions | None = None,
-) -> Task:
+) -> TaskRow:
     """Take a tag off a task; nothing changes when it is not there.
 
     Raises:
         NotFoundError: There is no such task or tag, or it is another user's.
         PreconditionFailedError: The task's revision is not among the expected ones.
+        CommitUnknownError: Nobody knows whether it was changed.
     """
-    task = await _locked(session, owner_id, task_id, expected)
-    await tags_service.hold(session, owner_id=owner_id, tag_id=tag_id)
-    task.tags = [other for other in task.tags if other.id != tag_id]
-    return await _saved(session, task)
+    values = {"owner_id": owner_id, "task_id": task_id, "tag_id": tag_id}
+    return await _changed(database, sql.DETACH, values, expected)
 
 
 async def remove(
-    session: AsyncSession, *, owner_id: UUID, task_id: UUID, expected: Revisions | None = None
+    database: Database, *, owner_id: UUID, task_id: UUID, expected: Revisions | None = None
 ) -> None:
     """Delete a task.
 
     Raises:
         NotFoundError: There is none, or it is another user's.
         PreconditionFailedError: Its revision is not among the expected ones.
+        CommitUnknownError: Nobody knows whether it was deleted.
     """
-    if expected is not None:
-        await _locked(session, owner_id, task_id, expected)
-    statement = delete(Task).where(col(Task.id) == task_id, col(Task.user_id) == owner_id)
-    if (await session.exec(statement)).rowcount == 0:
-        raise _not_found()
+    accepted = accepted_by(expected)
+    mine = {"owner_id": owner_id, "task_id": task_id}
+    if accepted is None:
+        deleted = await settled(
+            lambda: sql.DELETE.one_or_none(database, **mine),
+            is_done=lambda deleted: deleted is not None,
+        )
+        if deleted is None:
+            raise task_not_found()
+        return
+    while True:
+        deletion = await settled(
+            lambda: sql.DELETE_EXPECTED.one_or_none(database, **mine, expected=accepted),
+            is_done=lambda deletion: deletion is not None and deletion.is_done,
+        )
+        if deletion is None:
+            raise task_not_found()
+        if not deletion.is_expected:
+            raise changed_meanwhile()
+        if deletion.is_done:
+            return
 
 
 async def delete_completed(session: AsyncSession, *, before: datetime, batch: int = 1000) -> int:
@@ -207,36 +223,59 @@ def oldest_completed(*, before: datetime, limit: int) -> SelectOfScalar[UUID]:
     )
 
 
-async def _locked(
-    session: AsyncSession, owner_id: UUID, task_id: UUID, expected: Revisions | None
-) -> Task:
-    statement = (
-        _one(owner_id, task_id)
-        .options(selectinload(TAGS))
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    task = _found((await session.exec(statement)).one_or_none())
-    refuse_if_changed(task.revision, expected)
-    return task
+async def _changed(
+    database: Database,
+    change: dict[bool, Query[ChangedTask]],
+    values: dict[str, Any],
+    expected: Revisions | None,
+) -> TaskRow:
+    accepted = accepted_by(expected)
+    values |= {"now": utc_now(), "expected": accepted}
+    while True:
+        try:
+            if accepted is None:
+                task = await change[True].one_or_none(database, **values)
+            else:
+                task = await settled(
+                    lambda: change[False].one_or_none(database, **values),
+                    is_done=lambda task: task is not None and task.is_done,
+                )
+        except IntegrityError as error:
+            _explain(error, values)
+            continue
+        if task is None:
+            raise task_not_found()
+        if not task.is_expected:
+            raise changed_meanwhile()
+        if not task.has_tag:
+            raise tag_not_found()
+        if not task.has_room:
+            message = f"A task carries at most {MAX_TAGS_PER_TASK} tags; take one off first."
+            raise ConflictError(message, code="too-many-tags")
+        if task.is_done:
+            return task
 
 
-async def _saved(session: AsyncSession, task: Task) -> Task:
-    if session.is_modified(task):
-        task.updated_at = utc_now()
-        await session.flush()  # Counts the version up, which the revision is made of.
-    return task
+def _explain(error: IntegrityError, values: Values) -> None:
+    """Raise what a broken constraint means; return where the same statement may do better."""
+    del values
+    text = str(error.orig)
+    if TAG_CONSTRAINT in text:
+        return  # A tag was deleted since the statement saw it.
+    if OWNER_CONSTRAINT in text or TAG_OWNER_CONSTRAINT in text:
+        raise NotAuthenticatedError("This account is gone.", code="account-gone") from error
+    raise error
 
 
-def _one(owner_id: UUID, task_id: UUID) -> SelectOfScalar[Task]:
-    return select(Task).where(col(Task.id) == task_id, col(Task.user_id) == owner_id)
+async def _find(database: Database, values: Values) -> Created:
+    task = await get(database, owner_id=values["owner_id"], task_id=values["task_id"])
+    return Created(body=task_document(task), revision=task.revision)
 
 
-def _found(task: Task | None) -> Task:
-    if task is None:
-        raise _not_found()
-    return task
+CREATION = Creation(sql.creation, find=_find, explain=_explain)
+"""Makes a task, and the tags it names that do not exist yet, of the values of `new_task`."""
 
 
-def _not_found() -> NotFoundError:
+def task_not_found() -> NotFoundError:
+    """There is no such task, or it is another user's."""
     return NotFoundError("You have no task with this id.", code="task-not-found")

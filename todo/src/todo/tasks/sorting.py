@@ -14,8 +14,8 @@ from sqlalchemy import (
     ColumnElement,
     SQLColumnExpression,
     Uuid,
+    bindparam,
     func,
-    literal,
     literal_column,
     tuple_,
 )
@@ -24,6 +24,7 @@ from sqlmodel import col
 from todo.paging import Position
 from todo.tasks.fields import Timestamp, Title
 from todo.tasks.models import Priority, Task
+from todo.tasks.sql import TaskRow
 
 SortName = Literal[
     "created_at",
@@ -70,20 +71,24 @@ class Order:
     key: Callable[[SQLColumnExpression[Any]], SQLColumnExpression[Any]]
     descending: bool
 
-    def clauses(self) -> list[ColumnElement[Any]]:
-        """What to `ORDER BY`."""
-        parts = [self.key(self._column()), col(Task.id)]
+    def sort_key(self) -> SQLColumnExpression[Any]:
+        """What decides; the id does among equal ones."""
+        return self.key(self._column())
+
+    def clauses(self, *parts: SQLColumnExpression[Any]) -> list[ColumnElement[Any]]:
+        """What to `ORDER BY`, of a sort key and an id."""
         return [part.desc() if self.descending else part.asc() for part in parts]
 
-    def starts_after(self, position: Position) -> ColumnElement[bool]:
-        """The condition that a task comes later than the position."""
+    def starts_after(self) -> ColumnElement[bool]:
+        """The condition that a task comes later than `after_value` and `after_id`."""
         column = self._column()
-        here = tuple_(self.key(column), col(Task.id))
-        there = tuple_(self.key(literal(position.value, column.type)), literal(position.id, Uuid()))
+        here = tuple_(self.sort_key(), col(Task.id))
+        value = self.key(bindparam("after_value", type_=column.type))
+        there = tuple_(value, bindparam("after_id", type_=Uuid()))
         return here < there if self.descending else here > there
 
-    def position_of(self, task: Task) -> Position:
-        """Where a task stands in this order."""
+    def position_of(self, task: TaskRow) -> Position:
+        """Where a task is in this order."""
         return Position(getattr(task, self.field), task.id)
 
     def _column(self) -> ColumnElement[Any]:

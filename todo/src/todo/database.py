@@ -1,0 +1,41 @@
+"""The application's database, for routes and services that run compiled queries on it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+
+from wellhead import CommitUnknownError, Database
+
+T = TypeVar("T")
+
+
+async def _database(request: Request) -> Database:
+    found: Database = request.app.state.database
+    return found
+
+
+DatabaseDep = Annotated[Database, Depends(_database)]
+"""The database that `create_app` was given; open for as long as requests come."""
+
+
+async def settled(write: Callable[[], Awaitable[T]], *, is_done: Callable[[T], bool]) -> T:
+    """Do a write that may not simply be done twice, and once more where nobody answered it.
+
+    The second time either does it, and then the first did nothing; or it finds nothing to do, and
+    then nobody knows whether that is the doing of the first.
+
+    Args:
+        write: One statement that commits by itself.
+        is_done: Whether its result says that it wrote.
+
+    Raises:
+        CommitUnknownError: It was not answered, and did nothing the second time.
+    """
+    try:
+        return await write()
+    except CommitUnknownError:
+        result = await write()
+        if not is_done(result):
+            raise
+        return result
