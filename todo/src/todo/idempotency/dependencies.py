@@ -35,7 +35,7 @@ REPLAYED_HEADER: dict[str, Any] = {
 """The OpenAPI description of what tells a repeated answer from a first one."""
 
 
-def _key(
+async def _key(
     request: Request,
     idempotency_key: Annotated[
         Given[_Key],
@@ -89,11 +89,11 @@ class Once:
         return _response(await do_once(self.run, submission, work))
 
 
-def _once(request: Request, run: RunDep, token: AccessTokenDep, key: KeyDep) -> Once:
+async def _once(request: Request, run: RunDep, token: AccessTokenDep, key: KeyDep) -> Once:
     return Once(request, run, str(token.user_id), key)
 
 
-def _once_for_anybody(request: Request, run: RunDep, key: KeyDep) -> Once:
+async def _once_for_anybody(request: Request, run: RunDep, key: KeyDep) -> Once:
     return Once(request, run, ANONYMOUS, key)
 
 
