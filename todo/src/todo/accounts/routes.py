@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from todo.accounts import schemas, service
 from todo.accounts.dependencies import AccessTokenDep
@@ -11,9 +11,10 @@ from todo.accounts.service import Accounts
 from todo.idempotency.dependencies import REPLAYED_HEADER, AnybodysOnceDep, created
 from todo.idempotency.service import Answer
 from todo.units import Session
+from todo.web.routing import SegmentRouter
 from wellhead.fastapi import problem_responses
 
-router = APIRouter(prefix="/api/auth", tags=["Authentication"])
+router = SegmentRouter(prefix="/api/auth", tags=["Authentication"])
 
 
 async def accounts(request: Request) -> Accounts:
