@@ -80,6 +80,8 @@ async def test_what_the_database_tells_of_itself_holds_no_password(
         ("host=h password = s3cret dbname=d", "host=h password = *** dbname=d"),
         ("host=h sslpassword=s3cret PGPASSWORD=s3cret", "host=h sslpassword=*** PGPASSWORD=***"),
         (r"'host=h password=\'s3cret\''", "'host=h password=***"),
+        ("PASSWORD=s3cret", "PASSWORD=***"),
+        ("pa\u017f\u017fword=s3cret", "pa\u017f\u017fword=***"),
     ],
 )  # fmt: skip
 def test_redacting_hides_the_password_and_nothing_else(secret: str, shown: str) -> None:
@@ -98,6 +100,22 @@ def test_redacting_hides_the_password_and_nothing_else(secret: str, shown: str) 
 )
 def test_redacting_leaves_alone_what_is_no_password(harmless: str) -> None:
     assert redact(harmless) == harmless
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '192.0.2.1:5 - "GET /api/7/tasks?limit=5 HTTP/1.1" 200',
+        "serving http://localhost:8000/ until the password is wrong",
+    ],
+)
+def test_a_line_that_can_hold_nothing_to_hide_is_not_searched(
+    monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    for pattern in ("_DATABASE_URL", "_ANY_URL", "_KEYWORD"):
+        monkeypatch.setattr(f"wellhead.telemetry.logging.{pattern}", None)
+
+    assert redact(line) == line
 
 
 @pytest.mark.parametrize(

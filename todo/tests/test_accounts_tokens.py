@@ -11,7 +11,7 @@ import jwt
 import pytest
 from staged import KEY
 
-from todo.accounts.tokens import ACCESS, REFRESH, Tokens
+from todo.accounts.tokens import ACCESS, REFRESH, REMEMBERED, Tokens
 from todo.errors import NotAuthenticatedError
 from todo.models import new_id, utc_now
 
@@ -107,6 +107,67 @@ def test_an_expired_token_is_told_apart() -> None:
     past = make_tokens(now=lambda: utc_now() - timedelta(minutes=16))
 
     assert refused_code(past.issue_access(user_id=USER, login_id=LOGIN)) == "token-expired"
+
+
+def test_a_token_that_was_used_before_expires_all_the_same() -> None:
+    clock = [utc_now()]
+    tokens = make_tokens(now=lambda: clock[0])
+    text = tokens.issue_access(user_id=USER, login_id=LOGIN)
+    tokens.read_access(text)
+
+    clock[0] += timedelta(minutes=15)
+
+    with pytest.raises(NotAuthenticatedError) as caught:
+        tokens.read_access(text)
+    assert caught.value.code == "token-expired"
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tokens whose signatures were looked at."""
+    texts: list[str] = []
+    decode = jwt.decode_complete
+
+    def noted(text: str, *arguments: Any, **options: Any) -> dict[str, Any]:
+        texts.append(text)
+        return decode(text, *arguments, **options)
+
+    monkeypatch.setattr(jwt, "decode_complete", noted)
+    return texts
+
+
+def test_a_token_is_verified_once(verified: list[str]) -> None:
+    tokens = make_tokens()
+    text, other = (tokens.issue_access(user_id=new_id(), login_id=LOGIN) for _ in range(2))
+
+    assert tokens.read_access(text) == tokens.read_access(text)
+    assert tokens.read_access(other) != tokens.read_access(text)
+    assert verified == [text, other]
+
+
+def test_a_refused_token_is_verified_each_time(verified: list[str]) -> None:
+    tokens, text = make_tokens(), forged(key=KEY.upper())
+
+    for _ in range(2):
+        with pytest.raises(NotAuthenticatedError):
+            tokens.read_access(text)
+
+    assert verified == [text, text]
+
+
+def test_tokens_are_not_remembered_without_end(verified: list[str]) -> None:
+    tokens = make_tokens()
+    first, *others = (
+        tokens.issue_access(user_id=USER, login_id=LOGIN) for _ in range(REMEMBERED + 1)
+    )
+    for text in (first, *others):
+        tokens.read_access(text)
+    verified.clear()
+
+    tokens.read_access(others[-1])
+    tokens.read_access(first)
+
+    assert verified == [first]
 
 
 def test_a_token_from_a_host_whose_clock_runs_ahead_is_believed() -> None:

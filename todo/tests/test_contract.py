@@ -17,10 +17,11 @@ import pytest
 from answers import Answers
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
+from fastapi.security import OAuth2PasswordBearer
 from httpx2 import AsyncClient
 
 from tests.staging.server import serve
-from todo.accounts.dependencies import AccessTokenDep, bearer, owner_id
+from todo.accounts.dependencies import LOGIN_PATH, AccessTokenDep, owner_id
 
 CONTRACT = Path(__file__).parent / "contract"
 EXAMPLES = 10
@@ -126,7 +127,9 @@ def add_broken_routes(app: FastAPI) -> None:
     async def teapot() -> JSONResponse:
         return JSONResponse({}, status_code=418)
 
-    @app.get("/broken/public", dependencies=[Depends(bearer)])
+    unchecked = OAuth2PasswordBearer(LOGIN_PATH.removeprefix("/"), auto_error=False)
+
+    @app.get("/broken/public", dependencies=[Depends(unchecked)])
     async def public() -> None:
         """Wants a token by its document only."""
 
@@ -152,7 +155,7 @@ async def test_a_route_that_breaks_its_word_is_found(app: FastAPI, tmp_path: Pat
     assert "GET /broken/fails" in answers.never_succeeded()
 
 
-def path_owner(user_id: UUID, token: AccessTokenDep) -> UUID:
+async def path_owner(user_id: UUID, token: AccessTokenDep) -> UUID:
     """The user in the path, whoever asks."""
     del token
     return user_id

@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from fastapi import HTTPException
 from httpx2 import AsyncClient, Response
+from starlette.types import Message
 
 from todo.settings import Settings
+from todo.web.body_limit import BodyLimit
 
 LIMIT = 2048
 
@@ -78,3 +81,33 @@ async def test_a_body_that_nobody_reads_is_refused_when_it_is_announced(
     client: AsyncClient,
 ) -> None:
     assert_too_large(await client.request("GET", "/health", content=b" " * (LIMIT + 1)))
+
+
+async def receive() -> Message:
+    return {"type": "http.request", "body": b" " * (LIMIT + 1), "more_body": False}
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {b"content-length": b"0"}, {b"content-length": b"%d" % LIMIT}]
+)
+def test_a_body_whose_size_is_known_is_not_counted(headers: dict[bytes, bytes]) -> None:
+    assert BodyLimit(LIMIT).bound(receive, {"http_version": "1.1"}, headers) is receive
+
+
+@pytest.mark.parametrize(
+    ("version", "headers"),
+    [
+        ("1.1", {b"transfer-encoding": b"chunked"}),
+        ("1.1", {b"transfer-encoding": b"chunked", b"content-length": b"1"}),
+        ("1.1", {b"content-length": b"+1"}),
+        ("2", {}),
+    ],
+)
+async def test_a_body_whose_size_is_not_known_is_counted(
+    version: str, headers: dict[bytes, bytes]
+) -> None:
+    counted = BodyLimit(LIMIT).bound(receive, {"http_version": version}, headers)
+
+    assert counted is not None
+    with pytest.raises(HTTPException, match="413"):
+        await counted()

@@ -188,6 +188,17 @@ def test_what_a_terminal_takes_for_commands_is_shown(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err.endswith("\\x1b[2J\\r\\x9b\\u2028 and\ta\nsecond line\n")
 
 
+def test_each_control_character_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings())
+    controls = [*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]
+    for number in controls:
+        logging.getLogger("doors").warning("a%sb", chr(number))
+
+    written = capsys.readouterr().err.split("\n")
+    shown = [line.rpartition(" ")[2] for line in written if line]
+    assert shown == [f"a{ascii(chr(number))[1:-1]}b" for number in controls]
+
+
 def test_a_line_about_a_request_has_only_the_beginning_of_its_target(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

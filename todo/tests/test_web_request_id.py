@@ -34,3 +34,10 @@ async def test_an_error_carries_an_id_too(client: AsyncClient, method: str, path
 
     assert answer.status_code in {404, 405}
     assert answer.headers["x-request-id"] == "mine"
+
+
+async def test_of_two_ids_the_first_is_taken_over(client: AsyncClient) -> None:
+    given = [("X-Request-ID", "first"), ("X-Request-ID", "second")]
+    answer = await client.get("/health", headers=given)
+
+    assert answer.headers.get_list("x-request-id") == ["first"]

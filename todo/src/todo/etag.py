@@ -71,7 +71,7 @@ def parse_entity_tags(lines: Sequence[str], *, header: str, weak: bool) -> Revis
     return Revisions(accepted=frozenset(member.removeprefix("W/")[1:-1] for member in members))
 
 
-def _if_match(
+async def _if_match(
     request: Request,
     if_match: Annotated[
         Given[_Conditions],
@@ -84,7 +84,7 @@ def _if_match(
     return parse_entity_tags(lines, header="If-Match", weak=False)
 
 
-def _if_none_match(
+async def _if_none_match(
     request: Request,
     if_none_match: Annotated[
         Given[_Conditions],

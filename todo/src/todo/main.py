@@ -28,13 +28,8 @@ from todo.idempotency.service import Idempotency
 from todo.settings import Settings
 from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
-from todo.web.body_limit import BodyLimit
-from todo.web.boundary import ErrorBoundary
-from todo.web.cookies import NoCookies
-from todo.web.cors import EXPOSED, CrossOrigin
-from todo.web.headers import SecurityHeaders
+from todo.web.middleware import WebMiddleware
 from todo.web.pages import install_pages
-from todo.web.request_id import RequestId
 from wellhead import Database
 from wellhead.fastapi import install, lifespan, problem_response
 from wellhead.migrations import Migrations
@@ -84,7 +79,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         # would send a token over plain HTTP.
         redirect_slashes=False,
         lifespan=lifespan(database, drain_seconds=settings.drain_seconds),
-        middleware=_middleware(settings),
+        middleware=[Middleware(WebMiddleware, settings=settings)],
         generate_unique_id_function=operation_id,
     )
     install(app, database, metrics=settings.metrics)
@@ -130,25 +125,6 @@ def passwords_of(settings: Settings) -> Passwords:
         parallelism=settings.argon2_parallelism,
         concurrency=settings.argon2_concurrency,
     )
-
-
-def _middleware(settings: Settings) -> list[Middleware]:
-    # From the outside in: each answer passes all that stand before the place it came from.
-    return [
-        Middleware(RequestId),
-        Middleware(SecurityHeaders),
-        Middleware(
-            CrossOrigin,
-            allow_origins=settings.cors_origins,
-            allow_credentials=settings.cors_allow_credentials,
-            allow_methods=settings.cors_allow_methods,
-            allow_headers=settings.cors_allow_headers,
-            expose_headers=EXPOSED,
-        ),
-        Middleware(BodyLimit, limit=settings.body_limit),
-        Middleware(NoCookies),
-        Middleware(ErrorBoundary),
-    ]
 
 
 async def answer_todo_error(request: Request, error: Exception) -> Response:

@@ -2,25 +2,26 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from todo.accounts import schemas
-from todo.accounts.dependencies import AccessTokenDep, CurrentUserId
+from todo.accounts.dependencies import AccessTokenDep
 from todo.accounts.models import User
 from todo.accounts.service import CREATION, Accounts
 from todo.idempotency.dependencies import REPLAYED_HEADER, AnybodysOnceDep
+from todo.web.routing import SegmentRouter
 from wellhead.fastapi import problem_responses
 
-router = APIRouter(prefix="/api/auth", tags=["Authentication"])
+router = SegmentRouter(prefix="/api/auth", tags=["Authentication"])
 
 
-def accounts(request: Request) -> Accounts:
+async def accounts(request: Request) -> Accounts:
     """The application's accounts, put on its state by `create_app`."""
     found: Accounts = request.app.state.accounts
     return found
 
 
-def client_address(request: Request) -> str | None:
+async def client_address(request: Request) -> str | None:
     """Where the request came from, as the server sees it.
 
     `X-Forwarded-For` counts only where uvicorn was told which proxies to believe
@@ -106,9 +107,9 @@ async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
 @router.get(
     "/me", response_model=schemas.AccountRead, responses=problem_responses(401, 413, 503, 504)
 )
-async def read_account(user_id: CurrentUserId, accounts: AccountsDep) -> User:
+async def read_account(token: AccessTokenDep, accounts: AccountsDep) -> User:
     """Your account, with the id that stands in the paths of your tasks and tags."""
-    return await accounts.get(user_id)
+    return await accounts.get(token.user_id)
 
 
 @router.post(

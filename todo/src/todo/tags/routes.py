@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from todo.accounts.dependencies import OwnerId
 from todo.database import DatabaseDep
@@ -23,6 +23,7 @@ from todo.tags.schemas import (
 from todo.tasks import service as tasks_service
 from todo.tasks.documents import task_document
 from todo.tasks.schemas import TaskRead
+from todo.web.routing import SegmentRouter
 from wellhead.fastapi import problem_responses
 
 TagId = Annotated[UUID, Path(description="The tag's id.")]
@@ -30,7 +31,7 @@ TaskId = Annotated[UUID, Path(description="The task's id.")]
 
 _TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": ETAG_HEADER}}
 
-router = APIRouter(prefix="/api/{user_id}/tags", tags=["Tags"])
+router = SegmentRouter(prefix="/api/{user_id}/tags", tags=["Tags"])
 
 
 @router.get(

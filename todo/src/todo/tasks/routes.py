@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from todo.accounts.dependencies import OwnerId
 from todo.database import DatabaseDep
@@ -13,6 +13,7 @@ from todo.paging import LINK_HEADER, LOCATION_HEADER, page_response
 from todo.tasks import listing, service
 from todo.tasks.documents import task_document
 from todo.tasks.schemas import Completion, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
+from todo.web.routing import SegmentRouter
 from wellhead.fastapi import problem_responses
 
 TaskId = Annotated[UUID, Path(description="The task's id.")]
@@ -22,7 +23,7 @@ DONE = Completion()
 _TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": ETAG_HEADER}}
 _CHANGED = {**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504)}
 
-router = APIRouter(prefix="/api/{user_id}/tasks", tags=["Tasks"])
+router = SegmentRouter(prefix="/api/{user_id}/tasks", tags=["Tasks"])
 
 
 @router.get(

@@ -1,1 +1,1 @@
-"""What every answer of the application shares: headers, request ids, limits and pages."""
+"""What every response of the application shares: headers, request ids, limits and pages."""

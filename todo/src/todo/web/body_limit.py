@@ -1,36 +1,54 @@
 """A limit on request bodies, announced (`Content-Length`) or not (chunked)."""
 
+from collections.abc import Mapping
+
 from fastapi import HTTPException
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope
 
 from wellhead.fastapi import problem_response
 
 
 class BodyLimit:
-    """Answers 413 when a body is larger than allowed, before reading what was announced.
+    """Refuses a body that is larger than allowed, before reading what was announced.
 
     FastAPI's own limit answers in plain text; this one answers with a problem document.
 
     Args:
-        app: The application behind it.
         limit: The largest body in bytes.
+
+    Attributes:
+        refusal: The response to a body that is announced as too large.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app = app
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._detail = f"The request body may have at most {limit} bytes."
+        self.refusal = problem_response(413, detail=self._detail)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection, as ASGI defines it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        announced = Headers(scope=scope).get("Content-Length", "")
-        if announced.isdecimal() and int(announced) > self._limit:
-            await problem_response(413, detail=self._detail)(scope, receive, send)
-            return
+    def bound(
+        self, receive: Receive, scope: Scope, headers: Mapping[bytes, bytes]
+    ) -> Receive | None:
+        """Return what to read the body with, or None where it is announced as too large.
+
+        Only a body whose size nothing tells beforehand is counted; a server hands on no more of
+        one than `Content-Length` says.
+
+        Args:
+            receive: The server's.
+            scope: The request's.
+            headers: The headers of the request by name.
+        """
+        announced = headers.get(b"content-length")
+        if announced is None:
+            # Then HTTP/1.1 knows chunked bodies only, and HTTP/2 bodies of any size.
+            is_known = scope["http_version"].startswith("1")
+        elif (is_known := announced.isdigit()) and int(announced) > self._limit:
+            return None
+        if is_known and b"transfer-encoding" not in headers:
+            return receive
+        return self._counted(receive)
+
+    def _counted(self, receive: Receive) -> Receive:
         received = 0
 
         async def receive_counted() -> Message:
@@ -43,4 +61,4 @@ class BodyLimit:
                 raise HTTPException(status_code=413, detail=self._detail)
             return message
 
-        await self._app(scope, receive_counted, send)
+        return receive_counted

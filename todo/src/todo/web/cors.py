@@ -1,19 +1,37 @@
 """Cross-origin requests: Starlette's rules, with refusals as problem documents."""
 
+from functools import partial
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
+from starlette.types import ASGIApp, Scope, Send
 
 from wellhead.fastapi import problem_response
 
 EXPOSED = ("ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-ID")
-"""Headers of answers that scripts of allowed origins may read."""
+"""Response headers that scripts of allowed origins may read."""
 
 
 class CrossOrigin(CORSMiddleware):
     """Starlette's middleware; a refused preflight says why in the form of every other error."""
+
+    def between(self, app: ASGIApp, scope: Scope, send: Send) -> tuple[ASGIApp, Send]:
+        """Return what answers a request that has an `Origin`, and how the response is sent.
+
+        By the same rules as when this is called, for a caller whose own headers every response is
+        to have, that to a preflight request included.
+
+        Args:
+            app: The application, which answers all but preflight requests.
+            scope: The request's.
+            send: Where the response goes.
+        """
+        headers = Headers(scope=scope)
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            return self.preflight_response(headers), send
+        return app, partial(self.send, send=send, request_headers=headers)
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Answer a preflight request: 200 with what is allowed, or 400 with what is not."""

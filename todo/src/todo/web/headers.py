@@ -1,48 +1,60 @@
-"""Headers that tell browsers what they may not do with an answer."""
+"""Headers that tell browsers and caches what they may not do with a response."""
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Iterable, Sequence
 
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-}
+from starlette.types import Scope
+
+from todo.web.request_id import HEADER as REQUEST_ID
+
+Header = tuple[bytes, bytes]
+"""A name in lower case, and a value, as ASGI sends them."""
+
+ALWAYS: Sequence[Header] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+)
 """Set unless the route has set its own, as the documentation pages do with their policy."""
 
-HSTS = "max-age=31536000; includeSubDomains"
+HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+"""Only where the request came by https.
+
+Behind a proxy the scheme is the proxy's own only if uvicorn was told to believe it
+(`--forwarded-allow-ips`).
+"""
 
 PRIVATE_PATHS = "/api/"
-"""Answers below this path belong to one user; no cache may keep them."""
+"""Responses below this path belong to one user; no cache may keep them."""
+
+NO_STORE: Header = (b"cache-control", b"no-store")
+
+VARY_BY_ORIGIN: Header = (b"vary", b"Origin")
+"""Where the request had no `Origin`: caches are to know that with one the response differs."""
+
+_ONCE = frozenset(name for name, _ in (*ALWAYS, HSTS, NO_STORE, (REQUEST_ID, b"")))
 
 
-class SecurityHeaders:
-    """Adds the headers above; `Strict-Transport-Security` only where the request came by https.
+def security_headers(scope: Scope) -> list[Header]:
+    """Return what the response to a request carries unless its route says otherwise."""
+    headers = [*ALWAYS]
+    if scope["scheme"] == "https":
+        headers.append(HSTS)
+    if scope["path"].startswith(PRIVATE_PATHS):
+        headers.append(NO_STORE)
+    return headers
 
-    Behind a proxy the scheme is the proxy's own only if uvicorn was told to believe it
-    (`--forwarded-allow-ips`).
+
+def complete(own: Sequence[Header], added: Iterable[Header]) -> list[Header]:
+    """Return the headers of a response with those that were added.
+
+    Args:
+        own: What the route has set; that stays.
+        added: What comes on top, except where the route has set the same. `Vary` may stand twice.
     """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection, as ASGI defines it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in ALWAYS.items():
-                    headers.setdefault(name, value)
-                if scope["scheme"] == "https":
-                    headers.setdefault("Strict-Transport-Security", HSTS)
-                if scope["path"].startswith(PRIVATE_PATHS):
-                    headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+    taken = _ONCE.intersection(dict(own))
+    return [*own, *(each for each in added if each[0] not in taken)] if taken else [*own, *added]

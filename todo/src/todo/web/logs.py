@@ -24,10 +24,10 @@ class ShortTargetFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep the record, with the beginning of the target."""
         match record.args:
-            case (address, method, str(target), *rest) if len(target) > LONGEST_TARGET:
+            case (address, method, str(target), *_) if len(target) > LONGEST_TARGET:
                 # A URL that was cut in its password would not be known for one any more.
                 target = f"{redact(target)[:LONGEST_TARGET]}..."
-                record.args = (address, method, target, *rest)
+                record.args = (address, method, target, *record.args[3:])
         return True
 
 
@@ -53,7 +53,9 @@ class TextLines(RedactingFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format the record."""
-        line = super().format(record).translate(_ESCAPED)
+        line = super().format(record)
+        if not line.isprintable():
+            line = line.translate(_ESCAPED)
         identifier = getattr(record, "request_id", None)
         if identifier is None:
             return line
