@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Text, bindparam, exists, func, literal_col
 from sqlmodel import col
 
 from todo.given import Given
+from todo.sql import OWNER
 from todo.tags.fields import TagName
 from todo.tags.models import Tag, TaskTag, fold
-from todo.tags.sql import OWNER
 from todo.tasks.fields import SearchText, Timestamp
 from todo.tasks.models import SEARCH_VECTOR, Priority, Task
 from todo.tasks.sorting import no_due_date_last

@@ -20,9 +20,10 @@ from todo.tags.models import MAX_TAGS_PER_TASK
 from todo.tags.models import OWNER_CONSTRAINT as TAG_OWNER_CONSTRAINT
 from todo.tags.service import tag_not_found, values_of_names
 from todo.tasks import sql
+from todo.tasks.changes import ATTACH, CHANGE, DETACH, REPLACE_TAGS, ChangedTask
 from todo.tasks.documents import END, around_tags, task_document
 from todo.tasks.models import OWNER_CONSTRAINT, TAG_CONSTRAINT, Priority, Task
-from todo.tasks.sql import ChangedTask, TaskRow
+from todo.tasks.sql import TaskRow
 from wellhead import Database, Query
 
 
@@ -118,9 +119,9 @@ async def update(
         "completed": changes.get("completed"),
     }
     if "tags" not in changes:
-        return await _changed(database, sql.CHANGE, values, expected)
+        return await _changed(database, CHANGE, values, expected)
     values |= values_of_names(changes["tags"])
-    return await _changed(database, sql.REPLACE_TAGS, values, expected)
+    return await _changed(database, REPLACE_TAGS, values, expected)
 
 
 async def attach(
@@ -140,7 +141,7 @@ async def attach(
         CommitUnknownError: Nobody knows whether it was changed.
     """
     values = {"owner_id": owner_id, "task_id": task_id, "tag_id": tag_id}
-    return await _changed(database, sql.ATTACH, values, expected)
+    return await _changed(database, ATTACH, values, expected)
 
 
 async def detach(
@@ -159,7 +160,7 @@ async def detach(
         CommitUnknownError: Nobody knows whether it was changed.
     """
     values = {"owner_id": owner_id, "task_id": task_id, "tag_id": tag_id}
-    return await _changed(database, sql.DETACH, values, expected)
+    return await _changed(database, DETACH, values, expected)
 
 
 async def remove(

@@ -1,57 +1,34 @@
-"""The statements about one task, each compiled once; a change is one statement.
+"""The statements that read, make and delete one task, each compiled once."""
 
-A change sees one state of the task, decides by it, and writes only while the task is still in that
-version: `is_done` says whether it was. Where it was not, somebody else's change came between, and
-the statement has to look again. So no lock is held for longer than a statement takes.
-"""
-
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     CTE,
-    Boolean,
     ColumnElement,
     FromClause,
+    SQLColumnExpression,
     Text,
     Uuid,
-    and_,
     bindparam,
-    case,
     cast,
     delete,
-    exists,
-    func,
     literal_column,
-    or_,
     select,
     true,
     union_all,
-    update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from todo.models import TIMESTAMP
-from todo.tags.models import MAX_TAGS_PER_TASK, Tag, TaskTag
-from todo.tags.sql import (
-    OWNER,
-    SHOWN,
-    Deletion,
-    as_json,
-    deletion,
-    ensured,
-    is_expected,
-    state_of,
-    tags_of,
-    text_of,
-)
+from todo.sql import NOW, OWNER, Deletion, deletion, is_expected, text_of
+from todo.tags.carried import ensured, shown, state_of, tags_of
+from todo.tags.models import TaskTag
 from todo.tasks.models import Priority, PriorityRank, Task
-from wellhead import Query, compiled
+from wellhead import compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +52,6 @@ class TaskRow:
     revision: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedTask(TaskRow):
-    """A task after a change, and what became of that; the rest means nothing where it was not done.
-
-    Attributes:
-        is_expected: Whether the client knew the state that was there before.
-        is_done: Whether the task is as it was wished.
-        has_tag: Whether the tag exists that is to be put on or taken off.
-        has_room: Whether the task may carry one tag more.
-    """
-
-    is_expected: bool
-    is_done: bool
-    has_tag: bool
-    has_room: bool
-
-
 PLAIN = ("id", "title", "description", "priority", "due_date", "completed_at", "created_at",
          "updated_at")  # fmt: skip
 """The columns of a task that are shown as they are."""
@@ -99,37 +59,30 @@ PLAIN = ("id", "title", "description", "priority", "due_date", "completed_at", "
 COLUMNS = [col(getattr(Task, name)) for name in (*PLAIN, "version")]
 """What `with_tags` wants of each task."""
 
-_ID = bindparam("task_id", type_=Uuid)
-_TAG_ID = bindparam("tag_id", type_=Uuid)
-_NOW = bindparam("now", type_=TIMESTAMP)
-_NONE: ColumnElement[bool] = literal_column("false", Boolean)
-_ALWAYS: ColumnElement[bool] = literal_column("true", Boolean)
+ID = bindparam("task_id", type_=Uuid)
+"""The one task."""
 
 
-def revision_of(version: ColumnElement[int], tags: FromClause) -> ColumnElement[str]:
-    """The revision of a task that carries these tags, where each of them is a row.
+def revision_of(version: SQLColumnExpression[int], state: ColumnElement[str]) -> ColumnElement[str]:
+    """The revision of a task of this version, whose tags are in this state.
 
-    Whatever puts a tag on the task counts the task's version up, so that `state_of` holds.
+    Whatever puts a tag on a task counts its version up, so that `state_of` tells the rest.
     """
-    return cast(version, Text) + text_of(".") + state_of(tags)
+    return cast(version, Text) + text_of(".") + state
 
 
 def with_tags(tasks: FromClause) -> Any:
     """The columns of `TaskRow` for each row of tasks, in their order."""
     carried = tags_of(tasks.c.id).correlate(tasks).subquery("carried")
-    shown = (
-        select(as_json(carried).label("tags"), state_of(carried).label("state"))
-        .select_from(carried)
-        .lateral("shown")
-    )
+    tags = shown(carried).lateral("shown")
     return select(
         *(tasks.c[name] for name in PLAIN),
-        shown.c.tags,
-        (cast(tasks.c.version, Text) + text_of(".") + shown.c.state).label("revision"),
-    ).select_from(tasks.join(shown, true()))
+        tags.c.tags,
+        revision_of(tasks.c.version, tags.c.state).label("revision"),
+    ).select_from(tasks.join(tags, true()))
 
 
-_mine = select(*COLUMNS).where(col(Task.id) == _ID, col(Task.user_id) == OWNER)
+_mine = select(*COLUMNS).where(col(Task.id) == ID, col(Task.user_id) == OWNER)
 
 READ = compiled(with_tags(_mine.subquery("task")), into=TaskRow)
 """One of a user's tasks."""
@@ -140,7 +93,7 @@ def creation(turn: FromClause) -> CTE:
     here, made = ensured(turn)
     carried = union_all(select(here), select(made)).cte("carried")
     given = {
-        "id": _ID,
+        "id": ID,
         "user_id": OWNER,
         "title": bindparam("title", type_=Text),
         "description": bindparam("description", type_=Text),
@@ -148,8 +101,8 @@ def creation(turn: FromClause) -> CTE:
         "due_date": bindparam("due_date", type_=TIMESTAMP),
         "completed_at": bindparam("completed_at", type_=TIMESTAMP),
         "version": literal_column("1"),
-        "created_at": _NOW,
-        "updated_at": _NOW,
+        "created_at": NOW,
+        "updated_at": NOW,
     }
     task = (
         insert(Task)
@@ -161,228 +114,44 @@ def creation(turn: FromClause) -> CTE:
     )
     links = select(task.c.id, carried.c.id).select_from(task.join(carried, true()))
     linked = insert(TaskTag).from_select(["task_id", "tag_id"], links).cte("linked")
-    shown = (
-        select(as_json(carried).label("tags"), state_of(carried).label("state"))
-        .select_from(carried)
-        .cte("shown")
-    )
-    revision = cast(task.c.version, Text) + text_of(".") + shown.c.state
+    tags = shown(carried).cte("shown")
+    revision = revision_of(task.c.version, tags.c.state)
     begin, middle, end = (bindparam(name, type_=Text) for name in ("begin", "middle", "end"))
     return (
         select(
-            (begin + shown.c.tags + middle + revision + end).label("body"),
+            (begin + tags.c.tags + middle + revision + end).label("body"),
             revision.label("revision"),
         )
-        .select_from(task.join(shown, true()))
+        .select_from(task.join(tags, true()))
         .add_cte(linked)
         .cte("created")
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Tags:
-    """What a change does to the tags of its task.
-
-    Attributes:
-        after: The tags that it carries then.
-        differs: Whether they are others than before.
-        has_tag: Whether the one exists that is spoken of.
-        has_room: Whether there may be one more.
-        written: The statements that write it, for the task that is changed.
-    """
-
-    after: FromClause
-    differs: ColumnElement[bool]
-    has_tag: ColumnElement[bool] = _ALWAYS
-    has_room: ColumnElement[bool] = _ALWAYS
-    written: Callable[[CTE], tuple[CTE, ...]] = lambda _: ()
+DELETE = compiled(
+    delete(Task).where(col(Task.id) == ID, col(Task.user_id) == OWNER).returning(col(Task.id))
+)
+"""Delete a task in whatever state."""
 
 
-def _left(before: CTE, turn: CTE) -> _Tags:
-    del turn
-    return _Tags(before, _NONE)
+def revision_now(carried: CTE) -> ColumnElement[str]:
+    """The revision of the row of a task, with these tags on it."""
+    state = select(state_of(carried)).select_from(carried).scalar_subquery()
+    return revision_of(col(Task.version), state)
 
 
-def _replaced(before: CTE, turn: CTE) -> _Tags:
-    here, made = ensured(turn)
-    after = union_all(select(here), select(made)).cte("after")
-    folded = bindparam("tag_folded", type_=ARRAY(Text))
-    number = select(func.count()).select_from(before).scalar_subquery()
-    differs = or_(
-        func.cardinality(folded) != number,
-        exists().where(before.c.name_folded != func.all(folded)),
-    )
-
-    def written(changed: CTE) -> tuple[CTE, ...]:
-        links = select(changed.c.id, after.c.id).select_from(changed.join(after, true()))
-        return (
-            _unlinked(changed, col(TaskTag.tag_id).not_in(select(after.c.id))),
-            _linked(links.where(after.c.id.not_in(select(before.c.id)))),
-        )
-
-    return _Tags(after, differs, written=written)
-
-
-def _attached(before: CTE, turn: CTE) -> _Tags:
-    del turn
-    tag = (
-        select(*(getattr(Tag, name) for name in SHOWN))
-        .where(col(Tag.id) == _TAG_ID, col(Tag.user_id) == OWNER)
-        .cte("tag")
-    )
-    others = select(before).where(before.c.id != _TAG_ID)
-    number = select(func.count()).select_from(others.subquery("others")).scalar_subquery()
-    return _Tags(
-        union_all(others, select(tag)).cte("after"),
-        differs=~exists().where(before.c.id == _TAG_ID),
-        has_tag=exists(select(tag)),
-        has_room=number < literal_column(str(MAX_TAGS_PER_TASK)),
-        written=lambda changed: (
-            _linked(select(changed.c.id, tag.c.id).select_from(changed.join(tag, true()))),
-        ),
-    )
-
-
-def _detached(before: CTE, turn: CTE) -> _Tags:
-    del turn
-    is_there = exists().where(col(Tag.id) == _TAG_ID, col(Tag.user_id) == OWNER)
-    return _Tags(
-        select(before).where(before.c.id != _TAG_ID).cte("after"),
-        differs=exists().where(before.c.id == _TAG_ID),
-        has_tag=is_there,
-        written=lambda changed: (_unlinked(changed, col(TaskTag.tag_id) == _TAG_ID),),
-    )
-
-
-def _linked(links: Any) -> CTE:
-    return insert(TaskTag).from_select(["task_id", "tag_id"], links).cte("linked")
-
-
-def _unlinked(changed: CTE, condition: ColumnElement[bool]) -> CTE:
-    return delete(TaskTag).where(col(TaskTag.task_id) == changed.c.id, condition).cte("unlinked")
-
-
-def _fields() -> dict[str, ColumnElement[Any]]:
-    """The new value of each field: NULL leaves it, where nothing else says that it is set."""
-    completed = bindparam("completed", type_=Boolean)
-    return {
-        "title": func.coalesce(bindparam("title", type_=Text), col(Task.title)),
-        "description": case(
-            (bindparam("sets_description", type_=Boolean), bindparam("description", type_=Text)),
-            else_=col(Task.description),
-        ),
-        "priority": func.coalesce(bindparam("priority", type_=PriorityRank), col(Task.priority)),
-        "due_date": case(
-            (bindparam("sets_due_date", type_=Boolean), bindparam("due_date", type_=TIMESTAMP)),
-            else_=col(Task.due_date),
-        ),
-        "completed_at": case(
-            (completed.is_(None), col(Task.completed_at)),
-            (completed, func.coalesce(col(Task.completed_at), _NOW)),
-        ),
-    }
-
-
-def _change(
-    fields: dict[str, ColumnElement[Any]], tags_after: Callable[[CTE, CTE], _Tags]
-) -> dict[bool, Query[ChangedTask]]:
-    before = tags_of(_ID).cte("before")
-    revision = cast(col(Task.version), Text) + text_of(".") + (
-        select(state_of(before)).select_from(before).scalar_subquery()
-    )  # fmt: skip
-    old = {name: col(getattr(Task, name)) for name in fields}
-    seen = (
-        select(
-            col(Task.id),
-            col(Task.version),
-            col(Task.created_at),
-            col(Task.updated_at),
-            is_expected(revision).label("is_expected"),
-            or_(_NONE, *(old[name].is_distinct_from(new) for name, new in fields.items()))
-            .label("differs"),
-            *(fields.get(name, col(getattr(Task, name))).label(f"new_{name}")
-              for name in PLAIN[1:6]),
-        )
-        .where(col(Task.id) == _ID, col(Task.user_id) == OWNER)
-        .cte("seen")
-    )  # fmt: skip
-    turn = select(seen.c.id).where(seen.c.is_expected).cte("turn")
-    tags = tags_after(before, turn)
-    differs = or_(seen.c.differs, tags.differs)
-    changed = (
-        update(Task)
-        .where(
-            col(Task.id) == seen.c.id,
-            col(Task.version) == seen.c.version,
-            seen.c.is_expected,
-            tags.has_tag,
-            tags.has_room,
-            differs,
-        )
-        .values(
-            **{name: seen.c[f"new_{name}"] for name in fields},
-            version=col(Task.version) + literal_column("1"),
-            updated_at=_NOW,
-        )
-        .returning(col(Task.id))
-        .cte("changed")
-    )
-    shown = (
-        select(as_json(tags.after).label("tags"), state_of(tags.after).label("state"))
-        .select_from(tags.after)
-        .subquery("shown")
-    )
-    is_changed = changed.c.id.is_not(None)
-    version = seen.c.version + case((is_changed, literal_column("1")), else_=literal_column("0"))
-    statement = (
-        select(
-            seen.c.id.label("id"),
-            *(seen.c[f"new_{name}"].label(name) for name in PLAIN[1:6]),
-            seen.c.created_at.label("created_at"),
-            case((is_changed, _NOW), else_=seen.c.updated_at).label("updated_at"),
-            shown.c.tags.label("tags"),
-            (cast(version, Text) + text_of(".") + shown.c.state).label("revision"),
-            seen.c.is_expected.label("is_expected"),
-            or_(is_changed, and_(seen.c.is_expected, ~differs)).label("is_done"),
-            tags.has_tag.label("has_tag"),
-            tags.has_room.label("has_room"),
-        )
-        .select_from(seen.join(shown, true()).outerjoin(changed, true()))
-        .add_cte(*tags.written(changed))
-    )
-    return {
-        is_repeatable: compiled(statement, into=ChangedTask, is_repeatable=is_repeatable)
-        for is_repeatable in (True, False)
-    }
-
-
-CHANGE = _change(_fields(), _left)
-"""Change fields; by whether it may be done twice, as all changes here."""
-
-REPLACE_TAGS = _change(_fields(), _replaced)
-"""Change fields, and let the task carry the tags of these names."""
-
-ATTACH = _change({}, _attached)
-"""Put a tag on a task."""
-
-DETACH = _change({}, _detached)
-"""Take a tag off a task."""
-
-
-_before = tags_of(_ID).cte("before")
-_revision = cast(col(Task.version), Text) + text_of(".") + (
-    select(state_of(_before)).select_from(_before).scalar_subquery()
-)  # fmt: skip
-_expected = _mine.add_columns(is_expected(_revision).label("is_expected")).cte("seen")
+_seen = _mine.add_columns(
+    is_expected(revision_now(tags_of(ID).cte("before"))).label("is_expected")
+).cte("seen")
 
 DELETE_EXPECTED = compiled(
     deletion(
-        _expected,
+        _seen,
         delete(Task)
         .where(
-            col(Task.id) == _expected.c.id,
-            col(Task.version) == _expected.c.version,
-            _expected.c.is_expected,
+            col(Task.id) == _seen.c.id,
+            col(Task.version) == _seen.c.version,
+            _seen.c.is_expected,
         )
         .returning(col(Task.id))
         .cte("deleted"),
@@ -390,8 +159,3 @@ DELETE_EXPECTED = compiled(
     into=Deletion,
 )
 """Delete a task in a state that the client knows."""
-
-DELETE = compiled(
-    delete(Task).where(col(Task.id) == _ID, col(Task.user_id) == OWNER).returning(col(Task.id))
-)
-"""Delete a task in whatever state."""

@@ -1,0 +1,59 @@
+"""What the statements about tasks and tags share."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+
+from todo.models import TIMESTAMP
+
+OWNER = bindparam("owner_id", type_=Uuid)
+"""Whose tasks and tags."""
+
+NOW = bindparam("now", type_=TIMESTAMP)
+"""When the application writes."""
+
+EXPECTED = bindparam("expected", type_=ARRAY(Text))
+"""The revisions that a client is content with; NULL stands for any."""
+
+
+def text_of(value: str) -> ColumnElement[str]:
+    """A fixed text, written into the statement and not sent with each use of it."""
+    return literal_column(f"'{value}'", Text)
+
+
+def is_expected(revision: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a revision is one of those that the client is content with."""
+    return or_(EXPECTED.is_(None), revision == func.any(EXPECTED))
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What became of the deletion of an object that was there.
+
+    Attributes:
+        is_expected: Whether the client knew the state that was there.
+        is_done: Whether it is gone.
+    """
+
+    is_expected: bool
+    is_done: bool
+
+
+def deletion(seen: CTE, deleted: CTE) -> Any:
+    """The columns of `Deletion`, of what was seen and what was deleted of it."""
+    return select(
+        seen.c.is_expected.label("is_expected"), deleted.c.id.is_not(None).label("is_done")
+    ).select_from(seen.outerjoin(deleted, true()))

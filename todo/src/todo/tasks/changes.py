@@ -1,0 +1,246 @@
+"""The changes of a task, each one statement that is compiled once.
+
+A change sees one state of the task, decides by it, and writes only while the task is still in that
+version: `is_done` says whether it was. Where it was not, somebody else's change came between, and
+the statement has to look again. So no lock is held for longer than a statement takes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    Boolean,
+    ColumnElement,
+    FromClause,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from todo.models import TIMESTAMP
+from todo.sql import NOW, OWNER, is_expected
+from todo.tags.carried import SHOWN, ensured, shown, tags_of
+from todo.tags.models import MAX_TAGS_PER_TASK, Tag, TaskTag
+from todo.tasks.models import PriorityRank, Task
+from todo.tasks.sql import ID, PLAIN, TaskRow, revision_now, revision_of
+from wellhead import Query, compiled
+
+_TAG = bindparam("tag_id", type_=Uuid)
+_NONE: ColumnElement[bool] = literal_column("false", Boolean)
+_ALWAYS: ColumnElement[bool] = literal_column("true", Boolean)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedTask(TaskRow):
+    """A task after a change, and what became of that; the rest means nothing where it was not done.
+
+    Attributes:
+        is_expected: Whether the client knew the state that was there before.
+        is_done: Whether the task is as it was wished.
+        has_tag: Whether the tag exists that is to be put on or taken off.
+        has_room: Whether the task may carry one tag more.
+    """
+
+    is_expected: bool
+    is_done: bool
+    has_tag: bool
+    has_room: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Tags:
+    """What a change does to the tags of its task.
+
+    Attributes:
+        after: The tags that it carries then.
+        differs: Whether they are others than before.
+        has_tag: Whether the one exists that is spoken of.
+        has_room: Whether there may be one more.
+        written: The statements that write it, for the task that is changed.
+    """
+
+    after: FromClause
+    differs: ColumnElement[bool]
+    has_tag: ColumnElement[bool] = _ALWAYS
+    has_room: ColumnElement[bool] = _ALWAYS
+    written: Callable[[CTE], tuple[CTE, ...]] = lambda _: ()
+
+
+def _left(before: CTE, turn: CTE) -> _Tags:
+    del turn
+    return _Tags(before, _NONE)
+
+
+def _replaced(before: CTE, turn: CTE) -> _Tags:
+    here, made = ensured(turn)
+    after = union_all(select(here), select(made)).cte("after")
+    folded = bindparam("tag_folded", type_=ARRAY(Text))
+    number = select(func.count()).select_from(before).scalar_subquery()
+    differs = or_(
+        func.cardinality(folded) != number,
+        exists().where(before.c.name_folded != func.all(folded)),
+    )
+
+    def written(changed: CTE) -> tuple[CTE, ...]:
+        links = select(changed.c.id, after.c.id).select_from(changed.join(after, true()))
+        return (
+            _unlinked(changed, col(TaskTag.tag_id).not_in(select(after.c.id))),
+            _linked(links.where(after.c.id.not_in(select(before.c.id)))),
+        )
+
+    return _Tags(after, differs, written=written)
+
+
+def _attached(before: CTE, turn: CTE) -> _Tags:
+    del turn
+    tag = (
+        select(*(getattr(Tag, name) for name in SHOWN))
+        .where(col(Tag.id) == _TAG, col(Tag.user_id) == OWNER)
+        .cte("tag")
+    )
+    others = select(before).where(before.c.id != _TAG)
+    number = select(func.count()).select_from(others.subquery("others")).scalar_subquery()
+    return _Tags(
+        union_all(others, select(tag)).cte("after"),
+        differs=~exists().where(before.c.id == _TAG),
+        has_tag=exists(select(tag)),
+        has_room=number < literal_column(str(MAX_TAGS_PER_TASK)),
+        written=lambda changed: (
+            _linked(select(changed.c.id, tag.c.id).select_from(changed.join(tag, true()))),
+        ),
+    )
+
+
+def _detached(before: CTE, turn: CTE) -> _Tags:
+    del turn
+    is_there = exists().where(col(Tag.id) == _TAG, col(Tag.user_id) == OWNER)
+    return _Tags(
+        select(before).where(before.c.id != _TAG).cte("after"),
+        differs=exists().where(before.c.id == _TAG),
+        has_tag=is_there,
+        written=lambda changed: (_unlinked(changed, col(TaskTag.tag_id) == _TAG),),
+    )
+
+
+def _linked(links: Any) -> CTE:
+    return insert(TaskTag).from_select(["task_id", "tag_id"], links).cte("linked")
+
+
+def _unlinked(changed: CTE, condition: ColumnElement[bool]) -> CTE:
+    return delete(TaskTag).where(col(TaskTag.task_id) == changed.c.id, condition).cte("unlinked")
+
+
+def _fields() -> dict[str, ColumnElement[Any]]:
+    """The new value of each field: NULL leaves it, where nothing else says that it is set."""
+    completed = bindparam("completed", type_=Boolean)
+    return {
+        "title": func.coalesce(bindparam("title", type_=Text), col(Task.title)),
+        "description": case(
+            (bindparam("sets_description", type_=Boolean), bindparam("description", type_=Text)),
+            else_=col(Task.description),
+        ),
+        "priority": func.coalesce(bindparam("priority", type_=PriorityRank), col(Task.priority)),
+        "due_date": case(
+            (bindparam("sets_due_date", type_=Boolean), bindparam("due_date", type_=TIMESTAMP)),
+            else_=col(Task.due_date),
+        ),
+        "completed_at": case(
+            (completed.is_(None), col(Task.completed_at)),
+            (completed, func.coalesce(col(Task.completed_at), NOW)),
+        ),
+    }
+
+
+def _change(
+    fields: dict[str, ColumnElement[Any]], tags_after: Callable[[CTE, CTE], _Tags]
+) -> dict[bool, Query[ChangedTask]]:
+    before = tags_of(ID).cte("before")
+    old = {name: col(getattr(Task, name)) for name in fields}
+    seen = (
+        select(
+            col(Task.id),
+            col(Task.version),
+            col(Task.created_at),
+            col(Task.updated_at),
+            is_expected(revision_now(before)).label("is_expected"),
+            or_(_NONE, *(old[name].is_distinct_from(new) for name, new in fields.items()))
+            .label("differs"),
+            *(fields.get(name, col(getattr(Task, name))).label(f"new_{name}")
+              for name in PLAIN[1:6]),
+        )
+        .where(col(Task.id) == ID, col(Task.user_id) == OWNER)
+        .cte("seen")
+    )  # fmt: skip
+    turn = select(seen.c.id).where(seen.c.is_expected).cte("turn")
+    tags = tags_after(before, turn)
+    differs = or_(seen.c.differs, tags.differs)
+    changed = (
+        update(Task)
+        .where(
+            col(Task.id) == seen.c.id,
+            col(Task.version) == seen.c.version,
+            seen.c.is_expected,
+            tags.has_tag,
+            tags.has_room,
+            differs,
+        )
+        .values(
+            **{name: seen.c[f"new_{name}"] for name in fields},
+            version=col(Task.version) + literal_column("1"),
+            updated_at=NOW,
+        )
+        .returning(col(Task.id))
+        .cte("changed")
+    )
+    carried = shown(tags.after).subquery("carried")
+    is_changed = changed.c.id.is_not(None)
+    version = seen.c.version + case((is_changed, literal_column("1")), else_=literal_column("0"))
+    statement = (
+        select(
+            seen.c.id.label("id"),
+            *(seen.c[f"new_{name}"].label(name) for name in PLAIN[1:6]),
+            seen.c.created_at.label("created_at"),
+            case((is_changed, NOW), else_=seen.c.updated_at).label("updated_at"),
+            carried.c.tags.label("tags"),
+            revision_of(version, carried.c.state).label("revision"),
+            seen.c.is_expected.label("is_expected"),
+            or_(is_changed, and_(seen.c.is_expected, ~differs)).label("is_done"),
+            tags.has_tag.label("has_tag"),
+            tags.has_room.label("has_room"),
+        )
+        .select_from(seen.join(carried, true()).outerjoin(changed, true()))
+        .add_cte(*tags.written(changed))
+    )
+    return {
+        is_repeatable: compiled(statement, into=ChangedTask, is_repeatable=is_repeatable)
+        for is_repeatable in (True, False)
+    }
+
+
+CHANGE = _change(_fields(), _left)
+"""Change fields; by whether it may be done twice, as all changes here."""
+
+REPLACE_TAGS = _change(_fields(), _replaced)
+"""Change fields, and let the task carry the tags of these names."""
+
+ATTACH = _change({}, _attached)
+"""Put a tag on a task."""
+
+DETACH = _change({}, _detached)
+"""Take a tag off a task."""
