@@ -172,7 +172,10 @@ def measure_logins() -> None:
 def _upgrade() -> None:
     from wellhead.migrations import Migrations  # noqa: PLC0415 - only where it is asked for
 
-    Migrations(MIGRATIONS).upgrade()
+    migrations = Migrations(MIGRATIONS)
+    # To look needs no Alembic, which takes longer to load than the look.
+    if not migrations.state().is_ready:
+        migrations.upgrade()
 
 
 def _say(text: str) -> None:
