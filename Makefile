@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test floors floors-environments bench bench-pool bench-overload soak faults poolers fuzz check lines containers format clean
+.PHONY: help run test floors floors-environments bench bench-pool bench-overload bench-start soak faults poolers fuzz check lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -93,6 +93,9 @@ bench-pool: $(VENV)/.dev  ## Measure the pool beside its peers and write the tab
 
 bench-overload: $(VENV)/.dev  ## Put ten times the clients on a service and write the table to docs/explanation/overload.md.
 	PYTHONPATH=. $(BIN)/python bench/overload.py --write docs/explanation/overload.md
+
+bench-start: $(VENV)/.dev  ## Measure the start of the Todo API and write the table to docs/how-to/run-in-production.md.
+	PYTHONPATH=. $(BIN)/python bench/start.py --write docs/how-to/run-in-production.md
 
 REQUESTS ?= 200000
 soak: $(VENV)/.dev  ## Send very many requests and write what grew to docs/explanation/overload.md (REQUESTS=).

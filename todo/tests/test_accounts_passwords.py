@@ -2,14 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
-from argon2 import Parameters, extract_parameters
+from argon2 import PasswordHasher, Type, extract_parameters
+from argon2.low_level import hash_secret_raw
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from tests.staging.patience import until
-from todo.accounts.passwords import QUEUE_FACTOR, Passwords
+from todo.accounts.passwords import QUEUE_FACTOR, Passwords, Verdict, work
 from todo.errors import BusyError
 
 
@@ -82,25 +84,71 @@ async def test_nobody_has_a_password() -> None:
     assert not (await make_passwords().verify("correct horse", None)).is_right
 
 
-async def test_nobody_s_password_is_compared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+class Work:
+    """Adds up the work of every hash that is computed: memory in KiB, times passes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done = 0
+        verify, fill = Argon2Hasher.verify, hash_secret_raw
+
+        def verified(hasher: Argon2Hasher, password: str, hash: str) -> bool:  # noqa: A002 - pwdlib's
+            self.done += work(extract_parameters(hash))
+            return verify(hasher, password, hash)
+
+        def filled(**named: Any) -> bytes:
+            self.done += named["time_cost"] * named["memory_cost"]
+            return fill(**named)
+
+        monkeypatch.setattr(Argon2Hasher, "verify", verified)
+        monkeypatch.setattr("todo.accounts.passwords.hash_secret_raw", filled)
+
+    async def of(self, refused: Awaitable[Verdict]) -> int:
+        """What one refusal takes."""
+        before = self.done
+        assert not (await refused).is_right
+        return self.done - before
+
+
+async def test_a_refusal_takes_the_same_work_with_and_without_an_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     passwords = make_passwords()
     stored = await passwords.hash("correct horse")
-    compared: list[Parameters] = []
-    original = Argon2Hasher.verify
+    work_done = Work(monkeypatch)
 
-    def noted(hasher: Argon2Hasher, password: str, hash: str) -> bool:  # noqa: A002 - pwdlib's
-        compared.append(extract_parameters(hash))
-        return original(hasher, password, hash)
+    known = await work_done.of(passwords.verify("wrong", stored))
+    unknown = await work_done.of(passwords.verify("wrong", None))
 
-    monkeypatch.setattr(Argon2Hasher, "verify", noted)
-    await passwords.verify("wrong", stored)
-    await passwords.verify("wrong", None)
-
-    known, unknown = compared
-    assert known == unknown
+    assert known == unknown == 7 * 1024
 
 
-async def test_a_hash_with_other_parameters_is_renewed() -> None:
+@pytest.mark.parametrize("memory_kib", [7 * 1024, 8 * 1024, 20 * 1024, 40 * 1024])
+async def test_a_refusal_takes_the_same_work_whatever_the_stored_hash_took(
+    memory_kib: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = await make_passwords(memory_kib=memory_kib).hash("correct horse")
+    passwords = make_passwords(memory_kib=20 * 1024)
+    work_done = Work(monkeypatch)
+
+    known = await work_done.of(passwords.verify("wrong", stored))
+    unknown = await work_done.of(passwords.verify("wrong", None))
+
+    assert known == unknown == max(memory_kib, 20 * 1024)
+
+
+async def test_a_costly_hash_makes_every_later_refusal_as_costly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    costly = await make_passwords(memory_kib=40 * 1024).hash("correct horse")
+    passwords = make_passwords(memory_kib=7 * 1024)
+    cheap = await passwords.hash("correct horse")
+    await passwords.verify("correct horse", costly)
+    work_done = Work(monkeypatch)
+
+    assert await work_done.of(passwords.verify("wrong", cheap)) == 40 * 1024
+
+
+async def test_a_hash_that_took_less_work_is_renewed() -> None:
     stored = await make_passwords(memory_kib=7 * 1024).hash("correct horse")
     passwords = make_passwords(memory_kib=8 * 1024)
 
@@ -109,6 +157,23 @@ async def test_a_hash_with_other_parameters_is_renewed() -> None:
     assert verdict.new_hash is not None
     assert "m=8192" in verdict.new_hash
     assert (await passwords.verify("correct horse", verdict.new_hash)).new_hash is None
+
+
+async def test_a_hash_that_took_more_work_is_kept() -> None:
+    stored = await make_passwords(memory_kib=8 * 1024).hash("correct horse")
+
+    verdict = await make_passwords(memory_kib=7 * 1024).verify("correct horse", stored)
+
+    assert verdict == Verdict(is_right=True, new_hash=None)
+
+
+async def test_a_hash_of_another_variant_is_renewed_however_much_work_it_took() -> None:
+    stored = PasswordHasher(1, 8 * 1024, 1, type=Type.I).hash("correct horse")
+
+    verdict = await make_passwords(memory_kib=7 * 1024).verify("correct horse", stored)
+
+    assert verdict.new_hash is not None
+    assert verdict.new_hash.startswith("$argon2id$")
 
 
 async def test_a_hash_of_another_kind_fits_no_password() -> None:

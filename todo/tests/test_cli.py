@@ -308,9 +308,21 @@ class TestSeedDemo:
         assert "APP_ENV is production" in answer.stderr
 
 
+def test_a_line_tells_how_many_logins_a_second_there_can_be() -> None:
+    answer = invoke("measure-logins", ARGON2_CONCURRENCY="3")
+
+    assert answer.exit_code == 0
+    assert re.fullmatch(
+        r"\d+ logins a second in one worker: \d+ ms and 7 MiB each, 3 at a time "
+        r"\(ARGON2_TIME_COST=1, ARGON2_MEMORY_KIB=7168, ARGON2_PARALLELISM=1, "
+        r"ARGON2_CONCURRENCY=3\)\.\n",
+        answer.stdout,
+    )
+
+
 def test_without_a_command_the_help_is_shown() -> None:
     answer = invoke("--help")
 
     assert answer.exit_code == 0
-    for command in ("serve", "migrate", "cleanup", "seed-demo"):
+    for command in ("serve", "migrate", "cleanup", "seed-demo", "measure-logins"):
         assert command in answer.stdout

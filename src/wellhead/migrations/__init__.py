@@ -13,7 +13,8 @@ way: they take an advisory lock on a connection of its own, so that of many proc
 together one migrates; they give way when a table is in use, and try again; and they take nothing
 away from a database on another machine unless it is named.
 
-Begin with ``scripts``: :class:`Migrations` is what can be done, ``environment`` how it is done.
+Begin with ``scripts``: :class:`Migrations` is what can be done, ``commands`` says it to Alembic,
+``run`` is how it is done. Alembic is imported with these two, never for a schema that is at head.
 ``direct`` connects past the pooler, ``turns`` takes the lock, ``patience`` gives way to traffic,
 ``safety`` refuses to destroy, and ``failures`` puts what went wrong into words.
 """

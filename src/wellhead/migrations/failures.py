@@ -1,16 +1,19 @@
 """A failed migration in words: which one, why, and what is left of it."""
 
 import traceback
+from typing import TYPE_CHECKING
 
-from alembic.runtime.migration import MigrationStep
 from sqlalchemy.exc import DBAPIError
 
 from wellhead.errors import MigrationBusyError, MigrationError, sentence_of
 from wellhead.migrations.patience import Progress
 from wellhead.migrations.steps import revision_of
 
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationStep
 
-def failed(progress: Progress, step: MigrationStep, error: Exception) -> MigrationError:
+
+def failed(progress: Progress, step: "MigrationStep", error: Exception) -> MigrationError:
     """Translate what a migration raised; the statement and its values are left out."""
     what = "Migration" if step.is_upgrade else "Taking back migration"
     title = f" ({step.doc})" if step.doc else ""

@@ -5,6 +5,7 @@ from pathlib import Path
 from alembic.config import Config
 
 from wellhead.errors import MigrationError
+from wellhead.migrations.files import check_scripts
 
 
 def config_for(scripts: Path | None) -> Config:
@@ -20,11 +21,7 @@ def config_for(scripts: Path | None) -> Config:
     """
     if scripts is None:
         return _by_files(Path.cwd())
-    if not (scripts / "env.py").is_file():
-        raise MigrationError(
-            f"There are no migrations in {scripts}: it has no env.py.",
-            hint="Name the directory that holds env.py and versions.",
-        )
+    check_scripts(scripts)
     config = Config()
     # ConfigParser would take a % for the start of a reference.
     config.set_main_option("script_location", str(scripts.absolute()).replace("%", "%%"))

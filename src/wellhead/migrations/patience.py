@@ -9,13 +9,15 @@ migration is tried again a little later. What PostgreSQL itself runs beside the 
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from alembic.runtime.migration import MigrationStep
 from sqlalchemy import Connection, event
 
 from wellhead.errors import Fault, fault_of
 from wellhead.retry import doubled, try_again, up_to
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationStep
 
 logger = logging.getLogger(__package__)
 
@@ -51,7 +53,7 @@ class Progress:
         """How long ago the migration in progress was first begun, or all of one transaction."""
         return time.monotonic() - self._since
 
-    def begin(self, step: MigrationStep) -> None:
+    def begin(self, step: "MigrationStep") -> None:
         """Note that a migration is begun, for the first time or again."""
         if not self.is_one_transaction:
             if self.step is None or self.step.to_revisions_no_deps != step.to_revisions_no_deps:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
-
-from alembic.config import Config
-from alembic.runtime.migration import MigrationStep
+from typing import TYPE_CHECKING, Final, Self
 
 from wellhead.connecting import Source
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationStep
 
 ATTRIBUTE: Final = "wellhead"
 """Where a request is among the attributes of Alembic's configuration."""
@@ -35,7 +36,7 @@ class Applied:
         return f"{word} {self.revision}{title} in {self.seconds:.2f} s"
 
 
-def revision_of(step: MigrationStep) -> str:
+def revision_of(step: "MigrationStep") -> str:
     """The identifier of the migration that a step applies or takes back."""
     return ", ".join(step.to_revisions_no_deps if step.is_upgrade else step.from_revisions_no_deps)
 
@@ -58,7 +59,7 @@ class Request:
     named_database: str | None = None
 
     @classmethod
-    def of(cls, config: Config) -> Self:
+    def of(cls, config: "Config") -> Self:
         """What was sent along; where Alembic was called by itself, what its options say."""
         sent = config.attributes.get(ATTRIBUTE)
         if isinstance(sent, cls):

@@ -1,4 +1,4 @@
-"""The command `todo`: serve, migrate, clean up, and make something to look at."""
+"""The command `todo`: serve, migrate, clean up, make something to look at, and measure."""
 
 import asyncio
 import sys
@@ -151,10 +151,31 @@ def seed_demo() -> None:
             asyncio.run(run(settings))
 
 
+@app.command()
+def measure_logins() -> None:
+    """Tell how many logins a second this machine can do, by checking passwords for a second."""
+    from todo.accounts.capacity import measure  # noqa: PLC0415 - the other commands need none of it
+    from todo.main import passwords_of  # noqa: PLC0415
+
+    with plain_errors():
+        settings = _settings()
+    at_once, memory_kib = settings.argon2_concurrency, settings.argon2_memory_kib
+    found = asyncio.run(measure(passwords_of(settings), at_once=at_once))
+    typer.echo(
+        f"{found.per_second:.0f} logins a second in one worker: "
+        f"{found.milliseconds:.0f} ms and {memory_kib / 1024:.0f} MiB each, {at_once} at a time "
+        f"(ARGON2_TIME_COST={settings.argon2_time_cost}, ARGON2_MEMORY_KIB={memory_kib}, "
+        f"ARGON2_PARALLELISM={settings.argon2_parallelism}, ARGON2_CONCURRENCY={at_once})."
+    )
+
+
 def _upgrade() -> None:
     from wellhead.migrations import Migrations  # noqa: PLC0415 - only where it is asked for
 
-    Migrations(MIGRATIONS).upgrade()
+    migrations = Migrations(MIGRATIONS)
+    # To look needs no Alembic, which takes longer to load than the look.
+    if not migrations.state().is_ready:
+        migrations.upgrade()
 
 
 def _say(text: str) -> None:

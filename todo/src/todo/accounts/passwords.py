@@ -1,10 +1,14 @@
 """Passwords: hashed with Argon2id in worker threads, few at a time.
 
-Every hash takes memory on purpose (64 MiB by default), so their number at one time is bounded,
+Every hash takes memory on purpose (19 MiB by default), so their number at one time is bounded,
 and so is the queue before them: a storm of logins is refused, it does not eat the machine.
+
+A refused login takes as long for every address, known or not. Stored hashes differ in cost once the
+settings have been changed, so each refusal takes the work of the costliest hash.
 """
 
 import asyncio
+import math
 import secrets
 import unicodedata
 from base64 import b64encode
@@ -13,10 +17,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from argon2 import DEFAULT_HASH_LENGTH, DEFAULT_RANDOM_SALT_LENGTH
-from argon2.low_level import ARGON2_VERSION
-from pwdlib import PasswordHash
-from pwdlib.exceptions import UnknownHashError
+from argon2 import (
+    DEFAULT_HASH_LENGTH,
+    DEFAULT_RANDOM_SALT_LENGTH,
+    Parameters,
+    Type,
+    extract_parameters,
+)
+from argon2.exceptions import InvalidHashError
+from argon2.low_level import ARGON2_VERSION, hash_secret_raw
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from todo.errors import BusyError
@@ -24,7 +33,10 @@ from todo.errors import BusyError
 T = TypeVar("T")
 
 QUEUE_FACTOR = 16
-"""How many may wait for each one that is being hashed: about a second's work."""
+"""How many may wait for each one that is being hashed: less than a second's work."""
+
+LEAST_MEMORY_KIB = 8
+"""What Argon2 needs for each thread of a hash (RFC 9106, section 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +60,22 @@ class Passwords:
     def __init__(
         self, *, time_cost: int, memory_kib: int, parallelism: int, concurrency: int
     ) -> None:
-        hasher = Argon2Hasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
-        self._hasher = PasswordHash((hasher,))
+        self._hasher = Argon2Hasher(
+            time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism
+        )
+        self._wanted = self._costliest = Parameters(
+            type=Type.ID,
+            version=ARGON2_VERSION,
+            salt_len=DEFAULT_RANDOM_SALT_LENGTH,
+            hash_len=DEFAULT_HASH_LENGTH,
+            time_cost=time_cost,
+            memory_cost=memory_kib,
+            parallelism=parallelism,
+        )
         # Its threads are the bound: whoever stops waiting for one does not make room for another.
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="passwords")
         self._concurrency = concurrency
         self._asked: set[Future[Any]] = set()
-        # Verified in place of an account that does not exist: that takes as long as with a real
-        # hash, and no password that fits is known. It is made up, since making one takes as long.
-        salt, digest = (
-            b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
-            for size in (DEFAULT_RANDOM_SALT_LENGTH, DEFAULT_HASH_LENGTH)
-        )
-        self._nobody = (
-            f"$argon2id$v={ARGON2_VERSION}"
-            f"$m={memory_kib},t={time_cost},p={parallelism}${salt}${digest}"
-        )
 
     async def hash(self, password: str) -> str:
         """The hash to store; waits for its turn.
@@ -76,20 +88,41 @@ class Passwords:
     async def verify(self, password: str, stored: str | None) -> Verdict:
         """Compare a password with a stored hash, or with nobody's when there is none.
 
+        A hash that took less work than the settings ask for is to be replaced; one that took more
+        is kept.
+
         Raises:
             BusyError: Too many are waiting already.
         """
-        verdict = await self._in_turn(
-            lambda: self._compare(normalize(password), stored or self._nobody)
-        )
-        return verdict if stored else Verdict(is_right=False)
+        return await self._in_turn(lambda: self._compare(normalize(password), stored))
 
-    def _compare(self, password: str, stored: str) -> Verdict:
+    def _compare(self, password: str, stored: str | None) -> Verdict:
         try:
-            is_right, new_hash = self._hasher.verify_and_update(password, stored)
-        except UnknownHashError:
+            taken = extract_parameters(stored or "")
+        except InvalidHashError:
+            stored, taken = None, self._costliest
+        is_right = self._hasher.verify(password, stored or made_up(taken))
+        self._costliest = max(self._costliest, taken, key=work)
+        if stored is None or not is_right:
+            self._spend(work(self._costliest) - work(taken))
             return Verdict(is_right=False)
-        return Verdict(is_right, new_hash)
+        is_outdated = (taken.type, taken.version) != (self._wanted.type, self._wanted.version)
+        if is_outdated or work(taken) < work(self._wanted):
+            return Verdict(is_right=True, new_hash=self._hasher.hash(password))
+        return Verdict(is_right=True)
+
+    def _spend(self, missing: int) -> None:
+        passes = math.ceil(missing / self._costliest.memory_cost)
+        if passes:
+            hash_secret_raw(
+                secret=b"",
+                salt=bytes(self._costliest.salt_len),
+                time_cost=passes,
+                memory_cost=max(missing // passes, LEAST_MEMORY_KIB * self._costliest.parallelism),
+                parallelism=self._costliest.parallelism,
+                hash_len=self._costliest.hash_len,
+                type=Type.ID,
+            )
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
         waiting = len(self._asked) - self._concurrency
@@ -109,3 +142,23 @@ class Passwords:
 def normalize(password: str) -> str:
     """The same characters however the keyboard composed them (NFKC, as NIST SP 800-63B says)."""
     return unicodedata.normalize("NFKC", password)
+
+
+def work(parameters: Parameters) -> int:
+    """What a hash costs whoever computes it: its memory in KiB, times the passes over it."""
+    return parameters.memory_cost * parameters.time_cost
+
+
+def made_up(parameters: Parameters) -> str:
+    """A hash that takes as long as a real one, and that no known password fits.
+
+    Drawn, not computed: computing it would take as long again.
+    """
+    salt, digest = (
+        b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
+        for size in (parameters.salt_len, parameters.hash_len)
+    )
+    return (
+        f"$argon2id$v={ARGON2_VERSION}$m={parameters.memory_cost},t={parameters.time_cost},"
+        f"p={parameters.parallelism}${salt}${digest}"
+    )
