@@ -11,6 +11,7 @@ from uuid import UUID
 from bench.speed.job import Job, Met
 from bench.speed.play import Plays
 from bench.todo_speed.data import NEW_TAG
+from bench.todo_speed.person import Person
 
 ROUTES: Mapping[str, str] = MappingProxyType(
     {
@@ -26,23 +27,6 @@ HEALTH, LOGIN = "health", "login"
 
 _CREATED, _NEW_TAG_EACH = 2000, 10
 _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """The user who asks.
-
-    Attributes:
-        id: In the paths.
-        email: For logins.
-        password: For logins.
-        token: The access token.
-    """
-
-    id: UUID
-    email: str
-    password: str
-    token: str
 
 
 class Requests:

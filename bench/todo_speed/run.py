@@ -2,16 +2,13 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID
 
 import asyncpg
-import httpx2
 
 from bench.speed import machine
 from bench.speed.item import POOL_SIZE
@@ -33,8 +30,10 @@ from bench.todo_speed.contestants import (
     missing,
 )
 from bench.todo_speed.data import Data
+from bench.todo_speed.databases import TodoDatabases
+from bench.todo_speed.person import Person, sign_up
 from bench.todo_speed.plans import Plans, has_auto_explain, preload
-from bench.todo_speed.requests import Asking, Person, Requests
+from bench.todo_speed.requests import Asking, Requests
 from bench.todo_speed.result import FLAT, LINK, PARTS, SIZES, TodoResult, sized
 from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
@@ -45,8 +44,6 @@ _OPTIONS = {
     "max_wal_size": "4GB",
     "autovacuum": "off",
 }
-_EMAIL, _PASSWORD = "bench@example.com", "correct horse battery staple"
-_EMPTY = "todo_empty"
 _CHECKED = 20
 
 Say = Callable[[str], None]
@@ -119,7 +116,8 @@ class Run:
             pid = await admin.fetchval("SELECT pg_backend_pid()")
             ours = [os.getpid(), machine.Moment.now().processes[pid].parent]
             load = stack.enter_context(Load.started())
-            stage = _Stage(self, result, contestants, postgres, admin, load, ours)
+            databases = TodoDatabases(postgres.url, admin, contestants, self.say)
+            stage = _Stage(self, result, contestants, databases, postgres, admin, load, ours)
             await stage.prepare()
             if {"base", "logins", "link"} & set(self.parts):
                 await stage.play_contestants()
@@ -134,6 +132,7 @@ class _Stage:
     run: Run
     result: TodoResult
     contestants: Contestants
+    databases: TodoDatabases
     postgres: EmbeddedPostgres
     admin: asyncpg.Connection
     load: Load
@@ -142,17 +141,17 @@ class _Stage:
 
     async def prepare(self) -> None:
         """Make a database without a task, with an account that the Todo API has made."""
-        url = await self._database(_EMPTY, template="template1")
-        await self.contestants.migrate(TODO, url)
+        url = await self.databases.make_empty()
         async with self._serving([self.contestants.launch(TODO, url)]) as [server]:
             self.person = await sign_up(server)
 
     async def play_contestants(self) -> None:
         """Play what everybody takes part in, and the logins of the Todo API."""
         peers = [peer for peer in CONTESTANTS if peer.name in self.result.peers]
-        urls = {peer: await self._filled(peer, peer.name, self.run.sizes[0]) for peer in peers}
+        smallest = self.run.sizes[0]
+        urls = {peer: await self._filled(peer, peer.name, smallest) for peer in peers}
         async with AsyncExitStack() as stack:
-            datas = [await stack.enter_async_context(self._data(url)) for url in urls.values()]
+            datas = await self._datas(urls.values(), stack)
             if {"base", "logins"} & set(self.run.parts):
                 launches = [self.contestants.launch(peer, url) for peer, url in urls.items()]
                 async with self._serving(launches) as servers:
@@ -171,12 +170,21 @@ class _Stage:
         async with AsyncExitStack() as stack:
             for name in urls if explains else ():
                 await preload(self.admin, name)
-            datas = [await stack.enter_async_context(self._data(url)) for url in urls.values()]
+            datas = await self._datas(urls.values(), stack)
             launches = [self.contestants.launch(TODO, url, name=name) for name, url in urls.items()]
             servers = await stack.enter_async_context(self._serving(launches))
             asking = await self._play("flat", servers, datas)
             if explains:
                 await self._count_rows(servers, asking, datas)
+
+    async def _filled(self, peer: Peer, name: str, tasks: int) -> str:
+        return await self.databases.make_filled(peer, name, tasks, self.person.id)
+
+    async def _datas(self, urls: Iterable[str], stack: AsyncExitStack) -> list[Data]:
+        return [
+            await stack.enter_async_context(self.databases.data(url, self.person.id))
+            for url in urls
+        ]
 
     async def _play_link(self, urls: dict[Peer, str], datas: Sequence[Data]) -> None:
         async with TCPProxy("127.0.0.1", self.postgres.port) as proxy:
@@ -236,59 +244,6 @@ class _Stage:
         directory, cores = self.contestants.directory, self.run.cores[0]
         async with launched(launches, cores=cores, logs=directory) as servers:
             yield servers
-
-    async def _filled(self, peer: Peer, name: str, tasks: int) -> str:
-        began = time.monotonic()
-        if peer is BEFORE:
-            url = await self._database(name, template="template1")
-            await self.contestants.migrate(peer, url)
-            await self._copy_user(url)
-        else:
-            url = await self._database(name, template=_EMPTY)
-        async with self._data(url) as data:
-            await data.fill(tasks)
-        took = time.monotonic() - began
-        self.run.say(f"{name}: a database of {tasks:,} tasks, {took:.0f} s")
-        return url
-
-    async def _copy_user(self, url: str) -> None:
-        source, target = await asyncpg.connect(self._url(_EMPTY)), await asyncpg.connect(url)
-        # Names, and not their order, are what both have in common.
-        user = await source.fetchval("SELECT to_json(users) FROM users")
-        await target.execute(
-            "INSERT INTO users SELECT * FROM json_populate_record(NULL::users, $1)", user
-        )
-        await source.close()
-        await target.close()
-
-    async def _database(self, name: str, *, template: str) -> str:
-        await self.admin.execute(
-            f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'
-        )
-        return self._url(name)
-
-    def _url(self, name: str) -> str:
-        return urlunsplit(urlsplit(self.postgres.url)._replace(path=f"/{name}"))
-
-    @asynccontextmanager
-    async def _data(self, url: str) -> AsyncIterator[Data]:
-        connection = await asyncpg.connect(url)
-        try:
-            yield Data(connection, self.person.id)
-        finally:
-            await connection.close()
-
-
-async def sign_up(server: Server) -> Person:
-    """Register somebody, and log them in."""
-    url = f"http://127.0.0.1:{server.port}/api/auth"
-    async with httpx2.AsyncClient(trust_env=False, timeout=60.0, verify=False) as client:
-        new = {"email": _EMAIL, "password": _PASSWORD}
-        registered = (await client.post(f"{url}/register", json=new)).raise_for_status()
-        form = {"username": _EMAIL, "password": _PASSWORD}
-        tokens = (await client.post(f"{url}/login", data=form)).raise_for_status().json()
-    user_id = UUID(registered.json()["id"])
-    return Person(user_id, _EMAIL, _PASSWORD, tokens["access_token"])
 
 
 async def check(setting: Setting, servers: Sequence[Server], asking: Asking) -> None:

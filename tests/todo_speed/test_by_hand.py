@@ -18,7 +18,7 @@ import pytest
 from fastapi import FastAPI
 
 from bench.faults.todo_service import KEY, migrate
-from bench.todo_speed.by_hand import application
+from bench.todo_speed.by_hand import access, application
 from tests.staging.databases import Databases
 from tests.staging.given import Postgres
 from tests.staging.proxy import TCPProxy
@@ -420,8 +420,8 @@ def token_of(user_id: UUID) -> str:
     """An access token as the Todo API issues them."""
     now = int(time.time())
     claims = {
-        "iss": application.ISSUER,
-        "aud": application.AUDIENCE,
+        "iss": access.ISSUER,
+        "aud": access.AUDIENCE,
         "sub": str(user_id),
         "sid": str(uuid4()),
         "jti": "one",

@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from bench.speed.job import Job, Met
-from bench.todo_speed.requests import Asking, Person, Requests
+from bench.todo_speed.person import Person
+from bench.todo_speed.requests import Asking, Requests
 
 PERSON = Person(UUID(int=1), "bench@example.com", "correct horse", "a.b.c")
 TASKS = [UUID(int=number) for number in range(2, 5)]

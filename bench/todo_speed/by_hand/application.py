@@ -17,15 +17,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
-import jwt
-from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from uuid_utils.compat import uuid7
 
 from bench.speed.item import POOL_SIZE, database_url
 from bench.speed.peers.fastapi_asyncpg import no_reset
 from bench.todo_speed.by_hand import statements
+from bench.todo_speed.by_hand.access import Owner, unauthenticated
 from bench.todo_speed.by_hand.bodies import (
     Done,
     ListQuery,
@@ -36,93 +35,9 @@ from bench.todo_speed.by_hand.bodies import (
     TagOnTask,
     fold,
 )
+from bench.todo_speed.by_hand.problems import Refusal, answer_invalid, answer_refusal
 
-ISSUER = AUDIENCE = "todo-api"
-_CLAIMS = ["iss", "aud", "sub", "sid", "jti", "iat", "exp"]
-_DECODING: Any = {"require": _CLAIMS, "strict_aud": True, "verify_iat": False}
-_TITLES = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
 _DONE = Done()
-
-
-class Refusal(Exception):  # noqa: N818 - a word of its own
-    """A request that is refused.
-
-    Args:
-        status: Of the response.
-        code: For programs.
-        detail: For people.
-        headers: More of the response.
-    """
-
-    def __init__(
-        self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.problem = {
-            "type": f"urn:todo:{code}",
-            "title": _TITLES[status],
-            "status": status,
-            "detail": detail,
-        }
-
-
-async def owner(
-    user_id: UUID, request: Request, authorization: Annotated[str | None, Header()] = None
-) -> UUID:
-    """The user of the path, whom the token must name."""
-    scheme, _, text = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not text:
-        raise Refusal(
-            401,
-            "token-missing",
-            "This needs an access token: send 'Authorization: Bearer <token>'.",
-            {"WWW-Authenticate": "Bearer" if authorization is None else INVALID},
-        )
-    if user_id != _user_of(text, request.app.state.key):
-        raise Refusal(
-            403,
-            "not-your-path",
-            "This path belongs to another user; use the id that /api/auth/me tells.",
-        )
-    return user_id
-
-
-INVALID = 'Bearer error="invalid_token"'
-
-
-def _user_of(text: str, key: str) -> UUID:
-    try:
-        token = jwt.decode_complete(
-            text, key, algorithms=["HS256"], issuer=ISSUER, audience=AUDIENCE, options=_DECODING
-        )
-        user_id = UUID(token["payload"]["sub"])
-        UUID(token["payload"]["sid"])
-    except jwt.ExpiredSignatureError as error:
-        raise Refusal(
-            401,
-            "token-expired",
-            "The token has expired; refresh it or log in again.",
-            {"WWW-Authenticate": INVALID},
-        ) from error
-    except (jwt.PyJWTError, ValueError, AttributeError) as error:
-        raise Refusal(
-            401,
-            "token-invalid",
-            "The token is not valid; log in again.",
-            {"WWW-Authenticate": INVALID},
-        ) from error
-    if token["header"].get("typ") != "at+jwt":
-        raise Refusal(
-            401,
-            "token-invalid",
-            "This token serves another purpose; send the access token.",
-            {"WWW-Authenticate": INVALID},
-        )
-    return user_id
-
-
-Owner = Annotated[UUID, Depends(owner)]
 
 
 def _etag(task_id: UUID, version: int, tags: Sequence[Sequence[Any]]) -> str:
@@ -217,9 +132,7 @@ async def create_task(
     except asyncpg.ForeignKeyViolationError as error:
         if error.constraint_name not in {"fk_tasks_user_id_users", "fk_tags_user_id_users"}:
             raise
-        raise Refusal(
-            401, "account-gone", "This account is gone.", {"WWW-Authenticate": INVALID}
-        ) from error
+        raise unauthenticated("account-gone", "This account is gone.") from error
     response.headers["Location"] = f"/api/{user_id}/tasks/{task_id}"
     task = {
         "id": task_id,
@@ -249,42 +162,6 @@ async def complete_task(
 async def health() -> dict[str, str]:
     """That it is there; with nothing around it, this is a bare route of FastAPI's."""
     return {"status": "alive", "app": "Todo API", "version": "0.1.0"}
-
-
-async def answer_refusal(request: Request, refusal: Exception) -> Response:
-    """Why it is refused, as a problem document."""
-    del request
-    assert isinstance(refusal, Refusal)  # noqa: S101 - what it is registered for
-    return JSONResponse(
-        refusal.problem, refusal.status, refusal.headers, "application/problem+json"
-    )
-
-
-def _places_of(fault: Mapping[str, Any]) -> int | None:
-    # Where in the text the parser gave up is no name of a field.
-    return 1 if fault["type"] == "json_invalid" else None
-
-
-async def answer_invalid(request: Request, error: Exception) -> Response:
-    """What is not valid, as a problem document."""
-    del request
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
-    faults = [
-        {
-            "field": ".".join(map(str, fault["loc"][: _places_of(fault)])),
-            "message": fault["msg"],
-            "code": fault["type"],
-        }
-        for fault in error.errors()
-    ]
-    problem = {
-        "type": "about:blank",
-        "title": "The request is not valid.",
-        "status": 422,
-        "detail": f"Look at: {', '.join(dict.fromkeys(each['field'] for each in faults))}.",
-        "errors": faults,
-    }
-    return JSONResponse(problem, 422, media_type="application/problem+json")
 
 
 @asynccontextmanager
