@@ -25,7 +25,7 @@ def tables(result: TodoResult) -> Mapping[str, str]:
         found["link"] = _link(result)
     if FLAT.name in played:
         found["flat"] = _flat(result)
-    lines = [*report.conditions(result), *_logins(result)]
+    lines = [*report.conditions(result), *_server_busy(result), *_logins(result)]
     return found | {"conditions": "\n".join(f"- {line}" for line in lines)}
 
 
@@ -139,6 +139,21 @@ def _table(heads: Sequence[str], rows: Mapping[str, Iterable[str]]) -> str:
     for title, cells in rows.items():
         lines.append(f"| {title} | " + " | ".join(each or "-" for each in cells) + " |")
     return "\n".join(lines)
+
+
+def _server_busy(result: TodoResult) -> Iterator[str]:
+    shares = [
+        (found.median, title, route)
+        for peer, title in result.peers.items()
+        for operation, route in _TITLES.items()
+        if (found := result.spread(MAIN.name, operation, peer, "server_busy"))
+    ]
+    if shares:
+        least, title, route = min(shares)
+        yield (
+            f"The server's core was {least:.0%} busy or more with 32 clients (least: {title}, "
+            f"{route}); where it is not busy, the database or the load is what takes the time."
+        )
 
 
 def _logins(result: TodoResult) -> Iterator[str]:

@@ -79,6 +79,10 @@ def test_a_route_has_a_row_with_the_figures_of_everybody() -> None:
     assert line == "| `POST /tasks` | 16.67 | 10.00 | 76.92 | 60 | 100 | 13 | 1.67 (1.67 to 1.67) |"
 
 
+def test_how_busy_the_server_was_is_told() -> None:
+    assert "- The server's core was 98% busy or more" in tables(played())["conditions"]
+
+
 def test_rows_that_were_not_counted_leave_their_cells_empty() -> None:
     run = played()
     run.rows_read = {}
