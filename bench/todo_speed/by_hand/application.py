@@ -26,11 +26,12 @@ from bench.speed.peers.fastapi_asyncpg import no_reset
 from bench.todo_speed.by_hand import statements
 from bench.todo_speed.by_hand.access import Owner, unauthenticated
 from bench.todo_speed.by_hand.bodies import (
+    PRIORITIES,
+    RANKS,
     Done,
     ListQuery,
     NewTask,
     Page,
-    Rank,
     ShownTask,
     TagOnTask,
     fold,
@@ -41,8 +42,10 @@ _DONE = Done()
 
 
 def _etag(task_id: UUID, version: int, tags: Sequence[Sequence[Any]]) -> str:
-    state = f"{task_id}{version}" + "".join(f"{tag[0]}{tag[3]}" for tag in tags)
-    return f'"{hashlib.blake2b(state.encode(), digest_size=12).hexdigest()}"'
+    state = [task_id.bytes, b"%d" % version]
+    for tag in tags:
+        state += tag[0].bytes, b"%d" % tag[3]
+    return f'"{hashlib.blake2b(b"/".join(state), digest_size=12).hexdigest()}"'
 
 
 def _shown(row: Mapping[str, Any]) -> ShownTask:
@@ -51,7 +54,7 @@ def _shown(row: Mapping[str, Any]) -> ShownTask:
         id=row["id"],
         title=row["title"],
         description=row["description"],
-        priority=Rank(row["priority"]).name,
+        priority=PRIORITIES[row["priority"]],
         due_date=row["due_date"],
         completed=row["completed_at"] is not None,
         completed_at=row["completed_at"],
@@ -112,7 +115,7 @@ async def create_task(
     user_id: Owner, new: NewTask, request: Request, response: Response
 ) -> ShownTask:
     """A new task, and the tags it names that do not exist yet."""
-    now, task_id, rank = datetime.now(UTC), uuid7(), Rank[new.priority]
+    now, task_id, rank = datetime.now(UTC), uuid7(), RANKS[new.priority]
     completed_at = now if new.completed else None
     try:
         tags = await request.app.state.pool.fetch(

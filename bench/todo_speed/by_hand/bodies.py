@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -18,16 +18,12 @@ _RFC3339 = re.compile(
 _CALENDAR = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
-class Rank(IntEnum):
-    """A priority as the table keeps it, so that it sorts."""
-
-    low = 1
-    medium = 2
-    high = 3
-    urgent = 4
-
-
 Priority = Literal["low", "medium", "high", "urgent"]
+
+RANKS: Mapping[Priority, int] = {"low": 1, "medium": 2, "high": 3, "urgent": 4}
+"""Priorities as the table keeps them, so that they sort."""
+
+PRIORITIES: Mapping[int, Priority] = {rank: priority for priority, rank in RANKS.items()}
 
 
 def fold(name: str) -> str:
