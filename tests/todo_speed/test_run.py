@@ -29,7 +29,7 @@ def test_a_run_has_slots_rows_and_links(public_directory: Path) -> None:
     run = Run(Length(1, 1, 0.05, 0.01), said.append, ["link", "flat"], [100, 200])
 
     result = run.begin()
-    # The way to the code of before leads through what another commit may need.
+    # The code of before is served with a package that tests do not have.
     result.peers.pop(BEFORE.name, None)
     asyncio.run(run.play(result, directory))
 
