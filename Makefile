@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test floors floors-environments bench bench-pool bench-overload bench-start soak faults poolers fuzz check lines containers format clean
+.PHONY: help run test floors floors-environments bench bench-todo bench-pool bench-overload bench-start soak faults poolers fuzz check lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,7 +41,7 @@ floors: $(FLOOR_ENVIRONMENTS)  ## Run the library's tests, without the slow ones
 # old Starlette takes a name from anyio of which a new one warns, and an old anyio's plugin, which no
 # test uses, takes one from pytest.
 FLOOR_OPTIONS := --import-mode=importlib -p no:anyio --strict-markers --strict-config -ra \
-  --ignore=tests/docs --ignore=tests/faults --ignore=tests/test_architecture.py --ignore=tests/test_docs.py
+  --ignore=tests/docs --ignore=tests/faults --ignore=tests/test_architecture.py --ignore=tests/test_docs.py --ignore=tests/todo_speed
 
 # The lowest versions have no wheels for the newest Python.
 $(FLOORS)/%/.made: requirements/floors-%.txt | $(VENV)/.dev
@@ -88,6 +88,9 @@ ROUNDS ?= 11
 bench: $(BENCH)/.installed  ## Measure Wellhead next to its peers and write docs/explanation/speed.md (ROUNDS=; QUICK=1: two minutes, writes nothing).
 	$(BENCH)/bin/python -m bench.speed $(if $(QUICK),--quick,--rounds $(ROUNDS) --write docs/explanation/speed.md)
 
+bench-todo: $(VENV)/.bench-todo  ## Measure the Todo API beside the same by hand and itself before, and write docs/explanation/todo-speed.md (ROUNDS=; QUICK=1).
+	PYTHONPATH=$(VENV)/bench-todo $(BIN)/python -m bench.todo_speed $(if $(QUICK),--quick,--rounds $(ROUNDS) --write docs/explanation/todo-speed.md)
+
 bench-pool: $(VENV)/.dev  ## Measure the pool beside its peers and write the table to docs/explanation/pool.md.
 	PYTHONPATH=. $(BIN)/python bench/pool.py --write docs/explanation/pool.md
 
@@ -115,6 +118,12 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml todo/pyproject.toml | 
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The Todo API of before needs one package more, which nothing else may find.
+$(VENV)/.bench-todo: requirements/bench-todo.txt $(VENV)/.dev
+	rm -rf $(VENV)/bench-todo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --target $(VENV)/bench-todo -r requirements/bench-todo.txt
 	@touch $@
 
 $(VENV)/.docker: requirements/docker.txt $(VENV)/.dev

@@ -1,7 +1,7 @@
 """What Wellhead is expected to reach, next to what it reached in a run."""
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bench.speed.peer import BASE, USUAL
@@ -48,13 +48,15 @@ class Expectation:
         )
 
 
-def table(result: Result) -> str:
-    """All of them."""
+def table(expectations: Iterable[Expectation]) -> str:
+    """A row for each."""
     lines = ["| | expected | measured | reached |", "|---|---|---|---|"]
-    return "\n".join([*lines, *map(str, _all(result))])
+    return "\n".join([*lines, *map(str, expectations)])
 
 
-def _all(result: Result) -> Iterator[Expectation]:
+def expectations(result: Result) -> Iterator[Expectation]:
+    """All of Wellhead's."""
+
     def near(peer: str, operation: str, to: str) -> Spread | None:
         return result.ratio(_NEAR, operation, peer, "rate", to=to)
 

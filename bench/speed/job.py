@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Self
@@ -21,6 +21,8 @@ class Job:
         rows: Ids to read are from 1 to this, at random.
         seconds: For how long.
         requests: How many at the most; 0 for no limit.
+        messages: Whole HTTP requests, sent in turn over all clients, in place of those of the
+            operation; ASCII.
     """
 
     port: int
@@ -29,6 +31,7 @@ class Job:
     rows: int
     seconds: float
     requests: int = 0
+    messages: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

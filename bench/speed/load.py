@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import cycle
 
 import uvloop
 
@@ -90,6 +91,7 @@ class Run:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._random = random.Random(job.rows)  # noqa: S311 - which row is read is no secret
+        self._messages = cycle([each.encode() for each in job.messages])
         self._until = 0.0
         self._left_to_ask = job.requests or sys.maxsize
         self._times: list[float] = []
@@ -102,6 +104,8 @@ class Run:
         if self._left_to_ask <= 0 or (time.perf_counter() >= self._until and not is_first):
             return None
         self._left_to_ask -= 1
+        if self._job.messages:
+            return next(self._messages)
         if self._job.operation == "write":
             return _WRITE
         return b"GET /items/%d HTTP/1.1\r\nHost: bench\r\n\r\n" % self._random.randint(

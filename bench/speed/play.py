@@ -26,7 +26,7 @@ class Slot:
 
     Attributes:
         setting: The name of the conditions.
-        operation: ``read`` or ``write``.
+        operation: ``read``, ``write``, or what another benchmark plays.
         peer: The name of the peer.
         round: Which round; slots of one round are neighbours in time.
         requests: Good responses.
@@ -123,7 +123,7 @@ async def play(
                 clean[server] += slot.is_clean
                 if slot.unanswered:
                     del clean[server]
-                if operation == "write":
+                if operation != "read":
                     await clear()
     return slots
 

@@ -35,13 +35,13 @@ def tables(result: Result) -> Mapping[str, str]:
     }
     played = {slot.setting for slot in result.slots}
     return {
-        "expected": expected.table(result),
+        "expected": expected.table(expected.expectations(result)),
         **{
             name: table(result, columns)
             for name, (settings, columns) in all_of_them.items()
             if played.intersection(setting.name for setting in settings)
         },
-        "conditions": "\n".join(f"- {line}" for line in _conditions(result)),
+        "conditions": "\n".join(f"- {line}" for line in conditions(result)),
     }
 
 
@@ -169,7 +169,8 @@ def _rows() -> Mapping[str, Cell]:
     }
 
 
-def _conditions(result: Result) -> Iterator[str]:
+def conditions(result: Result) -> Iterator[str]:
+    """Where and how it was measured, and what did not go as it should; a sentence each."""
     held = result.conditions
     versions = ", ".join(f"{name} {version}" for name, version in held["versions"].items())
     yield (
@@ -225,7 +226,8 @@ def _failures(result: Result) -> Iterator[str]:
     ):
         met: Counter[str] = Counter()
         for slot in result.slots:
-            met[f"{result.peers[slot.peer]}, {slot.setting}"] += getattr(slot, field)
+            title = result.peers.get(slot.peer, slot.peer)
+            met[f"{title}, {slot.setting}"] += getattr(slot, field)
         for where, count in (+met).items():
             yield f"{told}: {where}: {count}."
 

@@ -190,28 +190,20 @@ class _Stage:
                     options={"max_client_conn": "1000"},
                 )
             )
-            return _by_port(straight, pooler.port)
+            return by_port(straight, pooler.port)
         if self._stage.link:
             self._proxy = await stack.enter_async_context(
                 TCPProxy("127.0.0.1", self._postgres.port)
             )
-            return _by_port(straight, self._proxy.port)
+            return by_port(straight, self._proxy.port)
         return straight
 
     async def stretch(self, milliseconds: int) -> None:
         """Make the way to the database so long, there and back, and measure it."""
         assert self._proxy is not None  # noqa: S101 - such a setting has a stage with a link
         self._proxy.delay(milliseconds / 2000)
-        url = _by_port(self._postgres.url, self._proxy.port)
-        connection = await asyncpg.connect(url)
-        await connection.fetchval("SELECT 1")
-        times = []
-        for _ in range(_COUNTED):
-            began = time.perf_counter()
-            await connection.fetchval("SELECT 1")
-            times.append((time.perf_counter() - began) * 1000)
-        await connection.close()
-        self.result.links[str(milliseconds)] = statistics.median(times)
+        url = by_port(self._postgres.url, self._proxy.port)
+        self.result.links[str(milliseconds)] = await round_trip(url)
 
     async def _count(self, servers: Sequence[Server], proxy: TCPProxy) -> None:
         for server in servers:
@@ -229,7 +221,21 @@ class _Stage:
             await self.table.clear()
 
 
-def _by_port(url: str, port: int) -> str:
+async def round_trip(url: str) -> float:
+    """The median time of a bare query, in milliseconds."""
+    connection = await asyncpg.connect(url)
+    await connection.fetchval("SELECT 1")
+    times = []
+    for _ in range(_COUNTED):
+        began = time.perf_counter()
+        await connection.fetchval("SELECT 1")
+        times.append((time.perf_counter() - began) * 1000)
+    await connection.close()
+    return statistics.median(times)
+
+
+def by_port(url: str, port: int) -> str:
+    """The URL with another port of this machine."""
     parts = urlsplit(url)
     place = f"{parts.username}:{parts.password}@127.0.0.1:{port}"
     return urlunsplit(parts._replace(netloc=place))

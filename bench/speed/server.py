@@ -3,9 +3,9 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
@@ -17,6 +17,25 @@ from tests.staging.ports import quiet_port
 
 _STARTS_WITHIN = 120.0
 _STOPS_WITHIN = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a server is started.
+
+    Attributes:
+        peer: What it serves.
+        command: Its program; `--port` and a port are put behind it.
+        environment: Its variables, besides `PATH` and `HOME`.
+        path: What it responds to with 200 once it serves.
+        directory: Where it runs.
+    """
+
+    peer: Peer
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(repr=False)
+    path: str
+    directory: Path = ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,38 +85,66 @@ async def serving(
     Raises:
         ChildProcessError: One does not serve the table; its log is in the message.
     """
+    launches = [_launch(peer, url, workers=workers, pooler=pooler) for peer in peers]
+    async with launched(launches, cores=cores, logs=logs) as servers:
+        yield servers
+
+
+@asynccontextmanager
+async def launched(
+    launches: Sequence[Launch], *, cores: set[int], logs: Path
+) -> AsyncIterator[list[Server]]:
+    """Servers at the same time, each on a port of its own, once they answer.
+
+    Args:
+        launches: How each is started.
+        cores: Where they run, once they have started.
+        logs: Where each writes what it has to say.
+
+    Raises:
+        ChildProcessError: One does not answer; its log is in the message.
+    """
     async with AsyncExitStack() as stack:
         servers: list[Server] = []
         processes = []
-        for peer in peers:
+        for launch in launches:
             port = next(
                 port
                 for port in iter(quiet_port, None)
                 if port not in {server.port for server in servers}
             )
-            process = _start(peer, url, port, workers=workers, pooler=pooler, logs=logs)
+            process = _start(launch, port, logs)
             stack.push_async_callback(_stop, process)
-            servers.append(Server(peer, port, process.pid))
+            servers.append(Server(launch.peer, port, process.pid))
             processes.append(process)
-        for server, process in zip(servers, processes, strict=True):
-            if not await _answers(server, process):
-                raise ChildProcessError(f"It does not serve /items/1: {_said(logs, server.peer)}")
+        for launch, server, process in zip(launches, servers, processes, strict=True):
+            if not await _answers(server, process, launch.path):
+                said = _said(logs, server.peer)
+                raise ChildProcessError(f"It does not serve {launch.path}: {said}")
         pin(Moment.now().tree([each.pid for each in servers]), cores)
         yield servers
 
 
-def _start(
-    peer: Peer, url: str, port: int, *, workers: int, pooler: bool, logs: Path
-) -> "subprocess.Popen[bytes]":
+def _launch(peer: Peer, url: str, *, workers: int, pooler: bool) -> Launch:
     command = [str(peer.python), "-m", "uvicorn", "--factory", peer.app]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
+    command += ["--host", "127.0.0.1", "--workers", str(workers)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment |= {"DATABASE_URL": url, "POOL_SIZE": str(POOL_SIZE)}
+    environment = {"DATABASE_URL": url, "POOL_SIZE": str(POOL_SIZE)}
     if pooler:
         environment["POOLER"] = "tracks statements"
-    with _log(logs, peer).open("wb") as file:
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+    return Launch(peer, command, environment, "/items/1")
+
+
+def _start(launch: Launch, port: int, logs: Path) -> "subprocess.Popen[bytes]":
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    with _log(logs, launch.peer).open("wb") as file:
+        return subprocess.Popen(
+            [*launch.command, "--port", str(port)],
+            cwd=launch.directory,
+            env={**environment, **launch.environment},
+            stdout=file,
+            stderr=file,
+        )
 
 
 def _log(logs: Path, peer: Peer) -> Path:
@@ -108,12 +155,12 @@ def _said(logs: Path, peer: Peer) -> str:
     return f"{peer.name}\n{_log(logs, peer).read_text()}"
 
 
-async def _answers(server: Server, process: "subprocess.Popen[bytes]") -> bool:
+async def _answers(server: Server, process: "subprocess.Popen[bytes]", path: str) -> bool:
     with suppress(TimeoutError):
         async with asyncio.timeout(_STARTS_WITHIN):
             while process.poll() is None:
                 with suppress(OSError):
-                    return (await server.ask("GET", "/items/1"))[0] == HTTPStatus.OK
+                    return (await server.ask("GET", path))[0] == HTTPStatus.OK
                 await asyncio.sleep(0.05)
     return False
 

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from bench.speed.job import Job, Load
-from bench.speed.load import Response, percentile
+from bench.speed.load import Response, Run, percentile
 from bench.speed.peer import BASE, PEERS
 from bench.speed.server import serving
 from bench.speed.table import Table
@@ -40,6 +40,13 @@ def test_a_percentile_is_one_of_the_values() -> None:
     assert percentile([4.0, 1.0, 3.0, 2.0], 0.5) == 3.0
     assert percentile([1.0], 0.99) == 1.0
     assert percentile([], 0.5) == 0.0
+
+
+def test_the_messages_of_a_job_are_sent_in_turn() -> None:
+    run = Run(Job(0, "create", 1, 0, seconds=1.0, requests=3, messages=["one", "two"]))
+    sent = [run.next_request(is_first=True) for _ in range(4)]
+
+    assert sent == [b"one", b"two", b"one", None]
 
 
 async def test_a_job_asks_as_often_as_it_is_told(

@@ -1,0 +1,39 @@
+"""The user who asks, with an account that the Todo API has made."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import httpx2
+
+from bench.speed.server import Server
+
+_EMAIL, _PASSWORD = "bench@example.com", "correct horse battery staple"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The user who asks.
+
+    Attributes:
+        id: In the paths.
+        email: For logins.
+        password: For logins.
+        token: The access token.
+    """
+
+    id: UUID
+    email: str
+    password: str = field(repr=False)
+    token: str = field(repr=False)
+
+
+async def sign_up(server: Server) -> Person:
+    """Register somebody, and log them in."""
+    url = f"http://127.0.0.1:{server.port}/api/auth"
+    async with httpx2.AsyncClient(trust_env=False, timeout=60.0, verify=False) as client:
+        new = {"email": _EMAIL, "password": _PASSWORD}
+        registered = (await client.post(f"{url}/register", json=new)).raise_for_status()
+        form = {"username": _EMAIL, "password": _PASSWORD}
+        tokens = (await client.post(f"{url}/login", data=form)).raise_for_status().json()
+    user_id = UUID(registered.json()["id"])
+    return Person(user_id, _EMAIL, _PASSWORD, tokens["access_token"])
