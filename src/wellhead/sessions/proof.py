@@ -15,10 +15,10 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
-from sqlalchemy.sql import visitors
 from sqlalchemy.types import UserDefinedType
 
 from wellhead.sessions.functions import HARMLESS, PLAIN, SYNTAX
+from wellhead.sessions.parts import parts_of
 
 _SET_CONFIG = "set_config"
 # One name, number or constant: two words could already write, as in "1 INTO copy".
@@ -77,7 +77,7 @@ class Evidence(_Compiler):  # type: ignore[misc]
         super().__init__(dialect, statement, *args, **kwargs)
         built = getattr(self.compile_state, "statement", None)
         for whole in (statement, built):
-            if whole is not None and any(map(_is_own, visitors.iterate(whole))):
+            if whole is not None and any(map(_is_own, parts_of(whole))):
                 self.unproved = True
         # Their values come into the text when it runs.
         self.unproved |= bool(self.literal_execute_params)

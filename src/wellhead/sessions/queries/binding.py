@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import BindParameter, Dialect
-from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.schema import Column
+
+from wellhead.sessions.parts import parts_of
 
 Process = Callable[[Any], Any]
 
@@ -14,9 +15,7 @@ Process = Callable[[Any], Any]
 def names_in(clause: Any) -> frozenset[str]:
     """The names of the values that a clause must be given."""
     return frozenset(
-        each.key
-        for each in visitors.iterate(clause)
-        if isinstance(each, BindParameter) and each.required
+        each.key for each in parts_of(clause) if isinstance(each, BindParameter) and each.required
     )
 
 

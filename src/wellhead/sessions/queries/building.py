@@ -5,13 +5,13 @@ from typing import Any, TypeVar, TypeVarTuple, overload
 
 from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, Executable, TextClause
 from sqlalchemy.orm import Mapper
-from sqlalchemy.sql import visitors
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.selectable import Select as AnySelect
 from sqlalchemy.sql.selectable import TextualSelect
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from wellhead.errors import ConfigurationError
+from wellhead.sessions.parts import parts_of
 from wellhead.sessions.queries.binding import names_in
 from wellhead.sessions.queries.membership import with_arrays
 from wellhead.sessions.queries.query import Query
@@ -114,7 +114,7 @@ def _check(clause: Any) -> None:
     """Refuse what has no structure, and what is written into the text at each call."""
     if isinstance(clause, TextClause | TextualSelect) or not hasattr(clause, "get_children"):
         raise _refusal("is text, or no statement, so that nothing is known of it")
-    for each in visitors.iterate(clause):
+    for each in parts_of(clause):
         if isinstance(each, TextClause | TextualSelect):
             raise _refusal("has text() in it, of which nothing is known")
         if getattr(each, "_with_options", ()):
@@ -127,7 +127,7 @@ def _check(clause: Any) -> None:
 
 
 def _check_lists(clause: Any) -> None:
-    for each in visitors.iterate(with_arrays(clause)):
+    for each in parts_of(with_arrays(clause)):
         if isinstance(each, BindParameter) and each.expanding:
             raise _refusal(f"has the list {each.key!r} outside of IN, by whose length it changes")
 
