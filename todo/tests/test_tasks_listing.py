@@ -17,9 +17,9 @@ from todo.models import new_id
 from todo.paging import Position
 from todo.tasks import listing, service
 from todo.tasks.filters import TaskFilters
+from todo.tasks.listing import ListedTask
 from todo.tasks.models import Priority, Task
 from todo.tasks.sorting import SortName
-from todo.tasks.sql import TaskRow
 from wellhead import Database
 
 EVERY_SORT: list[SortName] = list(get_args(SortName))
@@ -72,9 +72,9 @@ async def walk(
     sort: SortName,
     limit: int,
     between: Callable[[], Any] | None = None,
-) -> list[TaskRow]:
+) -> list[ListedTask]:
     """Every task that the pages of a list show, in their order."""
-    seen: list[TaskRow] = []
+    seen: list[ListedTask] = []
     after: Position | None = None
     while True:
         tasks, after = await listing.page(

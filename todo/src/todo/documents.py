@@ -1,33 +1,38 @@
-"""JSON from rows: each response is written once, as text, and not by way of other objects.
+"""JSON that the server writes: each response is text from its rows, made once.
 
 The pydantic models of the `schemas` describe these documents, and the tests hold them to it.
 """
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from typing import Any
 
-quoted = json.JSONEncoder(ensure_ascii=False).encode
-"""A text as JSON."""
+from sqlalchemy import ColumnElement, SQLColumnExpression, Text, cast, func
 
-
-def moment(value: datetime) -> str:
-    """A time as JSON, in UTC whatever zone the database speaks of."""
-    if value.tzinfo is not UTC:
-        value = value.astimezone(UTC)
-    return f'"{value.isoformat()[:-6]}Z"'
+from todo.sql import text_of
 
 
-def text_or_null(value: str | None) -> str:
-    """A text that may be missing, as JSON."""
-    return "null" if value is None else quoted(value)
+def quoted(value: SQLColumnExpression[Any]) -> ColumnElement[str]:
+    """A text as JSON."""
+    return cast(func.to_json(value), Text)
 
 
-def moment_or_null(value: datetime | None) -> str:
-    """A time that may be missing, as JSON."""
-    return "null" if value is None else moment(value)
+def moment(value: SQLColumnExpression[Any]) -> ColumnElement[str]:
+    """A time as JSON, in UTC whatever zone the session has."""
+    text = cast(func.to_json(func.timezone(text_of("UTC"), value)), Text)
+    return func.rtrim(text, text_of('"')) + text_of('Z"')
+
+
+def or_null(document: ColumnElement[str]) -> ColumnElement[str]:
+    """The JSON of what may be missing."""
+    return func.coalesce(document, text_of("null"))
+
+
+def etag_of(revision: SQLColumnExpression[str]) -> ColumnElement[str]:
+    """The `ETag` of a revision as JSON."""
+    return quoted(text_of('"') + revision + text_of('"'))
 
 
 def page(items: Iterable[str], next_cursor: str | None) -> str:
     """A page of a list, of documents."""
-    return f'{{"items":[{",".join(items)}],"next_cursor":{text_or_null(next_cursor)}}}'
+    return f'{{"items":[{",".join(items)}],"next_cursor":{json.dumps(next_cursor)}}}'

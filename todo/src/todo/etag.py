@@ -6,7 +6,7 @@ The services only know revisions (`todo.revisions`); here they become `ETag`, `I
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Header, HTTPException, Request, Response
 from pydantic import Field
@@ -38,9 +38,18 @@ def etag(revision: str) -> str:
     return f'"{revision}"'
 
 
-def tagged(document: str, revision: str) -> Response:
-    """A document as a response, with its `ETag`."""
-    return Response(document, headers={"ETag": etag(revision)}, media_type="application/json")
+class Shown(Protocol):
+    """An object as clients see it."""
+
+    document: str
+    revision: str
+
+
+def tagged(shown: Shown) -> Response:
+    """An object as a response, with its `ETag`."""
+    return Response(
+        shown.document, headers={"ETag": etag(shown.revision)}, media_type="application/json"
+    )
 
 
 def not_modified(revision: str) -> Response:

@@ -1,7 +1,8 @@
 """What the statements about tasks and tags share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ARRAY,
@@ -16,11 +17,15 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from todo.models import TIMESTAMP
 
 OWNER = bindparam("owner_id", type_=Uuid)
 """Whose tasks and tags."""
+
+Columns: TypeAlias = Mapping[str, Any] | ReadOnlyColumnCollection[str, Any]
+"""Columns by their names: of a table, or made for a row."""
 
 NOW = bindparam("now", type_=TIMESTAMP)
 """When the application writes."""

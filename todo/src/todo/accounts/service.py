@@ -59,7 +59,7 @@ class Accounts:
             "email": email,
             "name": name,
             "password_hash": await self.passwords.hash(password),
-            "body": account.model_dump_json(),
+            "document": account.model_dump_json(),
             "revision": None,
         }
 
@@ -266,7 +266,7 @@ def _explain(error: IntegrityError, values: Values) -> NoReturn:
 
 async def _find(database: Database, values: Values) -> Created:
     del database
-    return Created(body=values["body"], revision=None)
+    return Created(document=values["document"], revision=None)
 
 
 CREATION = Creation(creation, find=_find, explain=_explain)

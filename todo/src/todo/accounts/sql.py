@@ -9,7 +9,7 @@ from todo.models import TIMESTAMP
 
 
 def creation(turn: FromClause) -> CTE:
-    """Make an account; `body` and `revision` are what its response shows."""
+    """Make an account; `document` and `revision` are what its response shows."""
     now = bindparam("now", type_=TIMESTAMP)
     given = {
         "id": bindparam("owner_id", type_=Uuid),
@@ -27,5 +27,5 @@ def creation(turn: FromClause) -> CTE:
         .returning(col(User.id))
         .cte("made")
     )
-    shown = (bindparam(name, type_=Text).label(name) for name in ("body", "revision"))
+    shown = (bindparam(name, type_=Text).label(name) for name in ("document", "revision"))
     return select(*shown).select_from(made).cte("created")

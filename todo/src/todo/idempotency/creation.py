@@ -45,7 +45,7 @@ Values: TypeAlias = Mapping[str, Any]
 class Created:
     """What a new object is shown with; no `revision` where it has none."""
 
-    body: str
+    document: str
     revision: str | None
 
 
@@ -57,7 +57,7 @@ class Submitted:
         is_ours: Whether nobody else worked on it.
         fingerprint: Of the request that was kept; None where there is none. Then the other
             `kept_...` mean nothing.
-        body: What the new object is shown with; None where nothing was made.
+        document: What the new object is shown with; None where nothing was made.
         revision: The same.
     """
 
@@ -67,7 +67,7 @@ class Submitted:
     kept_headers: dict[str, str]
     kept_body: str
     kept_at: datetime
-    body: str | None
+    document: str | None
     revision: str | None
 
 
@@ -76,7 +76,7 @@ class Creation:
 
     Args:
         build: The statement: it gets the name of the rows from which each of its INSERTs selects,
-            one or none, and returns those with `body` and `revision`. Done again with the same
+            one or none, and returns those with `document` and `revision`. Done again with the same
             values, it makes nothing.
         find: What the object of these values is shown with, where it was made before.
         explain: Raises what a broken constraint means; returns where the same statement may do
@@ -94,7 +94,7 @@ class Creation:
         self.explain = explain
         created = build(select(literal_column("1").label("one")).cte("turn"))
         self.plain = compiled(
-            select(created.c.body, created.c.revision), into=Created, is_repeatable=True
+            select(created.c.document, created.c.revision), into=Created, is_repeatable=True
         )
         self.keyed = compiled(_keyed(build), into=Submitted)
 
@@ -136,7 +136,7 @@ def _keyed(build: Callable[[FromClause], CTE]) -> Any:
                 literal_column("'ETag'"), quote + created.c.revision + quote,
             )
         ),
-        "body": created.c.body,
+        "body": created.c.document,
         "created_at": now,
         "expires_at": bindparam("key_expires_at", type_=TIMESTAMP),
     }  # fmt: skip
@@ -148,7 +148,7 @@ def _keyed(build: Callable[[FromClause], CTE]) -> Any:
         .cte("key")
     )
     return (
-        select(claim.c.is_ours, *kept.c, created.c.body, created.c.revision)
+        select(claim.c.is_ours, *kept.c, created.c.document, created.c.revision)
         .select_from(claim.outerjoin(kept, true()).outerjoin(created, true()))
         .add_cte(key)
     )

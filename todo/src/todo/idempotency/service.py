@@ -126,7 +126,7 @@ async def _create(database: Database, creation: Creation, values: Values, locati
     created = await creation.plain.one_or_none(database, **values)
     if created is None:
         created = await creation.find(database, values)
-    return _first(created.body, created.revision, location)
+    return _first(created.document, created.revision, location)
 
 
 async def _create_once(
@@ -151,8 +151,8 @@ async def _create_once(
             looks = LOOKS
             continue
         if attempt.fingerprint is None:
-            assert attempt.body is not None  # noqa: S101 - nobody else was there
-            return _first(attempt.body, attempt.revision, location)
+            assert attempt.document is not None  # noqa: S101 - nobody else was there
+            return _first(attempt.document, attempt.revision, location)
         if not hmac.compare_digest(attempt.fingerprint, submission.fingerprint):
             raise InvalidError(
                 "This Idempotency-Key was sent with another request before; use a new one.",

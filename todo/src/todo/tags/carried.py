@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlmodel import col
 
+from todo.documents import quoted
 from todo.sql import NOW, OWNER, text_of
 from todo.tags.models import DEFAULT_COLOR, NAME_CONSTRAINT, Tag, TaskTag
 
@@ -40,7 +41,7 @@ def as_json(tags: FromClause) -> ColumnElement[str]:
     """All these tags as the members of a JSON array, in the order of their names."""
     member = (
         text_of('{"id":"') + cast(tags.c.id, Text)
-        + text_of('","name":') + cast(func.to_json(tags.c.name), Text)
+        + text_of('","name":') + quoted(tags.c.name)
         + text_of(',"color":"') + tags.c.color + text_of('"}')
     )  # fmt: skip
     listed = func.string_agg(member, aggregate_order_by(text_of(","), tags.c.name_folded))

@@ -11,7 +11,6 @@ from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, not_modif
 from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep
 from todo.paging import LINK_HEADER, LOCATION_HEADER, page_response
 from todo.tags import service
-from todo.tags.documents import counted_tag_document, tag_document
 from todo.tags.schemas import (
     TagCreate,
     TagPage,
@@ -21,7 +20,6 @@ from todo.tags.schemas import (
     tag_cursor,
 )
 from todo.tasks import service as tasks_service
-from todo.tasks.documents import task_document
 from todo.tasks.schemas import TaskRead
 from todo.web.routing import SegmentRouter
 from wellhead.fastapi import problem_responses
@@ -49,7 +47,7 @@ async def list_tags(
     tags, end = await service.page(
         database, owner_id=owner_id, after=query.after, limit=query.limit
     )
-    return page_response(request, map(counted_tag_document, tags), tag_cursor(end))
+    return page_response(request, (tag.document for tag in tags), tag_cursor(end))
 
 
 @router.post(
@@ -87,7 +85,7 @@ async def read_tag(
     tag = await service.get(database, owner_id=owner_id, tag_id=tag_id)
     if known is not None and tag.revision in known:
         return not_modified(tag.revision)
-    return tagged(tag_document(tag), tag.revision)
+    return tagged(tag)
 
 
 @router.patch(
@@ -107,7 +105,7 @@ async def change_tag(
     tag = await service.update(
         database, owner_id=owner_id, tag_id=tag_id, changes=body.changes(), expected=expected
     )
-    return tagged(tag_document(tag), tag.revision)
+    return tagged(tag)
 
 
 @router.delete(
@@ -139,7 +137,7 @@ async def attach_tag(
     task = await tasks_service.attach(
         database, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
     )
-    return tagged(task_document(task), task.revision)
+    return tagged(task)
 
 
 @router.delete(
@@ -159,4 +157,4 @@ async def detach_tag(
     task = await tasks_service.detach(
         database, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
     )
-    return tagged(task_document(task), task.revision)
+    return tagged(task)

@@ -13,9 +13,8 @@ from todo.models import new_id, utc_now
 from todo.paging import Position
 from todo.revisions import Revisions, accepted_by, changed_meanwhile
 from todo.tags import sql
-from todo.tags.documents import tag_document
 from todo.tags.models import NAME_CONSTRAINT, OWNER_CONSTRAINT, fold
-from todo.tags.sql import CountedTagRow, TagRow
+from todo.tags.sql import ListedTag, TagRow
 from wellhead import Database
 
 
@@ -28,17 +27,13 @@ class TagChanges(TypedDict, total=False):
 
 def new_tag(*, owner_id: UUID, name: str, color: str) -> Values:
     """The values for `CREATION`."""
-    now = utc_now()
-    tag = TagRow(new_id(), name, color, created_at=now, updated_at=now, version=1)
     return {
         "owner_id": owner_id,
-        "now": now,
-        "tag_id": tag.id,
+        "now": utc_now(),
+        "tag_id": new_id(),
         "name": name,
         "name_folded": fold(name),
         "color": color,
-        "body": tag_document(tag),
-        "revision": tag.revision,
     }
 
 
@@ -54,7 +49,7 @@ def values_of_names(names: Sequence[str]) -> dict[str, Any]:
 
 async def page(
     database: Database, *, owner_id: UUID, after: Position | None, limit: int
-) -> tuple[list[CountedTagRow], Position | None]:
+) -> tuple[list[ListedTag], Position | None]:
     """A page of a user's tags in the order of their names, each with its number of tasks.
 
     Returns:
@@ -161,8 +156,8 @@ def _explain(error: IntegrityError, values: Values) -> NoReturn:
 
 
 async def _find(database: Database, values: Values) -> Created:
-    del database
-    return Created(body=values["body"], revision=values["revision"])
+    tag = await get(database, owner_id=values["owner_id"], tag_id=values["tag_id"])
+    return Created(tag.document, tag.revision)
 
 
 CREATION = Creation(sql.creation, find=_find, explain=_explain)

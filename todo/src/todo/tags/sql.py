@@ -1,11 +1,12 @@
 """The statements about one tag and lists of them, each compiled once; a write is one statement."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     FromClause,
     Integer,
     Text,
@@ -24,37 +25,34 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from todo.sql import NOW, OWNER, Deletion, deletion, is_expected
+from todo.documents import etag_of, moment, quoted
+from todo.sql import NOW, OWNER, Columns, Deletion, deletion, is_expected, text_of
 from todo.tags.models import Tag, TaskTag
 from wellhead import compiled
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TagRow:
-    """A tag as the statements show it."""
+    """A tag as it is shown.
 
-    id: UUID
-    name: str
-    color: str
-    created_at: datetime
-    updated_at: datetime
-    version: int
+    Attributes:
+        document: Its JSON, as `schemas.TagRead` or `schemas.CountedTag` describes it.
+        revision: Identifies this state; changes with everything that a client can see.
+    """
 
-    @property
-    def revision(self) -> str:
-        """What identifies this state of the tag; changes with everything a client can see."""
-        return str(self.version)
+    document: str
+    revision: str
 
 
-@dataclass(frozen=True, slots=True)
-class CountedTagRow(TagRow):
-    """A tag, and how many tasks carry it."""
+@dataclass(slots=True)
+class ListedTag(TagRow):
+    """A tag with the number of tasks that carry it, and its place in the list."""
 
     name_folded: str
-    task_count: int
+    id: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChangedTag(TagRow):
     """A tag after a change; the rest means nothing where that was not done.
 
@@ -67,13 +65,32 @@ class ChangedTag(TagRow):
     is_done: bool
 
 
-_PLAIN = ("id", "name", "color", "created_at", "updated_at", "version")
-_ID = bindparam("tag_id", type_=Uuid)
-_mine = select(*(getattr(Tag, name) for name in _PLAIN)).where(
-    col(Tag.id) == _ID, col(Tag.user_id) == OWNER
-)
+def document_of(tag: Columns, task_count: ColumnElement[int] | None = None) -> ColumnElement[str]:
+    """The JSON of a tag, of its columns by name."""
+    document: ColumnElement[str] = (
+        text_of('{"id":"') + cast(tag["id"], Text)
+        + text_of('","name":') + quoted(tag["name"])
+        + text_of(',"color":"') + tag["color"]
+        + text_of('","created_at":') + moment(tag["created_at"])
+        + text_of(',"updated_at":') + moment(tag["updated_at"])
+        + text_of(',"etag":') + etag_of(cast(tag["version"], Text))
+    )  # fmt: skip
+    if task_count is not None:
+        document += text_of(',"task_count":') + cast(task_count, Text)
+    return document + text_of("}")
 
-READ = compiled(_mine, into=TagRow)
+
+def _shown(tag: Columns) -> Any:
+    revision = cast(tag["version"], Text)
+    return select(document_of(tag).label("document"), revision.label("revision"))
+
+
+_PLAIN = ("id", "name", "color", "created_at", "updated_at", "version")
+_TAG = {name: col(getattr(Tag, name)) for name in _PLAIN}
+_ID = bindparam("tag_id", type_=Uuid)
+_is_it = and_(col(Tag.id) == _ID, col(Tag.user_id) == OWNER)
+
+READ = compiled(_shown(_TAG).where(_is_it), into=TagRow)
 """One of a user's tags."""
 
 # Counted per row, and not by a join and GROUP BY, so that only the tags of the page count.
@@ -83,9 +100,10 @@ _task_count = (
 
 OF_A_USER = (
     select(
-        *(getattr(Tag, name) for name in _PLAIN),
+        document_of(_TAG, _task_count).label("document"),
+        cast(col(Tag.version), Text).label("revision"),
         col(Tag.name_folded),
-        _task_count.label("task_count"),
+        col(Tag.id),
     )
     .where(col(Tag.user_id) == OWNER)
     .order_by(col(Tag.name_folded))
@@ -95,14 +113,14 @@ OF_A_USER = (
 
 PAGE = compiled(
     OF_A_USER,
-    into=CountedTagRow,
+    into=ListedTag,
     optional=[col(Tag.name_folded) > bindparam("after", type_=Text)],
 )
 """The same, or those after a name."""
 
 
 def creation(turn: FromClause) -> CTE:
-    """Make a tag; `body` and `revision` are what its response shows."""
+    """Make a tag; `document` and `revision` are what its response shows."""
     given = {
         "id": _ID,
         "user_id": OWNER,
@@ -118,25 +136,25 @@ def creation(turn: FromClause) -> CTE:
         .from_select(list(given), select(*given.values()).select_from(turn))
         # Done again after a first time that nobody answered, it is done already.
         .on_conflict_do_nothing(index_elements=[col(Tag.id)])
-        .returning(col(Tag.id))
+        .returning(*_TAG.values())
         .cte("made")
     )
-    shown = (bindparam(name, type_=Text).label(name) for name in ("body", "revision"))
-    return select(*shown).select_from(made).cte("created")
+    created: CTE = _shown(made.c).cte("created")
+    return created
 
 
-_revision = cast(col(Tag.version), Text)
+_expected = is_expected(cast(col(Tag.version), Text))
 _name = func.coalesce(bindparam("name", type_=Text), col(Tag.name))
 _color = func.coalesce(bindparam("color", type_=Text), col(Tag.color))
 _differs = or_(col(Tag.name) != _name, col(Tag.color) != _color)
 _seen = (
-    _mine.add_columns(
-        is_expected(_revision).label("is_expected"), _differs.label("differs")
-    ).cte("seen")
-)  # fmt: skip
+    select(*_TAG.values(), _expected.label("is_expected"), _differs.label("differs"))
+    .where(_is_it)
+    .cte("seen")
+)
 _changed = (
     update(Tag)
-    .where(col(Tag.id) == _ID, col(Tag.user_id) == OWNER, is_expected(_revision), _differs)
+    .where(_is_it, _expected, _differs)
     .values(
         name=_name,
         name_folded=func.coalesce(bindparam("name_folded", type_=Text), col(Tag.name_folded)),
@@ -144,14 +162,19 @@ _changed = (
         version=col(Tag.version) + literal_column("1"),
         updated_at=NOW,
     )
-    .returning(*(getattr(Tag, name) for name in _PLAIN))
+    .returning(*_TAG.values())
     .cte("changed")
 )
-_change = select(
-    *(func.coalesce(_changed.c[name], _seen.c[name]).label(name) for name in _PLAIN),
-    _seen.c.is_expected.label("is_expected"),
-    or_(_changed.c.id.is_not(None), and_(_seen.c.is_expected, ~_seen.c.differs)).label("is_done"),
-).select_from(_seen.outerjoin(_changed, true()))
+_change = (
+    _shown({name: func.coalesce(_changed.c[name], _seen.c[name]) for name in _PLAIN})
+    .add_columns(
+        _seen.c.is_expected.label("is_expected"),
+        or_(_changed.c.id.is_not(None), and_(_seen.c.is_expected, ~_seen.c.differs)).label(
+            "is_done"
+        ),
+    )
+    .select_from(_seen.outerjoin(_changed, true()))
+)
 
 CHANGE = {
     is_repeatable: compiled(_change, into=ChangedTag, is_repeatable=is_repeatable)
@@ -159,14 +182,10 @@ CHANGE = {
 }
 """Change fields; by whether it may be done twice."""
 
-
 DELETE = compiled(
     deletion(
-        _mine.add_columns(is_expected(_revision).label("is_expected")).cte("seen"),
-        delete(Tag)
-        .where(col(Tag.id) == _ID, col(Tag.user_id) == OWNER, is_expected(_revision))
-        .returning(col(Tag.id))
-        .cte("deleted"),
+        select(col(Tag.id), _expected.label("is_expected")).where(_is_it).cte("seen"),
+        delete(Tag).where(_is_it, _expected).returning(col(Tag.id)).cte("deleted"),
     ),
     into=Deletion,
 )

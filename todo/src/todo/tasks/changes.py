@@ -38,7 +38,7 @@ from todo.sql import NOW, OWNER, is_expected
 from todo.tags.carried import SHOWN, ensured, shown, tags_of
 from todo.tags.models import MAX_TAGS_PER_TASK, Tag, TaskTag
 from todo.tasks.models import PriorityRank, Task
-from todo.tasks.sql import ID, PLAIN, TaskRow, revision_now, revision_of
+from todo.tasks.sql import ID, PLAIN, TaskRow, document_of, revision_now, revision_of
 from wellhead import Query, compiled
 
 _TAG = bindparam("tag_id", type_=Uuid)
@@ -46,7 +46,7 @@ _NONE: ColumnElement[bool] = literal_column("false", Boolean)
 _ALWAYS: ColumnElement[bool] = literal_column("true", Boolean)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChangedTask(TaskRow):
     """A task after a change, and what became of that; the rest means nothing where it was not done.
 
@@ -182,7 +182,7 @@ def _change(
             or_(_NONE, *(old[name].is_distinct_from(new) for name, new in fields.items()))
             .label("differs"),
             *(fields.get(name, col(getattr(Task, name))).label(f"new_{name}")
-              for name in PLAIN[1:6]),
+              for name in PLAIN),
         )
         .where(col(Task.id) == ID, col(Task.user_id) == OWNER)
         .cte("seen")
@@ -211,14 +211,17 @@ def _change(
     carried = shown(tags.after).subquery("carried")
     is_changed = changed.c.id.is_not(None)
     version = seen.c.version + case((is_changed, literal_column("1")), else_=literal_column("0"))
+    revision = revision_of(version, carried.c.state)
+    now = {
+        "id": seen.c.id,
+        **{name: seen.c[f"new_{name}"] for name in PLAIN},
+        "created_at": seen.c.created_at,
+        "updated_at": case((is_changed, NOW), else_=seen.c.updated_at),
+    }
     statement = (
         select(
-            seen.c.id.label("id"),
-            *(seen.c[f"new_{name}"].label(name) for name in PLAIN[1:6]),
-            seen.c.created_at.label("created_at"),
-            case((is_changed, NOW), else_=seen.c.updated_at).label("updated_at"),
-            carried.c.tags.label("tags"),
-            revision_of(version, carried.c.state).label("revision"),
+            document_of(now, carried.c.tags, revision).label("document"),
+            revision.label("revision"),
             seen.c.is_expected.label("is_expected"),
             or_(is_changed, and_(seen.c.is_expected, ~differs)).label("is_done"),
             tags.has_tag.label("has_tag"),

@@ -1,5 +1,6 @@
 """Lists of tasks: a page with its tags is one query, and lists of one shape are one statement."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,14 @@ MOST_SHAPES = 256
 """So many kinds of lists are kept compiled; the others are compiled again."""
 
 
+@dataclass(slots=True)
+class ListedTask(TaskRow):
+    """A task, and its place in the list: the value by which that is sorted, and its id."""
+
+    value: Any
+    id: UUID
+
+
 def statement(shape: Shape, sort: SortName, *, is_continued: bool) -> Any:
     """The query for at most `limit` of a user's tasks, with their tags.
 
@@ -32,7 +41,11 @@ def statement(shape: Shape, sort: SortName, *, is_continued: bool) -> Any:
         chosen = chosen.where(order.starts_after())
     chosen = chosen.order_by(*order.clauses(order.sort_key(), col(Task.id)))
     page = chosen.limit(bindparam("limit", type_=Integer)).subquery("page")
-    return with_tags(page).order_by(*order.clauses(page.c.sort_key, page.c.id))
+    return (
+        with_tags(page)
+        .add_columns(page.c[order.field].label("value"), page.c.id)
+        .order_by(*order.clauses(page.c.sort_key, page.c.id))
+    )
 
 
 def values(
@@ -46,8 +59,8 @@ def values(
 
 
 @lru_cache(MOST_SHAPES)
-def _query(shape: Shape, sort: SortName, *, is_continued: bool) -> Query[TaskRow]:
-    return compiled(statement(shape, sort, is_continued=is_continued), into=TaskRow)
+def _query(shape: Shape, sort: SortName, *, is_continued: bool) -> Query[ListedTask]:
+    return compiled(statement(shape, sort, is_continued=is_continued), into=ListedTask)
 
 
 async def page(
@@ -58,7 +71,7 @@ async def page(
     sort: SortName,
     after: Position | None,
     limit: int,
-) -> tuple[list[TaskRow], Position | None]:
+) -> tuple[list[ListedTask], Position | None]:
     """A page of a user's tasks, with their tags.
 
     Returns:
@@ -67,5 +80,7 @@ async def page(
     query = _query(filters.shape, sort, is_continued=after is not None)
     # One more than the page holds tells whether there is a next one.
     tasks = await query.all(database, **values(owner_id, filters, after, limit + 1))
-    last = order_of(sort).position_of(tasks[limit - 1]) if len(tasks) > limit else None
-    return tasks[:limit], last
+    if len(tasks) <= limit:
+        return tasks, None
+    last = tasks[limit - 1]
+    return tasks[:limit], Position(last.value, last.id)

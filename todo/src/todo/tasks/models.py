@@ -54,17 +54,20 @@ class Priority(StrEnum):
     URGENT = "urgent"
 
 
+RANKS = {priority: rank for rank, priority in enumerate(Priority, start=1)}
+"""How the database keeps a priority, so that it sorts."""
+
+
 class PriorityRank(TypeDecorator[Priority]):
-    """A priority as the database keeps it: 1 for low to 4 for urgent, so that it sorts."""
+    """A priority as the database keeps it: 1 for low to 4 for urgent."""
 
     impl = SmallInteger
     cache_ok = True
 
-    _ranks: ClassVar = {priority: rank for rank, priority in enumerate(Priority, start=1)}
-    _priorities: ClassVar = dict(enumerate(Priority, start=1))
+    _priorities: ClassVar = {rank: priority for priority, rank in RANKS.items()}
 
     def process_bind_param(self, value: Priority | None, dialect: Dialect) -> int | None:  # noqa: ARG002, D102
-        return None if value is None else self._ranks[value]
+        return None if value is None else RANKS[value]
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Priority | None:  # noqa: ARG002, D102
         return None if value is None else self._priorities[value]

@@ -11,7 +11,6 @@ from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, not_modif
 from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep
 from todo.paging import LINK_HEADER, LOCATION_HEADER, page_response
 from todo.tasks import listing, service
-from todo.tasks.documents import task_document
 from todo.tasks.schemas import Completion, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
 from todo.web.routing import SegmentRouter
 from wellhead.fastapi import problem_responses
@@ -46,7 +45,7 @@ async def list_tasks(
         after=query.after,
         limit=query.limit,
     )
-    return page_response(request, map(task_document, tasks), query.cursor_at(end))
+    return page_response(request, (task.document for task in tasks), query.cursor_at(end))
 
 
 @router.post(
@@ -84,7 +83,7 @@ async def read_task(
     task = await service.get(database, owner_id=owner_id, task_id=task_id)
     if known is not None and task.revision in known:
         return not_modified(task.revision)
-    return tagged(task_document(task), task.revision)
+    return tagged(task)
 
 
 @router.put("/{task_id}", response_model=TaskRead, responses=_CHANGED)
@@ -100,7 +99,7 @@ async def replace_task(
     task = await service.update(
         database, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
     )
-    return tagged(task_document(task), task.revision)
+    return tagged(task)
 
 
 @router.patch("/{task_id}", response_model=TaskRead, responses=_CHANGED)
@@ -116,7 +115,7 @@ async def change_task(
     task = await service.update(
         database, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
     )
-    return tagged(task_document(task), task.revision)
+    return tagged(task)
 
 
 @router.patch("/{task_id}/complete", response_model=TaskRead, responses=_CHANGED)
@@ -133,7 +132,7 @@ async def complete_task(
     task = await service.update(
         database, owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
     )
-    return tagged(task_document(task), task.revision)
+    return tagged(task)
 
 
 @router.delete(

@@ -21,7 +21,6 @@ from todo.tags.models import OWNER_CONSTRAINT as TAG_OWNER_CONSTRAINT
 from todo.tags.service import tag_not_found, values_of_names
 from todo.tasks import sql
 from todo.tasks.changes import ATTACH, CHANGE, DETACH, REPLACE_TAGS, ChangedTask
-from todo.tasks.documents import END, around_tags, task_document
 from todo.tasks.models import OWNER_CONSTRAINT, TAG_CONSTRAINT, Priority, Task
 from todo.tasks.sql import TaskRow
 from wellhead import Database, Query
@@ -50,32 +49,16 @@ def new_task(
 ) -> Values:
     """The values for `CREATION`: a task, and the tags it names, which need not exist yet."""
     now = utc_now()
-    task = TaskRow(
-        id=new_id(),
-        title=title,
-        description=description,
-        priority=priority,
-        due_date=due_date,
-        completed_at=now if completed else None,
-        created_at=now,
-        updated_at=now,
-        tags="",
-        revision="",
-    )
-    begin, middle = around_tags(task)
     return {
         "owner_id": owner_id,
         "now": now,
-        "task_id": task.id,
+        "task_id": new_id(),
         "title": title,
         "description": description,
         "priority": priority,
         "due_date": due_date,
-        "completed_at": task.completed_at,
+        "completed_at": now if completed else None,
         **values_of_names(tags),
-        "begin": begin,
-        "middle": middle,
-        "end": END,
     }
 
 
@@ -270,7 +253,7 @@ def _explain(error: IntegrityError, values: Values) -> None:
 
 async def _find(database: Database, values: Values) -> Created:
     task = await get(database, owner_id=values["owner_id"], task_id=values["task_id"])
-    return Created(body=task_document(task), revision=task.revision)
+    return Created(task.document, task.revision)
 
 
 CREATION = Creation(sql.creation, find=_find, explain=_explain)

@@ -21,10 +21,8 @@ from sqlalchemy import (
 )
 from sqlmodel import col
 
-from todo.paging import Position
 from todo.tasks.fields import Timestamp, Title
 from todo.tasks.models import Priority, Task
-from todo.tasks.sql import TaskRow
 
 SortName = Literal[
     "created_at",
@@ -86,10 +84,6 @@ class Order:
         value = self.key(bindparam("after_value", type_=column.type))
         there = tuple_(value, bindparam("after_id", type_=Uuid()))
         return here < there if self.descending else here > there
-
-    def position_of(self, task: TaskRow) -> Position:
-        """Where a task is in this order."""
-        return Position(getattr(task, self.field), task.id)
 
     def _column(self) -> ColumnElement[Any]:
         column: ColumnElement[Any] = getattr(Task, self.field)

@@ -1,9 +1,7 @@
 """The statements that read, make and delete one task, each compiled once."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     CTE,
@@ -13,6 +11,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    case,
     cast,
     delete,
     literal_column,
@@ -23,41 +22,35 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
+from todo.documents import etag_of, moment, or_null, quoted
 from todo.models import TIMESTAMP
-from todo.sql import NOW, OWNER, Deletion, deletion, is_expected, text_of
+from todo.sql import NOW, OWNER, Columns, Deletion, deletion, is_expected, text_of
 from todo.tags.carried import ensured, shown, state_of, tags_of
 from todo.tags.models import TaskTag
-from todo.tasks.models import Priority, PriorityRank, Task
+from todo.tasks.models import RANKS, PriorityRank, Task
 from wellhead import compiled
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TaskRow:
-    """A task as the statements show it.
+    """A task as it is shown.
 
     Attributes:
-        tags: The members of a JSON array, in the order of their names.
+        document: Its JSON, as `schemas.TaskRead` describes it.
         revision: Identifies this state; changes with everything that a client can see.
     """
 
-    id: UUID
-    title: str
-    description: str | None
-    priority: Priority
-    due_date: datetime | None
-    completed_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    tags: str
+    document: str
     revision: str
 
 
-PLAIN = ("id", "title", "description", "priority", "due_date", "completed_at", "created_at",
-         "updated_at")  # fmt: skip
-"""The columns of a task that are shown as they are."""
+PLAIN = ("title", "description", "priority", "due_date", "completed_at")
+"""The columns of a task that clients write."""
 
-COLUMNS = [col(getattr(Task, name)) for name in (*PLAIN, "version")]
-"""What `with_tags` wants of each task."""
+COLUMNS = [
+    col(getattr(Task, name)) for name in ("id", *PLAIN, "created_at", "updated_at", "version")
+]
+"""What is shown of a task."""
 
 ID = bindparam("task_id", type_=Uuid)
 """The one task."""
@@ -71,14 +64,42 @@ def revision_of(version: SQLColumnExpression[int], state: ColumnElement[str]) ->
     return cast(version, Text) + text_of(".") + state
 
 
+def document_of(
+    task: Columns,
+    tags: ColumnElement[str],
+    revision: ColumnElement[str],
+) -> ColumnElement[str]:
+    """The JSON of a task: its columns, its tags as `as_json` has them, and its revision."""
+    is_done = case((task["completed_at"].is_(None), text_of("false")), else_=text_of("true"))
+    priority = case(
+        *(
+            (task["priority"] == literal_column(str(rank)), text_of(priority))
+            for priority, rank in RANKS.items()
+        )
+    )
+    return (
+        text_of('{"id":"') + cast(task["id"], Text)
+        + text_of('","title":') + quoted(task["title"])
+        + text_of(',"description":') + or_null(quoted(task["description"]))
+        + text_of(',"priority":"') + priority
+        + text_of('","due_date":') + or_null(moment(task["due_date"]))
+        + text_of(',"completed":') + is_done
+        + text_of(',"completed_at":') + or_null(moment(task["completed_at"]))
+        + text_of(',"tags":[') + tags
+        + text_of('],"created_at":') + moment(task["created_at"])
+        + text_of(',"updated_at":') + moment(task["updated_at"])
+        + text_of(',"etag":') + etag_of(revision)
+        + text_of("}")
+    )  # fmt: skip
+
+
 def with_tags(tasks: FromClause) -> Any:
-    """The columns of `TaskRow` for each row of tasks, in their order."""
+    """The columns of `TaskRow` for each row of tasks."""
     carried = tags_of(tasks.c.id).correlate(tasks).subquery("carried")
     tags = shown(carried).lateral("shown")
+    revision = revision_of(tasks.c.version, tags.c.state)
     return select(
-        *(tasks.c[name] for name in PLAIN),
-        tags.c.tags,
-        revision_of(tasks.c.version, tags.c.state).label("revision"),
+        document_of(tasks.c, tags.c.tags, revision).label("document"), revision.label("revision")
     ).select_from(tasks.join(tags, true()))
 
 
@@ -89,7 +110,7 @@ READ = compiled(with_tags(_mine.subquery("task")), into=TaskRow)
 
 
 def creation(turn: FromClause) -> CTE:
-    """Make a task with its tags; `body` and `revision` are what its response shows."""
+    """Make a task with its tags; `document` and `revision` are what its response shows."""
     here, made = ensured(turn)
     carried = union_all(select(here), select(made)).cte("carried")
     given = {
@@ -109,17 +130,16 @@ def creation(turn: FromClause) -> CTE:
         .from_select(list(given), select(*given.values()).select_from(turn))
         # Done again after a first time that nobody answered, it is done already.
         .on_conflict_do_nothing(index_elements=[col(Task.id)])
-        .returning(col(Task.id), col(Task.version))
+        .returning(*COLUMNS)
         .cte("task")
     )
     links = select(task.c.id, carried.c.id).select_from(task.join(carried, true()))
     linked = insert(TaskTag).from_select(["task_id", "tag_id"], links).cte("linked")
     tags = shown(carried).cte("shown")
     revision = revision_of(task.c.version, tags.c.state)
-    begin, middle, end = (bindparam(name, type_=Text) for name in ("begin", "middle", "end"))
     return (
         select(
-            (begin + tags.c.tags + middle + revision + end).label("body"),
+            document_of(task.c, tags.c.tags, revision).label("document"),
             revision.label("revision"),
         )
         .select_from(task.join(tags, true()))
