@@ -1,10 +1,13 @@
 """The application's database, for routes and services that run compiled queries on it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
+from sqlalchemy.exc import IntegrityError
 
+from todo.errors import TodoError
 from wellhead import CommitUnknownError, Database
 
 T = TypeVar("T")
@@ -30,12 +33,30 @@ async def settled(write: Callable[[], Awaitable[T]], *, is_done: Callable[[T], b
         is_done: Whether its result says that it wrote.
 
     Raises:
-        CommitUnknownError: It was not answered, and did nothing the second time.
+        CommitUnknownError: It was not answered, and did nothing the second time, or failed.
     """
     try:
         return await write()
-    except CommitUnknownError:
-        result = await write()
+    except CommitUnknownError as unknown:
+        with still(unknown):
+            result = await write()
         if not is_done(result):
             raise
         return result
+
+
+@contextmanager
+def still(unknown: CommitUnknownError | None) -> Iterator[None]:
+    """Let a failure of the second time not hide that the first time's outcome is unknown.
+
+    What contradicts the data is a verdict: had the first time been committed, the second would not
+    have come so far.
+    """
+    try:
+        yield
+    except (CommitUnknownError, IntegrityError, TodoError):
+        raise
+    except Exception as error:
+        if unknown is None:
+            raise
+        raise unknown from error

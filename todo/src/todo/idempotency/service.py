@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from todo.database import still
 from todo.errors import ConflictError, InvalidError
 from todo.etag import etag
 from todo.idempotency.creation import Creation, Submitted, Values
@@ -140,15 +141,17 @@ async def _create_once(
         "key_fingerprint": submission.fingerprint,
         "key_expires_at": values["now"] + submission.lifetime,
     }
-    looks = 1
-    for unanswered in range(1, MOST_UNKNOWN + 1):
+    unknown: CommitUnknownError | None = None
+    for _ in range(MOST_UNKNOWN):
+        # The server may not have noticed yet that the connection of a first run is lost.
+        looks = 1 if unknown is None else LOOKS
         try:
-            attempt = await _attempt(database, creation, keyed, looks)
-        except CommitUnknownError:
-            if unanswered == MOST_UNKNOWN:
+            with still(unknown):
+                attempt = await _attempt(database, creation, keyed, looks)
+        except CommitUnknownError as error:
+            if error is unknown:
                 raise
-            # The server may not have noticed yet that the connection of this run is lost.
-            looks = LOOKS
+            unknown = error
             continue
         if attempt.fingerprint is None:
             assert attempt.document is not None  # noqa: S101 - nobody else was there
@@ -158,11 +161,12 @@ async def _create_once(
                 "This Idempotency-Key was sent with another request before; use a new one.",
                 code="idempotency-key-reused",
             )
-        is_own = looks == LOOKS and attempt.kept_at == values["now"]
+        is_own = unknown is not None and attempt.kept_at == values["now"]
         return Reply(
             attempt.kept_status, attempt.kept_headers, attempt.kept_body, is_replay=not is_own
         )
-    raise AssertionError
+    assert unknown is not None  # noqa: S101 - nothing else ends the loop
+    raise unknown
 
 
 async def _attempt(
