@@ -93,6 +93,7 @@ def compiled(
     """
     for each in (statement, *optional):
         _check(each)
+        _check_lists(each)
     if not isinstance(statement, AnySelect | CompoundSelect | UpdateBase):
         raise _refusal(f"is a {type(statement).__name__}, not a SELECT, INSERT, UPDATE or DELETE")
     if optional and not hasattr(statement, "where"):
@@ -103,8 +104,6 @@ def compiled(
         if not names_in(condition):
             raise _refusal("has an optional condition without a bindparam that is to be given")
     _check_results(statement)
-    for each in (statement, *optional):
-        _check_lists(each)
     if into is not None:
         fields_of(into, names_of(list(columns_of(statement))))
     return Query(statement, into, tuple(optional), is_repeatable=is_repeatable)

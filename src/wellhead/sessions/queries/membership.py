@@ -18,6 +18,7 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.types import Enum, NullType, TupleType, TypeDecorator, TypeEngine
 
 from wellhead.errors import ConfigurationError
+from wellhead.sessions.parts import parts_of
 
 _IN = {operators.in_op, operators.not_in_op}
 
@@ -86,15 +87,25 @@ def with_arrays(statement: Any) -> Any:
     Raises:
         ConfigurationError: There is no array of these values.
     """
+    # To replace something copies all of the statement.
+    if not any(map(_takes_list, parts_of(statement))):
+        return statement
     return visitors.replacement_traverse(statement, {}, _with_array)
 
 
+def _takes_list(element: Any) -> bool:
+    return (
+        isinstance(element, BinaryExpression)
+        and element.operator in _IN
+        and isinstance(element.right, BindParameter)
+        and element.right.expanding
+    )
+
+
 def _with_array(element: Any, **_: Any) -> Any:
-    if not isinstance(element, BinaryExpression) or element.operator not in _IN:
+    if not _takes_list(element):
         return None
     values = element.right
-    if not isinstance(values, BindParameter) or not values.expanding:
-        return None
     kind = values.type if not isinstance(values.type, NullType) else element.left.type
     array = _as_array(values, ListOf(_checked(kind)))
     if element.operator is operators.in_op:

@@ -12,6 +12,7 @@ Three things decide what becomes of a key, all of them in that statement:
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -35,7 +36,7 @@ from sqlmodel import col
 
 from todo.idempotency.models import IdempotencyKey
 from todo.models import TIMESTAMP
-from wellhead import Database, compiled
+from wellhead import Database, Query, compiled
 
 Values: TypeAlias = Mapping[str, Any]
 """The values of a statement: those of `build`, with `owner_id` and `now`."""
@@ -92,11 +93,20 @@ class Creation:
     ) -> None:
         self.find = find
         self.explain = explain
-        created = build(select(literal_column("1").label("one")).cte("turn"))
-        self.plain = compiled(
+        self._build = build
+
+    @cached_property
+    def plain(self) -> Query[Created]:
+        """Make the object of these values; no result where it was made before."""
+        created = self._build(select(literal_column("1").label("one")).cte("turn"))
+        return compiled(
             select(created.c.document, created.c.revision), into=Created, is_repeatable=True
         )
-        self.keyed = compiled(_keyed(build), into=Submitted)
+
+    @cached_property
+    def keyed(self) -> Query[Submitted]:
+        """The same, once for each key."""
+        return compiled(_keyed(self._build), into=Submitted)
 
 
 def _keyed(build: Callable[[FromClause], CTE]) -> Any:

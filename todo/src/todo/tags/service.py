@@ -103,13 +103,11 @@ async def update(
     }
     while True:
         try:
-            if accepted is None:
-                tag = await sql.CHANGE[True].one_or_none(database, **values)
-            else:
-                tag = await settled(
-                    lambda: sql.CHANGE[False].one_or_none(database, **values),
-                    is_done=lambda tag: tag is not None and tag.is_done,
-                )
+            tag = await settled(
+                lambda: sql.CHANGE.one_or_none(database, **values),
+                # Without a condition it ends the same when it is done twice.
+                is_done=lambda tag: accepted is None or (tag is not None and tag.is_done),
+            )
         except IntegrityError as error:
             _explain(error, values)
         if tag is None:

@@ -176,11 +176,8 @@ _change = (
     .select_from(_seen.outerjoin(_changed, true()))
 )
 
-CHANGE = {
-    is_repeatable: compiled(_change, into=ChangedTag, is_repeatable=is_repeatable)
-    for is_repeatable in (True, False)
-}
-"""Change fields; by whether it may be done twice."""
+CHANGE = compiled(_change, into=ChangedTag)
+"""Change fields."""
 
 DELETE = compiled(
     deletion(

@@ -1,4 +1,4 @@
-"""The changes of a task, each one statement that is compiled once.
+"""The changes of a task, each one statement that is made and compiled once.
 
 A change sees one state of the task, decides by it, and writes only while the task is still in that
 version: `is_done` says whether it was. Where it was not, somebody else's change came between, and
@@ -7,6 +7,7 @@ the statement has to look again. So no lock is held for longer than a statement 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -169,7 +170,7 @@ def _fields() -> dict[str, ColumnElement[Any]]:
 
 def _change(
     fields: dict[str, ColumnElement[Any]], tags_after: Callable[[CTE, CTE], _Tags]
-) -> dict[bool, Query[ChangedTask]]:
+) -> Query[ChangedTask]:
     before = tags_of(ID).cte("before")
     old = {name: col(getattr(Task, name)) for name in fields}
     seen = (
@@ -230,20 +231,32 @@ def _change(
         .select_from(seen.join(carried, true()).outerjoin(changed, true()))
         .add_cte(*tags.written(changed))
     )
-    return {
-        is_repeatable: compiled(statement, into=ChangedTask, is_repeatable=is_repeatable)
-        for is_repeatable in (True, False)
-    }
+    return compiled(statement, into=ChangedTask)
 
 
-CHANGE = _change(_fields(), _left)
-"""Change fields; by whether it may be done twice, as all changes here."""
+# Made when they are first used: that takes as long as a hundred of their uses, and a process that
+# only migrates or serves probes needs none.
 
-REPLACE_TAGS = _change(_fields(), _replaced)
-"""Change fields, and let the task carry the tags of these names."""
 
-ATTACH = _change({}, _attached)
-"""Put a tag on a task."""
+@cache
+def change_fields() -> Query[ChangedTask]:
+    """Change fields."""
+    return _change(_fields(), _left)
 
-DETACH = _change({}, _detached)
-"""Take a tag off a task."""
+
+@cache
+def replace_tags() -> Query[ChangedTask]:
+    """Change fields, and let the task carry the tags of these names."""
+    return _change(_fields(), _replaced)
+
+
+@cache
+def attach_tag() -> Query[ChangedTask]:
+    """Put a tag on a task."""
+    return _change({}, _attached)
+
+
+@cache
+def detach_tag() -> Query[ChangedTask]:
+    """Take a tag off a task."""
+    return _change({}, _detached)

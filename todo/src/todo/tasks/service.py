@@ -20,7 +20,13 @@ from todo.tags.models import MAX_TAGS_PER_TASK
 from todo.tags.models import OWNER_CONSTRAINT as TAG_OWNER_CONSTRAINT
 from todo.tags.service import tag_not_found, values_of_names
 from todo.tasks import sql
-from todo.tasks.changes import ATTACH, CHANGE, DETACH, REPLACE_TAGS, ChangedTask
+from todo.tasks.changes import (
+    ChangedTask,
+    attach_tag,
+    change_fields,
+    detach_tag,
+    replace_tags,
+)
 from todo.tasks.models import OWNER_CONSTRAINT, TAG_CONSTRAINT, Priority, Task
 from todo.tasks.sql import TaskRow
 from wellhead import Database, Query
@@ -102,9 +108,9 @@ async def update(
         "completed": changes.get("completed"),
     }
     if "tags" not in changes:
-        return await _changed(database, CHANGE, values, expected)
+        return await _changed(database, change_fields(), values, expected)
     values |= values_of_names(changes["tags"])
-    return await _changed(database, REPLACE_TAGS, values, expected)
+    return await _changed(database, replace_tags(), values, expected)
 
 
 async def attach(
@@ -124,7 +130,7 @@ async def attach(
         CommitUnknownError: Nobody knows whether it was changed.
     """
     values = {"owner_id": owner_id, "task_id": task_id, "tag_id": tag_id}
-    return await _changed(database, ATTACH, values, expected)
+    return await _changed(database, attach_tag(), values, expected)
 
 
 async def detach(
@@ -143,7 +149,7 @@ async def detach(
         CommitUnknownError: Nobody knows whether it was changed.
     """
     values = {"owner_id": owner_id, "task_id": task_id, "tag_id": tag_id}
-    return await _changed(database, DETACH, values, expected)
+    return await _changed(database, detach_tag(), values, expected)
 
 
 async def remove(
@@ -209,7 +215,7 @@ def oldest_completed(*, before: datetime, limit: int) -> SelectOfScalar[UUID]:
 
 async def _changed(
     database: Database,
-    change: dict[bool, Query[ChangedTask]],
+    change: Query[ChangedTask],
     values: dict[str, Any],
     expected: Revisions | None,
 ) -> TaskRow:
@@ -217,13 +223,11 @@ async def _changed(
     values |= {"now": utc_now(), "expected": accepted}
     while True:
         try:
-            if accepted is None:
-                task = await change[True].one_or_none(database, **values)
-            else:
-                task = await settled(
-                    lambda: change[False].one_or_none(database, **values),
-                    is_done=lambda task: task is not None and task.is_done,
-                )
+            task = await settled(
+                lambda: change.one_or_none(database, **values),
+                # Without a condition it ends the same when it is done twice.
+                is_done=lambda task: accepted is None or (task is not None and task.is_done),
+            )
         except IntegrityError as error:
             _explain(error, values)
             continue
