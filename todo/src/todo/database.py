@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Request
 from sqlalchemy.exc import IntegrityError
 
 from todo.errors import TodoError
@@ -13,13 +13,10 @@ from wellhead import CommitUnknownError, Database
 T = TypeVar("T")
 
 
-async def _database(request: Request) -> Database:
+def database_of(request: Request) -> Database:
+    """The database that `create_app` was given; open for as long as requests come."""
     found: Database = request.app.state.database
     return found
-
-
-DatabaseDep = Annotated[Database, Depends(_database)]
-"""The database that `create_app` was given; open for as long as requests come."""
 
 
 async def settled(write: Callable[[], Awaitable[T]], *, is_done: Callable[[T], bool]) -> T:

@@ -12,7 +12,7 @@ from fastapi import Depends, Header, HTTPException, Request, Response
 from pydantic import Field
 
 from todo.accounts.dependencies import AccessTokenDep
-from todo.database import DatabaseDep
+from todo.database import database_of
 from todo.given import Given
 from todo.idempotency.creation import Creation, Values
 from todo.idempotency.service import Idempotency, Reply, create
@@ -35,17 +35,17 @@ REPLAYED_HEADER: dict[str, Any] = {
 """The OpenAPI description of what tells a repeated answer from a first one."""
 
 
-async def _key(
-    request: Request,
-    idempotency_key: Annotated[
-        Given[_Key],
-        Header(
-            description="A text of your own, new for each thing to do, such as a UUID. Sent again "
-            "with the same request, it gives the first answer again, and nothing is done twice; "
-            "with another one: 422; while the first is being worked on: 409.",
-        ),
-    ] = None,
-) -> str | None:
+_KeyHeader = Annotated[
+    Given[_Key],
+    Header(
+        description="A text of your own, new for each thing to do, such as a UUID. Sent again "
+        "with the same request, it gives the first answer again, and nothing is done twice; "
+        "with another one: 422; while the first is being worked on: 409.",
+    ),
+]
+
+
+def _key_of(request: Request, idempotency_key: str | None) -> str | None:
     if idempotency_key is None:
         return None
     if len(request.headers.getlist(HEADER)) > 1:
@@ -54,9 +54,6 @@ async def _key(
         len(idempotency_key) > len('""') and idempotency_key[0] == idempotency_key[-1] == '"'
     )
     return idempotency_key[1:-1] if is_quoted else idempotency_key
-
-
-KeyDep = Annotated[str | None, Depends(_key)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +89,14 @@ class Once:
 
 
 async def _once(
-    request: Request, database: DatabaseDep, token: AccessTokenDep, key: KeyDep
+    request: Request, token: AccessTokenDep, idempotency_key: _KeyHeader = None
 ) -> Once:
-    return Once(request, database, str(token.user_id), key)
+    key = _key_of(request, idempotency_key)
+    return Once(request, database_of(request), str(token.user_id), key)
 
 
-async def _once_for_anybody(request: Request, database: DatabaseDep, key: KeyDep) -> Once:
-    return Once(request, database, ANONYMOUS, key)
+async def _once_for_anybody(request: Request, idempotency_key: _KeyHeader = None) -> Once:
+    return Once(request, database_of(request), ANONYMOUS, _key_of(request, idempotency_key))
 
 
 OnceDep = Annotated[Once, Depends(_once)]

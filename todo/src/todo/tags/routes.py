@@ -6,8 +6,17 @@ from uuid import UUID
 from fastapi import Path, Query, Request, Response
 
 from todo.accounts.dependencies import OwnerId
-from todo.database import DatabaseDep
-from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, not_modified, tagged
+from todo.database import database_of
+from todo.etag import (
+    ETAG_HEADER,
+    NOT_MODIFIED,
+    IfMatch,
+    IfNoneMatch,
+    expected_by,
+    known_by,
+    not_modified,
+    tagged,
+)
 from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep
 from todo.paging import LINK_HEADER, LOCATION_HEADER, page_response
 from todo.tags import service
@@ -40,12 +49,11 @@ router = SegmentRouter(prefix="/api/{user_id}/tags", tags=["Tags"])
 async def list_tags(
     owner_id: OwnerId,
     query: Annotated[TagQuery, Query()],
-    database: DatabaseDep,
     request: Request,
 ) -> Response:
     """List your tags in the order of their names, each with how many tasks carry it."""
     tags, end = await service.page(
-        database, owner_id=owner_id, after=query.after, limit=query.limit
+        database_of(request), owner_id=owner_id, after=query.after, limit=query.limit
     )
     return page_response(request, (tag.document for tag in tags), tag_cursor(end))
 
@@ -79,10 +87,11 @@ async def create_tag(
     },
 )
 async def read_tag(
-    owner_id: OwnerId, tag_id: TagId, database: DatabaseDep, known: IfNoneMatch
+    owner_id: OwnerId, tag_id: TagId, request: Request, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Read a tag."""
-    tag = await service.get(database, owner_id=owner_id, tag_id=tag_id)
+    known = known_by(request, if_none_match)
+    tag = await service.get(database_of(request), owner_id=owner_id, tag_id=tag_id)
     if known is not None and tag.revision in known:
         return not_modified(tag.revision)
     return tagged(tag)
@@ -98,12 +107,17 @@ async def change_tag(
     owner_id: OwnerId,
     tag_id: TagId,
     body: TagPatch,
-    database: DatabaseDep,
-    expected: IfMatch,
+    request: Request,
+    if_match: IfMatch = None,
 ) -> Response:
     """Rename or recolour a tag: what is absent stays as it is."""
+    expected = expected_by(request, if_match)
     tag = await service.update(
-        database, owner_id=owner_id, tag_id=tag_id, changes=body.changes(), expected=expected
+        database_of(request),
+        owner_id=owner_id,
+        tag_id=tag_id,
+        changes=body.changes(),
+        expected=expected,
     )
     return tagged(tag)
 
@@ -114,10 +128,11 @@ async def change_tag(
     responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504),
 )
 async def delete_tag(
-    owner_id: OwnerId, tag_id: TagId, database: DatabaseDep, expected: IfMatch
+    owner_id: OwnerId, tag_id: TagId, request: Request, if_match: IfMatch = None
 ) -> None:
     """Delete a tag and take it off every task; the tasks stay."""
-    await service.remove(database, owner_id=owner_id, tag_id=tag_id, expected=expected)
+    expected = expected_by(request, if_match)
+    await service.remove(database_of(request), owner_id=owner_id, tag_id=tag_id, expected=expected)
 
 
 @router.put(
@@ -130,12 +145,13 @@ async def attach_tag(
     owner_id: OwnerId,
     tag_id: TagId,
     task_id: TaskId,
-    database: DatabaseDep,
-    expected: IfMatch,
+    request: Request,
+    if_match: IfMatch = None,
 ) -> Response:
     """Put a tag on a task; `If-Match` and `ETag` are the task's."""
+    expected = expected_by(request, if_match)
     task = await tasks_service.attach(
-        database, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
+        database_of(request), owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
     )
     return tagged(task)
 
@@ -150,11 +166,12 @@ async def detach_tag(
     owner_id: OwnerId,
     tag_id: TagId,
     task_id: TaskId,
-    database: DatabaseDep,
-    expected: IfMatch,
+    request: Request,
+    if_match: IfMatch = None,
 ) -> Response:
     """Take a tag off a task; `If-Match` and `ETag` are the task's."""
+    expected = expected_by(request, if_match)
     task = await tasks_service.detach(
-        database, owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
+        database_of(request), owner_id=owner_id, task_id=task_id, tag_id=tag_id, expected=expected
     )
     return tagged(task)

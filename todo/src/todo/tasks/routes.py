@@ -6,8 +6,17 @@ from uuid import UUID
 from fastapi import Path, Query, Request, Response
 
 from todo.accounts.dependencies import OwnerId
-from todo.database import DatabaseDep
-from todo.etag import ETAG_HEADER, NOT_MODIFIED, IfMatch, IfNoneMatch, not_modified, tagged
+from todo.database import database_of
+from todo.etag import (
+    ETAG_HEADER,
+    NOT_MODIFIED,
+    IfMatch,
+    IfNoneMatch,
+    expected_by,
+    known_by,
+    not_modified,
+    tagged,
+)
 from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep
 from todo.paging import LINK_HEADER, LOCATION_HEADER, page_response
 from todo.tasks import listing, service
@@ -33,12 +42,11 @@ router = SegmentRouter(prefix="/api/{user_id}/tasks", tags=["Tasks"])
 async def list_tasks(
     owner_id: OwnerId,
     query: Annotated[TaskQuery, Query()],
-    database: DatabaseDep,
     request: Request,
 ) -> Response:
     """List your tasks: filtered, searched and in order, a page at a time."""
     tasks, end = await listing.page(
-        database,
+        database_of(request),
         owner_id=owner_id,
         filters=query,
         sort=query.sort,
@@ -77,10 +85,11 @@ async def create_task(
     },
 )
 async def read_task(
-    owner_id: OwnerId, task_id: TaskId, database: DatabaseDep, known: IfNoneMatch
+    owner_id: OwnerId, task_id: TaskId, request: Request, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Read a task."""
-    task = await service.get(database, owner_id=owner_id, task_id=task_id)
+    known = known_by(request, if_none_match)
+    task = await service.get(database_of(request), owner_id=owner_id, task_id=task_id)
     if known is not None and task.revision in known:
         return not_modified(task.revision)
     return tagged(task)
@@ -92,12 +101,17 @@ async def replace_task(
     owner_id: OwnerId,
     task_id: TaskId,
     body: TaskWrite,
-    database: DatabaseDep,
-    expected: IfMatch,
+    request: Request,
+    if_match: IfMatch = None,
 ) -> Response:
     """Replace a task: what is left out goes back to its default."""
+    expected = expected_by(request, if_match)
     task = await service.update(
-        database, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
+        database_of(request),
+        owner_id=owner_id,
+        task_id=task_id,
+        changes=body.changes(),
+        expected=expected,
     )
     return tagged(task)
 
@@ -108,12 +122,17 @@ async def change_task(
     owner_id: OwnerId,
     task_id: TaskId,
     body: TaskPatch,
-    database: DatabaseDep,
-    expected: IfMatch,
+    request: Request,
+    if_match: IfMatch = None,
 ) -> Response:
     """Change a task: what is absent stays as it is, null clears."""
+    expected = expected_by(request, if_match)
     task = await service.update(
-        database, owner_id=owner_id, task_id=task_id, changes=body.changes(), expected=expected
+        database_of(request),
+        owner_id=owner_id,
+        task_id=task_id,
+        changes=body.changes(),
+        expected=expected,
     )
     return tagged(task)
 
@@ -123,14 +142,15 @@ async def complete_task(
     *,
     owner_id: OwnerId,
     task_id: TaskId,
-    database: DatabaseDep,
-    expected: IfMatch,
+    request: Request,
+    if_match: IfMatch = None,
     body: Completion = DONE,
 ) -> Response:
     """Mark a task as done, or as open again; done twice, it keeps the first time."""
+    expected = expected_by(request, if_match)
     changes = service.TaskChanges(completed=body.completed)
     task = await service.update(
-        database, owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
+        database_of(request), owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
     )
     return tagged(task)
 
@@ -141,7 +161,10 @@ async def complete_task(
     responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504),
 )
 async def delete_task(
-    owner_id: OwnerId, task_id: TaskId, database: DatabaseDep, expected: IfMatch
+    owner_id: OwnerId, task_id: TaskId, request: Request, if_match: IfMatch = None
 ) -> None:
     """Delete a task."""
-    await service.remove(database, owner_id=owner_id, task_id=task_id, expected=expected)
+    expected = expected_by(request, if_match)
+    await service.remove(
+        database_of(request), owner_id=owner_id, task_id=task_id, expected=expected
+    )
