@@ -65,8 +65,8 @@ class StagedCreation:
     """A creation whose statement has these outcomes."""
 
     def __init__(self, *results: object) -> None:
-        self.keyed = self
-        self.one = outcomes(*results)
+        self.keyed = self.plain = self
+        self.one = self.one_or_none = self.find = outcomes(*results)
 
 
 @pytest.mark.parametrize(
@@ -87,4 +87,15 @@ async def test_a_keyed_creation_that_fails_again_stays_unknown(failures: list[Ex
             {"now": datetime.now(UTC)},
             location="/",
             submission=idempotency.submission(scope="me", key="once", request=""),
+        )
+
+
+async def test_a_creation_that_is_done_already_and_cannot_be_read_stays_unknown() -> None:
+    """No row comes back where a first time that nobody answered has made the object."""
+    with pytest.raises(CommitUnknownError):
+        await create(
+            cast("Database", None),
+            cast("Creation", StagedCreation(None, PoolTimeout("no connection came free"))),
+            {"now": datetime.now(UTC)},
+            location="/",
         )

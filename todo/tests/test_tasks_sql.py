@@ -106,6 +106,7 @@ async def test_a_condition_that_another_change_breaks_while_it_waits_is_refused(
         await rival.commit()
 
         assert (await sending).status_code == 412
+        assert (await api.expect(200, "GET", "/tags"))["items"] == []
 
 
 async def test_a_tag_that_is_deleted_while_a_task_takes_it_is_made_again(

@@ -174,7 +174,7 @@ def _upgrade() -> None:
 
     migrations = Migrations(MIGRATIONS)
     # To look needs no Alembic, which takes longer to load than the look.
-    if not migrations.state().is_ready:
+    if migrations.state().position != "at_head":
         migrations.upgrade()
 
 

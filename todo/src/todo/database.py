@@ -44,10 +44,10 @@ async def settled(write: Callable[[], Awaitable[T]], *, is_done: Callable[[T], b
 
 @contextmanager
 def still(unknown: CommitUnknownError | None) -> Iterator[None]:
-    """Let a failure of the second time not hide that the first time's outcome is unknown.
+    """Raise that the first time's outcome is unknown, where the second time fails.
 
-    What contradicts the data is a verdict: had the first time been committed, the second would not
-    have come so far.
+    A contradiction to the data is a verdict: had the first time been committed, the second would
+    not have come so far.
     """
     try:
         yield

@@ -22,7 +22,7 @@ _Conditions = Annotated[str, Field(json_schema_extra={"pattern": _PATTERN})]
 ETAG_HEADER: dict[str, Any] = {
     "ETag": {
         "description": "Identifies this state of the object; send it back as `If-Match`.",
-        "schema": {"type": "string", "examples": ['"9f1c0f3a5f0e4b1c8d2a7e66"']},
+        "schema": {"type": "string", "examples": ['"3.2.5"']},
     }
 }
 """The OpenAPI description of an answer's `ETag`."""

@@ -33,7 +33,7 @@ from todo.errors import BusyError
 T = TypeVar("T")
 
 QUEUE_FACTOR = 16
-"""How many may wait for each one that is being hashed: less than a second's work."""
+"""How many may wait for each one that is being hashed: some seconds' work."""
 
 LEAST_MEMORY_KIB = 8
 """What Argon2 needs for each thread of a hash (RFC 9106, section 3.1)."""

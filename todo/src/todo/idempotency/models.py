@@ -11,7 +11,7 @@ from todo.models import TIMESTAMP, utc_now
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """What a request with a key was answered, written in the transaction that did its work.
+    """What a request with a key was answered, written by the statement that did its work.
 
     Only success is kept: whatever is refused rolls back, its key with it. `id` is a hash of the
     key and of who sent it; `fingerprint` tells one request from another and is keyed, because

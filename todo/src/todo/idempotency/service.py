@@ -110,7 +110,7 @@ async def create(
         InvalidError: The key was sent with another request before.
         CommitUnknownError: The server did not answer three times in a row.
     """
-    # What stands in the way may have come with the same key, since the statement began.
+    # A row in the way may have come with the same key, since the statement began.
     may_be_our_own = submission is not None
     while True:
         try:
@@ -126,7 +126,11 @@ async def create(
 async def _create(database: Database, creation: Creation, values: Values, location: str) -> Reply:
     created = await creation.plain.one_or_none(database, **values)
     if created is None:
-        created = await creation.find(database, values)
+        # A first time that nobody answered has made it.
+        try:
+            created = await creation.find(database, values)
+        except Exception as error:
+            raise CommitUnknownError.after_silence() from error
     return _first(created.document, created.revision, location)
 
 
@@ -176,7 +180,8 @@ async def _attempt(
         if look:
             await asyncio.sleep(PAUSE)
         attempt = await creation.keyed.one(database, **keyed)
-        if attempt.is_ours or attempt.fingerprint is not None:
+        # With the lock, and with neither, its own first run has ended since the statement began.
+        if attempt.document is not None or attempt.fingerprint is not None:
             return attempt
     raise _in_use()
 

@@ -63,7 +63,7 @@ def ensured(turn: FromClause) -> tuple[CTE, CTE]:
     """The tags of the names that a request gives: those that exist, and those that are made.
 
     The names come folded in `tag_folded`, as they are in `tag_names`, with an id for each in
-    `tag_ids`. Whoever makes some of the same at this moment makes them once: the later one takes
+    `tag_ids`. Two requests that make the same one at this moment make it once: the later one takes
     the other's. All insert in one order, so that nobody waits for somebody who waits for them.
     """
     wanted = (

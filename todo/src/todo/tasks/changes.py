@@ -69,28 +69,24 @@ class _Tags:
     """What a change does to the tags of its task.
 
     Attributes:
-        after: The tags that it carries then.
         differs: Whether they are others than before.
+        write: Given the task, which is a row only where it is changed: the tags that it carries
+            then, and the statements that write them.
         has_tag: Whether the one exists that is spoken of.
         has_room: Whether there may be one more.
-        written: The statements that write it, for the task that is changed.
     """
 
-    after: FromClause
     differs: ColumnElement[bool]
+    write: Callable[[CTE], tuple[FromClause, tuple[CTE, ...]]]
     has_tag: ColumnElement[bool] = _ALWAYS
     has_room: ColumnElement[bool] = _ALWAYS
-    written: Callable[[CTE], tuple[CTE, ...]] = lambda _: ()
 
 
-def _left(before: CTE, turn: CTE) -> _Tags:
-    del turn
-    return _Tags(before, _NONE)
+def _left(before: CTE) -> _Tags:
+    return _Tags(_NONE, lambda _: (before, ()))
 
 
-def _replaced(before: CTE, turn: CTE) -> _Tags:
-    here, made = ensured(turn)
-    after = union_all(select(here), select(made)).cte("after")
+def _replaced(before: CTE) -> _Tags:
     folded = bindparam("tag_folded", type_=ARRAY(Text))
     number = select(func.count()).select_from(before).scalar_subquery()
     differs = or_(
@@ -98,18 +94,20 @@ def _replaced(before: CTE, turn: CTE) -> _Tags:
         exists().where(before.c.name_folded != func.all(folded)),
     )
 
-    def written(changed: CTE) -> tuple[CTE, ...]:
+    def write(changed: CTE) -> tuple[FromClause, tuple[CTE, ...]]:
+        # Where nothing differs no tag is missing.
+        here, made = ensured(changed)
+        after = union_all(select(here), select(made)).cte("after")
         links = select(changed.c.id, after.c.id).select_from(changed.join(after, true()))
-        return (
+        return after, (
             _unlinked(changed, col(TaskTag.tag_id).not_in(select(after.c.id))),
             _linked(links.where(after.c.id.not_in(select(before.c.id)))),
         )
 
-    return _Tags(after, differs, written=written)
+    return _Tags(differs, write)
 
 
-def _attached(before: CTE, turn: CTE) -> _Tags:
-    del turn
+def _attached(before: CTE) -> _Tags:
     tag = (
         select(*(getattr(Tag, name) for name in SHOWN))
         .where(col(Tag.id) == _TAG, col(Tag.user_id) == OWNER)
@@ -117,25 +115,27 @@ def _attached(before: CTE, turn: CTE) -> _Tags:
     )
     others = select(before).where(before.c.id != _TAG)
     number = select(func.count()).select_from(others.subquery("others")).scalar_subquery()
+    after = union_all(others, select(tag)).cte("after")
+
+    def write(changed: CTE) -> tuple[FromClause, tuple[CTE, ...]]:
+        links = select(changed.c.id, tag.c.id).select_from(changed.join(tag, true()))
+        return after, (_linked(links),)
+
     return _Tags(
-        union_all(others, select(tag)).cte("after"),
-        differs=~exists().where(before.c.id == _TAG),
+        ~exists().where(before.c.id == _TAG),
+        write,
         has_tag=exists(select(tag)),
         has_room=number < literal_column(str(MAX_TAGS_PER_TASK)),
-        written=lambda changed: (
-            _linked(select(changed.c.id, tag.c.id).select_from(changed.join(tag, true()))),
-        ),
     )
 
 
-def _detached(before: CTE, turn: CTE) -> _Tags:
-    del turn
+def _detached(before: CTE) -> _Tags:
     is_there = exists().where(col(Tag.id) == _TAG, col(Tag.user_id) == OWNER)
+    after = select(before).where(before.c.id != _TAG).cte("after")
     return _Tags(
-        select(before).where(before.c.id != _TAG).cte("after"),
-        differs=exists().where(before.c.id == _TAG),
+        exists().where(before.c.id == _TAG),
+        lambda changed: (after, (_unlinked(changed, col(TaskTag.tag_id) == _TAG),)),
         has_tag=is_there,
-        written=lambda changed: (_unlinked(changed, col(TaskTag.tag_id) == _TAG),),
     )
 
 
@@ -169,7 +169,7 @@ def _fields() -> dict[str, ColumnElement[Any]]:
 
 
 def _change(
-    fields: dict[str, ColumnElement[Any]], tags_after: Callable[[CTE, CTE], _Tags]
+    fields: dict[str, ColumnElement[Any]], tags_after: Callable[[CTE], _Tags]
 ) -> Query[ChangedTask]:
     before = tags_of(ID).cte("before")
     old = {name: col(getattr(Task, name)) for name in fields}
@@ -188,8 +188,7 @@ def _change(
         .where(col(Task.id) == ID, col(Task.user_id) == OWNER)
         .cte("seen")
     )  # fmt: skip
-    turn = select(seen.c.id).where(seen.c.is_expected).cte("turn")
-    tags = tags_after(before, turn)
+    tags = tags_after(before)
     differs = or_(seen.c.differs, tags.differs)
     changed = (
         update(Task)
@@ -209,7 +208,8 @@ def _change(
         .returning(col(Task.id))
         .cte("changed")
     )
-    carried = shown(tags.after).subquery("carried")
+    after, written = tags.write(changed)
+    carried = shown(after).subquery("carried")
     is_changed = changed.c.id.is_not(None)
     version = seen.c.version + case((is_changed, literal_column("1")), else_=literal_column("0"))
     revision = revision_of(version, carried.c.state)
@@ -229,7 +229,7 @@ def _change(
             tags.has_room.label("has_room"),
         )
         .select_from(seen.join(carried, true()).outerjoin(changed, true()))
-        .add_cte(*tags.written(changed))
+        .add_cte(*written)
     )
     return compiled(statement, into=ChangedTask)
 

@@ -18,10 +18,9 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
-from sqlmodel import Field, Relationship, SQLModel
+from sqlmodel import Field, SQLModel
 
 from todo.models import TIMESTAMP, new_id, utc_now
-from todo.tags.models import Tag, TaskTag
 
 OWNER_CONSTRAINT = "fk_tasks_user_id_users"
 """The constraint that fails when the account behind a living token is gone."""
@@ -124,9 +123,3 @@ class Task(SQLModel, table=True):
     version: int = Field(default=1, sa_column=_version)
     created_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
     updated_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
-
-    tags: list[Tag] = Relationship(
-        link_model=TaskTag,
-        passive_deletes=True,
-        sa_relationship_kwargs={"lazy": "raise", "order_by": Tag.name_folded},
-    )

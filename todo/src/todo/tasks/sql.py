@@ -59,7 +59,7 @@ ID = bindparam("task_id", type_=Uuid)
 def revision_of(version: SQLColumnExpression[int], state: ColumnElement[str]) -> ColumnElement[str]:
     """The revision of a task of this version, whose tags are in this state.
 
-    Whatever puts a tag on a task counts its version up, so that `state_of` tells the rest.
+    Each tag that is put on a task counts its version up, so that `state_of` tells the rest.
     """
     return cast(version, Text) + text_of(".") + state
 

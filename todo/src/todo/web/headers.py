@@ -54,7 +54,7 @@ def complete(own: Sequence[Header], added: Iterable[Header]) -> list[Header]:
 
     Args:
         own: What the route has set; that stays.
-        added: What comes on top, except where the route has set the same. `Vary` may stand twice.
+        added: What comes on top, except where the route has set the same. `Vary` may come twice.
     """
     taken = _ONCE.intersection(dict(own))
     return [*own, *(each for each in added if each[0] not in taken)] if taken else [*own, *added]
