@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx2
 
-from bench.faults.clients import Door
+from bench.faults.clients import MARK, Door
 from bench.faults.server import workers
 from tests.staging.patience import until
 from tests.staging.ports import quiet_port
@@ -44,6 +44,7 @@ class Kind:
         variable: The variable that takes the URL; one that ends in ``_FILE`` takes a file with it.
         table: Where its tasks are.
         has_accounts: Whether one has to log in.
+        commit: What it says to the server when it commits the writing of a task.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Kind:
     variable: str
     table: str
     has_accounts: bool
+    commit: bytes
 
 
 def _uvicorn(factory: str) -> tuple[str, ...]:
@@ -82,6 +84,8 @@ TODO = Kind(
     "DATABASE_URL_FILE",
     "tasks",
     has_accounts=True,
+    # One statement, which commits by itself.
+    commit=MARK.encode(),
 )
 
 USUAL = Kind(
@@ -92,6 +96,7 @@ USUAL = Kind(
     "DATABASE_URL",
     "usual_tasks",
     has_accounts=False,
+    commit=b"COMMIT",
 )
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 from bench.faults.clients import MARK
 from bench.faults.fault import Fault
-from bench.faults.stage import Setting, Stage
+from bench.faults.stage import Setting, Stage, Way
 
 _PASSES = (False, True) * 8
 _SECONDS = 120.0
@@ -14,11 +14,14 @@ class _Trapped(Fault):
     """Connections break when a client says certain words."""
 
     hold = (0.0, 0.0)
-    words: bytes
+
+    def words(self, way: Way) -> bytes:
+        """The words of this application."""
+        raise NotImplementedError
 
     async def inject(self, stage: Stage) -> None:
         broken = [
-            way.proxy.break_at(self.words, passes=passes)
+            way.proxy.break_at(self.words(way), passes=passes)
             for way in stage.ways
             for passes in stage.rng.sample(_PASSES, len(_PASSES))
         ]
@@ -32,14 +35,21 @@ class ResetInQuery(_Trapped):
     """The connection is reset while the statement that writes is on its way, or its answer."""
 
     name = "Connection reset in a query"
-    words = MARK.encode()
+
+    def words(self, way: Way) -> bytes:
+        """The beginning of a title."""
+        del way
+        return MARK.encode()
 
 
 class ResetInCommit(_Trapped):
     """The connection is reset while the COMMIT is on its way, or its answer."""
 
     name = "Connection reset in the COMMIT"
-    words = b"COMMIT"
+
+    def words(self, way: Way) -> bytes:
+        """What commits the writing of a task."""
+        return way.app.kind.commit
 
 
 class Stalled(Fault):

@@ -43,6 +43,7 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Absent())
+sys.argv = ["wellhead", "migrate", "sql"]
 from wellhead.cli import main
 main()
 """

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -93,6 +94,17 @@ def told(response: httpx2.Response) -> Told:
     }
 
 
+def moment(name: str, value: Any) -> Any:
+    """A member of a task, as a time if it is one: zeros at the end of a second may be left out."""
+    is_time = name.endswith("_at") or name == "due_date"
+    return datetime.fromisoformat(value) if is_time and value is not None else value
+
+
+def read(task: dict[str, Any]) -> dict[str, Any]:
+    """A task but for its tag."""
+    return {name: moment(name, value) for name, value in task.items()} | {"etag": ""}
+
+
 def common(body: Any) -> Any:
     """The part of a body in which both agree."""
     if isinstance(body, list):
@@ -104,7 +116,7 @@ def common(body: Any) -> Any:
     return {
         name: ("its own" if value is not None else None)
         if name in _OF_ITS_OWN or name == "next_cursor"
-        else common(value)
+        else common(moment(name, value))
         for name, value in body.items()
     }
 
@@ -155,7 +167,7 @@ async def test_a_task_is_read_alike(both: Both) -> None:
         todo, by_hand = [(await client.get(path)) for client in both.clients]
 
         assert told(by_hand) == told(todo)
-        assert by_hand.json() | {"etag": ""} == todo.json() | {"etag": ""}
+        assert read(by_hand.json()) == read(todo.json())
 
 
 async def test_a_list_is_read_alike_to_its_end(both: Both) -> None:
@@ -201,7 +213,7 @@ async def test_a_task_is_created_alike(both: Both) -> None:
         assert todo["status"] == 201
         assert by_hand == todo
     todos, by_hands = [(await client.get(both.tasks)).json()["items"] for client in both.clients]
-    assert [each | {"etag": ""} for each in todos] == [each | {"etag": ""} for each in by_hands]
+    assert list(map(read, todos)) == list(map(read, by_hands))
     assert [common(each) for each in todos[::2]] == [common(each) for each in todos[1::2]]
 
 

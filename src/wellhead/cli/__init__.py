@@ -6,6 +6,7 @@ Begin with ``app``, which has the commands. Each is a module: ``migrate``, ``wai
 
 import gc
 import sys
+from collections.abc import Callable
 from typing import Final
 
 _PACKAGES: Final = frozenset({"alembic", "typer"})
@@ -13,10 +14,9 @@ _PACKAGES: Final = frozenset({"alembic", "typer"})
 
 def main() -> None:
     """Run the command; says so where the packages it needs are not installed."""
-    # What is loaded never becomes garbage, and looking for it takes a quarter of a short command.
-    gc.disable()
     try:
-        from wellhead.cli.app import run  # noqa: PLC0415 - needs optional packages
+        # Alembic is needed by some of what it runs.
+        _load()()
     except ModuleNotFoundError as error:
         if error.name not in _PACKAGES:
             raise
@@ -24,7 +24,14 @@ def main() -> None:
             f"wellhead: the command needs the package {error.name}, which is not installed.\n"
             'Install it with pip install "wellhead[cli]".'
         )
+
+
+def _load() -> Callable[[], None]:
+    # What is loaded never becomes garbage, and looking for it takes a quarter of a short command.
+    gc.disable()
+    try:
+        from wellhead.cli.app import run  # noqa: PLC0415 - needs optional packages
     finally:
         gc.freeze()
         gc.enable()
-    run()
+    return run
