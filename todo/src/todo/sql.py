@@ -8,6 +8,7 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     ColumnElement,
+    FromClause,
     Text,
     Uuid,
     bindparam,
@@ -17,12 +18,14 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlmodel import SQLModel
 
 from todo.models import TIMESTAMP
 
 OWNER = bindparam("owner_id", type_=Uuid)
-"""Whose tasks and tags."""
+"""Whose object it is; the account itself, where that is made."""
 
 Columns: TypeAlias = Mapping[str, Any] | ReadOnlyColumnCollection[str, Any]
 """Columns by their names: of a table, or made for a row."""
@@ -44,7 +47,19 @@ def is_expected(revision: ColumnElement[str]) -> ColumnElement[bool]:
     return or_(EXPECTED.is_(None), revision == func.any(EXPECTED))
 
 
-@dataclass(frozen=True, slots=True)
+def insert_once(table: type[SQLModel], given: Mapping[str, Any], turn: FromClause) -> Insert:
+    """Insert a row of these values where `turn` has one; nothing where its id is there already.
+
+    So it can be sent again after a first time that nobody answered.
+    """
+    return (
+        insert(table)
+        .from_select(list(given), select(*given.values()).select_from(turn))
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+
+
+@dataclass(slots=True)
 class Deletion:
     """What became of the deletion of an object that was there.
 

@@ -3,8 +3,8 @@
 Every hash takes memory on purpose (19 MiB by default), so their number at one time is bounded,
 and so is the queue before them: a storm of logins is refused, it does not eat the machine.
 
-A refused login takes as long for every address, known or not. Stored hashes differ in cost once the
-settings have been changed, so each refusal takes the work of the costliest hash.
+A refused login takes the same work for every address, known or not. Stored hashes differ in cost
+once the settings have been changed, so each refusal takes that of the costliest one.
 """
 
 import asyncio

@@ -1,31 +1,22 @@
 """The statement that makes an account."""
 
-from sqlalchemy import CTE, FromClause, Text, Uuid, bindparam, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import CTE, FromClause, Text, bindparam, select
 from sqlmodel import col
 
 from todo.accounts.models import User
-from todo.models import TIMESTAMP
+from todo.sql import NOW, OWNER, insert_once
 
 
 def creation(turn: FromClause) -> CTE:
     """Make an account; `document` and `revision` are what its response shows."""
-    now = bindparam("now", type_=TIMESTAMP)
     given = {
-        "id": bindparam("owner_id", type_=Uuid),
+        "id": OWNER,
         "email": bindparam("email", type_=Text),
         "name": bindparam("name", type_=Text),
         "password_hash": bindparam("password_hash", type_=Text),
-        "created_at": now,
-        "updated_at": now,
+        "created_at": NOW,
+        "updated_at": NOW,
     }
-    made = (
-        insert(User)
-        .from_select(list(given), select(*given.values()).select_from(turn))
-        # Done again after a first time that nobody answered, it is done already.
-        .on_conflict_do_nothing(index_elements=[col(User.id)])
-        .returning(col(User.id))
-        .cte("made")
-    )
+    made = insert_once(User, given, turn).returning(col(User.id)).cte("made")
     shown = (bindparam(name, type_=Text).label(name) for name in ("document", "revision"))
     return select(*shown).select_from(made).cte("created")

@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlmodel import col
@@ -24,14 +25,14 @@ from todo.documents import quoted
 from todo.sql import NOW, OWNER, text_of
 from todo.tags.models import DEFAULT_COLOR, NAME_CONSTRAINT, Tag, TaskTag
 
-SHOWN = ("id", "name", "name_folded", "color", "version")
+SHOWN = [col(getattr(Tag, name)) for name in ("id", "name", "name_folded", "color", "version")]
 """The columns of a tag that decide how a task shows it."""
 
 
 def tags_of(task_id: ColumnElement[Any]) -> Any:
     """The tags on a task, in no order."""
     return (
-        select(*(getattr(Tag, name) for name in SHOWN))
+        select(*SHOWN)
         .join(TaskTag, col(TaskTag.tag_id) == col(Tag.id))
         .where(col(TaskTag.task_id) == task_id)
     )
@@ -76,7 +77,7 @@ def ensured(turn: FromClause) -> tuple[CTE, CTE]:
         .render_derived("wanted")
     )
     here = (
-        select(*(getattr(Tag, name) for name in SHOWN))
+        select(*SHOWN)
         .where(
             col(Tag.user_id) == OWNER,
             col(Tag.name_folded) == func.any(bindparam("tag_folded", type_=ARRAY(Text))),
@@ -88,7 +89,7 @@ def ensured(turn: FromClause) -> tuple[CTE, CTE]:
             wanted.c.id, OWNER, wanted.c.name, wanted.c.name_folded, text_of(DEFAULT_COLOR),
             literal_column("1"), NOW, NOW,
         )
-        .select_from(wanted.join(turn, literal_column("true")))
+        .select_from(wanted.join(turn, true()))
         .where(~exists().where(here.c.name_folded == wanted.c.name_folded))
         .order_by(wanted.c.name_folded.collate("C"))
     )  # fmt: skip
@@ -100,7 +101,7 @@ def ensured(turn: FromClause) -> tuple[CTE, CTE]:
         inserted.on_conflict_do_update(
             constraint=NAME_CONSTRAINT, set_={"name_folded": inserted.excluded.name_folded}
         )
-        .returning(*(getattr(Tag, name) for name in SHOWN))
+        .returning(*SHOWN)
         .cte("made")
     )
     return here, made

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
-from todo.database import settled
+from todo.database import decided
 from todo.errors import ConflictError, NotAuthenticatedError, NotFoundError
 from todo.idempotency.creation import Created, Creation, Values
 from todo.models import new_id, utc_now
 from todo.paging import Position
-from todo.revisions import Revisions, accepted_by, changed_meanwhile
+from todo.revisions import Revisions, accepted_by
 from todo.tags import sql
 from todo.tags.models import NAME_CONSTRAINT, OWNER_CONSTRAINT, fold
 from todo.tags.sql import ListedTag, TagRow
@@ -101,21 +101,12 @@ async def update(
         "now": utc_now(),
         "expected": accepted,
     }
-    while True:
-        try:
-            tag = await settled(
-                lambda: sql.CHANGE.one_or_none(database, **values),
-                # Without a condition it ends the same when it is done twice.
-                is_done=lambda tag: accepted is None or (tag is not None and tag.is_done),
-            )
-        except IntegrityError as error:
-            _explain(error, values)
-        if tag is None:
-            raise tag_not_found()
-        if not tag.is_expected:
-            raise changed_meanwhile()
-        if tag.is_done:
-            return tag
+    return await decided(
+        lambda: sql.CHANGE.one_or_none(database, **values),
+        missing=tag_not_found,
+        is_repeatable=accepted is None,
+        explain=lambda error: _explain(error, values),
+    )
 
 
 async def remove(
@@ -129,17 +120,7 @@ async def remove(
         CommitUnknownError: Nobody knows whether it was deleted.
     """
     values = {"owner_id": owner_id, "tag_id": tag_id, "expected": accepted_by(expected)}
-    while True:
-        deletion = await settled(
-            lambda: sql.DELETE.one_or_none(database, **values),
-            is_done=lambda deletion: deletion is not None and deletion.is_done,
-        )
-        if deletion is None:
-            raise tag_not_found()
-        if not deletion.is_expected:
-            raise changed_meanwhile()
-        if deletion.is_done:
-            return
+    await decided(lambda: sql.DELETE.one_or_none(database, **values), missing=tag_not_found)
 
 
 def _explain(error: IntegrityError, values: Values) -> NoReturn:

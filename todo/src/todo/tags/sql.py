@@ -22,11 +22,10 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from todo.documents import etag_of, moment, quoted
-from todo.sql import NOW, OWNER, Columns, Deletion, deletion, is_expected, text_of
+from todo.sql import NOW, OWNER, Columns, Deletion, deletion, insert_once, is_expected, text_of
 from todo.tags.models import Tag, TaskTag
 from wellhead import compiled
 
@@ -36,7 +35,7 @@ class TagRow:
     """A tag as it is shown.
 
     Attributes:
-        document: Its JSON, as `schemas.TagRead` or `schemas.CountedTag` describes it.
+        document: Its JSON, as `schemas.TagRead` describes it.
         revision: Identifies this state; changes with everything that a client can see.
     """
 
@@ -45,9 +44,10 @@ class TagRow:
 
 
 @dataclass(slots=True)
-class ListedTag(TagRow):
-    """A tag with the number of tasks that carry it, and its place in the list."""
+class ListedTag:
+    """A tag's document, with the number of tasks that carry it, and its place in the list."""
 
+    document: str
     name_folded: str
     id: UUID
 
@@ -101,7 +101,6 @@ _task_count = (
 OF_A_USER = (
     select(
         document_of(_TAG, _task_count).label("document"),
-        cast(col(Tag.version), Text).label("revision"),
         col(Tag.name_folded),
         col(Tag.id),
     )
@@ -131,14 +130,7 @@ def creation(turn: FromClause) -> CTE:
         "created_at": NOW,
         "updated_at": NOW,
     }
-    made = (
-        insert(Tag)
-        .from_select(list(given), select(*given.values()).select_from(turn))
-        # Done again after a first time that nobody answered, it is done already.
-        .on_conflict_do_nothing(index_elements=[col(Tag.id)])
-        .returning(*_TAG.values())
-        .cte("made")
-    )
+    made = insert_once(Tag, given, turn).returning(*_TAG.values()).cte("made")
     created: CTE = _shown(made.c).cte("created")
     return created
 

@@ -108,11 +108,7 @@ def _replaced(before: CTE) -> _Tags:
 
 
 def _attached(before: CTE) -> _Tags:
-    tag = (
-        select(*(getattr(Tag, name) for name in SHOWN))
-        .where(col(Tag.id) == _TAG, col(Tag.user_id) == OWNER)
-        .cte("tag")
-    )
+    tag = select(*SHOWN).where(col(Tag.id) == _TAG, col(Tag.user_id) == OWNER).cte("tag")
     others = select(before).where(before.c.id != _TAG)
     number = select(func.count()).select_from(others.subquery("others")).scalar_subquery()
     after = union_all(others, select(tag)).cte("after")

@@ -12,7 +12,7 @@ from todo.paging import Position
 from todo.tasks.filters import Shape, TaskFilters
 from todo.tasks.models import Task
 from todo.tasks.sorting import SortName, order_of
-from todo.tasks.sql import COLUMNS, TaskRow, with_tags
+from todo.tasks.sql import COLUMNS, with_tags
 from wellhead import Database, Query, compiled
 
 MOST_SHAPES = 256
@@ -20,9 +20,10 @@ MOST_SHAPES = 256
 
 
 @dataclass(slots=True)
-class ListedTask(TaskRow):
-    """A task, and its place in the list: the value by which that is sorted, and its id."""
+class ListedTask:
+    """A task's document, and its place in the list: the value that decides, and its id."""
 
+    document: str
     value: Any
     id: UUID
 
@@ -41,9 +42,10 @@ def statement(shape: Shape, sort: SortName, *, is_continued: bool) -> Any:
         chosen = chosen.where(order.starts_after())
     chosen = chosen.order_by(*order.clauses(order.sort_key(), col(Task.id)))
     page = chosen.limit(bindparam("limit", type_=Integer)).subquery("page")
+    document, _, whole = with_tags(page)
     return (
-        with_tags(page)
-        .add_columns(page.c[order.field].label("value"), page.c.id)
+        select(document.label("document"), page.c[order.field].label("value"), page.c.id)
+        .select_from(whole)
         .order_by(*order.clauses(page.c.sort_key, page.c.id))
     )
 

@@ -105,15 +105,7 @@ async def replace_task(
     if_match: IfMatch = None,
 ) -> Response:
     """Replace a task: what is left out goes back to its default."""
-    expected = expected_by(request, if_match)
-    task = await service.update(
-        database_of(request),
-        owner_id=owner_id,
-        task_id=task_id,
-        changes=body.changes(),
-        expected=expected,
-    )
-    return tagged(task)
+    return await _update(request, owner_id, task_id, body.changes(), if_match)
 
 
 @router.patch("/{task_id}", response_model=TaskRead, responses=_CHANGED)
@@ -126,15 +118,7 @@ async def change_task(
     if_match: IfMatch = None,
 ) -> Response:
     """Change a task: what is absent stays as it is, null clears."""
-    expected = expected_by(request, if_match)
-    task = await service.update(
-        database_of(request),
-        owner_id=owner_id,
-        task_id=task_id,
-        changes=body.changes(),
-        expected=expected,
-    )
-    return tagged(task)
+    return await _update(request, owner_id, task_id, body.changes(), if_match)
 
 
 @router.patch("/{task_id}/complete", response_model=TaskRead, responses=_CHANGED)
@@ -147,12 +131,8 @@ async def complete_task(
     body: Completion = DONE,
 ) -> Response:
     """Mark a task as done, or as open again; done twice, it keeps the first time."""
-    expected = expected_by(request, if_match)
     changes = service.TaskChanges(completed=body.completed)
-    task = await service.update(
-        database_of(request), owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
-    )
-    return tagged(task)
+    return await _update(request, owner_id, task_id, changes, if_match)
 
 
 @router.delete(
@@ -168,3 +148,17 @@ async def delete_task(
     await service.remove(
         database_of(request), owner_id=owner_id, task_id=task_id, expected=expected
     )
+
+
+async def _update(
+    request: Request,
+    owner_id: UUID,
+    task_id: UUID,
+    changes: service.TaskChanges,
+    if_match: str | None,
+) -> Response:
+    expected = expected_by(request, if_match)
+    task = await service.update(
+        database_of(request), owner_id=owner_id, task_id=task_id, changes=changes, expected=expected
+    )
+    return tagged(task)

@@ -11,11 +11,11 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from todo.database import settled
+from todo.database import decided
 from todo.errors import ConflictError, NotAuthenticatedError, NotFoundError
 from todo.idempotency.creation import Created, Creation, Values
 from todo.models import new_id, utc_now
-from todo.revisions import Revisions, accepted_by, changed_meanwhile
+from todo.revisions import Revisions, accepted_by
 from todo.tags.models import MAX_TAGS_PER_TASK
 from todo.tags.models import OWNER_CONSTRAINT as TAG_OWNER_CONSTRAINT
 from todo.tags.service import tag_not_found, values_of_names
@@ -162,27 +162,8 @@ async def remove(
         PreconditionFailedError: Its revision is not among the expected ones.
         CommitUnknownError: Nobody knows whether it was deleted.
     """
-    accepted = accepted_by(expected)
-    mine = {"owner_id": owner_id, "task_id": task_id}
-    if accepted is None:
-        deleted = await settled(
-            lambda: sql.DELETE.one_or_none(database, **mine),
-            is_done=lambda deleted: deleted is not None,
-        )
-        if deleted is None:
-            raise task_not_found()
-        return
-    while True:
-        deletion = await settled(
-            lambda: sql.DELETE_EXPECTED.one_or_none(database, **mine, expected=accepted),
-            is_done=lambda deletion: deletion is not None and deletion.is_done,
-        )
-        if deletion is None:
-            raise task_not_found()
-        if not deletion.is_expected:
-            raise changed_meanwhile()
-        if deletion.is_done:
-            return
+    values = {"owner_id": owner_id, "task_id": task_id, "expected": accepted_by(expected)}
+    await decided(lambda: sql.DELETE.one_or_none(database, **values), missing=task_not_found)
 
 
 async def delete_completed(session: AsyncSession, *, before: datetime, batch: int = 1000) -> int:
@@ -221,27 +202,21 @@ async def _changed(
 ) -> TaskRow:
     accepted = accepted_by(expected)
     values |= {"now": utc_now(), "expected": accepted}
-    while True:
-        try:
-            task = await settled(
-                lambda: change.one_or_none(database, **values),
-                # Without a condition it ends the same when it is done twice.
-                is_done=lambda task: accepted is None or (task is not None and task.is_done),
-            )
-        except IntegrityError as error:
-            _explain(error, values)
-            continue
-        if task is None:
-            raise task_not_found()
-        if not task.is_expected:
-            raise changed_meanwhile()
-        if not task.has_tag:
-            raise tag_not_found()
-        if not task.has_room:
-            message = f"A task carries at most {MAX_TAGS_PER_TASK} tags; take one off first."
-            raise ConflictError(message, code="too-many-tags")
-        if task.is_done:
-            return task
+    return await decided(
+        lambda: change.one_or_none(database, **values),
+        missing=task_not_found,
+        is_repeatable=accepted is None,
+        refuse=_refuse,
+        explain=lambda error: _explain(error, values),
+    )
+
+
+def _refuse(task: ChangedTask) -> None:
+    if not task.has_tag:
+        raise tag_not_found()
+    if not task.has_room:
+        message = f"A task carries at most {MAX_TAGS_PER_TASK} tags; take one off first."
+        raise ConflictError(message, code="too-many-tags")
 
 
 def _explain(error: IntegrityError, values: Values) -> None:

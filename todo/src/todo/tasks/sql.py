@@ -1,7 +1,6 @@
 """The statements that read, make and delete one task, each compiled once."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -15,6 +14,7 @@ from sqlalchemy import (
     cast,
     delete,
     literal_column,
+    or_,
     select,
     true,
     union_all,
@@ -24,7 +24,17 @@ from sqlmodel import col
 
 from todo.documents import etag_of, moment, or_null, quoted
 from todo.models import TIMESTAMP
-from todo.sql import NOW, OWNER, Columns, Deletion, deletion, is_expected, text_of
+from todo.sql import (
+    EXPECTED,
+    NOW,
+    OWNER,
+    Columns,
+    Deletion,
+    deletion,
+    insert_once,
+    is_expected,
+    text_of,
+)
 from todo.tags.carried import ensured, shown, state_of, tags_of
 from todo.tags.models import TaskTag
 from todo.tasks.models import RANKS, PriorityRank, Task
@@ -93,19 +103,21 @@ def document_of(
     )  # fmt: skip
 
 
-def with_tags(tasks: FromClause) -> Any:
-    """The columns of `TaskRow` for each row of tasks."""
+def with_tags(tasks: FromClause) -> tuple[ColumnElement[str], ColumnElement[str], FromClause]:
+    """Tasks with the tags on each: a task's document, its revision, and where both come from."""
     carried = tags_of(tasks.c.id).correlate(tasks).subquery("carried")
     tags = shown(carried).lateral("shown")
     revision = revision_of(tasks.c.version, tags.c.state)
-    return select(
-        document_of(tasks.c, tags.c.tags, revision).label("document"), revision.label("revision")
-    ).select_from(tasks.join(tags, true()))
+    return document_of(tasks.c, tags.c.tags, revision), revision, tasks.join(tags, true())
 
 
 _mine = select(*COLUMNS).where(col(Task.id) == ID, col(Task.user_id) == OWNER)
+_document, _revision, _whole = with_tags(_mine.subquery("task"))
 
-READ = compiled(with_tags(_mine.subquery("task")), into=TaskRow)
+READ = compiled(
+    select(_document.label("document"), _revision.label("revision")).select_from(_whole),
+    into=TaskRow,
+)
 """One of a user's tasks."""
 
 
@@ -125,14 +137,7 @@ def creation(turn: FromClause) -> CTE:
         "created_at": NOW,
         "updated_at": NOW,
     }
-    task = (
-        insert(Task)
-        .from_select(list(given), select(*given.values()).select_from(turn))
-        # Done again after a first time that nobody answered, it is done already.
-        .on_conflict_do_nothing(index_elements=[col(Task.id)])
-        .returning(*COLUMNS)
-        .cte("task")
-    )
+    task = insert_once(Task, given, turn).returning(*COLUMNS).cte("task")
     links = select(task.c.id, carried.c.id).select_from(task.join(carried, true()))
     linked = insert(TaskTag).from_select(["task_id", "tag_id"], links).cte("linked")
     tags = shown(carried).cte("shown")
@@ -148,12 +153,6 @@ def creation(turn: FromClause) -> CTE:
     )
 
 
-DELETE = compiled(
-    delete(Task).where(col(Task.id) == ID, col(Task.user_id) == OWNER).returning(col(Task.id))
-)
-"""Delete a task in whatever state."""
-
-
 def revision_now(carried: CTE) -> ColumnElement[str]:
     """The revision of the row of a task, with these tags on it."""
     state = select(state_of(carried)).select_from(carried).scalar_subquery()
@@ -164,13 +163,14 @@ _seen = _mine.add_columns(
     is_expected(revision_now(tags_of(ID).cte("before"))).label("is_expected")
 ).cte("seen")
 
-DELETE_EXPECTED = compiled(
+DELETE = compiled(
     deletion(
         _seen,
         delete(Task)
         .where(
             col(Task.id) == _seen.c.id,
-            col(Task.version) == _seen.c.version,
+            # Without a condition in whatever version.
+            or_(EXPECTED.is_(None), col(Task.version) == _seen.c.version),
             _seen.c.is_expected,
         )
         .returning(col(Task.id))
@@ -178,4 +178,4 @@ DELETE_EXPECTED = compiled(
     ),
     into=Deletion,
 )
-"""Delete a task in a state that the client knows."""
+"""Delete a task."""
