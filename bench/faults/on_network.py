@@ -1,6 +1,7 @@
 """Faults between the application and its database."""
 
 import asyncio
+from abc import abstractmethod
 
 from bench.faults.clients import MARK
 from bench.faults.fault import Fault
@@ -15,9 +16,9 @@ class _Trapped(Fault):
 
     hold = (0.0, 0.0)
 
+    @abstractmethod
     def words(self, way: Way) -> bytes:
         """The words of this application."""
-        raise NotImplementedError
 
     async def inject(self, stage: Stage) -> None:
         broken = [

@@ -77,14 +77,10 @@ def main() -> None:
         result = Result.read(arguments.read)
     else:
         result = measure(quick=arguments.quick, rounds=arguments.rounds)
-    for name, text in report.tables(result).items():
-        print(f"\n{name}\n\n{text}")
-    if not result.is_fit:
-        print(f"\nNot to be published, for lack of clean rounds: {'; '.join(result.gaps)}.")
-        if arguments.write:
-            sys.exit(1)
-    elif arguments.write:
+    if report.tell(result, report.tables(result)) and arguments.write:
         publish(result, arguments.write)
+    elif arguments.write:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Self
 
-_ROOT = Path(__file__).parents[2]
+from bench.speed.peer import ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Load:
         """Start the process, and end it."""
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.speed.load"],
-            cwd=_ROOT,
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

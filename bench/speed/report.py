@@ -240,3 +240,12 @@ def spreads(
         title: [result.spread(setting, each, peer, metric) for each in operations]
         for peer, title in result.peers.items()
     }
+
+
+def tell(result: Result, tables: Mapping[str, str]) -> bool:
+    """Print the tables of a run, and return whether it has the clean rounds to be published."""
+    for name, text in tables.items():
+        print(f"\n{name}\n\n{text}")
+    if not result.is_fit:
+        print(f"\nNot to be published, for lack of clean rounds: {'; '.join(result.gaps)}.")
+    return result.is_fit

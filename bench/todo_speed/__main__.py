@@ -14,6 +14,7 @@ from pathlib import Path
 from bench import page
 from bench.speed.peer import ROOT
 from bench.speed.play import Length
+from bench.speed.report import tell
 from bench.todo_speed import report
 from bench.todo_speed.result import PARTS, SIZES, TodoResult
 from bench.todo_speed.run import Run
@@ -75,14 +76,10 @@ def main() -> None:
         result = TodoResult.read(arguments.read)
     else:
         result = measure(quick=arguments.quick, rounds=arguments.rounds, parts=arguments.only)
-    for name, text in report.tables(result).items():
-        print(f"\n{name}\n\n{text}")
-    if not result.is_fit:
-        print(f"\nNot to be published, for lack of clean rounds: {'; '.join(result.gaps)}.")
-        if arguments.write:
-            sys.exit(1)
-    elif arguments.write:
+    if tell(result, report.tables(result)) and arguments.write:
         publish(result, arguments.write)
+    elif arguments.write:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ probes, headers for browsers.
 import base64
 import hashlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -21,8 +20,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from uuid_utils.compat import uuid7
 
-from bench.speed.item import POOL_SIZE, database_url
-from bench.speed.peers.fastapi_asyncpg import no_reset
+from bench.speed.peers.fastapi_asyncpg import lifespan
 from bench.todo_speed.by_hand import statements
 from bench.todo_speed.by_hand.access import Owner, unauthenticated
 from bench.todo_speed.by_hand.bodies import (
@@ -165,15 +163,6 @@ async def complete_task(
 async def health() -> dict[str, str]:
     """That it is there; with nothing around it, this is a bare route of FastAPI's."""
     return {"status": "alive", "app": "Todo API", "version": "0.1.0"}
-
-
-@asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Open the pool with the application."""
-    async with asyncpg.create_pool(
-        database_url(), min_size=0, max_size=POOL_SIZE, reset=no_reset
-    ) as app.state.pool:
-        yield
 
 
 def create_app() -> FastAPI:
