@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test floors floors-environments bench bench-todo bench-pool bench-overload bench-start soak faults poolers fuzz check lines containers format clean
+.PHONY: help run test floors floors-environments bench bench-todo bench-pool bench-overload bench-start soak faults poolers fuzz check docs lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,7 +41,7 @@ floors: $(FLOOR_ENVIRONMENTS)  ## Run the library's tests, without the slow ones
 # old Starlette takes a name from anyio of which a new one warns, and an old anyio's plugin, which no
 # test uses, takes one from pytest.
 FLOOR_OPTIONS := --import-mode=importlib -p no:anyio --strict-markers --strict-config -ra \
-  --ignore=tests/docs --ignore=tests/faults --ignore=tests/test_architecture.py --ignore=tests/test_docs.py --ignore=tests/todo_speed
+  --ignore=tests/docs --ignore=tests/faults --ignore=tests/site --ignore=tests/test_architecture.py --ignore=tests/test_docs.py --ignore=tests/todo_speed
 
 # The lowest versions have no wheels for the newest Python.
 $(FLOORS)/%/.made: requirements/floors-%.txt | $(VENV)/.dev
@@ -69,6 +69,12 @@ check: $(VENV)/.dev  ## Check style, types, migrations, import directions and th
 	$(BIN)/wellhead migrate sql --scripts todo/src/todo/migrations > $(VENV)/migrations.sql
 	$(BIN)/squawk $(VENV)/migrations.sql
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/docs
+
+SITE := .site
+docs: $(VENV)/.docs  ## Build the site of these pages and of the library's names, and check it (.site/html/index.html).
+	$(BIN)/mypy docs
+	$(BIN)/python -m docs.site $(SITE)
+	WELLHEAD_SITE=$(SITE)/html $(BIN)/python -m pytest -q tests/site
 
 lines: $(VENV)/.dev  ## Count the lines of code, room by room, without docstrings, comments and blank lines.
 	@for room in src/wellhead/*/__init__.py src/wellhead/retry.py src/wellhead/ todo/src/todo/; do \
@@ -105,7 +111,7 @@ soak: $(VENV)/.dev  ## Send very many requests and write what grew to docs/expla
 	PYTHONPATH=. $(BIN)/python bench/soak.py --requests $(REQUESTS) --write docs/explanation/overload.md
 
 clean:  ## Remove the virtual environment and the caches; the data in .wellhead stays.
-	rm -rf $(VENV) $(FLOORS) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(FLOORS) $(BENCH) $(SITE) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Wellhead needs Python 3.11 or newer; name one with PYTHON=python3.12")'
@@ -128,6 +134,10 @@ $(VENV)/.bench-todo: requirements/bench-todo.txt $(VENV)/.dev
 
 $(VENV)/.docker: requirements/docker.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docker.txt
+	@touch $@
+
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
 	@touch $@
 
 # One peer refuses the FastAPI of the others, so it has an environment of its own.

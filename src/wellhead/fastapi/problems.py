@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 PROBLEM_JSON = "application/problem+json"
+"""The media type of every problem, as RFC 9457 names it."""
 
 _REFERENCE = "#/components/schemas/{model}"
 _FASTAPIS = ("HTTPValidationError", "ValidationError")
