@@ -15,8 +15,8 @@ from tests.staging.given import Postgres, given_postgres
 from tests.staging.memory import place_in_memory
 from tests.staging.passwords import check_password_cheaply
 from tests.staging.pki import PKI, TLSPostgres
-from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
+from wellhead.testing.proxy import TCPProxy
 
 # Nothing of what tests are made of becomes garbage; until all are collected, nobody looks for it.
 gc.disable()

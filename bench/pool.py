@@ -25,9 +25,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bench.page import write
-from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, DriverPool, PoolPolicy
 from wellhead.embedded import EmbeddedPostgres
+from wellhead.testing.proxy import TCPProxy
 
 SIZE, TIMEOUT, CONNECT_TIMEOUT = 5, 8.0, 10.0
 TURNS, CYCLES = 60, 500

@@ -9,7 +9,7 @@ from tests.staging.given import Postgres
 from tests.staging.neon import StoppedPostgres, prepare
 from tests.staging.neon.resolver.sitecustomize import stage
 from tests.staging.pki import PKI
-from tests.staging.proxy import TCPProxy
+from wellhead.testing.proxy import TCPProxy
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ APPLICATION = ROOT / "todo" / "src" / "todo"
 ROWS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
+    ("testing",),
     ("fastapi",),
     ("telemetry",),
     ("database", "migrations"),

@@ -7,7 +7,6 @@ import pytest
 
 import wellhead
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import (
     AuthenticationError,
     ConnectError,
@@ -20,6 +19,7 @@ from wellhead import (
     UnreachableError,
 )
 from wellhead.retry import MAX_DELAY, connect_with_retry, retry_until
+from wellhead.testing.proxy import TCPProxy
 
 
 class Attempts:

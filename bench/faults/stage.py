@@ -19,7 +19,7 @@ from bench.faults.todo_service import migrate
 from tests.staging.pgbouncer import Kind as PoolerKind
 from tests.staging.pgbouncer import PgBouncer
 from tests.staging.ports import quiet_port
-from tests.staging.proxy import TCPProxy
+from wellhead.testing.proxy import TCPProxy
 
 POOLER = PoolerKind("1.24", 1000)
 """As Neon runs it: it tracks prepared statements."""

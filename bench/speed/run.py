@@ -23,8 +23,8 @@ from bench.speed.setting import BOTH, Setting, stages
 from bench.speed.table import Table, database_of, make
 from tests.staging.passwords import check_password_cheaply
 from tests.staging.pgbouncer import Kind, PgBouncer, missing
-from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
+from wellhead.testing.proxy import TCPProxy
 
 POOLER = Kind("1.24", 200)
 """As Neon runs it: it tracks prepared statements."""

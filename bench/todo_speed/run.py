@@ -35,8 +35,8 @@ from bench.todo_speed.person import Person, sign_up
 from bench.todo_speed.plans import Plans, has_auto_explain, preload
 from bench.todo_speed.requests import Asking, Requests
 from bench.todo_speed.result import FLAT, LINK, PARTS, SIZES, TodoResult, sized
-from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
+from wellhead.testing.proxy import TCPProxy
 
 _OPTIONS = {
     "max_connections": "200",

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.staging.proxy import TCPProxy
 from wellhead.cli.app import app
+from wellhead.testing.proxy import TCPProxy
 
 Wait = Callable[..., Result]
 

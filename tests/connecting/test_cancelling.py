@@ -12,9 +12,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.pool.test_cancelling import was_cancelled
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
 from wellhead.pool.connection_state import is_in_transaction
+from wellhead.testing.proxy import TCPProxy
 
 Work = Callable[[Database], Awaitable[None]]
 

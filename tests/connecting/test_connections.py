@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, CommitUnknownError, Database, DatabaseSettings, RolledBackError
 from wellhead.connecting.asyncpg_connection import AsyncpgConnection
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.sessions.commits import counting_commits
+from wellhead.testing.proxy import TCPProxy
 
 DRIVERS = pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg"])
 

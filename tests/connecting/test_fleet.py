@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
+from wellhead.testing.proxy import TCPProxy
 
 
 def warnings_in(log: pytest.LogCaptureFixture) -> list[str]:

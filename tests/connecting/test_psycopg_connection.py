@@ -6,8 +6,8 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead.connecting.psycopg_connection import PsycopgConnection
+from wellhead.testing.proxy import TCPProxy
 
 
 async def test_psycopg_sends_no_statement_after_a_begin_that_was_cancelled(

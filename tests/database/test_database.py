@@ -12,7 +12,6 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, select
 
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import (
     AuthenticationError,
     CommandTimeoutError,
@@ -24,6 +23,7 @@ from wellhead import (
     PoolSaturated,
     UnreachableError,
 )
+from wellhead.testing.proxy import TCPProxy
 
 
 class Table(SQLModel, registry=registry()):

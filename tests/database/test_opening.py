@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import select
 
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import (
     AuthenticationError,
     ConfigurationError,
@@ -23,6 +22,7 @@ from wellhead import (
 )
 from wellhead.database.opening import LONGEST_PAUSE, Opening
 from wellhead.retry import MAX_DELAY
+from wellhead.testing.proxy import TCPProxy
 
 
 class Attempts:

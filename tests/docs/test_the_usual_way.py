@@ -12,7 +12,7 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from tests.staging.proxy import TCPProxy
+from wellhead.testing.proxy import TCPProxy
 
 
 @asynccontextmanager

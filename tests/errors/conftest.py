@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from tests.staging.databases import Databases
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
+from wellhead.testing.proxy import TCPProxy
 
 SCHEMA = """
 CREATE TABLE parent (id int PRIMARY KEY);

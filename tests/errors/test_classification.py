@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.staging.databases import Databases
 from tests.staging.given import Postgres
 from tests.staging.patience import until
-from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import Classification, Database, DatabaseSettings, Fault, classify
+from wellhead.testing.proxy import COMMIT, TCPProxy
 
 Work = Callable[[AsyncConnection], Awaitable[object]]
 

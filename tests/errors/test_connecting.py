@@ -12,7 +12,6 @@ import pytest
 
 from tests.staging.databases import Databases
 from tests.staging.pki import PKI, TLSPostgres
-from tests.staging.proxy import TCPProxy
 from tests.staging.refusing import RefusingServer
 from wellhead import (
     AuthenticationError,
@@ -28,6 +27,7 @@ from wellhead import (
 )
 from wellhead.connecting import addresses as resolving
 from wellhead.errors import connect_error
+from wellhead.testing.proxy import TCPProxy
 
 Locate = Callable[..., str]
 

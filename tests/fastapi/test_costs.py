@@ -16,10 +16,10 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tests.staging.in_process import ask
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, compiled
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install
 from wellhead.sessions import ExclusiveSession
+from wellhead.testing.proxy import TCPProxy
 
 REQUESTS, ATTEMPTS = 20, 10
 

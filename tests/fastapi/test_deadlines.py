@@ -15,12 +15,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.types import Message
 
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from tests.staging.server import serve
 from tests.staging.slow_commit import SLOW_COMMIT
 from wellhead import CommitUnknownError, Database, DatabaseSettings, compiled
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, deadline, install, lifespan
 from wellhead.sessions.deadline import Deadline, current_deadline
+from wellhead.testing.proxy import TCPProxy
 from wellhead.url import PostgresURL
 
 Observer = Callable[[str], Awaitable[int]]

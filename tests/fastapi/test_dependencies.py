@@ -13,11 +13,11 @@ from sqlmodel import Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from tests.staging.proxy import COMMIT, TCPProxy
 from tests.staging.server import serve
 from wellhead import Database, DatabaseSettings, NotOpenError
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install, lifespan
 from wellhead.pool.holders import current_route
+from wellhead.testing.proxy import COMMIT, TCPProxy
 
 
 class Table(SQLModel, registry=registry()):

@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from tests.staging.databases import Databases
-from tests.staging.proxy import TCPProxy
 from tests.staging.server import serve
 from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import PROBLEM_JSON, ReaderDep, SessionDep, install, lifespan
+from wellhead.testing.proxy import TCPProxy
 
 ROLE = "keeper_of_notes"
 PASSWORD = "p4ssw0rd-of-the-keeper"

@@ -15,10 +15,10 @@ from starlette.middleware.base import RequestResponseEndpoint
 
 from tests.staging.doors import SETTINGS, application, served
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from tests.staging.server import serve
 from wellhead import Database, DatabaseSettings, SchemaState
 from wellhead.fastapi import ReaderDep
+from wellhead.testing.proxy import TCPProxy
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live"])

@@ -20,7 +20,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.staging.databases import Databases
 from tests.staging.given import Postgres
-from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import Database, DatabaseSettings, Reader
 from wellhead.fastapi import (
     ReaderDep,
@@ -33,6 +32,7 @@ from wellhead.fastapi import (
     run_of,
     session_of,
 )
+from wellhead.testing.proxy import COMMIT, TCPProxy
 
 SETTINGS: dict[str, Any] = {"connect_timeout": 2, "pool_timeout": 2.1, "run_timeout": 0.2}
 

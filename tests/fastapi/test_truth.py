@@ -24,10 +24,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.types import Message, Scope
 
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import RunDep, SessionDep, install
 from wellhead.sessions.deadline import Deadline, Ending, current_deadline
+from wellhead.testing.proxy import TCPProxy
 
 pytestmark = pytest.mark.slow
 
@@ -214,7 +214,7 @@ class Stage:
         self._app = app
         self._proxy = proxy
         self._observer = observer
-        self._killing: asyncio.Task[None] | None = None
+        self._killing: asyncio.Task[int] | None = None
 
     async def post(self, way: str, *, at: int, moment: Moment, cut: Cut) -> tuple[Client, int]:
         """Send a request, cut it there, and say how many steps it took."""

@@ -13,7 +13,6 @@ from sqlalchemy import column, insert, table, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlmodel import select
 
-from tests.staging.proxy import TCPProxy
 from wellhead import (
     ConnectError,
     Database,
@@ -25,6 +24,7 @@ from wellhead import (
 )
 from wellhead.connecting import Connector, probe
 from wellhead.health.health import MOST_LOSSES
+from wellhead.testing.proxy import TCPProxy
 
 
 async def waiting(report: Callable[[], Awaitable[HealthReport]]) -> "asyncio.Task[HealthReport]":

@@ -8,12 +8,12 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, Response
 
-from tests.staging.proxy import TCPProxy
 from tests.staging.scripts import POND, Scripts
 from wellhead import Database, DatabaseSettings, MigrationError
 from wellhead.fastapi import install
 from wellhead.health import schema
 from wellhead.migrations import Migrations
+from wellhead.testing.proxy import TCPProxy
 
 
 @pytest.fixture

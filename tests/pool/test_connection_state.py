@@ -12,9 +12,9 @@ import pytest
 from tests.staging.databases import Databases
 from tests.staging.patience import until
 from tests.staging.pki import PKI, TLSPostgres
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
 from wellhead.pool import connection_state
+from wellhead.testing.proxy import TCPProxy
 
 
 @pytest.fixture(params=["asyncpg", "psycopg"])

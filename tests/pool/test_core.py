@@ -9,7 +9,6 @@ import pytest
 
 from tests.pool.conftest import MakePool
 from tests.staging.patience import SECONDS, until
-from tests.staging.proxy import TCPProxy
 from wellhead import (
     AuthenticationError,
     DriverPool,
@@ -19,6 +18,7 @@ from wellhead import (
     UnreachableError,
     classify,
 )
+from wellhead.testing.proxy import TCPProxy
 
 Pool = DriverPool[Any]
 

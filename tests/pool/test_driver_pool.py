@@ -12,9 +12,9 @@ from psycopg.rows import dict_row
 
 from tests.pool.conftest import Driver, MakePool, ask, connector
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import DriverPool, PoolMisuseError, PoolPolicy, PoolTimeout
 from wellhead.pool.driver_pool import DriverLink
+from wellhead.testing.proxy import TCPProxy
 
 
 @pytest.fixture

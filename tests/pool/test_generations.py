@@ -9,11 +9,11 @@ import pytest
 
 from tests.pool.conftest import MakePool
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import PoolPolicy
 from wellhead.pool import Close
 from wellhead.pool.core import Core
 from wellhead.pool.driver_pool import DriverLink
+from wellhead.testing.proxy import TCPProxy
 
 
 @pytest.fixture

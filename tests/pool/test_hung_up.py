@@ -15,9 +15,9 @@ from tests.staging.databases import Databases
 from tests.staging.neon import StagedNeon, StoppedPostgres
 from tests.staging.patience import until
 from tests.staging.pki import PKI
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
 from wellhead.pool.connection_state import closed_check
+from wellhead.testing.proxy import TCPProxy
 
 Psycopg: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 SECONDS = 30

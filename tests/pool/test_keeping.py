@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.pool.conftest import Driver, connector, server_has
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, AuthenticationError, DriverPool, PoolPolicy, PoolTimeout
 from wellhead.pool import outage
 from wellhead.pool.outage import LONGEST_PAUSE_FOR_NOBODY, Outage
+from wellhead.testing.proxy import TCPProxy
 
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kept'"
 

@@ -9,7 +9,6 @@ import pytest
 
 from tests.pool.conftest import MakeEngine, MakePool
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import (
     AsyncPool,
     AuthenticationError,
@@ -18,6 +17,7 @@ from wellhead import (
     UnreachableError,
 )
 from wellhead.pool.outage import FIRST_PAUSE, LONGEST_PAUSE, Outage, will_pass
+from wellhead.testing.proxy import TCPProxy
 
 AWAY = UnreachableError("away")
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import literal, select
 
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, PoolStats, PoolTimeout, UnreachableError
+from wellhead.testing.proxy import TCPProxy
 
 DRIVERS = ("postgresql+asyncpg://", "postgresql+psycopg://")
 

@@ -17,8 +17,8 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 
 from tests.pool.conftest import MakeEngine
 from tests.staging.patience import SECONDS, until
-from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, PoolStats
+from wellhead.testing.proxy import TCPProxy
 
 EVENTS = (
     "first_connect", "connect", "checkout", "reset", "checkin", "invalidate", "soft_invalidate",

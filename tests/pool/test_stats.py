@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.pool.conftest import MakeEngine, MakePool
-from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, PoolStats, Timing
 from wellhead.pool import Close
 from wellhead.pool.stats import BATCH, BOUNDS, Stopwatch, Tally
+from wellhead.testing.proxy import TCPProxy
 
 
 def test_every_figure_of_a_snapshot_has_its_line() -> None:

@@ -12,7 +12,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.staging.databases import Databases
 from tests.staging.pgbouncer import PgBouncer
-from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import (
     CommitUnknownError,
     Database,
@@ -22,6 +21,7 @@ from wellhead import (
     classify,
 )
 from wellhead.embedded import EmbeddedPostgres
+from wellhead.testing.proxy import COMMIT, TCPProxy
 
 
 async def insert(session: AsyncSession) -> None:

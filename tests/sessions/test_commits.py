@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import (
     CommitUnknownError,
     Database,
@@ -21,6 +20,7 @@ from wellhead import (
 )
 from wellhead.sessions.commits import counting_commits
 from wellhead.sessions.deadline import Deadline
+from wellhead.testing.proxy import COMMIT, TCPProxy
 
 INSERT = "INSERT INTO done VALUES (1)"
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, event, func, insert, select, text
 
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import AsyncPool, Database, DatabaseSettings
+from wellhead.testing.proxy import TCPProxy
 
 note = Table("note", MetaData(), Column("id", Integer, primary_key=True))
 

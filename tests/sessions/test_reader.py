@@ -13,8 +13,8 @@ from sqlmodel import Field, SQLModel, col, select
 
 from tests.staging.databases import Databases
 from tests.staging.patience import until
-from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import Database, DatabaseSettings, Fault, ReadOnlyError, classify
+from wellhead.testing.proxy import COMMIT, TCPProxy
 
 
 class Table(SQLModel, registry=registry()):

@@ -12,7 +12,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from tests.staging.databases import Databases
 from tests.staging.patience import until
-from tests.staging.proxy import COMMIT, TCPProxy
 from wellhead import (
     CommitUnknownError,
     Database,
@@ -26,6 +25,7 @@ from wellhead import (
 )
 from wellhead.sessions.commits import counting_commits
 from wellhead.sessions.unit_of_work import MOST_UNKNOWN
+from wellhead.testing.proxy import COMMIT, TCPProxy
 
 Met = Callable[[AsyncSession], Awaitable[None]]
 

@@ -12,7 +12,7 @@ import pytest
 from bench.speed.item import BODY
 from bench.speed.peer import BASE, PEERS, Peer
 from bench.speed.table import Table
-from tests.staging.proxy import TCPProxy
+from wellhead.testing.proxy import TCPProxy
 
 SIZE = 20
 PRESENT = [

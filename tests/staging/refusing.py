@@ -1,11 +1,9 @@
 """A server or proxy that refuses: it hears who wants to connect, says one thing, and hangs up."""
 
 import asyncio
-import struct
 from typing import Self
 
-_SSL_REQUEST = 80877103
-_GSS_REQUEST = 80877104
+from wellhead.testing.protocol import GSSENC_REQUEST, SSL_REQUEST, error_response, read_start
 
 
 class RefusingServer:
@@ -46,7 +44,7 @@ class RefusingServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while (await read_startup(reader))[0] in {_SSL_REQUEST, _GSS_REQUEST}:
+            while (await read_start(reader))[0] in {SSL_REQUEST, GSSENC_REQUEST}:
                 writer.write(b"N")
             self.startups += 1
             writer.write(self._answer)
@@ -55,16 +53,3 @@ class RefusingServer:
             pass  # Some look whether anybody is there, and go.
         finally:
             writer.close()
-
-
-async def read_startup(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Read what a client begins with: its code, and what follows the code."""
-    length, code = struct.unpack("!ii", await reader.readexactly(8))
-    return int(code), await reader.readexactly(length - 8)
-
-
-def error_response(sqlstate: str, message: str, *, severity: str = "FATAL") -> bytes:
-    """An ErrorResponse: https://www.postgresql.org/docs/current/protocol-error-fields.html."""
-    fields = {"S": severity, "V": "FATAL", "C": sqlstate, "M": message}
-    body = "".join(f"{kind}{value}\0" for kind, value in fields.items()).encode() + b"\0"
-    return b"E" + struct.pack("!i", len(body) + 4) + body

@@ -5,10 +5,13 @@ import struct
 from contextlib import suppress
 from typing import Self
 
-from tests.staging.refusing import error_response, read_startup
-
-_REQUESTS = frozenset({80877103, 80877104})  # for TLS, and for GSSAPI's encryption
-_CANCEL = 80877102
+from wellhead.testing.protocol import (
+    CANCEL_REQUEST,
+    GSSENC_REQUEST,
+    SSL_REQUEST,
+    error_response,
+    read_start,
+)
 
 
 class SessionPooler:
@@ -44,9 +47,9 @@ class SessionPooler:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while (start := await read_startup(reader))[0] in _REQUESTS:
+            while (start := await read_start(reader))[0] in {SSL_REQUEST, GSSENC_REQUEST}:
                 writer.write(b"N")
-            if start[0] == _CANCEL:
+            if start[0] == CANCEL_REQUEST:
                 writer.close()
             elif self._free:
                 await self._let_through(reader, writer, start)

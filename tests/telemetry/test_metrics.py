@@ -9,10 +9,10 @@ from sqlalchemy import text
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, PoolTimeout
 from wellhead.pool import serving
 from wellhead.telemetry.metrics import DatabaseCollector
+from wellhead.testing.proxy import TCPProxy
 
 
 def registry_of(database: Database | Mapping[str, Database]) -> CollectorRegistry:

@@ -22,8 +22,8 @@ from bench.faults.todo_service import KEY, migrate
 from bench.todo_speed.by_hand import access, application
 from tests.staging.databases import Databases
 from tests.staging.given import Postgres
-from tests.staging.proxy import TCPProxy
 from todo.main import create_app
+from wellhead.testing.proxy import TCPProxy
 
 Told = Mapping[str, Any]
 

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from tests.staging.databases import Databases
-from tests.staging.proxy import TCPProxy
 from wellhead.embedded import EmbeddedPostgres
+from wellhead.testing.proxy import TCPProxy
 from wellhead.url import PostgresURL
 from wellhead.url.drivers import asyncpg_arguments
 

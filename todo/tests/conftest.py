@@ -17,12 +17,12 @@ from writes import Connection
 import todo
 from tests.staging.databases import Databases
 from tests.staging.given import by_pooler
-from tests.staging.proxy import TCPProxy
 from tests.staging.server import serve
 from todo.main import create_app
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings
 from wellhead.migrations import Migrations
+from wellhead.testing.proxy import TCPProxy
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"
 

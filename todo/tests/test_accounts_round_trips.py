@@ -8,8 +8,8 @@ from httpx2 import AsyncClient
 from pwdlib.hashers.argon2 import Argon2Hasher
 from staged import StagedAccount, log_in, make_account
 
-from tests.staging.proxy import TCPProxy
 from wellhead import Database
+from wellhead.testing.proxy import TCPProxy
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from writes import (
 )
 
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from todo.idempotency import service
 from wellhead import Database
+from wellhead.testing.proxy import TCPProxy
 
 KEY = {"Idempotency-Key": "once"}
 MOST = 20

@@ -20,8 +20,8 @@ from writes import (
     headers_for,
 )
 
-from tests.staging.proxy import TCPProxy
 from wellhead import Database
+from wellhead.testing.proxy import TCPProxy
 
 COMMIT = b"COMMIT;"
 EMAIL = rb"person\d+@new\.example\.com"

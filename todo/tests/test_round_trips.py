@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 from writes import KEYED, WRITES, World, headers_for
 
-from tests.staging.proxy import TCPProxy
 from wellhead import Database
+from wellhead.testing.proxy import TCPProxy
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/todo-api.md"
 ROW = re.compile(r"^\| `([A-Z]+ /api/\S+)` \| (\d+) \|$", re.MULTILINE)

@@ -8,8 +8,8 @@ from httpx2 import AsyncClient
 from staged import StagedAccount
 from task_api import TaskAPI
 
-from tests.staging.proxy import TCPProxy
 from wellhead import Database
+from wellhead.testing.proxy import TCPProxy
 
 
 @pytest.fixture

@@ -1,21 +1,12 @@
-"""Tests of an application on a real PostgreSQL: a pytest plugin, loaded by ``-p wellhead.testing``.
+"""Tests of an application on a real PostgreSQL, and a network that breaks on purpose.
 
-Begin with ``plugin``: its fixtures give a test a migrated database of its own worker, and roll back
-what the test has done there.
+Begin with ``plugin``, which pytest loads by ``-p wellhead.testing.plugin``: its fixtures give a test
+a migrated database of its own worker, and roll back what the test has done there. ``proxy`` is the
+network: :class:`TCPProxy` counts what passes between an application and its server, and delays,
+cuts or refuses it.
 """
 
-from wellhead.testing.plugin import (
-    database,
-    pytest_configure,
-    wellhead_database,
-    wellhead_schema,
-    wellhead_url,
-)
+# Nothing of pytest's: what runs without it, such as a benchmark, uses the network, too.
+from wellhead.testing.proxy import TCPProxy
 
-__all__ = [
-    "database",
-    "pytest_configure",
-    "wellhead_database",
-    "wellhead_schema",
-    "wellhead_url",
-]
+__all__ = ["TCPProxy"]

@@ -16,7 +16,6 @@ from sqlmodel import Field, SQLModel, col, select
 
 from tests.staging.changing_schema import ChangingSchema
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import (
     CommandTimeoutError,
     CommitUnknownError,
@@ -31,6 +30,7 @@ from wellhead import (
 from wellhead.pool import serving
 from wellhead.sessions.commits import counting_commits
 from wellhead.sessions.deadline import Deadline
+from wellhead.testing.proxy import TCPProxy
 
 
 class Table(SQLModel, registry=registry()):

@@ -23,8 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, NotOpenError, ReadOnlyError, compiled
+from wellhead.testing.proxy import TCPProxy
 
 made = iter(range(1, 1000))
 things = Table(

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.staging.neon.messages import TERMINATE, ServerMessages
+from tests.staging.neon.messages import TERMINATE
 from tests.staging.passwords import check_password_cheaply
 from tests.staging.pgbouncer import Kind, PgBouncer
 from wellhead.embedded import EmbeddedPostgres
+from wellhead.testing.protocol import Messages
 
 _IDLE: Final = b"I"
 # A hundred clients come at once, and each may have a connection.
@@ -63,7 +64,7 @@ class Session:
         self.last_used = now
         self.cancel_key = b""
         self.heard_all = asyncio.Event()
-        self._messages = ServerMessages()
+        self._messages = Messages()
 
     def note_client(self, data: bytes, now: float) -> None:
         """Take note of what the client sends; a goodbye is no use."""

@@ -6,8 +6,8 @@ import ssl
 from dataclasses import dataclass
 from typing import Final
 
-from tests.staging.neon import messages
 from tests.staging.pki import Certificate
+from wellhead.testing.protocol import GSSENC_REQUEST, SSL_REQUEST
 
 _TLS_HANDSHAKE: Final = 0x16
 _HEAD: Final = 8
@@ -59,10 +59,10 @@ async def _wants_tls(connection: socket.socket) -> bool:
         if head[0] == _TLS_HANDSHAKE:
             return True
         code = int.from_bytes(head[4:])
-        if code not in {messages.GSSENC_REQUEST, messages.SSL_REQUEST}:
+        if code not in {GSSENC_REQUEST, SSL_REQUEST}:
             return False
         await loop.sock_recv(connection, _HEAD)
-        if code == messages.SSL_REQUEST:
+        if code == SSL_REQUEST:
             await loop.sock_sendall(connection, b"S")
             return True
         await loop.sock_sendall(connection, b"N")
