@@ -8,7 +8,7 @@ import importlib
 import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -49,7 +49,8 @@ from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session, registry
+from sqlalchemy.orm import Query, Session, registry
+from sqlalchemy.orm.dynamic import AppenderQuery
 from sqlalchemy.orm.session import _new_sessionid
 from sqlalchemy.pool import NullPool, Pool
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -844,6 +845,26 @@ def test_sessions_are_numbered_as_they_are_made() -> None:
     assert before < number < after, (
         "SQLAlchemy numbers its sessions in another way: a session of before the response is taken "
         "for one of after it."
+    )
+
+
+@pytest.mark.parametrize("kind", [Query, AppenderQuery])
+def test_a_query_and_a_dynamic_relationship_are_run_by_iter(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[object] = []
+
+    def run(query: object) -> None:
+        ran.append(query)
+
+    monkeypatch.setattr(kind, "_iter", run)
+    query = object.__new__(kind)
+    with suppress(AttributeError):
+        kind.all(query)
+
+    assert ran == [query], (
+        "SQLAlchemy runs a query in another way: the error of one that nobody awaits says no more "
+        "than MissingGreenlet."
     )
 
 

@@ -4,13 +4,15 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import func, literal
+from sqlalchemy import Column, MetaData, String, Table, func, insert, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import select
 
-from wellhead import Database, DatabaseSettings, SettingsError
+from wellhead import Database, DatabaseSettings, SettingsError, compiled
 
 URL = "postgresql://u:p@db.example/shop"
+
+notes = Table("notes", MetaData(), Column("level", String(40)))
 
 
 def read(value: str) -> Any:
@@ -40,6 +42,24 @@ async def test_an_isolation_level_holds_in_sessions_and_readers_stay_plain(eithe
             again = (await session.exec(level)).one()
 
     assert (in_session, again) == ("serializable", "serializable")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"isolation_level": "SERIALIZABLE"},
+        {"execution_options": {"isolation_level": "SERIALIZABLE"}},
+    ],
+    ids=["of the engine", "as an execution option"],
+)
+async def test_an_isolation_level_holds_for_compiled_writes(options: Any, either_url: str) -> None:
+    level = func.current_setting("transaction_isolation")
+    note = compiled(insert(notes).values(level=level).returning(notes.c.level))
+    async with Database(DatabaseSettings(url=either_url), engine_options=options) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(notes.metadata.create_all)
+
+        assert await note.one(database) == "serializable"
 
 
 async def test_execution_options_are_those_of_every_statement(either_url: str) -> None:

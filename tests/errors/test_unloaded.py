@@ -12,6 +12,7 @@ from sqlalchemy.exc import InvalidRequestError, MissingGreenlet, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import (
     DeclarativeBase,
+    DynamicMapped,
     Mapped,
     mapped_column,
     raiseload,
@@ -59,6 +60,24 @@ class Sailor(Base):
     ship: Mapped[Ship | None] = relationship(back_populates="sailors")
 
 
+class Port(Base):
+    """A row whose relationship is a query."""
+
+    __tablename__ = "port"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    piers: DynamicMapped["Pier"] = relationship()
+
+
+class Pier(Base):
+    """A row that belongs to it."""
+
+    __tablename__ = "pier"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    port_id: Mapped[int] = mapped_column(ForeignKey("port.id"))
+
+
 class FromAttributes(BaseModel):
     """What is made of a row."""
 
@@ -104,6 +123,7 @@ async def database(either_url: str) -> AsyncIterator[Database]:
         async with database.session() as session:
             crew = [Sailor(id=1, name=SECRET, ship_id=1)]
             session.add(Ship(id=1, name=SECRET, log=SECRET, sailors=crew))
+            session.add_all([Port(id=1), Pier(id=1, port_id=1)])
         yield database
 
 
@@ -205,6 +225,54 @@ async def test_a_value_that_the_server_makes_is_loaded_by_a_refresh(database: Da
         )
         await session.refresh(ship, ["changed"])
         assert ship.changed
+
+
+DYNAMIC: list[tuple[str, Read]] = [
+    ("iterated", list),
+    ("all", lambda piers: piers.all()),
+    ("count", lambda piers: piers.count()),
+    ("index", lambda piers: piers[0]),
+]
+
+
+@pytest.mark.parametrize("autoflush", [True, False])
+@pytest.mark.parametrize("read", [each[1] for each in DYNAMIC], ids=[each[0] for each in DYNAMIC])
+async def test_a_dynamic_relationship_that_is_read_is_named(
+    read: Read, database: Database, *, autoflush: bool
+) -> None:
+    async with database.session() as session:
+        session.autoflush = autoflush
+        port = await session.get_one(Port, 1)
+        with pytest.raises(NotLoadedError) as caught:
+            read(port.piers)
+
+        assert str(caught.value) == (
+            "Port.piers is a query (lazy='dynamic'), and only what is awaited can run it.\n"
+            "Run it by await session.scalars(port.piers.statement), or make it lazy='write_only' "
+            "and read it by await session.scalars(port.piers.select())."
+        )
+        found = (await session.scalars(port.piers.statement)).all()
+        assert [pier.id for pier in found] == [1]
+
+
+async def test_a_query_that_is_run_without_await_is_told_how(database: Database) -> None:
+    async with database.session() as session:
+        port = await session.get_one(Port, 1)
+        with pytest.raises(NotLoadedError, match=r"A Query was run.*\n.*query\.statement"):
+            port.piers.filter_by(id=1).first()
+
+
+async def test_a_dynamic_relationship_of_another_session_is_named_by_its_error(
+    database: Database,
+) -> None:
+    async with AsyncSession(database.engine) as session:
+        port = await session.get_one(Port, 1)
+        with pytest.raises((MissingGreenlet, StatementError)) as caught:
+            port.piers.all()
+
+    found = not_loaded(caught.value)
+    assert isinstance(found, NotLoadedError)
+    assert str(found).startswith("Port.piers is a query (lazy='dynamic')")
 
 
 async def test_what_the_hint_says_helps(database: Database) -> None:

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, text, update
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 from sqlalchemy.orm import registry
 from sqlmodel import Field, Session, SQLModel, col, select
@@ -435,3 +436,21 @@ async def test_an_update_is_seen_by_the_task_that_made_it(database: Database) ->
 
     assert boat is not None
     assert boat.name == "Bounty"
+
+
+@pytest.mark.parametrize("is_nested", [False, True], ids=["plain", "in a savepoint"])
+async def test_options_that_come_after_the_first_statement_are_refused(
+    database: Database, *, is_nested: bool
+) -> None:
+    level = {"isolation_level": "SERIALIZABLE"}
+    async with database.session() as session:
+        await session.scalar(select(Boat.number))
+        with pytest.raises(InvalidRequestError, match=r"\['isolation_level'\].*before the first"):
+            async with session.begin_nested() if is_nested else nullcontext():
+                await session.connection(execution_options=level)
+        await session.commit()
+        await session.connection(execution_options=level)
+
+        found = await session.scalar(words("SHOW transaction_isolation"))
+
+    assert found == "serializable"

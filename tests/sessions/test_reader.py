@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import column, delete, func, insert, literal, literal_column, table, text
+from sqlalchemy import column, delete, func, insert, literal, literal_column, table, text, update
 from sqlalchemy import select as any_select
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, ProgrammingError
 from sqlalchemy.orm import registry
@@ -26,6 +26,24 @@ class Hero(Table, table=True):
 
     id: int = Field(primary_key=True)
     name: str
+
+
+class Batch(Table, table=True):
+    """What a clerk reads and a manager closes."""
+
+    id: int = Field(primary_key=True)
+
+
+class Receipt(Table, table=True):
+    """What a clerk writes."""
+
+    id: int = Field(primary_key=True)
+
+
+class Gate(Table, table=True):
+    """What is locked to let a read wait."""
+
+    id: int = Field(primary_key=True)
 
 
 @pytest.fixture
@@ -319,6 +337,41 @@ async def test_a_read_whose_plan_a_migration_made_stale_is_not_noticed(either: D
 
     assert len(row) == len(Hero.model_fields) + 1
     assert either.run_stats().reads_repeated == {Fault.STALE_PLAN: 1}
+
+
+async def test_a_read_in_the_way_of_a_serial_order_is_sent_once_more(either_url: str) -> None:
+    level = "default_transaction_isolation=serializable"
+    settings = DatabaseSettings(url=f"{either_url}?options=-c%20{level}")
+    receipts = select(func.count(col(Receipt.id)), func.count(col(Gate.id))).outerjoin(
+        Gate, col(Gate.id) == col(Receipt.id)
+    )
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    async with Database(settings) as database, database.engine.connect() as watch:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Table.metadata.create_all)
+            await connection.execute(insert(Batch).values(id=1))
+        await watch.execution_options(isolation_level="AUTOCOMMIT")
+        async with database.reader() as reader:
+            # What is prepared takes its snapshot before it waits for the table.
+            assert (await reader.exec(receipts)).one() == (0, 0)
+            async with database.session() as clerk:
+                assert await clerk.scalar(select(Batch.id)) == 1
+                async with database.session() as manager:
+                    await manager.execute(update(Batch).values(id=2))
+                async with database.session() as locking:
+                    await locking.execute(text("LOCK TABLE gate IN ACCESS EXCLUSIVE MODE"))
+                    reading = asyncio.create_task(reader.exec(receipts))
+
+                    async def is_waiting() -> bool:
+                        return bool(await watch.scalar(waits))
+
+                    await until(is_waiting)
+                    clerk.add(Receipt(id=1))
+                    await clerk.commit()
+                found = (await reading).one()
+
+        assert found == (1, 0)
+        assert database.run_stats().reads_repeated == {Fault.SERIALIZATION: 1}
 
 
 async def test_a_read_is_repeated_where_the_pool_has_only_one_connection(

@@ -560,3 +560,38 @@ async def test_it_works_in_memory() -> None:
             return await session.scalar(text("SELECT 1"))
 
         assert await database.run(work) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [({"isolation_level": "SERIALIZABLE"}, 1), ({}, 0)],
+    ids=["skew", "control"],
+)
+async def test_of_two_that_read_what_the_other_writes_one_runs_again(
+    database: Database, options: dict[str, str], left: int
+) -> None:
+    # Whoever sees that both counters are 1 sets its own to 0: one of them is to stay.
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE counter SET n = 1"))
+    have_read = asyncio.Barrier(2)
+
+    async def leave(counter: int) -> int:
+        attempts = 0
+
+        async def work(session: AsyncSession) -> None:
+            nonlocal attempts
+            attempts += 1
+            await session.connection(execution_options=options)
+            present = (await sql(session, "SELECT sum(n) FROM counter")).scalar_one()
+            if attempts == 1:
+                await have_read.wait()
+            if present > 1:
+                await sql(session, f"UPDATE counter SET n = 0 WHERE id = {counter}")  # noqa: S608
+
+        await database.run(work)
+        return attempts
+
+    attempts = await asyncio.gather(leave(1), leave(2))
+
+    assert (sum(await counters(database)), sorted(attempts)) == (left, [1, 1 + left])
+    assert dict(database.run_stats().retried) == ({Fault.SERIALIZATION: 1} if left else {})

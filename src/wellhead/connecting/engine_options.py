@@ -76,10 +76,16 @@ def check_engine_options(options: Mapping[str, Any]) -> None:
     _refuse_autocommit(options)
 
 
-def _refuse_autocommit(options: Mapping[str, Any]) -> None:
+def isolation_levels_of(options: Mapping[str, Any]) -> set[str]:
+    """The isolation levels that they set for transactions; empty for the server's."""
     execution = options.get("execution_options") or {}
     levels = (options.get("isolation_level"), execution.get("isolation_level"))
-    if any(str(level).upper() == "AUTOCOMMIT" for level in levels):
+    return {str(level).upper() for level in levels if level is not None}
+
+
+def _refuse_autocommit(options: Mapping[str, Any]) -> None:
+    execution = options.get("execution_options") or {}
+    if "AUTOCOMMIT" in isolation_levels_of(options):
         raise SettingsError(
             "engine_options sets isolation_level to AUTOCOMMIT, and a session is one transaction. "
             "Use database.reader(), or set it on one connection's execution_options."

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionma
 from wellhead.connecting import Connector, Hooks, build_engine, connect_first, probe
 from wellhead.connecting.cancelling import is_sound
 from wellhead.connecting.engine import limits_in_transactions, prepares
+from wellhead.connecting.engine_options import isolation_levels_of
 from wellhead.connecting.fleet import warn_if_overbooked
 from wellhead.connecting.listeners import warn_if_slow
 from wellhead.connecting.probing import PROBE_TIMEOUT
@@ -74,7 +75,9 @@ class Live:
             self.counted,
             deadline=settings.effective_run_timeout,
             reads_directly=prepares(settings),
-            writes_directly=prepares(settings) and not limits_in_transactions(settings),
+            writes_directly=prepares(settings)
+            and not limits_in_transactions(settings)
+            and not isolation_levels_of(hooks.engine_options),
         )
         self._settings = settings
         self.in_use = 0

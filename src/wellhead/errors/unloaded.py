@@ -14,8 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import exc as sa
 from sqlalchemy import inspect
-from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty
+from sqlalchemy.orm import InstrumentedAttribute, Query, RelationshipProperty
 from sqlalchemy.orm.attributes import del_attribute, set_attribute
+from sqlalchemy.orm.dynamic import AppenderQuery
 from sqlalchemy.orm.exc import DetachedInstanceError
 
 from wellhead.errors.tree import NotLoadedError
@@ -31,6 +32,17 @@ _ACCESS = frozenset(
         del_attribute,
     )
 )
+# A relationship with lazy="dynamic" is a query that is run whenever it is read.
+_QUERY = frozenset(
+    way.__code__
+    for way in (
+        Query._iter,  # noqa: SLF001 - tests/test_undocumented_names.py
+        AppenderQuery._iter,  # noqa: SLF001 - the same
+        AppenderQuery.__getitem__,
+        AppenderQuery.count,
+        AppenderQuery.session.fget,  # type: ignore[attr-defined]  # a property
+    )
+)
 _RAISELOAD = "is not available due to "
 _OF_FASTAPI = "ResponseValidationError"
 _SQLALCHEMYS = ("MissingGreenlet", "DetachedInstanceError", "StatementError")
@@ -39,7 +51,7 @@ _UNREADABLE = "get_attribute_error"
 
 
 def refuse_lazy_load(frame: FrameType | None) -> None:
-    """Raise where the caller came here by reading or replacing an attribute that is not loaded.
+    """Raise where the caller came here by an attribute that is not loaded, or by a ``Query``.
 
     Args:
         frame: The caller's, outside of SQLAlchemy's greenlets.
@@ -47,10 +59,16 @@ def refuse_lazy_load(frame: FrameType | None) -> None:
     Raises:
         NotLoadedError: It did.
     """
+    query: FrameType | None = None
     while frame is not None:
         if frame.f_code in _ACCESS:
             raise _refusal(frame)
+        if frame.f_code in _QUERY:
+            # The outermost is the relationship; it makes an ordinary query of itself.
+            query = frame
         frame = frame.f_back
+    if query is not None:
+        raise _refusal_of_query(query)
 
 
 def not_loaded(error: BaseException) -> NotLoadedError | None:
@@ -65,8 +83,12 @@ def not_loaded(error: BaseException) -> NotLoadedError | None:
     if why := _why(error):
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         access = next((frame for frame in reversed(frames) if frame.f_code in _ACCESS), None)
+        query = next((frame for frame in frames if frame.f_code in _QUERY), None)
         if access is not None:
             found = _refusal(access, why)
+        elif query is not None:
+            found = _refusal_of_query(query)
+        if found is not None:
             found.__cause__ = error
     elif isinstance(error, ValidationError) or type(error).__name__ == _OF_FASTAPI:
         # Its text has the row in it, so it is not the cause.
@@ -124,6 +146,22 @@ def _reading(instance: object, name: str) -> NotLoadedError | None:
             found.__cause__ = None
             return found
     return None
+
+
+def _refusal_of_query(run: FrameType) -> NotLoadedError:
+    query: Any = run.f_locals["self"]
+    if not hasattr(query, "attr"):
+        return NotLoadedError(
+            "A Query was run, and only what is awaited can ask the database.",
+            hint="Run it by await session.scalars(query.statement).",
+        )
+    kind, key = type(query.instance).__name__, query.attr.key
+    name = f"{kind.lower()}.{key}"
+    return NotLoadedError(
+        f"{kind}.{key} is a query (lazy='dynamic'), and only what is awaited can run it.",
+        hint=f"Run it by await session.scalars({name}.statement), or make it lazy='write_only' "
+        f"and read it by await session.scalars({name}.select()).",
+    )
 
 
 def _refusal(access: FrameType, why: str = "only what is awaited can load it") -> NotLoadedError:

@@ -24,7 +24,7 @@ from typing import Any
 
 from sqlalchemy import event, orm
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IllegalStateChangeError
+from sqlalchemy.exc import IllegalStateChangeError, InvalidRequestError
 from sqlalchemy.ext import asyncio as async_orm
 from sqlalchemy.orm import SessionTransaction
 from sqlalchemy.util.concurrency import greenlet_spawn
@@ -94,6 +94,29 @@ class ExclusiveSyncSession(Session):
             else:
                 refuse_lazy_load(sys._getframe())  # noqa: SLF001 - as below
         super().flush(*args, **kwargs)
+
+    def connection(self, bind_arguments: Any = None, execution_options: Any = None) -> Connection:
+        """The connection of the transaction, begun with these options.
+
+        Raises:
+            InvalidRequestError: It has begun without them, and SQLAlchemy would only warn that it
+                ignores them: a transaction would not have the isolation level that it needs.
+        """
+        if execution_options and self._has_connection():
+            raise InvalidRequestError(
+                f"The options {sorted(execution_options)} of a session's connection count for a "
+                "transaction that has not begun, and this session has sent a statement already. "
+                "Give them before the first one, or in a session of their own."
+            )
+        return super().connection(bind_arguments, execution_options)
+
+    def _has_connection(self) -> bool:
+        transaction: Any = self._transaction
+        while transaction is not None:
+            if transaction._connections:  # noqa: SLF001 - SQLAlchemy's
+                return True
+            transaction = transaction._parent  # noqa: SLF001 - the same
+        return False
 
     def begin_nested(self) -> SessionTransaction:
         """Begin a savepoint.

@@ -37,9 +37,8 @@ Ts = TypeVarTuple("Ts")
 READ_ONLY_TRANSACTION = "25006"
 """The SQLSTATE of a statement that writes in a read-only transaction."""
 
-PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN})
-"""Failures of the connection, not of the statement: what only reads is sent once more."""
-
+PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN, Fault.SERIALIZATION})
+"""Failures that are not the statement's own: what only reads is sent once more."""
 
 GUARDED = "wellhead_guarded"
 """The execution option of a reader's connections, on which nothing may run that writes."""
@@ -59,6 +58,7 @@ class Reader:
     A statement that is proved to read only takes one round trip, and is sent once more, on a fresh
     connection, where its connection was lost or a change of schema made its plan stale. That is a
     SELECT built from tables, operators and the functions of ``pg_catalog`` that are not volatile.
+    So it is after a serialization failure, such as a standby's conflict with recovery.
     Everything else, such as ``text``, runs in a transaction of its own that the server keeps
     read-only, takes three round trips, and is never repeated. What the server does not stop there
     is the effect outside of the transaction that a volatile function of the application's own has.

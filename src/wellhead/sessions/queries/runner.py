@@ -58,7 +58,7 @@ class QueryRunner:
             statements: it learns the types of a response in a round trip of its own, and a change
             of schema between the two would let it take one value for another.
         writes_directly: Whether a write may commit by itself. False in that case, too, and where
-            limits of the server hold in transactions only.
+            limits of the server, or an isolation level, hold in transactions only.
     """
 
     def __init__(
