@@ -86,6 +86,26 @@ def test_every_value_that_cannot_be_used_is_told_in_a_line_of_its_own(
     assert size == "DATABASE_POOL_SIZE is 'many'; it takes a number from 1 to 1000."
 
 
+def test_a_comment_after_a_value_belongs_to_it_in_the_environment_and_not_in_a_dotenv_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text(
+        "DATABASE_URL=postgresql://u:p@localhost/d  # Neon\n"
+        "DATABASE_POOL_SIZE=7  # Max connections in pool\n"
+    )
+    assert DatabaseSettings().pool_size == 7
+
+    monkeypatch.setenv("DATABASE_POOL_SIZE", "7  # Max connections in pool")
+    with pytest.raises(SettingsError) as caught:
+        DatabaseSettings()
+
+    assert str(caught.value) == (
+        "DATABASE_POOL_SIZE is '7  # Max connections in pool'; it takes a number from 1 to 1000. "
+        "The comment was read as part of the value, as docker run --env-file and systemd do: put "
+        "it on a line of its own."
+    )
+
+
 def test_a_limit_is_switched_off_with_the_word_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", URL)
     monkeypatch.setenv("DATABASE_COMMAND_TIMEOUT", "none")

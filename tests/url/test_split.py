@@ -68,6 +68,7 @@ def test_an_equals_sign_in_a_value_needs_no_encoding() -> None:
         ("\u201cpostgresql://u:S3cr3tMarker@host/db\u201d", "quotes around it"),
         ("<postgresql://u:S3cr3tMarker@host/db>", "quotes around it"),
         ("postgresql://u:S3cr3tMarker 2@host/db", "white space in it"),
+        ("postgresql://u:S3cr3tMarker@host/db  # Neon", "a comment after it"),
         ("postgresql://u:S3cr3tMarker@ho\u200bst/db", "invisible character"),
         ("\ufeffpostgresql://u:S3cr3tMarker@host/db", "invisible character"),
         ("postgresql://u:S3cr3tMarker@ho\x00st/db", "invisible character"),

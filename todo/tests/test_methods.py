@@ -15,6 +15,7 @@ from todo.models import new_id
         ("/docs-assets/swagger/swagger-ui.css", "GET, HEAD"),
         ("/api/auth/login", "POST"),
         ("/api/{user}/tasks", "GET, POST"),
+        ("/api/{user}/tasks/", "GET, POST"),
         ("/api/{user}/tasks/{task}", "DELETE, GET, PATCH, PUT"),
         ("/api/{user}/tags/{tag}/tasks/{task}", "DELETE, PUT"),
     ],

@@ -1,5 +1,6 @@
 """Serving: the address, the database and the banner; real processes are in test_cli."""
 
+import errno
 import os
 import signal
 import socket
@@ -53,6 +54,25 @@ def test_a_taken_port_is_told_in_one_sentence_with_the_way_out() -> None:
     assert str(caught.value) == (
         f"Cannot listen on 127.0.0.1 port {port}: Address already in use. "
         "Stop what uses it, or choose another one with --port (or PORT)."
+    )
+
+
+def test_a_port_that_only_root_may_use_is_told_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    # Tests may run as root, and some kernels let everybody have any port.
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+
+    with pytest.raises(AddressError) as caught:
+        listen("127.0.0.1", 80)
+
+    assert str(caught.value) == (
+        "Cannot listen on 127.0.0.1 port 80: Permission denied. Ports below 1024 are for root. "
+        "Choose --port 8000 (or PORT), and let what stands in front, such as a proxy or Docker's "
+        "--publish 80:8000, have the other one."
     )
 
 

@@ -92,8 +92,23 @@ def test_a_session_of_seven_days_comes_from_the_refresh_token() -> None:
         ("PORT", "web", "PORT is 'web'; it takes a number from 0 to 65535."),
         (
             "JWT_ACCESS_TOKEN_EXPIRE_MINUTES",
+            "0",
+            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '0'; it takes a number from 1 to 1440.",
+        ),
+        (
+            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES",
+            "a week",
+            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is 'a week'; it takes a number from 1 to 1440.",
+        ),
+        (
+            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES",
             "10080",
-            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '10080'; it takes a number from 1 to 1440.",
+            (
+                "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '10080'; it takes at most 1440, because "
+                "neither a logout nor a new password ends an access token. For a login of that "
+                "length set JWT_REFRESH_TOKEN_EXPIRE_MINUTES=10080 in its place; POST "
+                "/api/auth/refresh then gives the next access token."
+            ),
         ),
         (
             "JWT_ALGORITHM",

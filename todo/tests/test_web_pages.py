@@ -58,6 +58,17 @@ async def test_the_documentation_s_policy_lets_its_own_scripts_run_and_no_others
         assert f"'sha256-{digest}'" in scripts
 
 
+@pytest.mark.parametrize("page", ["docs", "redoc"])
+async def test_a_page_whose_path_ends_with_a_slash_is_where_its_links_hold(
+    client: AsyncClient, page: str
+) -> None:
+    answer = await client.get(f"/{page}/")
+
+    assert answer.status_code == 307
+    # Relative, so that it holds below a proxy's prefix and tells no host.
+    assert answer.headers["location"] == f"../{page}"
+
+
 async def test_redoc_finds_its_logo(client: AsyncClient) -> None:
     assert (await client.get("/redoc/logo-mini.svg")).headers["content-type"] == "image/svg+xml"
 

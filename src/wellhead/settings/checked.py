@@ -22,6 +22,11 @@ from wellhead.settings.variables import Variables
 
 VariableOf = Callable[[str], str]
 
+_COMMENT = (
+    "The comment was read as part of the value, as docker run --env-file and systemd do: put it on "
+    "a line of its own."
+)
+
 
 class Contradiction(ValueError):  # noqa: N818 - it becomes a SettingsError
     """Fields that cannot be used together; ``{name}`` in its text stands for a field's variable."""
@@ -136,7 +141,8 @@ class CheckedSettings(BaseSettings):
         value = "(hidden)" if name in cls.secret_fields else repr(fault["input"])
         takes = accepted_values(cls.model_fields[name])
         why = f"it takes {takes}" if takes else fault["msg"][0].lower() + fault["msg"][1:]
-        return f"{variable_of(name)} is {value}; {own or why}."
+        sentence = f"{variable_of(name)} is {value}; {own or why}."
+        return f"{sentence} {_COMMENT}" if re.search(r"'.*\s#.*'", value) else sentence
 
 
 def in_own_names(text: str, variable_of: VariableOf) -> str:

@@ -144,6 +144,8 @@ def _refuse_pasted_extras(text: str) -> None:
         raise fault("begins with the name of a variable", "keep only what stands after the '='")
     if text != text.strip():
         raise fault("has white space before or after it", "remove it")
+    if re.search(r"\s#", text):
+        raise fault("has a comment after it", "put the comment on a line of its own")
     if text[0] in _QUOTES or text[-1] in _QUOTES:
         raise fault("has quotes around it", "remove them")
     if any(character.isspace() for character in text):

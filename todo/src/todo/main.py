@@ -30,6 +30,7 @@ from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
 from todo.web.middleware import WebMiddleware
 from todo.web.pages import install_pages
+from todo.web.routing import ignore_slash_at_end
 from wellhead import Database
 from wellhead.fastapi import install, lifespan, problem_response
 from wellhead.migrations import Migrations
@@ -75,8 +76,6 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        # A redirect would name the scheme and the host as the last proxy sees them: behind TLS it
-        # would send a token over plain HTTP.
         redirect_slashes=False,
         lifespan=lifespan(database, drain_seconds=settings.drain_seconds),
         middleware=[Middleware(WebMiddleware, settings=settings)],
@@ -87,6 +86,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     for router in ROUTERS:
         app.include_router(router)
     install_pages(app)
+    ignore_slash_at_end(app.router)
     _install_accounts(app, settings, database)
     return app
 

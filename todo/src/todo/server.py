@@ -171,6 +171,11 @@ def listen(host: str, port: int) -> socket.socket:
 def _advice(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return "Stop what uses it, or choose another one with --port (or PORT)."
+    if error.errno == errno.EACCES:
+        return (
+            "Ports below 1024 are for root. Choose --port 8000 (or PORT), and let what stands in "
+            "front, such as a proxy or Docker's --publish 80:8000, have the other one."
+        )
     return "Choose an address of this machine with --host (or HOST), and a port that you may use."
 
 

@@ -18,6 +18,8 @@ from pydantic import (
     ByteSize,
     Field,
     SecretStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
@@ -35,6 +37,9 @@ PLACEHOLDERS = ("changethis", "changeme", "change-", "change_", "secret", "passw
 
 DISTINCT_CHARACTERS = 10
 """Fewer distinct characters than this are no accident of a random secret, not even in hex."""
+
+MOST_ACCESS_MINUTES = 24 * 60
+"""An access token cannot be taken back, so it must not last as long as a login."""
 
 NEW_KEY = "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
@@ -135,7 +140,7 @@ class Settings(CheckedSettings):
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     """How tokens are signed; a token with any other algorithm is refused."""
 
-    jwt_access_token_expire_minutes: int = Field(default=15, ge=1, le=24 * 60)
+    jwt_access_token_expire_minutes: int = Field(default=15, ge=1, le=MOST_ACCESS_MINUTES)
     """How long an access token is believed, also after its login or account has ended."""
 
     jwt_refresh_token_expire_minutes: int = Field(default=7 * 24 * 60, ge=5, le=365 * 24 * 60)
@@ -177,6 +182,21 @@ class Settings(CheckedSettings):
     @classmethod
     def _empty_is_missing(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("jwt_access_token_expire_minutes", mode="wrap")
+    @classmethod
+    def _no_login(cls, value: object, check: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return check(value)
+        except ValidationError as error:
+            if error.errors()[0]["type"] != "less_than_equal":
+                raise
+            raise ValueError(
+                f"it takes at most {MOST_ACCESS_MINUTES}, because neither a logout nor a new "
+                "password ends an access token. For a login of that length set "
+                f"JWT_REFRESH_TOKEN_EXPIRE_MINUTES={value} in its place; POST /api/auth/refresh "
+                "then gives the next access token"
+            ) from None
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -72,9 +72,7 @@ async def create_tag(
 ) -> Response:
     """Create a tag. A name that differs from another one only by case is taken."""
     new = service.new_tag(owner_id=owner_id, name=body.name, color=body.color)
-    return await once(
-        service.CREATION, new, location=f"{request.url.path.rstrip('/')}/{new['tag_id']}"
-    )
+    return await once(service.CREATION, new, location=f"{request.url.path}/{new['tag_id']}")
 
 
 @router.get(

@@ -70,9 +70,7 @@ async def create_task(
 ) -> Response:
     """Create a task, and the tags it names that you do not have yet."""
     new = service.new_task(owner_id=owner_id, **body.changes())
-    return await once(
-        service.CREATION, new, location=f"{request.url.path.rstrip('/')}/{new['task_id']}"
-    )
+    return await once(service.CREATION, new, location=f"{request.url.path}/{new['task_id']}")
 
 
 @router.get(

@@ -11,7 +11,7 @@ import re
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 
@@ -85,6 +85,15 @@ def _pages(app: FastAPI) -> APIRouter:
     @router.get("/redoc", include_in_schema=False)
     async def redoc() -> HTMLResponse:
         return redoc_page
+
+    # At a path that ends with a slash the links of a page, which are relative, lead elsewhere.
+    @router.get("/docs/", include_in_schema=False)
+    async def docs_with_slash() -> RedirectResponse:
+        return RedirectResponse("../docs")
+
+    @router.get("/redoc/", include_in_schema=False)
+    async def redoc_with_slash() -> RedirectResponse:
+        return RedirectResponse("../redoc")
 
     return router
 
