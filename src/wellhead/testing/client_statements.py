@@ -79,5 +79,6 @@ class ClientStatements:
         text = self._texts.get(own, "")
         control = control_of(text)
         if control.kind == "other":
-            return said, None, text if control.sets and said[:1] == b"E" else ""
+            is_told = said[:1] == b"E" and (control.sets or control.resets)
+            return said, None, text if is_told else ""
         return answer, control, text

@@ -45,13 +45,15 @@ class Control:
         kind: What is to be done.
         reads_only: Whether a transaction begins that may only read.
         name: What is deallocated, or why it is refused.
-        sets: Whether it sets something for the session.
+        sets: Whether all that it does is to set something for the session.
+        resets: Whether it takes back what was set.
     """
 
     kind: Kind
     reads_only: bool = False
     name: str = ""
     sets: bool = False
+    resets: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -61,7 +63,8 @@ def control_of(sql: str) -> Control:
     found = [_one(each) for part in plain.split(";") if (each := " ".join(part.split()))]
     special = [each for each in found if each.kind != "other"]
     if not special:
-        return Control("other", sets=any(each.sets for each in found))
+        sets = bool(found) and all(each.sets for each in found)
+        return Control("other", sets=sets, resets=any(each.resets for each in found))
     if len(found) == 1:
         return found[0]
     refused = next((each for each in special if each.kind == "refuse"), None)
@@ -77,7 +80,8 @@ def _one(statement: str) -> Control:
     for pattern, kind in _KINDS:
         if pattern.match(statement):
             return Control(kind, reads_only="read only" in statement, name=_name(statement))
-    return Control("other", sets=_SET.match(statement) is not None)
+    resets = statement == "reset all"
+    return Control("other", sets=not resets and _SET.match(statement) is not None, resets=resets)
 
 
 def _refused(what: str) -> Control:

@@ -26,7 +26,7 @@ async def connect(
     settings: DatabaseSettings, database: str, **server_settings: str
 ) -> AsyncpgConnection:
     """Connect to a database of the server that these settings name, by asyncpg."""
-    assert isinstance(settings.url, PostgresURL)  # noqa: S101 - see server_of
+    assert isinstance(settings.url, PostgresURL)  # noqa: S101 - see serving
     url = replace(settings.url, driver="asyncpg", database=database)
     endless = {"url": url, "command_timeout": None, "statement_timeout": None, "lock_timeout": None}
     arguments = connect_args(settings.model_copy(update=endless))
@@ -61,7 +61,7 @@ class DatabasesOfRun:
             ConfigurationError: The role may not create databases.
         """
         url = self._settings.url
-        assert isinstance(url, PostgresURL)  # noqa: S101 - see server_of
+        assert isinstance(url, PostgresURL)  # noqa: S101 - see serving
         self._connection = await connect(self._settings, url.database)
         role = await self._connection.fetchrow(
             "SELECT rolname, rolcreatedb OR rolsuper AS may FROM pg_roles "

@@ -50,10 +50,10 @@ def ready(status: bytes) -> bytes:
     return framed(b"Z", status)
 
 
-def refusal(sqlstate: str, message: str, *, hint: str = "", severity: str = "ERROR") -> bytes:
+def refusal(sqlstate: str, message: str, *, severity: str = "ERROR") -> bytes:
     """An error of the proxy's own."""
-    fields = {"S": severity, "V": severity, "C": sqlstate, "M": message, "H": hint}
-    body = "".join(f"{kind}{value}\0" for kind, value in fields.items() if value)
+    fields = {"S": severity, "V": severity, "C": sqlstate, "M": message}
+    body = "".join(f"{kind}{value}\0" for kind, value in fields.items())
     return framed(b"E", body.encode() + b"\0")
 
 

