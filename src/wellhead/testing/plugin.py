@@ -1,41 +1,120 @@
 """The fixtures and the mark."""
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from wellhead.database import Database
+from wellhead.errors import ConfigurationError
+from wellhead.settings import DatabaseSettings
+from wellhead.testing.worker import Schema, Worker, serving, working
+from wellhead.url import PostgresURL, parse_url
+
+NOWHERE = "postgresql://wellhead@127.0.0.1:1/use_the_fixture_named_database"
+"""What ``DATABASE_URL`` is during a run, so that nothing reaches a database by mistake."""
+
+_PLACES = (
+    "DATABASE_URL_DIRECT", "DATABASE_URL_FILE", "DATABASE_URL_DIRECT_FILE", "DATABASE_HOST",
+    "DATABASE_PORT", "DATABASE_USER", "DATABASE_USER_FILE", "DATABASE_PASSWORD",
+    "DATABASE_PASSWORD_FILE", "DATABASE_NAME", "DATABASE_DRIVER", "DATABASE_PARAMETERS",
+)  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Make the mark known, and lead nowhere what the environment says of a database."""
     config.addinivalue_line(
         "markers",
-        "wellhead(commit): commit=True lets the test commit for real, and makes the database again "
-        "afterwards",
+        "wellhead(commit): commit=True lets the test commit for real; its database is made again "
+        "afterwards.",
     )
+    environment = pytest.MonkeyPatch()
+    config.add_cleanup(environment.undo)
+    environment.setenv("DATABASE_URL", NOWHERE)
+    for name in _PLACES:
+        environment.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
-def wellhead_schema() -> Any:
-    """What makes the schema: the folder of Alembic's scripts, or metadata; override it."""
-    raise NotImplementedError
+def wellhead_schema() -> Schema:
+    """What makes the tables: metadata, or the folder of Alembic's scripts; override it.
+
+    Without that, the migrations that ``alembic.ini`` or ``pyproject.toml`` name.
+    """
+    return None
+
+
+@pytest.fixture(scope="session")
+def wellhead_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of the server on which databases are made; override it to bring one of your own.
+
+    Without that, ``TEST_DATABASE_URL``; without that, a server that is started for the run.
+    """
+    directory = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        # All workers have one server.
+        directory = directory.parent
+    with serving(directory / "postgres") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _wellhead_worker(
+    request: pytest.FixtureRequest, wellhead_server: str, wellhead_schema: Schema
+) -> Iterator[Worker]:
+    given: dict[str, str] = getattr(request.config, "workerinput", {})
+    run = given.get("testrunuid", secrets.token_hex(16))[:12]
+    with working(wellhead_server, run, given.get("workerid", "main")) as worker:
+        worker.make(wellhead_schema)
+        yield worker
 
 
 @pytest.fixture
-def wellhead_url() -> Iterator[str]:
+def wellhead_url(request: pytest.FixtureRequest, _wellhead_worker: Worker) -> Iterator[str]:
     """The URL of the test's database; whatever connects there joins the test's transaction."""
-    raise NotImplementedError
+    mark = request.node.get_closest_marker("wellhead")
+    commits = bool(mark and mark.kwargs.get("commit"))
+    way = _wellhead_worker.committing() if commits else _wellhead_worker.joined()
+    with way as url:
+        yield url
 
 
 @pytest.fixture
-def wellhead_database() -> Database[Any]:
+def wellhead_database(wellhead_url: str) -> Database[Any]:
     """The application's database object; override it where the application has one of its own."""
-    raise NotImplementedError
+    return Database(DatabaseSettings(url=wellhead_url))
 
 
 @pytest.fixture
-def database(wellhead_database: Database[Any], wellhead_url: str) -> Iterator[Database[Any]]:
+def database(
+    wellhead_database: Database[Any], wellhead_url: str, _wellhead_worker: Worker
+) -> Iterator[Database[Any]]:
     """The application's database, which leads to the test's and opens at its first use."""
-    raise NotImplementedError
+    with wellhead_database.leading_to(_led(wellhead_database, wellhead_url)) as database:
+        _wellhead_worker.lineage.database = database
+        yield database
+        _wellhead_worker.lineage.database = None
+
+
+def _led(database: Database[Any], url: str) -> DatabaseSettings:
+    own = database.settings.url
+    if not isinstance(own, PostgresURL):
+        raise ConfigurationError(
+            f"The database of the tests is a PostgreSQL, and {own} is not one.",
+            hint="Use that database without the fixtures of wellhead.testing.",
+        )
+    target = parse_url(url)
+    assert isinstance(target, PostgresURL)  # noqa: S101 - it is ours
+    scheme = f"postgresql+{own.driver}://"
+    return database.settings.model_copy(
+        update={
+            "url": url.replace("postgresql://", scheme, 1),
+            "may_sleep": "no",
+            "start_degraded": False,
+            # So the pool remembers in whose context each connection was taken.
+            "pool_leak_threshold": database.settings.pool_leak_threshold or 3600.0,
+        }
+    )

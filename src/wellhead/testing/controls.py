@@ -1,0 +1,92 @@
+"""Which statements begin and end transactions, or need what a test's transaction cannot give."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+Kind = Literal["begin", "commit", "rollback", "refuse", "deallocate", "discard", "other"]
+
+# Whatever may hold a semicolon or a word of SQL and is neither:
+# https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+_QUOTED = re.compile(
+    r"""
+    \b[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" |
+    \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | --[^\n]* | /\*.*?\*/
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_REFUSED = (
+    (
+        re.compile(r"(begin|start|set)\b.*\bisolation level (serializable|repeatable read)\b"),
+        "another isolation level than READ COMMITTED",
+    ),
+    (
+        re.compile(r"prepare transaction\b|(commit|rollback) prepared\b"),
+        "a transaction of two phases",
+    ),
+    (re.compile(r"(listen|notify)\b"), "LISTEN and NOTIFY, which wait for a COMMIT"),
+)
+_KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
+    (re.compile(r"begin\b|start transaction\b"), "begin"),
+    (re.compile(r"(commit|end)\b"), "commit"),
+    (re.compile(r"(rollback|abort)\b(?! ((work|transaction) )?to\b)"), "rollback"),
+    (re.compile(r"deallocate\b"), "deallocate"),
+    (re.compile(r"discard all$"), "discard"),
+)
+_SET = re.compile(r"(set(?! (local|constraints|transaction)\b)|reset)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a statement, or several in one text, mean to the transaction.
+
+    Attributes:
+        kind: What is to be done.
+        reads_only: Whether a transaction begins that may only read.
+        name: What is deallocated, or why it is refused.
+        sets: Whether all that it does is to set something for the session.
+        resets: Whether it takes back what was set.
+    """
+
+    kind: Kind
+    reads_only: bool = False
+    name: str = ""
+    sets: bool = False
+    resets: bool = False
+
+
+@lru_cache(maxsize=4096)
+def control_of(sql: str) -> Control:
+    """What this text means to the transaction in which it is about to run."""
+    plain = _QUOTED.sub(lambda found: found[0] if found[0][0] == '"' else " ", sql).lower()
+    found = [_one(each) for part in plain.split(";") if (each := " ".join(part.split()))]
+    special = [each for each in found if each.kind != "other"]
+    if not special:
+        sets = bool(found) and all(each.sets for each in found)
+        return Control("other", sets=sets, resets=any(each.resets for each in found))
+    if len(found) == 1:
+        return found[0]
+    refused = next((each for each in special if each.kind == "refuse"), None)
+    return refused or Control(
+        "refuse", name="several statements that end a transaction in one text"
+    )
+
+
+def _one(statement: str) -> Control:
+    for pattern, what in _REFUSED:
+        if pattern.match(statement):
+            return _refused(what)
+    for pattern, kind in _KINDS:
+        if pattern.match(statement):
+            return Control(kind, reads_only="read only" in statement, name=_name(statement))
+    resets = statement == "reset all"
+    return Control("other", sets=not resets and _SET.match(statement) is not None, resets=resets)
+
+
+def _refused(what: str) -> Control:
+    return Control("refuse", name=what)
+
+
+def _name(statement: str) -> str:
+    return statement.rpartition(" ")[2].strip('"')

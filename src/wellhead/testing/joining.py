@@ -1,0 +1,458 @@
+"""A server in front of the server: all its clients join the one transaction of a test.
+
+It speaks PostgreSQL's protocol, so that every driver joins, and everything that uses one: sessions,
+readers, compiled queries, engines, and connections of the test's own. What an application sends is
+passed on; only what begins and ends its transactions becomes savepoints.
+"""
+
+import asyncio
+import re
+import secrets
+import shlex
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from itertools import count
+
+from wellhead.connecting.asyncpg_connection import AsyncpgConnection
+from wellhead.testing.client_statements import ClientStatements
+from wellhead.testing.controls import Control, control_of
+from wellhead.testing.framing import (
+    SYNC,
+    complete,
+    fields_of,
+    framed,
+    pairs_of,
+    parameter_statuses,
+    query,
+    read_message,
+    read_start,
+    ready,
+    refusal,
+)
+from wellhead.testing.joined import PATIENCE, JoinedTransaction, Purpose, RefusedError, Unit
+from wellhead.testing.upstream import Upstream
+
+_CANCEL, _SSL, _GSS = 80877102, 80877103, 80877104
+_NOT_HERE = "0A000"
+"""feature_not_supported: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
+HINT = "Mark the test with @pytest.mark.wellhead(commit=True); then its transactions are real."
+_UNSET = {
+    "user",
+    "database",
+    "client_encoding",
+    "replication",
+    "idle_in_transaction_session_timeout",
+}
+_READS = re.compile(rb"(SELECT|SHOW|SET|RESET|FETCH|MOVE|DO|EXPLAIN|CLOSE|UNLISTEN|DECLARE)\b")
+
+
+class JoiningServer:
+    """Listens on 127.0.0.1, in the event loop in which it is started.
+
+    Args:
+        connect: Connects to the database to which all its connections lead.
+        is_inside: See :class:`JoinedTransaction`.
+
+    Attributes:
+        password: What its clients need.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[AsyncpgConnection]],
+        is_inside: Callable[[int, int], bool],
+    ) -> None:
+        self.password = secrets.token_hex(16)
+        self._connect = connect
+        self._is_inside = is_inside
+        self._numbers = count(1)
+        self._clients: dict[int, Client] = {}
+        self._tasks: dict[asyncio.Task[None], Client | None] = {}
+        self._server: asyncio.Server | None = None
+        self.transaction: JoinedTransaction | None = None
+
+    async def start(self) -> int:
+        """Listen; returns the port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**20)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def begin(self) -> None:
+        """Begin the transaction of a test."""
+        upstream = self.transaction.upstream if self.transaction is not None else None
+        if upstream is None or upstream.is_lost:
+            upstream = await Upstream.taking(await self._connect())
+        await upstream.command("BEGIN")
+        self.transaction = JoinedTransaction(upstream, self._is_inside)
+
+    async def roll_back(self) -> None:
+        """End the transaction of a test; a connection that is in the middle of a unit is closed."""
+        transaction = self.transaction
+        if transaction is None:
+            return
+        ending = [task for task, client in self._tasks.items() if client and client.end()]
+        if ending:
+            _, pending = await asyncio.wait(ending, timeout=PATIENCE)
+            if pending:
+                # In the middle of a statement, whose response nobody else can read.
+                await self.leave()
+        if self.transaction is not None and not transaction.upstream.is_lost:
+            await transaction.upstream.command("ROLLBACK")
+
+    async def leave(self) -> None:
+        """Give up the connection to the server, so that the database can be dropped."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        transaction, self.transaction = self.transaction, None
+        if transaction is not None:
+            transaction.upstream.close()
+
+    async def close(self) -> None:
+        """Listen no more, and close every connection."""
+        if self._server is not None:
+            self._server.close()
+        await self.leave()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - asyncio's server makes one
+        self._tasks[task] = client = None
+        try:
+            client = await self._greet(reader, writer)
+            if client is not None:
+                self._clients[client.number] = self._tasks[task] = client
+                await client.serve()
+        except (OSError, EOFError, asyncio.CancelledError):
+            pass
+        finally:
+            del self._tasks[task]
+            if client is not None:
+                del self._clients[client.number]
+            writer.transport.abort()
+
+    async def _greet(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> "Client | None":
+        code, body = await read_start(reader)
+        while code in {_SSL, _GSS}:
+            writer.write(b"N")
+            code, body = await read_start(reader)
+        if code == _CANCEL:
+            await self._cancel(body)
+            return None
+        settings = dict(pairs_of(body))
+        writer.write(framed(b"R", (3).to_bytes(4)))
+        _, password = await read_message(reader)
+        if password.rstrip(b"\0").decode() != self.password or self.transaction is None:
+            writer.write(refusal("28P01", "no test is running", severity="FATAL"))
+            await writer.drain()
+            return None
+        client = Client(next(self._numbers), reader, writer, self, settings)
+        if code & 0xFFFF:
+            writer.write(framed(b"v", (0).to_bytes(4) + (0).to_bytes(4)))
+        parameters = self.transaction.upstream.parameters
+        if "application_name" in settings:
+            parameters = {**parameters, "application_name": settings["application_name"]}
+        key = client.number.to_bytes(4) + client.secret
+        writer.write(
+            framed(b"R", (0).to_bytes(4))
+            + parameter_statuses(parameters)
+            + framed(b"K", key)
+            + ready(b"I")
+        )
+        return client
+
+    async def _cancel(self, body: bytes) -> None:
+        client = self._clients.get(int.from_bytes(body[:4]))
+        if client is None or client.secret != body[4:]:
+            return
+        if client.turn is not None:
+            client.turn.cancel()
+        elif not client.is_idle and self.transaction is not None:
+            client.was_cancelled = True
+            connection = await self._connect()
+            try:
+                pid = self.transaction.upstream.pid
+                await connection.execute("SELECT pg_cancel_backend($1)", pid)
+            finally:
+                await connection.close()
+
+
+class Client:
+    """One connection of the application, for as long as it is open.
+
+    Args:
+        number: By which it is known.
+        reader: What it says.
+        writer: The way to it.
+        server: Whose client it is.
+        settings: Those of its start.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        server: JoiningServer,
+        settings: dict[str, str],
+    ) -> None:
+        self.number = number
+        self.secret = secrets.token_bytes(4)
+        self.is_idle = True
+        self.turn: asyncio.Task[None] | None = None
+        self.was_cancelled = False
+        self.unit: Unit | None = None
+        self._is_begun = False
+        self._status = b"I"
+        self._error: bytes | None = None
+        self._has_written = False
+        self._reader = reader
+        self._writer = writer
+        self._server = server
+        self._statements = ClientStatements(number)
+        self._first = self._prelude = _prelude(settings)
+        self._pending_sets: list[str] = []
+
+    @property
+    def _transaction(self) -> JoinedTransaction:
+        assert self._server.transaction is not None  # noqa: S101 - there is one while clients are
+        return self._server.transaction
+
+    def end(self) -> bool:
+        """End the connection where it is in the middle of a unit; whether that is so."""
+        if self.is_idle and self.unit is None:
+            return False
+        self._reader.feed_eof()
+        if self.turn is not None:
+            self.turn.cancel()
+        return True
+
+    async def serve(self) -> None:
+        """Serve until the client leaves."""
+        batch: list[tuple[bytes, bytes]] = []
+        try:
+            while True:
+                await self._writer.drain()
+                kind, body = await read_message(self._reader)
+                if kind == b"X":
+                    return
+                self.is_idle = False
+                if kind == b"Q":
+                    await self._simple(body)
+                elif kind in b"SH":
+                    await self._extended(batch, is_end=kind == b"S")
+                    batch = []
+                else:
+                    batch.append((kind, body))
+                    continue
+                self.is_idle = True
+                self._transaction.tell_idle()
+        finally:
+            if self.unit is not None and not self._transaction.upstream.is_lost:
+                await self._transaction.roll_back(self.unit)
+                self.unit = None
+
+    # The simple protocol.
+
+    async def _simple(self, body: bytes) -> None:
+        sql = body.rstrip(b"\0").decode()
+        control = control_of(sql)
+        if control.kind == "other":
+            if await self._ensure_unit():
+                is_set = control.sets or control.resets
+                await self._forward(query(sql), sql if is_set else "")
+        else:
+            await self._control(control)
+        await self._end_statement()
+
+    # The extended protocol.
+
+    async def _extended(self, batch: list[tuple[bytes, bytes]], *, is_end: bool) -> None:
+        if self._error is None:
+            # Else it is left out, as the server does until the end.
+            await self._run(batch)
+        if is_end:
+            await self._end_statement()
+        elif self._error is None and all(kind in b"PDC" for kind, _ in batch):
+            # Nothing was executed, and the end may be long in coming.
+            await self._end_statement(is_told=False)
+
+    async def _run(self, batch: list[tuple[bytes, bytes]]) -> None:
+        segment, sets = bytearray(), ""
+        for kind, body in batch:
+            said, control, sql = self._statements.translate(kind, body)
+            if control is None:
+                segment += said
+                sets = sql or sets
+                continue
+            await self._pass_on(segment, sets)
+            segment, sets = bytearray(), ""
+            if self._error is not None:
+                return
+            if kind == b"E":
+                await self._control(control)
+            else:
+                self._writer.write(said)
+        await self._pass_on(segment, sets)
+
+    async def _pass_on(self, segment: bytearray, sets: str) -> None:
+        if segment and self._error is None and await self._ensure_unit():
+            await self._forward(bytes(segment) + SYNC, sets, is_extended=True)
+
+    # Both.
+
+    async def _ensure_unit(self) -> bool:
+        if self.unit is not None:
+            return True
+        return await self._begin("statement")
+
+    async def _begin(self, purpose: Purpose) -> bool:
+        self._has_written = False
+        unit = Unit(self, purpose)
+        self.turn = turn = asyncio.create_task(self._transaction.take_turn(unit))
+        await asyncio.wait({turn})
+        self.turn = None
+        if turn.cancelled():
+            self._say(refusal("57014", "canceling statement due to user request")[5:])
+            return False
+        try:
+            turn.result()
+            await self._transaction.begin(unit, self._prelude)
+        except RefusedError as error:
+            self._refuse(f"A unit of work cannot begin in the test's transaction: {error}.")
+            return False
+        self.unit = unit
+        self._status = b"T"
+        return True
+
+    async def _forward(self, said: bytes, sets: str, *, is_extended: bool = False) -> None:
+        upstream = self._transaction.upstream
+        upstream.writer.write(said)
+        while True:
+            kind, body = await read_message(upstream.reader)
+            if kind == b"Z":
+                self._status = body
+                break
+            if kind == b"E":
+                self._say(_with_hint(body))
+                continue
+            if kind == b"C":
+                self._has_written |= _READS.match(body) is None
+            self._writer.write(framed(kind, body))
+            with suppress(OSError):
+                # The rest of the response has to be read also where the client is gone.
+                await self._writer.drain()
+            if kind == b"G":
+                await self._copy_in(upstream, is_extended=is_extended)
+        if sets and self._error is None:
+            self._pending_sets.append(sets.rstrip("; \n"))
+
+    async def _copy_in(self, upstream: Upstream, *, is_extended: bool) -> None:
+        kind = b""
+        try:
+            while kind not in {b"c", b"f"}:
+                kind, body = await read_message(self._reader)
+                if kind in b"dcf":
+                    upstream.writer.write(framed(kind, body))
+                    await upstream.writer.drain()
+            while is_extended and kind != b"S":
+                kind, _ = await read_message(self._reader)
+        except EOFError:
+            upstream.writer.write(framed(b"f", b"the client is gone\0"))
+        if is_extended:
+            # The server has left out the end that came with the statement; this one it takes.
+            upstream.writer.write(SYNC)
+
+    async def _control(self, control: Control) -> None:
+        tag = ""
+        if control.kind == "refuse":
+            self._refuse(f"A test's transaction cannot give {control.name}.")
+        elif control.kind == "begin":
+            tag = "BEGIN"
+            if not self._is_begun:
+                if self.unit is not None:
+                    await self._end_unit()
+                purpose: Purpose = "reading" if control.reads_only else "writing"
+                self._is_begun = await self._begin(purpose)
+        elif control.kind == "commit":
+            tag = "ROLLBACK" if self._status == b"E" else "COMMIT"
+            self._is_begun = False
+            await self._end_unit()
+        elif control.kind == "rollback":
+            tag, self._is_begun = "ROLLBACK", False
+            await self._end_unit(is_kept=False)
+        else:
+            tag = "DEALLOCATE" if control.kind == "deallocate" else "DISCARD ALL"
+            self._statements.forget("" if control.name in {"", "all"} else control.name)
+        if self._error is None:
+            self._writer.write(complete(tag))
+
+    async def _end_statement(self, *, is_told: bool = True) -> None:
+        """Say that the next one may come; what is not in a transaction ends by itself."""
+        if not self._is_begun:
+            await self._end_unit(is_kept=self._error is None)
+        if is_told:
+            self._error = None
+            self._writer.write(ready(self._status if self._is_begun else b"I"))
+
+    async def _end_unit(self, *, is_kept: bool = True) -> None:
+        unit, self.unit = self.unit, None
+        sets, self._pending_sets = self._pending_sets, []
+        if unit is None:
+            return
+        if self.was_cancelled:
+            # The server may hear of it only now.
+            self.was_cancelled = False
+            self._status, _ = await self._transaction.upstream.command("SELECT")
+        if not is_kept or self._status == b"E":
+            await self._transaction.roll_back(unit)
+            return
+        if unit.is_inside and self._has_written:
+            await self._transaction.roll_back(unit)
+            self._refuse(
+                "A statement that commits by itself wrote in the block of a session that is open."
+            )
+            return
+        error = await self._transaction.commit(unit)
+        if error is not None:
+            self._say(error)
+        else:
+            for each in sets:
+                is_reset = control_of(each).resets
+                self._prelude = self._first if is_reset else f"{self._prelude}{each};"
+
+    def _refuse(self, message: str) -> None:
+        self._say(refusal(_NOT_HERE, f"{message} {HINT}")[5:])
+
+    def _say(self, body: bytes) -> None:
+        self._error = body
+        self._writer.write(framed(b"E", body))
+
+
+def _with_hint(body: bytes) -> bytes:
+    # "cannot run inside a transaction block": in the application there was none.
+    if fields_of(body).get("C") != "25001":
+        return body
+    message = f"{fields_of(body).get('M', '')}: a test is one. {HINT}"
+    return refusal("25001", message)[5:]
+
+
+def _prelude(settings: dict[str, str]) -> str:
+    given = {name: value for name, value in settings.items() if name not in _UNSET}
+    options = shlex.split(given.pop("options", "").replace("\\ ", " "))
+    for option in options:
+        name, is_set, value = option.removeprefix("-c").removeprefix("--").partition("=")
+        if is_set:
+            given[name] = value
+    calls = ", ".join(
+        f"pg_catalog.set_config({_literal(name)}, {_literal(value)}, false)"
+        for name, value in given.items()
+        if name.lower() not in _UNSET
+    )
+    return f"SELECT {calls};" if calls else ""
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
