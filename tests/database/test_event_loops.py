@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import literal
 from sqlmodel import select
 
+from tests.staging.pki import TLSPostgres
 from wellhead import Database, DatabaseSettings, PoolMisuseError
 
 Work = Callable[[Database], Awaitable[int]]
@@ -222,3 +223,12 @@ def test_a_forked_process_opens_it_again_and_leaves_the_parents_connections_alon
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert afterwards == (1, 1)
+
+
+def test_encrypted_connections_of_an_ended_loop_are_closed_too(tls_postgres: TLSPostgres) -> None:
+    database = Database(DatabaseSettings(url=f"{tls_postgres.url}?sslmode=require"))
+    before = sockets()
+    asyncio.run(open_and_ask(database))
+    asyncio.run(database.close())
+
+    assert sockets() == before

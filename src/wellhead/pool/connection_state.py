@@ -159,7 +159,7 @@ def _close_after_its_loop(connection: Any) -> None:
     Forgotten, asyncio's transport would close it, too, with a warning and some time later. uvloop's
     was closed with its loop.
     """
-    transport = connection._transport  # noqa: SLF001 - tests/test_undocumented_names.py
+    transport = connection._transport  # noqa: SLF001 - tests/database/test_event_loops.py
     transport = getattr(getattr(transport, "_ssl_protocol", None), "_transport", transport)
     close = getattr(transport, "_call_connection_lost", None)
     if close is not None:
