@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-TOOLS = ("sqladmin", "starlette_admin", "fastapi_users", "fastapi_users_db_sqlalchemy")
+TOOLS = (
+    "sqladmin", "starlette_admin", "fastapi_users", "fastapi_users_db_sqlalchemy", "celery", "arq",
+    "fakeredis", "mangum",
+)  # fmt: skip
 ARE_REQUIRED = os.environ.get("WELLHEAD_TOOLS") == "required"
 
 

@@ -19,12 +19,13 @@ from wellhead.connecting.listeners import (
 from wellhead.errors import ConfigurationError, SettingsError, keep_discreet
 from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
+from wellhead.pool.owner import Advice
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
 from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers
 from wellhead.sessions.proof import collect_evidence
 from wellhead.sessions.reader import let_only_reads_pass
 from wellhead.settings import DatabaseSettings
-from wellhead.url import PostgresURL
+from wellhead.url import PostgresURL, SQLiteURL
 
 
 def plan_pool(settings: DatabaseSettings) -> PoolPlan:
@@ -46,6 +47,20 @@ def plan_pool(settings: DatabaseSettings) -> PoolPlan:
         name = settings.variable_of("pool_min_idle")
         reason += f" {name} has no effect: the database may sleep."
     return PoolPlan("pool", reason, settings.pool_size, settings.max_overflow)
+
+
+def advice_for(url: PostgresURL | SQLiteURL) -> Advice:
+    """What helps those who use a database from elsewhere than where it is open."""
+    return Advice(
+        f"The database {url}",
+        elsewhere="Open a Database of its own in each event loop, or hand the work to the loop in "
+        "which this one is open: asyncio.run_coroutine_threadsafe().",
+        ended="Write async with database: inside of what each asyncio.run() runs, or run all of it "
+        "in one loop that is kept: asyncio.Runner().",
+        forked="Open it in this process: async with database: leaves the parent's connections as "
+        "they are.",
+        outside="Use it from a coroutine, inside async with database:.",
+    )
 
 
 def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
@@ -216,6 +231,7 @@ def _pool_arguments(connector: Connector, plan: PoolPlan) -> dict[str, Any]:
         "leak_threshold": settings.pool_leak_threshold,
         "name": settings.application_name or getattr(settings.url, "database", "default"),
         "name_connect_timeout": connector.translate,
+        "advice": advice_for(settings.url),
     }
 
 

@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 
 from wellhead.connecting import Hooks, plan_pool
 from wellhead.connecting.credentials import Provide
+from wellhead.connecting.engine import advice_for
 from wellhead.connecting.hooks import SetUp
 from wellhead.database.blocks import ReaderBlock, SessionBlock
 from wellhead.database.first_use import FirstUse
@@ -24,6 +25,7 @@ from wellhead.health import HealthReport, SchemaSource
 from wellhead.health.readiness import Readiness, readiness
 from wellhead.pool import AsyncPool, PoolStats
 from wellhead.pool.holders import nearest, stack_here
+from wellhead.pool.owner import Owner
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import ExclusiveSession, Reader
 from wellhead.sessions.queries.runner import QueryRunner
@@ -41,9 +43,10 @@ logger = logging.getLogger(__package__)
 class Database(Generic[S_co]):
     """A PostgreSQL database and the connections to it.
 
-    Nothing is built or reached for before :meth:`open`. It belongs to the event loop in which it
-    was opened, and can be opened again after :meth:`close`. One that is dropped while it is open
-    warns of that (``ResourceWarning``), with the place where it was made.
+    Nothing is built or reached for before :meth:`open`. It belongs to the event loop and the
+    process in which it was opened, and can be opened again after :meth:`close`, or when that loop
+    has ended. One that is dropped while it is open warns of that (``ResourceWarning``), with the
+    place where it was made.
 
     Args:
         settings: How to connect; None reads them from the environment, now.
@@ -86,6 +89,7 @@ class Database(Generic[S_co]):
         self._plan = plan_pool(self.settings)
         self._runs = RunCounter()
         self._changing = asyncio.Lock()
+        self._owner = Owner(advice_for(self.settings.url))
         self._live: Live | None = None
         self._opening: Opening | None = None
         self._first_use: FirstUse | None = None
@@ -120,8 +124,8 @@ class Database(Generic[S_co]):
 
     @property
     def is_open(self) -> bool:
-        """Whether sessions can be had."""
-        return self._live is not None
+        """Whether sessions can be had, in the event loop in which it was opened."""
+        return self._live is not None and not self._owner.has_ended
 
     @property
     def is_started(self) -> bool:
@@ -171,6 +175,9 @@ class Database(Generic[S_co]):
     async def open(self) -> None:
         """Connect, and wait for a server that is still starting; nothing happens when it is open.
 
+        What was left open in an event loop that has ended is dropped first, with a warning in the
+        log; what a process was forked with is left to its parent.
+
         Tries ``connect_retry_count`` times, ``connect_retry_delay`` seconds and more apart, or for
         ``startup_timeout`` seconds where that is set. With ``start_degraded`` it returns after the
         first attempt or that time, whatever became of it, and the attempts go on in the background
@@ -181,10 +188,15 @@ class Database(Generic[S_co]):
                 with ``start_degraded``.
             ConfigurationError: A driver or a certificate file is missing.
             MigrationError: The schema's state cannot be told; see ``migrations`` above.
+            PoolMisuseError: It is open in another event loop, which still runs.
         """
+        if self._owner.has_ended:
+            self._leave_behind()
+        self._owner.check()
         async with self._changing:
             if self._live is not None or self._opening is not None:
                 return
+            self._owner.check()
             self._has_started = self._is_draining = False
             await self._open(self._make_live())
 
@@ -218,6 +230,7 @@ class Database(Generic[S_co]):
                 await connect_with_retry(attempt, attempts=attempts, delay=delay, deadline=limit)
         except BaseException:
             opening, self._opening, self._live = self._opening, None, None
+            self._owner = Owner(advice_for(settings.url))
             await (opening.stop() if opening is not None else live.close())
             raise
 
@@ -236,12 +249,21 @@ class Database(Generic[S_co]):
 
         Args:
             grace: Seconds to wait for sessions in use; theirs are closed when they come back.
+
+        Raises:
+            PoolMisuseError: It is open in another event loop, which still runs.
         """
+        if self._owner.has_ended:
+            self._leave_behind()
+        if self._live is None and self._opening is None:
+            return
+        self._owner.check()
         async with self._changing:
             opening, self._opening = self._opening, None
             if opening is not None:
                 await opening.stop()
             live, self._live = self._live, None
+            self._owner = Owner(advice_for(self.settings.url))
             if live is None:
                 return
             try:
@@ -257,6 +279,25 @@ class Database(Generic[S_co]):
             finally:
                 await live.close()
         logger.info("database closed: %s", self.settings.url, extra={"event": "database_closed"})
+
+    def _leave_behind(self) -> None:
+        """Drop what belongs to an event loop that has ended, or to a parent process."""
+        live, was_forked = self._live, self._owner.is_forked
+        self._live = self._opening = None
+        # Whoever held it may never run again.
+        self._changing = asyncio.Lock()
+        self._owner = Owner(advice_for(self.settings.url))
+        if live is None:
+            return
+        connections = live.abandon()
+        if not was_forked:
+            logger.warning(
+                "the database was still open in an event loop that has ended; %d of its "
+                "connections were dropped. Close it in that loop: write async with database: "
+                "inside of what asyncio.run() runs",
+                connections,
+                extra={"event": "database_left_open", "connections": connections},
+            )
 
     async def __aenter__(self) -> Self:
         await self.open()

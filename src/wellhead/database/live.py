@@ -125,6 +125,21 @@ class Live:
         await self._connector.close()
         await self.engine.dispose()
 
+    def abandon(self) -> int:
+        """Drop every connection, where the event loop has ended; after a fork, let them be.
+
+        Returns:
+            How many there were.
+        """
+        engine = self.engine.sync_engine
+        pool = engine.pool
+        if not isinstance(pool, AsyncPool):
+            engine.dispose(close=False)
+            return 0
+        connections = pool.checkedin() + pool.checkedout()
+        engine.dispose()
+        return connections
+
     @property
     def is_ready_schema(self) -> bool:
         """Whether the schema will do, as far as anybody wants to know."""

@@ -234,7 +234,7 @@ class PoolSaturated(PoolTimeout):
 
 
 class PoolMisuseError(WellheadError, RuntimeError):
-    """The pool was used from another event loop than its own, or after a fork."""
+    """A pool or database was used from another event loop than its own, or after a fork."""
 
 
 class SessionInUseError(WellheadError, RuntimeError):

@@ -140,9 +140,10 @@ def is_gone(connection: Any) -> bool:
 def terminate(connection: Any) -> None:
     """Close a connection at once, without a word to the server and without waiting."""
     if isinstance(connection, asyncpg.Connection):
-        # Its loop may have ended before it.
-        with suppress(RuntimeError):
+        try:
             connection.terminate()
+        except RuntimeError:
+            _close_after_its_loop(connection)
     elif hasattr(connection, "pgconn"):
         if connection.lock.locked() and not connection.closed:
             # A task that waits for it would wait for ever on a closed descriptor.
@@ -150,6 +151,21 @@ def terminate(connection: Any) -> None:
             _finish_later(connection)
         else:
             connection.pgconn.finish()
+
+
+def _close_after_its_loop(connection: Any) -> None:
+    """Close the socket of a connection whose event loop has ended, and closes nothing any more.
+
+    Forgotten, asyncio's transport would close it, too, with a warning and some time later. uvloop's
+    was closed with its loop.
+    """
+    transport = connection._transport  # noqa: SLF001 - tests/database/test_event_loops.py
+    transport = getattr(getattr(transport, "_ssl_protocol", None), "_transport", transport)
+    close = getattr(transport, "_call_connection_lost", None)
+    if close is not None:
+        # What it tells to those who wait, it would tell in the loop.
+        with suppress(RuntimeError):
+            close(None)
 
 
 def _finish_later(connection: Any) -> None:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from wellhead.errors import PoolSaturated, PoolTimeout
 from wellhead.pool.holders import Holders, get_route, say, warn_stayed, warn_unclean
-from wellhead.pool.owner import is_cancelled, later
+from wellhead.pool.owner import Advice, is_cancelled, later
 from wellhead.pool.policy import PoolPolicy, wait_of
 from wellhead.pool.slots import Close, Link, Slot, Stack, Waiter
 from wellhead.pool.stats import BATCH, PoolStats
@@ -35,6 +35,7 @@ class Core(Stock[C]):
         link: Opens and closes connections.
         policy: The knobs.
         name: For messages.
+        advice: What users are told of a use from another event loop; None for that of a pool.
     """
 
     __slots__ = (
@@ -42,8 +43,10 @@ class Core(Stock[C]):
         "holders",
     )  # fmt: skip
 
-    def __init__(self, link: Link[C], policy: PoolPolicy, *, name: str) -> None:
-        super().__init__(link, policy, name=name)
+    def __init__(
+        self, link: Link[C], policy: PoolPolicy, *, name: str, advice: Advice | None = None
+    ) -> None:
+        super().__init__(link, policy, name=name, advice=advice)
         self.holders: Holders[C] = Holders(name, policy.leak_threshold)
         # The timer for the waiters' deadlines.
         self._alarm: asyncio.TimerHandle | None = None
@@ -446,16 +449,19 @@ class Core(Stock[C]):
             loop.call_soon_threadsafe(self.abandon, context=Context())
 
     def abandon(self) -> None:
-        """Close the free connections at once, where no waiting is possible."""
+        """Close the free connections at once, where no waiting is possible.
+
+        Where the pool's loop has ended, also those in use: nobody can give them back.
+        """
         self._stop()
         self._age(Close.DISPOSED)
-        while self._idle:
-            slot = self._idle.pop()
+        for slot in tuple(self._slots if self.owner.has_ended else self._idle):
             self._slots.discard(slot)
             self.tally.closed[Close.DISPOSED] += 1
             # After a fork the sockets, and what watches them, are the parent's, too.
             if not self.owner.is_forked:
                 self._link.terminate(slot.connection)
+        self._idle.clear()
 
     def _stop(self) -> None:
         self.is_closed = True

@@ -9,6 +9,7 @@ import os
 import weakref
 from collections.abc import Awaitable, Callable, Collection
 from contextvars import Context
+from dataclasses import dataclass
 from threading import get_ident
 from typing import Generic, TypeVar
 
@@ -42,6 +43,40 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_count_fork)
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What users are told of a use from elsewhere.
+
+    Attributes:
+        what: What was used, as the beginning of a sentence.
+        elsewhere: What helps where its event loop still runs.
+        ended: What helps where its event loop has ended.
+        forked: What helps in a forked process.
+        outside: What helps outside an event loop.
+    """
+
+    what: str
+    elsewhere: str
+    ended: str
+    forked: str
+    outside: str
+
+
+def advice_for_pool(name: str) -> Advice:
+    """What helps those who made the pool."""
+    for_a_loop = (
+        "Make an engine in each loop, or await engine.dispose() before the first loop ends."
+    )
+    return Advice(
+        f"The pool {name!r}",
+        elsewhere=for_a_loop,
+        ended=for_a_loop,
+        forked="Make the engine after the fork, or call engine.dispose(close=False) in the child "
+        "first.",
+        outside="Use it from a coroutine, with an engine of create_async_engine().",
+    )
+
+
 class Owner:
     """Binds a pool to the event loop that uses it first, and notices every other.
 
@@ -49,7 +84,7 @@ class Owner:
     After a fork two processes would write into the same sockets.
 
     Args:
-        name: The pool's name.
+        advice: What users are told of a use from elsewhere.
         held: The pool's connections, which a forked process keeps and never uses.
 
     Attributes:
@@ -60,10 +95,10 @@ class Owner:
             less than to ask for the running loop: Python 3.11 makes a system call for that.
     """
 
-    __slots__ = ("__weakref__", "_forks", "_name", "held", "is_running", "loop", "thread")
+    __slots__ = ("__weakref__", "_advice", "_forks", "held", "is_running", "loop", "thread")
 
-    def __init__(self, name: str, held: Collection[object]) -> None:
-        self._name = name
+    def __init__(self, advice: Advice, held: Collection[object] = ()) -> None:
+        self._advice = advice
         self.held = held
         self._forks = _forks
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -75,6 +110,11 @@ class Owner:
     def is_forked(self) -> bool:
         """Whether the process was forked since the pool was made."""
         return self._forks != _forks
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing can run in the owner's loop any more, or it is a parent process's."""
+        return self.is_forked or (self.loop is not None and self.loop.is_closed())
 
     @property
     def is_here(self) -> bool:
@@ -91,25 +131,25 @@ class Owner:
         Raises:
             PoolMisuseError: The caller runs in another loop, in none, or in a forked process.
         """
+        advice = self._advice
         if self._forks != _forks:
             raise PoolMisuseError(
-                f"The pool {self._name!r} was used in a process that was forked from its own.",
-                hint="Make the engine after the fork, or call engine.dispose(close=False) in the "
-                "child first.",
+                f"{advice.what} was used in a process that was forked from its own.",
+                hint=advice.forked,
             )
         try:
             running = asyncio.get_running_loop()
         except RuntimeError as error:
             raise PoolMisuseError(
-                f"The pool {self._name!r} was used outside an event loop.",
-                hint="Use it from a coroutine, with an engine of create_async_engine().",
+                f"{advice.what} was used outside an event loop.", hint=advice.outside
             ) from error
         if running is not self.loop:
             if self.loop is not None:
+                has_ended = self.loop.is_closed()
                 raise PoolMisuseError(
-                    f"The pool {self._name!r} was used from another event loop than its own.",
-                    hint="Make an engine in each loop, or await engine.dispose() before the first "
-                    "loop ends.",
+                    f"{advice.what} was used from another event loop than its own"
+                    f"{', which has ended' if has_ended else ''}.",
+                    hint=advice.ended if has_ended else advice.elsewhere,
                 )
             self.loop, self.thread, self.is_running = running, get_ident(), running.is_running
         return running

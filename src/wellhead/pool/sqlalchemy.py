@@ -16,6 +16,7 @@ from wellhead.errors import PoolMisuseError, UnreachableError
 from wellhead.pool import connection_state
 from wellhead.pool.core import Core
 from wellhead.pool.holders import application_frame, stack_here, stack_of
+from wellhead.pool.owner import Advice
 from wellhead.pool.policy import PoolPolicy, check_name, check_switch
 from wellhead.pool.slots import Close, Slot
 from wellhead.pool.stats import PoolStats
@@ -62,6 +63,7 @@ class AsyncPool(Pool):
             for no warning. To remember the holder costs some 3 us for each use.
         name: The pool's name in messages.
         name_connect_timeout: Makes the exception for a connection that was not made in time.
+        advice: What users are told of a use from another event loop; None for that of an engine.
         **options: SQLAlchemy's further ones: ``reset_on_return``, ``echo``, ``events``, ...
 
     Raises:
@@ -95,6 +97,7 @@ class AsyncPool(Pool):
         leak_threshold: float | None = None,
         name: str = "default",
         name_connect_timeout: NameTimeout | None = None,
+        advice: Advice | None = None,
         **options: Any,
     ) -> None:
         # Age and pings are the core's business; SQLAlchemy would reconnect in the caller's time.
@@ -117,8 +120,9 @@ class AsyncPool(Pool):
         )
         self.name = name
         self._name_connect_timeout = name_connect_timeout
+        self._advice = advice
         link = RecordLink(self, name_connect_timeout)
-        self._core: Core[ConnectionPoolEntry] = Core(link, policy, name=name)
+        self._core: Core[ConnectionPoolEntry] = Core(link, policy, name=name, advice=advice)
 
     @property
     def policy(self) -> PoolPolicy:
@@ -140,6 +144,7 @@ class AsyncPool(Pool):
             **asdict(self.policy),
             name=self.name,
             name_connect_timeout=self._name_connect_timeout,
+            advice=self._advice,
             echo=self.echo,
             logging_name=self._orig_logging_name,
             reset_on_return=self._reset_on_return,

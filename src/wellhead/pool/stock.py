@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from wellhead.errors import ConnectError, NotOpenError, PoolTimeout, UnreachableError
 from wellhead.pool.holders import say_refused
 from wellhead.pool.outage import Outage, will_pass
-from wellhead.pool.owner import Errand, Owner, is_cancelled, later
+from wellhead.pool.owner import Advice, Errand, Owner, advice_for_pool, is_cancelled, later
 from wellhead.pool.policy import PoolPolicy, wait_of
 from wellhead.pool.slots import Close, Link, Queue, Slot, Waiter
 from wellhead.pool.stats import Tally
@@ -40,6 +40,7 @@ class Stock(Generic[C]):
         link: Opens and closes connections.
         policy: The knobs.
         name: For messages.
+        advice: What users are told of a use from another event loop; None for that of a pool.
 
     Attributes:
         is_closed: Whether the pool was closed; callers that wait are still served.
@@ -52,7 +53,9 @@ class Stock(Generic[C]):
         "name", "outage", "owner", "policy", "tally",
     )  # fmt: skip
 
-    def __init__(self, link: Link[C], policy: PoolPolicy, *, name: str) -> None:
+    def __init__(
+        self, link: Link[C], policy: PoolPolicy, *, name: str, advice: Advice | None = None
+    ) -> None:
         self.policy = policy
         self.name = name
         self.tally = Tally()
@@ -61,7 +64,7 @@ class Stock(Generic[C]):
         self._link = link
         # Every slot, and those of them whose connection is free.
         self._slots: set[Slot[C]] = set()
-        self.owner = Owner(name, self._slots)
+        self.owner = Owner(advice or advice_for_pool(name), self._slots)
         self._idle: deque[Slot[C]] = deque()
         self._queue: Queue[C] = Queue()
         # Connections that are being opened have no slot yet; those being closed still have theirs.
