@@ -19,11 +19,11 @@ from tests.docs.matching import matches
 from tests.docs.tutorial import DOTENV, FIELDS, MAP, REQUESTS
 from tests.staging.patience import SECONDS, until
 from tests.staging.ports import quiet_port
-from tests.staging.proxy import TCPProxy
 from todo.main import create_app
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings, SettingsError
 from wellhead.migrations import Migrations
+from wellhead.testing.proxy import TCPProxy
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"
 PROGRAMS = Path(sys.executable).parent

@@ -9,9 +9,9 @@ from sqlalchemy import func
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
 
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import SessionDep, install, lifespan
+from wellhead.testing.proxy import TCPProxy
 
 
 class Table(SQLModel, registry=registry()):
