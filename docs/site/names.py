@@ -128,7 +128,7 @@ def _entry(name: Name) -> str:
 
 def _class_options(kind: type) -> str:
     """What a class has from Wellhead's own bases is shown; what it has from others is theirs."""
-    options = ["   :show-inheritance:"]
+    options = [] if kind.__bases__ == (object,) else ["   :show-inheritance:"]
     own, others = set[str](), set[str]()
     for base in kind.__mro__[1:]:
         (own if base.__module__.startswith("wellhead") else others).add(base.__name__)

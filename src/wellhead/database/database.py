@@ -154,7 +154,7 @@ class Database(Generic[S_co]):
 
         Raises:
             NotOpenError: The database is not open.
-            ConfigurationError: It has no pool; see :attr:`PoolStats.mode`.
+            ConfigurationError: It has no pool; see ``PoolStats.mode``.
         """
         pool = self._require().engine.sync_engine.pool
         if not isinstance(pool, AsyncPool):

@@ -41,7 +41,7 @@ class AsyncPool(Pool):
     ``create_async_engine`` takes SQLAlchemy's words with ``pool_`` in front (``pool_size``,
     ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``pool_use_lifo``, ``pool_pre_ping``,
     ``pool_reset_on_return``), and this pool's own as they are here. Their meaning is in
-    :class:`wellhead.pool.PoolPolicy`.
+    :class:`wellhead.PoolPolicy`.
 
     It belongs to the event loop and the process that use it first.
 
