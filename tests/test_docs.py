@@ -133,6 +133,23 @@ def test_the_readme_is_short() -> None:
     assert len(README.text.splitlines()) < 150
 
 
+def test_the_first_screen_of_the_readme_has_a_picture_a_program_and_two_commands() -> None:
+    screen = README.text.partition("\n## ")[0]
+    commands = next(block.text for block in README.blocks if block.language == "sh")
+
+    assert len(screen.splitlines()) <= 45
+    assert "<picture>" in screen
+    assert "```python" in screen
+    assert commands in screen
+    assert len(commands.splitlines()) == 2
+
+
+def test_the_index_names_each_page_once() -> None:
+    links = page("README.md").links
+
+    assert sorted(links) == sorted(set(links))
+
+
 def test_every_make_command_of_the_pages_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     shown = {

@@ -32,17 +32,22 @@ FURTHER: Mapping[str, tuple[str, ...]] = {
 }
 """The names that pages import from deeper inside."""
 
-GUIDES: Mapping[str, tuple[str, ...]] = {
-    "wellhead": ("database", "settings", "url", "pool"),
-    "wellhead.fastapi": ("fastapi",),
-    "wellhead.migrations": ("migrations",),
-    "wellhead.errors": ("errors",),
-    "wellhead.embedded": ("embedded",),
-    "wellhead.settings": ("settings",),
-    "wellhead.pool": ("pool",),
-    "wellhead.telemetry.metrics": ("metrics",),
+GUIDES: Mapping[str, Mapping[str, str]] = {
+    "wellhead": {
+        "the database object": "database",
+        "settings": "settings",
+        "URLs": "url",
+        "the pool": "pool",
+    },
+    "wellhead.fastapi": {"FastAPI": "fastapi"},
+    "wellhead.migrations": {"migrations": "migrations"},
+    "wellhead.errors": {"errors": "errors"},
+    "wellhead.embedded": {"the embedded server": "embedded"},
+    "wellhead.settings": {"settings": "settings"},
+    "wellhead.pool": {"the pool": "pool"},
+    "wellhead.telemetry.metrics": {"metrics": "metrics"},
 }
-"""The pages that say what belongs to no single name of a module."""
+"""The pages that say what belongs to no single name of a module, by what they are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,8 @@ def path_of(page: str) -> str:
 def _page(page: str, names: Iterable[Name]) -> str:
     parts = [page, "=" * len(page), "", f".. automodule:: {page}", "   :no-members:", ""]
     if page in GUIDES:
-        guides = ", ".join(f":doc:`/reference/{guide}`" for guide in GUIDES[page])
-        parts += [f"See also: {guides}.", ""]
+        guides = [f":doc:`{about} </reference/{at}>`" for about, at in GUIDES[page].items()]
+        parts += [f"More about {', '.join(guides)}.", ""]
     in_order = sorted(names, key=lambda each: (_rank(each.value), each.name.lower()))
     return "\n".join([*parts, *(_entry(name) for name in in_order)])
 

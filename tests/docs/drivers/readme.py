@@ -1,4 +1,4 @@
-"""Uses the application of the README: writes a note, reads it, meets an error."""
+"""Uses the application of the README: adds a book, adds it again, meets an error."""
 
 from typing import Any
 
@@ -7,14 +7,16 @@ from httpx2 import ASGITransport, AsyncClient
 
 async def use(page: dict[str, Any]) -> None:
     app, database, metadata = page["app"], page["database"], page["SQLModel"].metadata
+    book = {"isbn": "978-0-14-044793-4", "title": "The Odyssey"}
     async with app.router.lifespan_context(app):
         async with database.engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
         transport = ASGITransport(app=app, raise_app_exceptions=False)
-        async with AsyncClient(transport=transport, base_url="http://notes.test") as client:
-            written = await client.post("/notes", json={"text": "Buy bread"})
-            assert written.status_code == 201, written.text
-            assert (await client.get("/notes")).json() == [written.json()]
-            refused = await client.post("/notes", json={})
+        async with AsyncClient(transport=transport, base_url="http://books.test") as client:
+            added = await client.post("/books", params=book)
+            assert (added.status_code, added.json()) == (201, book)
+            again = await client.post("/books", params=book)
+            assert again.status_code == 409
+            refused = await client.post("/books", params={"title": "The Iliad"})
             assert refused.status_code == 422
-            assert [fault["field"] for fault in refused.json()["errors"]] == ["body.text"]
+            assert [fault["field"] for fault in refused.json()["errors"]] == ["query.isbn"]
