@@ -108,8 +108,10 @@ class Owner:
             if self.loop is not None:
                 raise PoolMisuseError(
                     f"The pool {self._name!r} was used from another event loop than its own.",
-                    hint="Make an engine in each loop, or await engine.dispose() before the first "
-                    "loop ends.",
+                    hint="Open the database in each loop, or await engine.dispose() before the "
+                    "first loop ends. In tests, a database that is open for the whole session "
+                    "needs one loop for the session, too: with pytest-asyncio, loop_scope="
+                    '"session" for tests and fixtures.',
                 )
             self.loop, self.thread, self.is_running = running, get_ident(), running.is_running
         return running
