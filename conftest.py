@@ -73,6 +73,12 @@ def postgres(public_directory: Path) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
+def wellhead_server(postgres: Postgres) -> str:
+    """The same server for the fixtures of the plugin."""
+    return postgres.url
+
+
+@pytest.fixture(scope="session")
 def databases(postgres: Postgres) -> Iterator[Databases]:
     """Makes databases on the server, and copies of them."""
     with Databases(postgres.url) as databases:

@@ -54,6 +54,11 @@ def given_postgres() -> GivenPostgres | None:
     return GivenPostgres(url)
 
 
+def is_pooler_given() -> bool:
+    """Whether there is a pooler that the application's tests are to pass."""
+    return bool(os.environ.get("TEST_POOLER_PORT"))
+
+
 def by_pooler(url: str) -> str:
     """The same database through the pooler, if one was given."""
     port = os.environ.get("TEST_POOLER_PORT")

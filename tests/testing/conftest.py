@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from sqlalchemy import ForeignKeyConstraint, MetaData, text
 from sqlmodel import Field, SQLModel, func, select
 
-from tests.staging.given import Postgres
 from wellhead import Database, DatabaseSettings, ExclusiveSession
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install, lifespan
 
@@ -65,11 +64,6 @@ def create_app(database: Database[Any]) -> FastAPI:
         return [each is not None for each in found]
 
     return app
-
-
-@pytest.fixture(scope="session")
-def wellhead_server(postgres: Postgres) -> str:
-    return postgres.url
 
 
 @pytest.fixture(scope="session")

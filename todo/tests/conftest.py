@@ -15,38 +15,34 @@ from wire import Wire
 from writes import Connection
 
 import todo
-from tests.staging.databases import Databases
-from tests.staging.given import by_pooler
+from tests.staging.given import by_pooler, is_pooler_given
 from tests.staging.server import serve
 from todo.main import create_app
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings
-from wellhead.migrations import Migrations
 from wellhead.testing.proxy import TCPProxy
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let all tests here commit for real where they are to pass a pooler."""
+    if is_pooler_given():
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(pytest.mark.wellhead(commit=True))
+
+
 @pytest.fixture(scope="session")
-def template_database(databases: Databases) -> str:
-    """The name of a database that the migrations have made, for others to be copied from."""
-    url = databases.create()
-    Migrations(MIGRATIONS, settings=DatabaseSettings(url=url)).upgrade()
-    return urlsplit(url).path[1:]
+def wellhead_schema() -> Path:
+    """The migrations make the schema."""
+    return MIGRATIONS
 
 
 @pytest.fixture
-def migrated_url(databases: Databases, template_database: str) -> Iterator[str]:
-    """The URL of a migrated, empty database for this test alone."""
-    url = databases.create(template=template_database)
-    yield url
-    databases.drop(url)
-
-
-@pytest.fixture
-async def server(migrated_url: str) -> AsyncIterator[Connection]:
+async def server(wellhead_url: str) -> AsyncIterator[Connection]:
     """A connection past the application."""
-    connection = await asyncpg.connect(migrated_url)
+    connection = await asyncpg.connect(wellhead_url)
     yield connection
     await connection.close()
 
@@ -69,9 +65,20 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def database(migrated_url: str) -> Database:
+def wellhead_database(wellhead_url: str) -> Database:
     """The application's database, opened and closed with the application."""
-    return Database(DatabaseSettings(url=by_pooler(migrated_url), pool_size=5, max_overflow=5))
+    return Database(DatabaseSettings(url=wellhead_url, pool_size=5, max_overflow=5))
+
+
+@pytest.fixture
+def database(database: Database, wellhead_url: str) -> Iterator[Database]:
+    """The same, through the pooler where one was given."""
+    if not is_pooler_given():
+        yield database
+        return
+    pooled = database.settings.model_copy(update={"url": by_pooler(wellhead_url)})
+    with database.leading_to(pooled):
+        yield database
 
 
 @pytest.fixture
@@ -82,9 +89,9 @@ async def opened(database: Database) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def proxied_database(migrated_url: str, proxy: TCPProxy) -> Database:
+def proxied_database(wellhead_url: str, proxy: TCPProxy) -> Database:
     """The application's database behind the network that counts and breaks, with one connection."""
-    parts = urlsplit(migrated_url)
+    parts = urlsplit(wellhead_url)
     address = f"{parts.username}:{parts.password}@{proxy.host}:{proxy.port}"
     url = urlunsplit(parts._replace(netloc=address))
     return Database(DatabaseSettings(url=url, pool_size=1, max_overflow=0))

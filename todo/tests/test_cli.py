@@ -46,10 +46,10 @@ class TestServe:
 
     @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
     def test_while_it_reloads_it_ends_gracefully_when_it_is_asked_to(
-        self, migrated_url: str, how: signal.Signals
+        self, wellhead_url: str, how: signal.Signals
     ) -> None:
         """With workers: see test_draining."""
-        with serving("--reload", DATABASE_URL=migrated_url) as served:
+        with serving("--reload", DATABASE_URL=wellhead_url) as served:
             assert httpx2.get(f"{served.address}/health/db", timeout=SECONDS).status_code == 200
 
             code, log = served.stop(how)
@@ -58,8 +58,8 @@ class TestServe:
         assert "Traceback" not in log
         assert log.count("database closed") == log.count("database opened") > 0
 
-    def test_ctrl_c_before_the_workers_are_up_leaves_no_traceback(self, migrated_url: str) -> None:
-        with serving("--workers", "2", DATABASE_URL=migrated_url) as served:
+    def test_ctrl_c_before_the_workers_are_up_leaves_no_traceback(self, wellhead_url: str) -> None:
+        with serving("--workers", "2", DATABASE_URL=wellhead_url) as served:
             code, log = served.stop()
 
         assert code == 0
@@ -75,18 +75,18 @@ class TestServe:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", int(found[1]))) != 0
 
-    def test_the_banner_hides_the_password(self, migrated_url: str) -> None:
-        password = re.search(r":([^:@]+)@", migrated_url)
+    def test_the_banner_hides_the_password(self, wellhead_url: str) -> None:
+        password = re.search(r":([^:@]+)@", wellhead_url)
         assert password
-        with serving(DATABASE_URL=migrated_url) as served:
+        with serving(DATABASE_URL=wellhead_url) as served:
             httpx2.get(f"{served.address}/health", timeout=SECONDS)
             _, log = served.stop()
 
         assert password[1] not in served.banner
         assert password[1] not in log
 
-    def test_the_first_curl_of_the_banner_works(self, migrated_url: str) -> None:
-        with serving(DATABASE_URL=migrated_url) as served:
+    def test_the_first_curl_of_the_banner_works(self, wellhead_url: str) -> None:
+        with serving(DATABASE_URL=wellhead_url) as served:
             command = served.banner[served.banner.index("curl") :]
 
             answer = subprocess.run(
@@ -100,10 +100,10 @@ class TestServe:
         assert json.loads(answer.stdout)["email"] == "you@example.com"
 
     def test_a_request_to_change_the_protocol_is_answered_without_changing_it(
-        self, migrated_url: str
+        self, wellhead_url: str
     ) -> None:
         with (
-            serving(DATABASE_URL=migrated_url) as served,
+            serving(DATABASE_URL=wellhead_url) as served,
             httpx2.Client(base_url=served.address, timeout=SECONDS, verify=False) as client,
         ):
             upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
@@ -114,8 +114,8 @@ class TestServe:
 
         assert [answer.status_code for answer in answers] == [200, 405]
 
-    def test_requests_and_workers_log_in_one_format(self, migrated_url: str) -> None:
-        with serving("--workers", "2", DATABASE_URL=migrated_url, LOG_FORMAT="json") as served:
+    def test_requests_and_workers_log_in_one_format(self, wellhead_url: str) -> None:
+        with serving("--workers", "2", DATABASE_URL=wellhead_url, LOG_FORMAT="json") as served:
             httpx2.get(
                 f"{served.address}/health", headers={"X-Request-ID": "mine"}, timeout=SECONDS
             )
@@ -152,8 +152,8 @@ class TestServe:
         assert answer.exit_code == 1
         assert answer.stderr.startswith("todo: DATABASE_URL is missing, and APP_ENV is production.")
 
-    def test_a_database_that_refuses_is_told_without_a_traceback(self, migrated_url: str) -> None:
-        url = migrated_url.replace("wellhead:", "stranger:")
+    def test_a_database_that_refuses_is_told_without_a_traceback(self, wellhead_url: str) -> None:
+        url = wellhead_url.replace("wellhead:", "stranger:")
 
         answer = invoke("serve", "--port", "0", DATABASE_URL=url)
 
@@ -186,11 +186,11 @@ class TestServe:
         assert "Traceback" not in log
 
     def test_a_worker_that_takes_long_to_be_loaded_is_not_taken_for_dead(
-        self, migrated_url: str, tmp_path: Path
+        self, wellhead_url: str, tmp_path: Path
     ) -> None:
         (tmp_path / "sitecustomize.py").write_text(SLOW_WORKERS)
         with serving(
-            "--workers", "2", DATABASE_URL=migrated_url, PYTHONPATH=str(tmp_path)
+            "--workers", "2", DATABASE_URL=wellhead_url, PYTHONPATH=str(tmp_path)
         ) as served:
             statuses = [httpx2.get(f"{served.address}/health/live", timeout=SECONDS).status_code]
             code, log = served.stop()
@@ -200,10 +200,10 @@ class TestServe:
 
     @pytest.mark.parametrize("workers", ["1", "2"])
     def test_an_application_that_does_not_start_ends_it(
-        self, migrated_url: str, workers: str, tmp_path: Path
+        self, wellhead_url: str, workers: str, tmp_path: Path
     ) -> None:
         (tmp_path / "jwt-secret-key").touch()
-        changes = {"DATA_DIR": str(tmp_path), "JWT_SECRET_KEY": "", "DATABASE_URL": migrated_url}
+        changes = {"DATA_DIR": str(tmp_path), "JWT_SECRET_KEY": "", "DATABASE_URL": wellhead_url}
 
         answer = run("serve", "--port", "0", "--workers", workers, **changes)
 
@@ -213,11 +213,11 @@ class TestServe:
         assert "Traceback" not in answer.stderr
 
     def test_a_forwarded_address_is_believed_only_when_the_proxy_is_named(
-        self, migrated_url: str
+        self, wellhead_url: str
     ) -> None:
         def statuses(**changes: str) -> list[int]:
             limits = {"LOGIN_ATTEMPTS_PER_ADDRESS": "1 per hour", **changes}
-            with serving(DATABASE_URL=migrated_url, **limits) as served:
+            with serving(DATABASE_URL=wellhead_url, **limits) as served:
                 return [
                     httpx2.post(
                         f"{served.address}/api/auth/login",
@@ -268,10 +268,10 @@ class TestMigrate:
 
 
 class TestCleanup:
-    def test_it_says_what_it_deleted(self, migrated_url: str) -> None:
-        invoke("seed-demo", DATABASE_URL=migrated_url)
+    def test_it_says_what_it_deleted(self, wellhead_url: str) -> None:
+        invoke("seed-demo", DATABASE_URL=wellhead_url)
 
-        answer = invoke("cleanup", "--completed-before", "0m", DATABASE_URL=migrated_url)
+        answer = invoke("cleanup", "--completed-before", "0m", DATABASE_URL=wellhead_url)
 
         assert answer.exit_code == 0
         assert answer.stdout == (
@@ -279,8 +279,8 @@ class TestCleanup:
             "0 expired idempotency keys.\n"
         )
 
-    def test_a_duration_that_is_none_is_refused(self, migrated_url: str) -> None:
-        answer = invoke("cleanup", "--completed-before", "soon", DATABASE_URL=migrated_url)
+    def test_a_duration_that_is_none_is_refused(self, wellhead_url: str) -> None:
+        answer = invoke("cleanup", "--completed-before", "soon", DATABASE_URL=wellhead_url)
 
         assert answer.exit_code == 2
         assert "'soon' is not a duration" in answer.stderr
@@ -290,9 +290,9 @@ class TestCleanup:
 
 
 class TestSeedDemo:
-    def test_it_prints_how_to_log_in_every_time(self, migrated_url: str) -> None:
-        first = invoke("seed-demo", DATABASE_URL=migrated_url)
-        second = invoke("seed-demo", DATABASE_URL=migrated_url)
+    def test_it_prints_how_to_log_in_every_time(self, wellhead_url: str) -> None:
+        first = invoke("seed-demo", DATABASE_URL=wellhead_url)
+        second = invoke("seed-demo", DATABASE_URL=wellhead_url)
 
         assert first.stdout.splitlines() == [
             "The demo account is made, with 5 tasks.",
@@ -301,8 +301,8 @@ class TestSeedDemo:
         ]
         assert second.stdout.splitlines()[0] == "The demo account is there already."
 
-    def test_production_has_no_demo_account(self, migrated_url: str) -> None:
-        answer = invoke("seed-demo", APP_ENV="production", DATABASE_URL=migrated_url)
+    def test_production_has_no_demo_account(self, wellhead_url: str) -> None:
+        answer = invoke("seed-demo", APP_ENV="production", DATABASE_URL=wellhead_url)
 
         assert answer.exit_code == 1
         assert "APP_ENV is production" in answer.stderr

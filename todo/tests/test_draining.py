@@ -78,10 +78,10 @@ def workers(request: pytest.FixtureRequest) -> str:
 
 @asynccontextmanager
 async def running(
-    migrated_url: str, workers: str, **changes: str
+    wellhead_url: str, workers: str, **changes: str
 ) -> AsyncIterator[tuple[Served, StagedAccount]]:
     with serving(
-        "--workers", workers, DATABASE_URL=migrated_url, DATABASE_POOL_MAX_WAITING="1000", **changes
+        "--workers", workers, DATABASE_URL=wellhead_url, DATABASE_POOL_MAX_WAITING="1000", **changes
     ) as served:
         # The command opens one of its own before it serves.
         await until(lambda: served.log().count("database opened") == int(workers) + 1)
@@ -100,12 +100,12 @@ def patience(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("drain_seconds", [DRAIN_SECONDS, "0"])
 async def test_under_load_sigterm_cuts_nobody_off(
-    migrated_url: str, workers: str, drain_seconds: str, patience: dict[str, str]
+    wellhead_url: str, workers: str, drain_seconds: str, patience: dict[str, str]
 ) -> None:
     ready: list[int | str] = []
     found: list[list[int | str]] = [[] for _ in range(CLIENTS)]
     changes = patience | {"DRAIN_SECONDS": drain_seconds}
-    async with running(migrated_url, workers, **changes) as (served, account):
+    async with running(wellhead_url, workers, **changes) as (served, account):
         path = f"/api/{account.id}/tasks"
         clients = [
             asyncio.create_task(keep_asking(served, path, each, account.headers)) for each in found
@@ -124,9 +124,9 @@ async def test_under_load_sigterm_cuts_nobody_off(
 
 
 async def test_readiness_ends_first_and_a_second_signal_ends_the_waiting(
-    migrated_url: str, workers: str
+    wellhead_url: str, workers: str
 ) -> None:
-    async with running(migrated_url, workers, DRAIN_SECONDS="300") as (served, account):
+    async with running(wellhead_url, workers, DRAIN_SECONDS="300") as (served, account):
         served.process.send_signal(signal.SIGTERM)
         in_a_row = 0
         while in_a_row < IN_A_ROW:
@@ -143,9 +143,9 @@ async def test_readiness_ends_first_and_a_second_signal_ends_the_waiting(
 
 
 async def test_every_request_that_is_in_flight_at_sigterm_is_answered(
-    migrated_url: str, workers: str
+    wellhead_url: str, workers: str
 ) -> None:
-    async with running(migrated_url, workers, DRAIN_SECONDS="0") as (served, account):
+    async with running(wellhead_url, workers, DRAIN_SECONDS="0") as (served, account):
         target = urlsplit(served.address)
         requests = [request_of(account, target.netloc, number) for number in range(IN_FLIGHT)]
         pairs = []
@@ -190,10 +190,10 @@ async def refused(host: str | None, port: int | None) -> None:
 
 
 async def test_a_kept_connection_is_sent_away_with_its_next_answer(
-    migrated_url: str, workers: str
+    wellhead_url: str, workers: str
 ) -> None:
     async with (
-        running(migrated_url, workers, DRAIN_SECONDS="30") as (served, _),
+        running(wellhead_url, workers, DRAIN_SECONDS="30") as (served, _),
         client_of(served) as client,
     ):
         before = await client.get("/health")
@@ -206,8 +206,8 @@ async def test_a_kept_connection_is_sent_away_with_its_next_answer(
     assert (after.status_code, after.headers["connection"]) == (200, "close")
 
 
-async def test_after_ctrl_c_nobody_waits(migrated_url: str, workers: str) -> None:
-    async with running(migrated_url, workers, DRAIN_SECONDS="300") as (served, _):
+async def test_after_ctrl_c_nobody_waits(wellhead_url: str, workers: str) -> None:
+    async with running(wellhead_url, workers, DRAIN_SECONDS="300") as (served, _):
         code, log = await asyncio.to_thread(served.stop, signal.SIGINT)
 
     assert code == 0

@@ -41,9 +41,9 @@ async def connected(url: str) -> AsyncIterator[Served]:
 
 
 async def test_two_processes_do_it_once_and_the_second_goes_on_where_the_first_was_killed(
-    migrated_url: str, server: Connection
+    wellhead_url: str, server: Connection
 ) -> None:
-    async with connected(migrated_url) as one, connected(migrated_url) as other:
+    async with connected(wellhead_url) as one, connected(wellhead_url) as other:
         account = await make_account(one.client)
         answers = await asyncio.gather(*(each.post(account) for each in [one, other] * 4))
         assert await firsts_of(server, answers) == 1

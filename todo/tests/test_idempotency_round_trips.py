@@ -54,10 +54,10 @@ async def test_a_key_of_another_request_costs_one(api: TaskAPI, proxy: TCPProxy)
 
 
 async def test_a_key_that_is_in_use_costs_one(
-    api: TaskAPI, proxy: TCPProxy, migrated_url: str
+    api: TaskAPI, proxy: TCPProxy, wellhead_url: str
 ) -> None:
     keyed = {"json": {"title": "one"}, "headers": {"Idempotency-Key": "once"}}
-    rival = await asyncpg.connect(migrated_url)
+    rival = await asyncpg.connect(wellhead_url)
     await api.expect(201, "POST", "/tasks", **keyed)
     await rival.execute(
         "DO $$ BEGIN PERFORM pg_advisory_lock(('x' || encode(substr(id, 1, 8), 'hex'))::bit(64)"

@@ -110,16 +110,16 @@ def test_alembic_finds_nothing_to_generate(settings: DatabaseSettings) -> None:
     assert asyncio.run(compare()) == []
 
 
-async def test_every_time_has_a_zone(migrated_url: str) -> None:
-    catalog = await catalog_of(DatabaseSettings(url=migrated_url))
+async def test_every_time_has_a_zone(wellhead_url: str) -> None:
+    catalog = await catalog_of(DatabaseSettings(url=wellhead_url))
     kinds = {column[2] for column in catalog["columns"]}
 
     assert "timestamp with time zone" in kinds
     assert not kinds & {"timestamp without time zone", "date", "time without time zone"}
 
 
-async def test_every_constraint_is_named_by_its_kind_and_table(migrated_url: str) -> None:
-    catalog = await catalog_of(DatabaseSettings(url=migrated_url))
+async def test_every_constraint_is_named_by_its_kind_and_table(wellhead_url: str) -> None:
+    catalog = await catalog_of(DatabaseSettings(url=wellhead_url))
     prefixes = {"p": "pk", "f": "fk", "u": "uq", "c": "ck"}
 
     for table, name, kind, _ in catalog["constraints"]:
@@ -128,8 +128,8 @@ async def test_every_constraint_is_named_by_its_kind_and_table(migrated_url: str
         assert not name.startswith(f"{prefix}_{prefix}")
 
 
-async def test_what_belongs_to_an_account_goes_with_it(migrated_url: str) -> None:
-    catalog = await catalog_of(DatabaseSettings(url=migrated_url))
+async def test_what_belongs_to_an_account_goes_with_it(wellhead_url: str) -> None:
+    catalog = await catalog_of(DatabaseSettings(url=wellhead_url))
     references = {name: rule for _, name, kind, rule in catalog["constraints"] if kind == "f"}
 
     assert len(references) == 6

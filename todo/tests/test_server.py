@@ -199,9 +199,9 @@ class Finalized:
 @pytest.mark.usefixtures("_loggers_are_put_back")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_before_the_server_is_up_is_not_lost(
-    monkeypatch: pytest.MonkeyPatch, migrated_url: str, how: signal.Signals
+    monkeypatch: pytest.MonkeyPatch, wellhead_url: str, how: signal.Signals
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", migrated_url)
+    monkeypatch.setenv("DATABASE_URL", wellhead_url)
     monkeypatch.setenv("JWT_SECRET_KEY", KEY)
     before = signal.getsignal(how)
 

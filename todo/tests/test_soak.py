@@ -22,9 +22,9 @@ async def ask(base: str, requests: int) -> Tally:
 @pytest.mark.usefixtures("_loggers_are_put_back")
 @pytest.mark.parametrize("pool_mode", ["pool", "none"])
 async def test_the_objects_that_requests_leave_behind_are_not_more_after_more_requests(
-    pool_mode: str, migrated_url: str
+    pool_mode: str, wellhead_url: str
 ) -> None:
-    async with serve(application(migrated_url, pool_mode)) as base:
+    async with serve(application(wellhead_url, pool_mode)) as base:
         await ask(base, WARM_UP)
         await until(lambda: len(asyncio.all_tasks()) <= 4)
         before = holdings()

@@ -67,7 +67,7 @@ def test_the_application_loads_nothing_that_serving_does_not_need() -> None:
     assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
-def test_a_worker_on_a_migrated_database_loads_no_alembic(migrated_url: str) -> None:
+def test_a_worker_on_a_migrated_database_loads_no_alembic(wellhead_url: str) -> None:
     done = run(
         "import asyncio, sys, todo.main\n"
         "async def serve():\n"
@@ -76,19 +76,19 @@ def test_a_worker_on_a_migrated_database_loads_no_alembic(migrated_url: str) -> 
         "        readiness = await app.state.accounts.database.ready()\n"
         "        print(readiness.is_ready, 'alembic' in sys.modules)\n"
         "asyncio.run(serve())",
-        DATABASE_URL=migrated_url,
+        DATABASE_URL=wellhead_url,
         JWT_SECRET_KEY=KEY,
     )
 
     assert done.stdout.split() == ["True", "False"], done.stderr
 
 
-def test_a_migrated_database_is_migrated_without_alembic(migrated_url: str) -> None:
+def test_a_migrated_database_is_migrated_without_alembic(wellhead_url: str) -> None:
     done = run(
         "import atexit, sys, todo.start; "
         "atexit.register(lambda: print('alembic' in sys.modules)); todo.start.main()",
         "migrate",
-        DATABASE_URL=migrated_url,
+        DATABASE_URL=wellhead_url,
     )
 
     assert done.stdout.splitlines()[-1] == "False"

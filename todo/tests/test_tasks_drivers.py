@@ -9,8 +9,8 @@ from wellhead import Database, DatabaseSettings
 
 
 @pytest.fixture
-def database(migrated_url: str) -> Database:
-    url = migrated_url.replace("postgresql://", "postgresql+psycopg://", 1)
+def wellhead_database(wellhead_url: str) -> Database:
+    url = wellhead_url.replace("postgresql://", "postgresql+psycopg://", 1)
     return Database(DatabaseSettings(url=url))
 
 

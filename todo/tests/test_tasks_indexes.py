@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from todo.tasks.filters import TaskFilters
 from todo.tasks.models import Priority, Task
 from todo.tasks.sorting import SortName
 from wellhead import Database, DatabaseSettings
+from wellhead.migrations import Migrations
 
 OWNER = UUID("01900000-0000-7000-8000-000000000001")
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -62,9 +64,10 @@ FROM generate_series(1, 20000) n
 
 
 @pytest.fixture(scope="module")
-def filled_url(databases: Databases, template_database: str) -> Iterator[str]:
+def filled_url(databases: Databases, wellhead_schema: Path) -> Iterator[str]:
     """The URL of a database with 20 users, and for each 1,000 tasks and 100 tags."""
-    url = databases.create(template=template_database)
+    url = databases.create()
+    Migrations(wellhead_schema, settings=DatabaseSettings(url=url)).upgrade()
     asyncio.run(fill(url))
     yield url
     databases.drop(url)

@@ -129,6 +129,7 @@ async def test_only_what_was_completed_before_is_deleted_and_the_oldest_first(
     assert await api.titles(sort="title") == ["open", "recent"]
 
 
+@pytest.mark.wellhead(commit=True)
 async def test_the_deletion_of_old_tasks_does_not_wait_for_one_that_is_being_changed(
     api: TaskAPI, database: Database
 ) -> None:

@@ -90,18 +90,18 @@ async def test_all_connections_may_have_been_closed_since_the_last_request(
 
 
 @pytest.fixture
-def migrated_url_with_timeout(migrated_url: str, databases: Databases) -> str:
+def with_timeout(wellhead_url: str, databases: Databases) -> str:
     """The application's database, on which a deadlock is looked for after one second."""
-    name = urlsplit(migrated_url).path[1:]
+    name = urlsplit(wellhead_url).path[1:]
     databases.execute(f"ALTER DATABASE \"{name}\" SET deadlock_timeout = '1s'")
-    return migrated_url
+    return wellhead_url
 
 
 @pytest.mark.parametrize(
     "route",
     ["PUT /api/{user_id}/tasks/{task_id}", "PUT /api/{user_id}/tags/{tag_id}/tasks/{task_id}"],
 )
-@pytest.mark.usefixtures("migrated_url_with_timeout")
+@pytest.mark.usefixtures("with_timeout")
 async def test_a_real_deadlock_is_not_seen_either(
     app: FastAPI, client: AsyncClient, server: Connection, database: Database, route: str
 ) -> None:

@@ -54,7 +54,9 @@ def advice_for(url: PostgresURL | SQLiteURL) -> Advice:
     return Advice(
         f"The database {url}",
         elsewhere="Open a Database of its own in each event loop, or hand the work to the loop in "
-        "which this one is open: asyncio.run_coroutine_threadsafe().",
+        "which this one is open: asyncio.run_coroutine_threadsafe(). In tests, a database that is "
+        "open for the whole session needs one loop for the session, too: with pytest-asyncio, "
+        'loop_scope="session" for tests and fixtures.',
         ended="Write async with database: inside of what each asyncio.run() runs, or run all of it "
         "in one loop that is kept: asyncio.Runner().",
         forked="Open it in this process: async with database: leaves the parent's connections as "

@@ -34,6 +34,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"deallocate\b"), "deallocate"),
     (re.compile(r"discard all$"), "discard"),
 )
+_NAME = re.compile(r'"\w+"')
 _SET = re.compile(r"(set(?! (local|constraints|transaction)\b)|reset)\b")
 
 
@@ -59,7 +60,7 @@ class Control:
 @lru_cache(maxsize=4096)
 def control_of(sql: str) -> Control:
     """What this text means to the transaction in which it is about to run."""
-    plain = _QUOTED.sub(lambda found: found[0] if found[0][0] == '"' else " ", sql).lower()
+    plain = _QUOTED.sub(_without_quotes, sql).lower()
     found = [_one(each) for part in plain.split(";") if (each := " ".join(part.split()))]
     special = [each for each in found if each.kind != "other"]
     if not special:
@@ -71,6 +72,11 @@ def control_of(sql: str) -> Control:
     return refused or Control(
         "refuse", name="several statements that end a transaction in one text"
     )
+
+
+def _without_quotes(found: re.Match[str]) -> str:
+    # The name of a prepared statement is needed; other names mean nothing here.
+    return found[0][1:-1] if _NAME.fullmatch(found[0]) else " "
 
 
 def _one(statement: str) -> Control:
@@ -89,4 +95,4 @@ def _refused(what: str) -> Control:
 
 
 def _name(statement: str) -> str:
-    return statement.rpartition(" ")[2].strip('"')
+    return statement.rpartition(" ")[2]

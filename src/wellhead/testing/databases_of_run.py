@@ -44,14 +44,15 @@ class DatabasesOfRun:
     Args:
         settings: The server, and the database on it to which one connects to make others.
         run: By which this run is known; the same for all its workers.
+        schema: By which the schema is known, of which a run may have several.
         worker: By which the worker is known.
     """
 
-    def __init__(self, settings: DatabaseSettings, run: str, worker: str) -> None:
+    def __init__(self, settings: DatabaseSettings, run: str, schema: str, worker: str) -> None:
         self._settings = settings
         self._run = run
-        self._template = f"{PREFIX}{run}_template"
-        self.name = f"{PREFIX}{run}_{worker}"
+        self._template = f"{PREFIX}{run}_{schema}_template"
+        self.name = f"{PREFIX}{run}_{schema}_{worker}"
         self._connection: Any = None
 
     async def open(self) -> None:
@@ -63,6 +64,13 @@ class DatabasesOfRun:
         url = self._settings.url
         assert isinstance(url, PostgresURL)  # noqa: S101 - see serving
         self._connection = await connect(self._settings, url.database)
+        try:
+            await self._begin()
+        except BaseException:
+            await self._connection.close()
+            raise
+
+    async def _begin(self) -> None:
         role = await self._connection.fetchrow(
             "SELECT rolname, rolcreatedb OR rolsuper AS may FROM pg_roles "
             "WHERE rolname = current_user"
@@ -83,7 +91,7 @@ class DatabasesOfRun:
         Args:
             migrate: Given the template's name, makes the schema there; awaited.
         """
-        key = _key(f"{self._run}, template")
+        key = _key(self._template)
         await self._execute("SELECT pg_advisory_lock($1)", key)
         try:
             if not await self._is_ours(self._template):

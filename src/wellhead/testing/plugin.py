@@ -1,7 +1,9 @@
 """The fixtures and the mark."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,18 +24,23 @@ _PLACES = (
 )  # fmt: skip
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Lead nowhere what the environment says of a database, before the application is imported."""
+    environment = pytest.MonkeyPatch()
+    early_config.add_cleanup(environment.undo)
+    environment.setenv("DATABASE_URL", NOWHERE)
+    for name in _PLACES:
+        environment.delenv(name, raising=False)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known, and lead nowhere what the environment says of a database."""
+    """Make the mark known."""
     config.addinivalue_line(
         "markers",
         "wellhead(commit): commit=True lets the test commit for real; its database is made again "
         "afterwards.",
     )
-    environment = pytest.MonkeyPatch()
-    config.add_cleanup(environment.undo)
-    environment.setenv("DATABASE_URL", NOWHERE)
-    for name in _PLACES:
-        environment.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -62,14 +69,27 @@ def wellhead_server(
 
 
 @pytest.fixture(scope="session")
-def _wellhead_worker(
-    request: pytest.FixtureRequest, wellhead_server: str, wellhead_schema: Schema
-) -> Iterator[Worker]:
+def _wellhead_workers(
+    request: pytest.FixtureRequest, wellhead_server: str
+) -> Iterator[Callable[[Schema], Worker]]:
     given: dict[str, str] = getattr(request.config, "workerinput", {})
     run = given.get("testrunuid", secrets.token_hex(16))[:12]
-    with working(wellhead_server, run, given.get("workerid", "main")) as worker:
-        worker.make(wellhead_schema)
-        yield worker
+    with ExitStack() as stack:
+
+        @cache
+        def worker_for(schema: Schema) -> Worker:
+            # Two parts of one project may have a schema each.
+            worker = given.get("workerid", "main")
+            return stack.enter_context(working(wellhead_server, schema, run, worker))
+
+        yield worker_for
+
+
+@pytest.fixture
+def _wellhead_worker(
+    _wellhead_workers: Callable[[Schema], Worker], wellhead_schema: Schema
+) -> Worker:
+    return _wellhead_workers(wellhead_schema)
 
 
 @pytest.fixture

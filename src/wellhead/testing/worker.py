@@ -1,6 +1,7 @@
 """What one process of a run of tests has: its server, its database, and the way to it."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -108,11 +109,12 @@ class Worker:
 
 
 @contextmanager
-def working(server: str, run: str, worker: str) -> Iterator[Worker]:
+def working(server: str, schema: Schema, run: str, worker: str) -> Iterator[Worker]:
     """A worker, for the length of a block.
 
     Args:
         server: The URL of the server.
+        schema: What makes the tables.
         run: By which the run is known.
         worker: By which the worker is known.
 
@@ -121,10 +123,11 @@ def working(server: str, run: str, worker: str) -> Iterator[Worker]:
     """
     settings = DatabaseSettings(url=server)
     with BackgroundLoop() as loop:
-        databases = DatabasesOfRun(settings, run, worker)
+        databases = DatabasesOfRun(settings, run, digest_of(schema), worker)
         loop.run(databases.open())
         made = Worker(loop, settings, databases)
         try:
+            made.make(schema)
             yield made
         finally:
             made.close()
@@ -217,3 +220,9 @@ async def _create_all(schema: Schema, settings: DatabaseSettings) -> None:
                 hint="Metadata knows a model once its module is imported; migrations must run on "
                 "the database that Wellhead names, by run_env() in env.py.",
             )
+
+
+def digest_of(schema: Schema) -> str:
+    """A few characters that are the same for the same schema in each process of a run."""
+    text = " ".join(sorted(schema.tables)) if isinstance(schema, MetaData) else str(schema)
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
