@@ -13,6 +13,7 @@ from enum import Enum
 from types import ModuleType
 from typing import Any
 
+import pytest
 from sphinx.pycode import ModuleAnalyzer
 
 PACKAGES = (
@@ -21,6 +22,7 @@ PACKAGES = (
     "wellhead.migrations",
     "wellhead.errors",
     "wellhead.embedded",
+    "wellhead.testing",
 )
 """What an application imports from; each says by ``__all__`` which of its names are public."""
 
@@ -32,22 +34,29 @@ FURTHER: Mapping[str, tuple[str, ...]] = {
 }
 """The names that pages import from deeper inside."""
 
+FIXTURES = "wellhead.testing.plugin"
+"""The module whose fixtures pytest gives to tests by their names."""
+
 GUIDES: Mapping[str, Mapping[str, str]] = {
     "wellhead": {
-        "the database object": "database",
-        "settings": "settings",
-        "URLs": "url",
-        "the pool": "pool",
+        "the database object": "reference/database",
+        "settings": "reference/settings",
+        "URLs": "reference/url",
+        "the pool": "reference/pool",
     },
-    "wellhead.fastapi": {"FastAPI": "fastapi"},
-    "wellhead.migrations": {"migrations": "migrations"},
-    "wellhead.errors": {"errors": "errors"},
-    "wellhead.embedded": {"the embedded server": "embedded"},
-    "wellhead.settings": {"settings": "settings"},
-    "wellhead.pool": {"the pool": "pool"},
-    "wellhead.telemetry.metrics": {"metrics": "metrics"},
+    "wellhead.fastapi": {"FastAPI": "reference/fastapi"},
+    "wellhead.migrations": {"migrations": "reference/migrations"},
+    "wellhead.errors": {"errors": "reference/errors"},
+    "wellhead.embedded": {"the embedded server": "reference/embedded"},
+    "wellhead.testing": {"tests of an application": "how-to/test-your-app"},
+    "wellhead.settings": {"settings": "reference/settings"},
+    "wellhead.pool": {"the pool": "reference/pool"},
+    "wellhead.telemetry.logging": {"logging": "how-to/log"},
+    "wellhead.telemetry.metrics": {"metrics": "reference/metrics"},
 }
 """The pages that say what belongs to no single name of a module, by what they are about."""
+
+_Fixture = type(pytest.fixture(lambda: None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +81,10 @@ class Name:
     @property
     def page(self) -> str:
         """The page, by its module: exceptions are together, wherever they are imported from."""
-        exported = vars(importlib.import_module("wellhead.errors"))["__all__"]
-        return "wellhead.errors" if self.name in exported else self.module
+        if self.module == FIXTURES:
+            return "wellhead.testing"
+        of_errors = vars(importlib.import_module("wellhead.errors"))["__all__"]
+        return "wellhead.errors" if self.name in of_errors else self.module
 
 
 def public_names() -> Iterator[Name]:
@@ -86,6 +97,9 @@ def public_names() -> Iterator[Name]:
             if not _has_identity(value) or id(value) not in seen:
                 seen.add(id(value))
                 yield Name(module, name, value)
+    for name, value in vars(importlib.import_module(FIXTURES)).items():
+        if isinstance(value, _Fixture) and not name.startswith("_"):
+            yield Name(FIXTURES, name, value)
 
 
 def _has_identity(value: object) -> bool:
@@ -108,14 +122,14 @@ def path_of(page: str) -> str:
 def _page(page: str, names: Iterable[Name]) -> str:
     parts = [page, "=" * len(page), "", f".. automodule:: {page}", "   :no-members:", ""]
     if page in GUIDES:
-        guides = [f":doc:`{about} </reference/{at}>`" for about, at in GUIDES[page].items()]
+        guides = [f":doc:`{about} </{at}>`" for about, at in GUIDES[page].items()]
         parts += [f"More about {', '.join(guides)}.", ""]
     in_order = sorted(names, key=lambda each: (_rank(each.value), each.name.lower()))
     return "\n".join([*parts, *(_entry(name) for name in in_order)])
 
 
 def _rank(value: object) -> int:
-    """Classes first, then functions, then values, and exceptions at the end."""
+    """Classes first, then functions, then values and fixtures, and exceptions at the end."""
     if not inspect.isclass(value):
         return 1 if inspect.isfunction(value) else 2
     return 3 if issubclass(value, Exception) else 0
@@ -145,11 +159,13 @@ def _class_options(kind: type) -> str:
 
 
 def docstring_of(name: Name) -> list[str]:
-    """The lines below an assignment, in whichever module of the package the assignment is.
+    """What a fixture says of itself, or the lines below an assignment, in whichever module it is.
 
     Raises:
-        LookupError: The assignment has no docstring.
+        LookupError: There are none.
     """
+    if isinstance(name.value, _Fixture):
+        return (inspect.getdoc(name.value) or "").splitlines()
     for module in _modules_below(importlib.import_module(name.module)):
         found = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name.name))
         if found:

@@ -24,6 +24,7 @@ PACKAGES = (
     "wellhead.migrations",
     "wellhead.errors",
     "wellhead.embedded",
+    "wellhead.testing",
 )
 
 
@@ -121,6 +122,13 @@ def test_every_public_name_is_in_the_reference(
     }
 
     assert missing == set()
+
+
+def test_every_fixture_is_in_the_reference(built: Mapping[Path, BuiltPage]) -> None:
+    page = built[SITE / "reference" / "names" / "wellhead.testing.html"]
+
+    for name in ("database", "wellhead_database", "wellhead_schema", "wellhead_url"):
+        assert f"wellhead.testing.plugin.{name}" in page.anchors
 
 
 def paths_of(package: str, name: str, value: object) -> set[str]:
