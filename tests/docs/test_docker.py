@@ -1,12 +1,13 @@
 """The page about containers says what the files say: tests, services, stages and variables."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.docs.pages import ROOT, page
 from todo.settings import Settings
-from wellhead import DatabaseSettings
+from wellhead import DatabaseSettings, PostgresURL
 
 DOCKER = page("how-to/docker.md")
 LINES = [row for row in DOCKER.rows() if "There" in row]
@@ -22,6 +23,22 @@ def test_the_test_that_a_line_names_exists(name: str) -> None:
     path, _, test = name.partition("::")
 
     assert re.search(rf"^ *(async )?def {test}\(", (ROOT / path).read_text(), re.MULTILINE)
+
+
+def test_the_urls_of_the_seed_document_are_taken_as_they_are() -> None:
+    Path(".env").write_text(
+        "# Pooled connection (for application)\n"
+        "DATABASE_URL=postgresql+asyncpg://user:pass@ep-xxx-pooler.region.aws.neon.tech/db"
+        "?sslmode=require\n\n"
+        "# Direct connection (for migrations)\n"
+        "DATABASE_URL_DIRECT=postgresql+asyncpg://user:pass@ep-xxx.region.aws.neon.tech/db"
+        "?sslmode=require\n"
+    )
+    settings = DatabaseSettings()
+
+    assert isinstance(settings.url, PostgresURL)
+    assert settings.url.is_pooled
+    assert settings.direct_url() == settings.url.direct()
 
 
 def test_the_page_has_every_service() -> None:

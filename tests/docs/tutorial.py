@@ -7,8 +7,7 @@ from tests.docs.pages import page
 
 MAP = page("how-to/come-from-the-tutorial.md")
 
-NAMES = (
-    """
+_NAMES = """
 sqlmodel==0.0.22 | asyncpg==0.30.0 | psycopg2-binary==2.9.10 | python-dotenv==1.0.1
 pip install sqlmodel asyncpg psycopg2-binary python-dotenv
 postgresql://…?sslmode=require | postgresql+asyncpg://…?sslmode=require
@@ -25,22 +24,24 @@ server_settings | application_name | jit | command_timeout | timeout
 init_engine | close_engine | test_connection | test_connection_with_retry | init_db | drop_db
 SQLModel.metadata.create_all | SQLModel.metadata.drop_all
 async_session_maker | expire_on_commit=False | autoflush=False | autocommit=False
-get_session | get_session_context | get_db_info | pool_size | checked_in_connections
-checked_out_connections | overflow_connections | total_connections
-main:app | uvicorn.run("main:app", …) | logging.basicConfig | docs_url="/docs" | redoc_url="/redoc"
-openapi_url="/openapi.json" | CORSMiddleware | auth.router | tasks.router | tags.router
+get_session | get_session_context | Database engine not initialized | get_db_info | status
+pool_size | checked_in_connections | checked_out_connections | overflow_connections
+total_connections
+lifespan | main:app | uvicorn.run("main:app", …) | logging.basicConfig
+docs_url="/docs" | redoc_url="/redoc" | openapi_url="/openapi.json"
+CORSMiddleware | auth.router | tasks.router | tags.router
 session: AsyncSession = Depends(get_session) | user_id: str | @router.get("/") | @router.post("/")
 list[TaskResponse] | TaskResponse | TaskCreate | TaskUpdate | User | Task | Tag | TaskTag
 select | session.execute | session.add | session.flush | session.refresh | session.delete
-session.commit | session.rollback | session.begin_nested | except Exception | cleanup_old_tasks
+session.commit | session.rollback | session.begin_nested | except Exception
+integrity_error_handler | operational_error_handler | cleanup_old_tasks
 Development Settings | Production Settings (Small App) | Production Settings (Large App)
 Neon Serverless Specific
 Connection timeout errors | Too many connections error | Neon database auto-pauses
 Stale connections | Slow queries
-""".strip()
-    .replace("\n", " | ")
-    .split(" | ")
-)
+"""
+
+NAMES = re.split(r" \| |\n", _NAMES.strip())
 """Its names, in the order of the map."""
 
 REQUESTS = (
