@@ -28,7 +28,7 @@ def requests_of(app: FastAPI, user: object) -> Iterator[tuple[str, str]]:
 
 
 def seen(response: Response) -> tuple[int, Mapping[str, str], object]:
-    """What a client sees, but for what differs each time: of a probe the members, not the figures."""
+    """What a client sees, but for what differs each time: the figures of a probe, for instance."""
     is_probe = response.url.path.startswith(("/health", "/db"))
     ignored = OTHERS_EACH_TIME | ({"content-length"} if is_probe else set())
     headers = {name: response.headers[name] for name in response.headers.keys() - ignored}
