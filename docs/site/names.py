@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -106,6 +107,13 @@ def _has_identity(value: object) -> bool:
     return inspect.isclass(value) or inspect.isfunction(value)
 
 
+@cache
+def classes() -> Mapping[str, str]:
+    """Where the reference has the classes and aliases, by the names that prose calls them by."""
+    return {name.name: name.path for name in public_names() if name.name[0].isupper()}
+
+
+@cache
 def pages() -> Mapping[str, str]:
     """The pages of the reference in reStructuredText, by their path below ``docs``."""
     by_page: dict[str, list[Name]] = {page: [] for page in (*PACKAGES, *FURTHER)}

@@ -27,6 +27,7 @@ ELSEWHERE: Mapping[str, str] = {
 
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
+_CODE = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\([^)]*\)|^#.*$|`(\w+)`", re.MULTILINE)
 _TITLE = re.compile(r'^```(\w+) title="([^"]+)"$', re.MULTILINE)
 _PICTURE = re.compile(
     r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img [^>]*src="([^"]+)"[^>]* alt="([^"]*)">\s*'
@@ -145,8 +146,19 @@ def moved(text: str, name: str) -> str:
         )
 
     pieces = _FENCE.split(_PICTURE.sub(picture, text))
-    pieces[::2] = [_LINK.sub(link, piece) for piece in pieces[::2]]
+    pieces[::2] = [_named(_LINK.sub(link, piece)) for piece in pieces[::2]]
     return _TITLE.sub(r"```{code-block} \1\n:caption: \2\n", "".join(pieces))
+
+
+def _named(text: str) -> str:
+    """A text whose classes lead to the reference, outside of its links and headings."""
+    known = names.classes()
+
+    def name(found: re.Match[str]) -> str:
+        path = known.get(found[1] or "")
+        return f"{{py:obj}}`{found[1]} <{path}>`" if path else found[0]
+
+    return _CODE.sub(name, text)
 
 
 def _image(path: str, name: str, here: PurePosixPath) -> str:

@@ -94,7 +94,9 @@ class PoolStats:
         saturated: How often a caller was refused because the queue was full.
         opened: Connections that were opened.
         failed_connects: Attempts to open one that failed.
-        closed: Connections that the pool closed, by reason.
+        closed: Connections that the pool closed, by reason: ``lifetime``, ``idle``, ``server``,
+            ``check``, ``invalidated``, ``overflow``, ``detached``, ``disposed``, and ``unclean``:
+            in a transaction, with an operation in progress, or impossible to reset.
         wait: How long callers waited for a connection.
         hold: How long connections were held.
         connect: How long opening a connection took.
