@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test floors floors-environments bench bench-todo bench-pool bench-overload bench-start soak faults poolers fuzz check docs lines containers format clean
+.PHONY: help run test floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing soak faults poolers fuzz check docs lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,7 +40,7 @@ floors: $(FLOOR_ENVIRONMENTS)  ## Run the library's tests, without the slow ones
 # Without what needs the application, and without what reads the sources only. The test client of an
 # old Starlette takes a name from anyio of which a new one warns, and an old anyio's plugin, which no
 # test uses, takes one from pytest.
-FLOOR_OPTIONS := --import-mode=importlib -p no:anyio --strict-markers --strict-config -ra \
+FLOOR_OPTIONS := --import-mode=importlib -p wellhead.testing -p no:anyio --strict-markers --strict-config -ra \
   --ignore=tests/docs --ignore=tests/faults --ignore=tests/site --ignore=tests/test_architecture.py --ignore=tests/test_docs.py --ignore=tests/todo_speed
 
 # The lowest versions have no wheels for the newest Python.
@@ -105,6 +105,9 @@ bench-overload: $(VENV)/.dev  ## Put ten times the clients on a service and writ
 
 bench-start: $(VENV)/.dev  ## Measure the start of the Todo API and write the table to docs/how-to/run-in-production.md.
 	PYTHONPATH=. $(BIN)/python bench/start.py --write docs/how-to/run-in-production.md
+
+bench-testing: $(VENV)/.dev  ## Measure what a test on a database costs and write the table to docs/how-to/test-your-app.md.
+	PYTHONPATH=. $(BIN)/python bench/testing.py --write docs/how-to/test-your-app.md
 
 REQUESTS ?= 200000
 soak: $(VENV)/.dev  ## Send very many requests and write what grew to docs/explanation/overload.md (REQUESTS=).

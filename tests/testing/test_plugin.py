@@ -13,6 +13,8 @@ from tests.staging.databases import Databases
 from tests.staging.given import Postgres
 from wellhead.testing.proxy import TCPProxy
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 SHOP = """
@@ -178,7 +180,6 @@ async def test_plain_asyncio_and_anyio_tests_run_side_by_side(project: Project) 
     assert "10 passed" in await project.run("-p", "no:xdist")
 
 
-@pytest.mark.slow
 async def test_four_workers_have_a_database_each_and_leave_none(
     project: Project, postgres: Postgres
 ) -> None:
@@ -219,7 +220,6 @@ async def test_a_database_of_dotenv_or_the_environment_is_never_reached(
     assert proxy.connections == 0
 
 
-@pytest.mark.slow
 async def test_without_a_server_the_run_starts_one(project: Project) -> None:
     project.write("test_sync.py", SYNC)
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from commands import SECONDS, invoke, run, serving
 
-pytestmark = pytest.mark.usefixtures("_loggers_are_put_back")
+pytestmark = [pytest.mark.usefixtures("_loggers_are_put_back"), pytest.mark.wellhead(commit=True)]
 
 
 def register(address: str) -> httpx2.Response:

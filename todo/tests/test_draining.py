@@ -24,6 +24,8 @@ from todo.draining import LingeringProtocol, Server, turn_away
 from todo.server import listen
 from wellhead import Database
 
+pytestmark = pytest.mark.wellhead(commit=True)
+
 IN_FLIGHT = 200
 CLIENTS = 16
 ENOUGH = 200

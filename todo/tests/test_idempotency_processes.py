@@ -14,6 +14,8 @@ from writes import SAME_TAG, Connection, until_somebody_waits
 
 from tests.staging.patience import until
 
+pytestmark = pytest.mark.wellhead(commit=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Served:

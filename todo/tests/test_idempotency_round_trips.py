@@ -13,6 +13,8 @@ from task_api import TaskAPI
 from wellhead import Database
 from wellhead.testing.proxy import TCPProxy
 
+pytestmark = pytest.mark.wellhead(commit=True)
+
 
 @pytest.fixture
 def database(proxied_database: Database) -> Database:

@@ -26,6 +26,8 @@ from todo.idempotency import service
 from wellhead import Database
 from wellhead.testing.proxy import TCPProxy
 
+pytestmark = pytest.mark.wellhead(commit=True)
+
 KEY = {"Idempotency-Key": "once"}
 MOST = 20
 TASKS = "POST /api/{user_id}/tasks"

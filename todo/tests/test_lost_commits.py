@@ -23,6 +23,8 @@ from writes import (
 from wellhead import Database
 from wellhead.testing.proxy import TCPProxy
 
+pytestmark = pytest.mark.wellhead(commit=True)
+
 COMMIT = b"COMMIT;"
 EMAIL = rb"person\d+@new\.example\.com"
 UNKNOWN = (503, "urn:wellhead:outcome_unknown")

@@ -11,6 +11,8 @@ from writes import KEYED, WRITES, World, headers_for
 from wellhead import Database
 from wellhead.testing.proxy import TCPProxy
 
+pytestmark = pytest.mark.wellhead(commit=True)
+
 REFERENCE = Path(__file__).parents[2] / "docs/reference/todo-api.md"
 ROW = re.compile(r"^\| `([A-Z]+ /api/\S+)` \| (\d+) \|$", re.MULTILINE)
 COSTS = {route: int(cost) for route, cost in ROW.findall(REFERENCE.read_text())}

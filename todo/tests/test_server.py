@@ -15,6 +15,8 @@ from todo.server import AddressError, Serving, banner, listen, provided_database
 from todo.settings import Settings
 from wellhead import ConfigurationError
 
+pytestmark = pytest.mark.wellhead(commit=True)
+
 SECONDS = 120
 
 

@@ -8,6 +8,8 @@ from bench.soak import Client, Tally, application, holdings
 from tests.staging.patience import until
 from tests.staging.server import serve
 
+pytestmark = pytest.mark.wellhead(commit=True)
+
 WARM_UP, MORE = 50, 120
 
 

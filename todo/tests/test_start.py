@@ -11,6 +11,8 @@ import sys
 import pytest
 from staged import KEY
 
+pytestmark = pytest.mark.wellhead(commit=True)
+
 AS_PROCESS = "import os; os.getpid = lambda: {pid}; "
 TERMINATED = "import signal, typer; typer.Typer.__call__ = lambda _: signal.raise_signal(15); "
 

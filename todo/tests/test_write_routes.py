@@ -14,6 +14,8 @@ from writes import WRITES, Connection, Done, World, done_by, until_somebody_wait
 from tests.staging.databases import Databases
 from wellhead import Database, Fault
 
+pytestmark = pytest.mark.wellhead(commit=True)
+
 READS = {"get", "head", "options", "trace"}
 
 UNSEEN = [fault for fault in FAULTS if fault != "end of the connection in COMMIT"]

@@ -42,8 +42,8 @@ class ClientStatements:
         """What the server is to hear instead; or what the client hears, and what is to be done.
 
         Returns:
-            Bytes, and the control of a statement that never reaches the server, with its text; of
-            others the text where it sets something.
+            Bytes, the control of a statement that never reaches the server, and the text of one
+            that is executed.
         """
         if kind == b"P":
             (name, text), rest = texts_of(body, 2)
@@ -79,6 +79,5 @@ class ClientStatements:
         text = self._texts.get(own, "")
         control = control_of(text)
         if control.kind == "other":
-            is_told = said[:1] == b"E" and (control.sets or control.resets)
-            return said, None, text if is_told else ""
+            return said, None, text if said[:1] == b"E" else ""
         return answer, control, text

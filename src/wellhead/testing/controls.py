@@ -34,6 +34,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"deallocate\b"), "deallocate"),
     (re.compile(r"discard all$"), "discard"),
 )
+_MAY = ("resets", "copies")
 _NAME = re.compile(r'"\w+"')
 _SET = re.compile(r"(set(?! (local|constraints|transaction)\b)|reset)\b")
 
@@ -48,6 +49,7 @@ class Control:
         name: What is deallocated, or why it is refused.
         sets: Whether all that it does is to set something for the session.
         resets: Whether it takes back what was set.
+        copies: Whether rows may follow it, so that nothing else may.
     """
 
     kind: Kind
@@ -55,6 +57,7 @@ class Control:
     name: str = ""
     sets: bool = False
     resets: bool = False
+    copies: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -65,7 +68,8 @@ def control_of(sql: str) -> Control:
     special = [each for each in found if each.kind != "other"]
     if not special:
         sets = bool(found) and all(each.sets for each in found)
-        return Control("other", sets=sets, resets=any(each.resets for each in found))
+        resets, copies = (any(getattr(each, name) for each in found) for name in _MAY)
+        return Control("other", sets=sets, resets=resets, copies=copies)
     if len(found) == 1:
         return found[0]
     refused = next((each for each in special if each.kind == "refuse"), None)
@@ -86,8 +90,9 @@ def _one(statement: str) -> Control:
     for pattern, kind in _KINDS:
         if pattern.match(statement):
             return Control(kind, reads_only="read only" in statement, name=_name(statement))
-    resets = statement == "reset all"
-    return Control("other", sets=not resets and _SET.match(statement) is not None, resets=resets)
+    if statement == "reset all":
+        return Control("other", resets=True)
+    return Control("other", sets=_SET.match(statement) is not None, copies=statement[:4] == "copy")
 
 
 def _refused(what: str) -> Control:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from wellhead.testing.framing import fields_of
+from wellhead.testing.framing import query
 from wellhead.testing.upstream import Upstream
 
 Purpose = Literal["statement", "reading", "writing"]
@@ -82,33 +82,34 @@ class JoinedTransaction:
         self._units: list[Unit] = []
         self._waiting: deque[_Waiting] = deque()
 
-    async def begin(self, unit: Unit, prelude: str) -> None:
-        """Begin a unit, whose turn it is.
+    def opening(self, unit: Unit, prelude: str) -> bytes:
+        """What begins a unit, whose turn it is.
 
         Args:
             unit: The unit.
             prelude: What sets the settings of its connection.
-
-        Raises:
-            RefusedError: The server does not take these settings.
         """
         read_only = _READ_ONLY if unit.purpose == "reading" else ""
-        _, error = await self.upstream.command(_BEGIN + prelude + read_only)
-        if error is not None:
-            await self.roll_back(unit)
-            raise RefusedError(fields_of(error).get("M", "its settings were refused"))
+        return query(_BEGIN + prelude + read_only)
+
+    def closing(self, unit: Unit) -> bytes:
+        """What ends a unit as COMMIT would; see :meth:`end`."""
+        if unit.is_inside:
+            # It has only read; so the settings of the unit around it are put back.
+            return query(_UNDO)
+        return query(_CHECK + (_DEFER if self.upstream.may_defer else ""))
 
     async def commit(self, unit: Unit) -> bytes | None:
         """End a unit as COMMIT would; returns the error of one that was rolled back."""
-        if unit.is_inside:
-            # It has only read; so the settings of the unit around it are put back.
-            await self.roll_back(unit)
-            return None
-        _, error = await self.upstream.command(_CHECK + _DEFER)
-        if error is not None:
+        self.upstream.writer.write(self.closing(unit))
+        return await self.end(unit, *await self.upstream.until_ready())
+
+    async def end(self, unit: Unit, status: bytes, error: bytes | None) -> bytes | None:
+        """The same once the server has responded to :meth:`closing`."""
+        if error is not None or status != b"T":
             await self.roll_back(unit)
             return error
-        self._leave(unit)
+        self.leave(unit)
         return None
 
     async def roll_back(self, unit: Unit) -> None:
@@ -121,7 +122,7 @@ class JoinedTransaction:
             if status != b"T":
                 self.upstream.close()
         finally:
-            self._leave(unit)
+            self.leave(unit)
 
     def tell_idle(self) -> None:
         """Look whether those that wait can go on, now that a holder is idle."""
@@ -154,7 +155,7 @@ class JoinedTransaction:
                 await self._wait(waiting.turn)
             waiting.turn.result()
         except BaseException:
-            self._leave(unit)
+            self.leave(unit)
             raise
         finally:
             self._waiting.remove(waiting)
@@ -180,7 +181,8 @@ class JoinedTransaction:
         unit.is_inside = True
         return True
 
-    def _leave(self, unit: Unit) -> None:
+    def leave(self, unit: Unit) -> None:
+        """Give the turn of a unit, of which nothing is left on the server, to the next."""
         if unit in self._units:
             self._units.remove(unit)
         self.tell_idle()

@@ -44,6 +44,8 @@ _UNSET = {
     "replication",
     "idle_in_transaction_session_timeout",
 }
+_DEFINES = (b"CREATE", b"ALTER", b"DROP", b"DO", b"CALL")
+_MUCH = 2**16
 _READS = re.compile(rb"(SELECT|SHOW|SET|RESET|FETCH|MOVE|DO|EXPLAIN|CLOSE|UNLISTEN|DECLARE)\b")
 
 
@@ -214,6 +216,9 @@ class Client:
         self._statements = ClientStatements(number)
         self._first = self._prelude = _prelude(settings)
         self._pending_sets: list[str] = []
+        self._opening = b""
+        self._closed: tuple[bytes, bytes | None] | None = None
+        self._out = bytearray()
 
     @property
     def _transaction(self) -> JoinedTransaction:
@@ -234,7 +239,7 @@ class Client:
         batch: list[tuple[bytes, bytes]] = []
         try:
             while True:
-                await self._writer.drain()
+                await self._flush()
                 kind, body = await read_message(self._reader)
                 if kind == b"X":
                     return
@@ -251,8 +256,15 @@ class Client:
                 self._transaction.tell_idle()
         finally:
             if self.unit is not None and not self._transaction.upstream.is_lost:
-                await self._transaction.roll_back(self.unit)
-                self.unit = None
+                await self._end_unit(is_kept=False)
+
+    async def _flush(self) -> None:
+        if self._out:
+            self._writer.write(bytes(self._out))
+            self._out.clear()
+        # The rest of a response has to be read also where the client is gone.
+        with suppress(OSError):
+            await self._writer.drain()
 
     # The simple protocol.
 
@@ -260,9 +272,7 @@ class Client:
         sql = body.rstrip(b"\0").decode()
         control = control_of(sql)
         if control.kind == "other":
-            if await self._ensure_unit():
-                is_set = control.sets or control.resets
-                await self._forward(query(sql), sql if is_set else "")
+            await self._pass_on(query(sql), sql, closes=True)
         else:
             await self._control(control)
         await self._end_statement()
@@ -272,41 +282,34 @@ class Client:
     async def _extended(self, batch: list[tuple[bytes, bytes]], *, is_end: bool) -> None:
         if self._error is None:
             # Else it is left out, as the server does until the end.
-            await self._run(batch)
+            await self._run(batch, is_end=is_end)
         if is_end:
             await self._end_statement()
         elif self._error is None and all(kind in b"PDC" for kind, _ in batch):
             # Nothing was executed, and the end may be long in coming.
             await self._end_statement(is_told=False)
 
-    async def _run(self, batch: list[tuple[bytes, bytes]]) -> None:
-        segment, sets = bytearray(), ""
+    async def _run(self, batch: list[tuple[bytes, bytes]], *, is_end: bool) -> None:
+        segment, text = b"", ""
         for kind, body in batch:
             said, control, sql = self._statements.translate(kind, body)
             if control is None:
                 segment += said
-                sets = sql or sets
+                text = f"{text};{sql}" if text and sql else text or sql
                 continue
-            await self._pass_on(segment, sets)
-            segment, sets = bytearray(), ""
+            if segment:
+                await self._pass_on(segment + SYNC, text)
+            segment, text = b"", ""
             if self._error is not None:
                 return
             if kind == b"E":
                 await self._control(control)
             else:
-                self._writer.write(said)
-        await self._pass_on(segment, sets)
-
-    async def _pass_on(self, segment: bytearray, sets: str) -> None:
-        if segment and self._error is None and await self._ensure_unit():
-            await self._forward(bytes(segment) + SYNC, sets, is_extended=True)
+                self._out += said
+        if segment and self._error is None:
+            await self._pass_on(segment + SYNC, text, closes=is_end)
 
     # Both.
-
-    async def _ensure_unit(self) -> bool:
-        if self.unit is not None:
-            return True
-        return await self._begin("statement")
 
     async def _begin(self, purpose: Purpose) -> bool:
         self._has_written = False
@@ -319,35 +322,61 @@ class Client:
             return False
         try:
             turn.result()
-            await self._transaction.begin(unit, self._prelude)
         except RefusedError as error:
             self._refuse(f"A unit of work cannot begin in the test's transaction: {error}.")
             return False
         self.unit = unit
+        # Goes with the first statement.
+        self._opening = self._transaction.opening(unit, self._prelude)
         self._status = b"T"
         return True
 
-    async def _forward(self, said: bytes, sets: str, *, is_extended: bool = False) -> None:
+    async def _pass_on(self, said: bytes, text: str, *, closes: bool = False) -> None:
+        """Let the server run statements, and pass its response on.
+
+        Args:
+            said: The messages, up to the one that ends them.
+            text: The statements.
+            closes: Whether a unit that is not a transaction ends with them.
+        """
+        if self.unit is None and not await self._begin("statement"):
+            return
+        unit, upstream, control = self.unit, self._transaction.upstream, control_of(text)
+        assert unit is not None  # noqa: S101 - it was just begun
+        opening, self._opening = self._opening, b""
+        closes = closes and not self._is_begun and not control.copies
+        closing = self._transaction.closing(unit) if closes else b""
+        # In one go: each of the three would wait for the server otherwise.
+        upstream.writer.write(opening + said + closing)
+        _, refused = await upstream.until_ready() if opening else (b"", None)
+        await self._relay(is_heard=refused is None, is_extended=said[:1] != b"Q")
+        if closes:
+            self._closed = await upstream.until_ready()
+        if refused is not None:
+            self._say(refused)
+        elif self._error is None and (control.sets or control.resets):
+            self._pending_sets.append(text.rstrip("; \n"))
+
+    async def _relay(self, *, is_heard: bool, is_extended: bool) -> None:
         upstream = self._transaction.upstream
-        upstream.writer.write(said)
         while True:
             kind, body = await read_message(upstream.reader)
             if kind == b"Z":
                 self._status = body
-                break
+                return
+            if not is_heard:
+                continue
             if kind == b"E":
                 self._say(_with_hint(body))
                 continue
             if kind == b"C":
                 self._has_written |= _READS.match(body) is None
-            self._writer.write(framed(kind, body))
-            with suppress(OSError):
-                # The rest of the response has to be read also where the client is gone.
-                await self._writer.drain()
+                upstream.may_defer |= body.startswith(_DEFINES)
+            self._out += framed(kind, body)
+            if kind == b"G" or len(self._out) > _MUCH:
+                await self._flush()
             if kind == b"G":
                 await self._copy_in(upstream, is_extended=is_extended)
-        if sets and self._error is None:
-            self._pending_sets.append(sets.rstrip("; \n"))
 
     async def _copy_in(self, upstream: Upstream, *, is_extended: bool) -> None:
         kind = b""
@@ -387,7 +416,7 @@ class Client:
             tag = "DEALLOCATE" if control.kind == "deallocate" else "DISCARD ALL"
             self._statements.forget("" if control.name in {"", "all"} else control.name)
         if self._error is None:
-            self._writer.write(complete(tag))
+            self._out += complete(tag)
 
     async def _end_statement(self, *, is_told: bool = True) -> None:
         """Say that the next one may come; what is not in a transaction ends by itself."""
@@ -395,27 +424,38 @@ class Client:
             await self._end_unit(is_kept=self._error is None)
         if is_told:
             self._error = None
-            self._writer.write(ready(self._status if self._is_begun else b"I"))
+            self._out += ready(self._status if self._is_begun else b"I")
 
     async def _end_unit(self, *, is_kept: bool = True) -> None:
         unit, self.unit = self.unit, None
         sets, self._pending_sets = self._pending_sets, []
+        closed, self._closed = self._closed, None
+        opening, self._opening = self._opening, b""
+        transaction = self._transaction
         if unit is None:
+            return
+        if opening:
+            # Nothing was sent.
+            transaction.leave(unit)
             return
         if self.was_cancelled:
             # The server may hear of it only now.
             self.was_cancelled = False
-            self._status, _ = await self._transaction.upstream.command("SELECT")
-        if not is_kept or self._status == b"E":
-            await self._transaction.roll_back(unit)
-            return
+            self._status, _ = await transaction.upstream.command("SELECT")
         if unit.is_inside and self._has_written:
-            await self._transaction.roll_back(unit)
             self._refuse(
                 "A statement that commits by itself wrote in the block of a session that is open."
             )
+            is_kept = False
+        if closed is not None and closed[1] is None:
+            error = await transaction.end(unit, *closed)
+        elif not is_kept or self._status == b"E":
+            await transaction.roll_back(unit)
             return
-        error = await self._transaction.commit(unit)
+        elif closed is not None:
+            error = await transaction.end(unit, *closed)
+        else:
+            error = await transaction.commit(unit)
         if error is not None:
             self._say(error)
         else:
@@ -428,7 +468,7 @@ class Client:
 
     def _say(self, body: bytes) -> None:
         self._error = body
-        self._writer.write(framed(b"E", body))
+        self._out += framed(b"E", body)
 
 
 def _with_hint(body: bytes) -> bytes:

@@ -24,10 +24,14 @@ class Upstream:
     Args:
         connection: asyncpg's, which nobody uses from now on.
         parameters: What the server reports of itself.
+        may_defer: Whether there are constraints that wait for COMMIT.
     """
 
-    def __init__(self, connection: AsyncpgConnection, parameters: dict[str, str]) -> None:
+    def __init__(
+        self, connection: AsyncpgConnection, parameters: dict[str, str], *, may_defer: bool
+    ) -> None:
         self.parameters = parameters
+        self.may_defer = may_defer
         self.pid: int = connection.get_server_pid()
         self._connection = connection
         loop = asyncio.get_running_loop()
@@ -45,7 +49,11 @@ class Upstream:
         rows = await connection.fetch(
             f"SELECT name, current_setting(name, true) FROM unnest(ARRAY[{names}]) name"  # noqa: S608 - constants
         )
-        return cls(connection, {name: value for name, value in rows if value is not None})
+        may_defer = await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_constraint WHERE condeferred)"
+        )
+        parameters = {name: value for name, value in rows if value is not None}
+        return cls(connection, parameters, may_defer=may_defer)
 
     @property
     def is_lost(self) -> bool:
