@@ -80,10 +80,18 @@ class TCPProxy:
         self.bytes_to_client = 0
         self.round_trips = 0
 
-    async def accept(self) -> None:
-        """Take new connections, on the same port as before."""
+    async def accept(self, *, port: int = 0) -> None:
+        """Take new connections, on the same port as before.
+
+        Args:
+            port: The port of the first time; 0 for one that the system chooses.
+
+        Raises:
+            OSError: Another program listens there.
+        """
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, self.host, self._port)
+            at = self._port or port
+            self._server = await asyncio.start_server(self._serve, self.host, at)
             self._port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
