@@ -53,7 +53,7 @@ class Network:
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="wellhead-network", daemon=True
         )
-        self._proxy = TCPProxy(self._host.name, self._host.port, ear=self._listen)
+        self._proxy = self._new_proxy()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -120,11 +120,16 @@ class Network:
     async def _begin(self) -> None:
         while True:
             try:
-                await self._proxy.accept(port=quiet_port())
+                await self._proxy.accept()
             except OSError:
-                # Another process was faster.
-                continue
-            return
+                # Another process took the port first.
+                self._proxy = self._new_proxy()
+            else:
+                return
+
+    def _new_proxy(self) -> TCPProxy:
+        host = self._host
+        return TCPProxy(host.name, host.port, ear=self._listen, own_port=quiet_port())
 
     def _listen(self) -> Conversation:
         return Conversation(self._tell)
