@@ -13,12 +13,12 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 from staged import KEY, StagedAccount, client_of, make_account
+from tests.staging.ports import quiet_port
 
 import todo
 from tests.docs.matching import matches
 from tests.docs.tutorial import DOTENV, FIELDS, MAP, REQUESTS
 from tests.staging.patience import SECONDS, until
-from tests.staging.ports import quiet_port
 from todo.main import create_app
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings, SettingsError

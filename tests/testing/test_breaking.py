@@ -26,7 +26,9 @@ PATIENCE = 2.0
 @pytest.fixture
 def served(network_url: str) -> Database:
     """The database of an application."""
-    return Database(DatabaseSettings(url=network_url, connect_timeout=PATIENCE, pool_timeout=PATIENCE + 1))
+    return Database(
+        DatabaseSettings(url=network_url, connect_timeout=PATIENCE, pool_timeout=PATIENCE + 1)
+    )
 
 
 @pytest.fixture
