@@ -13,7 +13,6 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 from staged import KEY, StagedAccount, client_of, make_account
-from tests.staging.ports import quiet_port
 
 import todo
 from tests.docs.matching import matches
@@ -22,6 +21,7 @@ from tests.staging.patience import SECONDS, until
 from todo.main import create_app
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings, SettingsError
+from wellhead.embedded.ports import quiet_port
 from wellhead.migrations import Migrations
 from wellhead.testing.proxy import TCPProxy
 
