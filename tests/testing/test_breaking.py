@@ -137,7 +137,7 @@ async def test_faults_work_in_the_event_loop_of_the_test(shelf: Database) -> Non
 
 
 def test_faults_are_refused_where_the_test_is_one_transaction(network: Network) -> None:
-    why = "the test is one transaction. Mark it with @pytest.mark.wellhead(commit=True)."
+    why = "the test is one transaction. "
     with network.present(faults_refusal=why):
         for instrument in (database_down, lambda: slow_network(1), sleeping_database):
             with pytest.raises(ConfigurationError, match=r"cannot work here: the test is one"):

@@ -26,7 +26,7 @@ def database_down() -> Iterator[None]:
         ConfigurationError: The test is one transaction, or no database of the plugin is in use.
     """
     with ExitStack() as stack:
-        for network in networks("database_down()", breaks=True):
+        for network in networks("database_down()"):
             stack.callback(_come_back, network)
             network.run(network.proxy.refuse())
             network.run(network.proxy.cut())
@@ -48,7 +48,7 @@ def slow_network(milliseconds: float) -> Iterator[None]:
     Raises:
         ConfigurationError: The test is one transaction, or no database of the plugin is in use.
     """
-    found = networks("slow_network()", breaks=True)
+    found = networks("slow_network()")
     try:
         for network in found:
             network.proxy.delay(milliseconds / 1000)
@@ -70,8 +70,7 @@ def kill_connections() -> int:
         ConfigurationError: The test is one transaction, or no database of the plugin is in use.
     """
     return sum(
-        network.run(network.proxy.reset_connections())
-        for network in networks("kill_connections()", breaks=True)
+        network.run(network.proxy.reset_connections()) for network in networks("kill_connections()")
     )
 
 
@@ -95,7 +94,7 @@ def sleeping_database(*, wakes_in: float = 500) -> Iterator["SleepingDatabase"]:
     Raises:
         ConfigurationError: The test is one transaction, or no database of the plugin is in use.
     """
-    found = networks("sleeping_database()", breaks=True)
+    found = networks("sleeping_database()")
     sleepers = [_Sleeper(network, wakes_in / 1000) for network in found]
     try:
         sleeping = SleepingDatabase(sleepers)

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from wellhead.testing.conversation import Statements
-from wellhead.testing.network import networks
+from wellhead.testing.overheard import overheard_now
 from wellhead.testing.statement_text import is_query, without_values
 
 _WIDTH = 300
@@ -92,8 +92,8 @@ def assert_max_queries(most: int) -> Iterator[RoundTrips]:
 def _counting(instrument: str) -> Iterator[RoundTrips]:
     trips = RoundTrips()
     with ExitStack() as stack:
-        for network in networks(instrument):
-            stack.enter_context(network.telling(trips.note))
+        for each in overheard_now(instrument):
+            stack.enter_context(each.telling(trips.note))
         yield trips
 
 

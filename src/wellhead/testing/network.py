@@ -4,16 +4,13 @@ An application under test may run in the test's event loop, in the thread of a `
 another process: all of them reach the server through this, and none of them has to know.
 """
 
-import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from wellhead.embedded.ports import quiet_port
-from wellhead.errors import ConfigurationError
-from wellhead.testing.conversation import Conversation, Statements
+from wellhead.testing.background import BackgroundLoop
+from wellhead.testing.overheard import Overheard, overheard_now
 from wellhead.testing.proxy import TCPProxy
 from wellhead.url import Host, PostgresURL
 
@@ -21,10 +18,8 @@ T = TypeVar("T")
 
 _WITHOUT_NEED_OF_TLS = frozenset({"disable", "allow", "prefer"})
 
-_present: "list[Network]" = []
 
-
-class Network:
+class Network(Overheard):
     """A proxy in front of one server, for as long as the block lasts.
 
     >>> with Network(url_of_the_server) as network:
@@ -37,26 +32,18 @@ class Network:
 
     Args:
         url: The server's, with any database.
-
-    Attributes:
-        refusal: Why nothing goes through it, or None where all does.
-        faults_refusal: Why nothing may be broken now, or None where it may.
     """
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         parsed = PostgresURL.parse(url)
         self.refusal = _why_not(parsed)
-        self.faults_refusal: str | None = None
         self._host = parsed.hosts[0]
-        self._told: list[Callable[[Statements], None]] = []
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="wellhead-network", daemon=True
-        )
+        self._loop = BackgroundLoop()
         self._proxy = self._new_proxy()
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._loop.__enter__()
         self.run(self._begin())
         return self
 
@@ -64,9 +51,7 @@ class Network:
         try:
             self.run(self._proxy.__aexit__(None, None, None))
         finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+            self._loop.__exit__(None, None, None)
 
     @property
     def proxy(self) -> TCPProxy:
@@ -85,37 +70,9 @@ class Network:
         host = Host(self._proxy.host, self._proxy.port)
         return replace(parsed, hosts=(host,), parameters=parameters).render(hide_password=False)
 
-    @contextmanager
-    def present(self, *, faults_refusal: str | None = None) -> Iterator[Self]:
-        """Let the instruments work on this network, in any thread, while the block lasts.
-
-        Args:
-            faults_refusal: Why connections must not be broken; None where they may.
-        """
-        self.faults_refusal = faults_refusal
-        _present.append(self)
-        try:
-            yield self
-        finally:
-            _present.remove(self)
-            self.faults_refusal = None
-
-    @contextmanager
-    def telling(self, tell: Callable[[Statements], None]) -> Iterator[None]:
-        """Tell of each round trip while the block lasts, in the network's thread.
-
-        Args:
-            tell: Called with the statements of each, before the application hears the response.
-        """
-        self._told.append(tell)
-        try:
-            yield
-        finally:
-            self._told.remove(tell)
-
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something to the proxy, and wait until it is done; not in the network's thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return self._loop.run(work)
 
     async def _begin(self) -> None:
         while True:
@@ -129,36 +86,20 @@ class Network:
 
     def _new_proxy(self) -> TCPProxy:
         host = self._host
-        return TCPProxy(host.name, host.port, ear=self._listen, own_port=quiet_port())
-
-    def _listen(self) -> Conversation:
-        return Conversation(self._tell)
-
-    def _tell(self, statements: Statements) -> None:
-        for tell in [*self._told]:
-            tell(statements)
+        return TCPProxy(host.name, host.port, ear=self.listen, own_port=quiet_port())
 
 
-def networks(instrument: str, *, breaks: bool = False) -> "list[Network]":
-    """The networks on which an instrument works now.
+def networks(instrument: str) -> list[Network]:
+    """The networks that an instrument may break now.
 
     Args:
         instrument: Its name, for the error.
-        breaks: Whether it breaks connections.
 
     Raises:
         ConfigurationError: There is none, or it may not; the message says why.
     """
-    if not _present:
-        raise ConfigurationError(
-            f"{instrument} has nothing to work on: no database of the pytest plugin is in use.",
-            hint="Let the test, or the fixture of its client, ask for the fixture database.",
-        )
-    for network in _present:
-        refusal = network.refusal or (network.faults_refusal if breaks else None)
-        if refusal is not None:
-            raise ConfigurationError(f"{instrument} cannot work here: {refusal}")
-    return [*_present]
+    found = overheard_now(instrument, breaks=True)
+    return [each for each in found if isinstance(each, Network)]
 
 
 def _why_not(url: PostgresURL) -> str | None:
