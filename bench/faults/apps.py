@@ -15,7 +15,7 @@ import httpx2
 from bench.faults.clients import MARK, Door
 from bench.faults.server import workers
 from tests.staging.patience import until
-from tests.staging.ports import quiet_port
+from wellhead.embedded.ports import quiet_port
 
 ROOT = Path(__file__).parents[2]
 

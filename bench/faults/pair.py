@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 from bench.faults.console import DATABASE, ROLE, Console
 from bench.faults.server import Server
 from tests.staging.patience import until
-from tests.staging.ports import quiet_port
 from wellhead.embedded import watch
 from wellhead.embedded.account import server_account
 from wellhead.embedded.binaries import find_binaries
+from wellhead.embedded.ports import quiet_port
 
 _STANDBY = "standby"
 _SECONDS = 120.0

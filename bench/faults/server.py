@@ -16,8 +16,8 @@ from bench.faults.console import DATABASE, ROLE, Console
 from bench.faults.wal_device import WalDevice
 from tests.staging.passwords import verifier
 from tests.staging.patience import until
-from tests.staging.ports import quiet_port
 from wellhead.embedded import EmbeddedPostgres, watch
+from wellhead.embedded.ports import quiet_port
 from wellhead.errors import EmbeddedError
 
 OPTIONS = {

@@ -18,7 +18,7 @@ from bench.faults.server import Server
 from bench.faults.todo_service import migrate
 from tests.staging.pgbouncer import Kind as PoolerKind
 from tests.staging.pgbouncer import PgBouncer
-from tests.staging.ports import quiet_port
+from wellhead.embedded.ports import quiet_port
 from wellhead.testing.proxy import TCPProxy
 
 POOLER = PoolerKind("1.24", 1000)

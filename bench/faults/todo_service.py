@@ -12,9 +12,9 @@ from typing import Self
 
 import httpx2
 
-from tests.staging.ports import quiet_port
 from todo import MIGRATIONS
 from wellhead import DatabaseSettings
+from wellhead.embedded.ports import quiet_port
 from wellhead.migrations import Migrations
 
 TODO = Path(sys.executable).with_name("todo")

@@ -13,7 +13,7 @@ from bench.speed.item import POOL_SIZE
 from bench.speed.load import Response
 from bench.speed.machine import Moment, pin
 from bench.speed.peer import ROOT, Peer
-from tests.staging.ports import quiet_port
+from wellhead.embedded.ports import quiet_port
 
 _STARTS_WITHIN = 120.0
 _STOPS_WITHIN = 20.0

@@ -22,7 +22,7 @@ from typing import Self
 
 from tests.docs.matching import ANYTHING, matches
 from tests.docs.pages import Block
-from tests.staging.ports import quiet_port
+from wellhead.embedded.ports import quiet_port
 
 BASH = shutil.which("bash") or "/bin/bash"
 

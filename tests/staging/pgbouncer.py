@@ -11,8 +11,8 @@ from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.staging.passwords import verifier
-from tests.staging.ports import quiet_port
 from wellhead.embedded.account import server_account
+from wellhead.embedded.ports import quiet_port
 
 HOME = Path(__file__).parents[2] / ".poolers"
 VERSIONS = ("1.18", "1.24")

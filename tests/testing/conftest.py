@@ -1,6 +1,6 @@
 """A small application, and the fixtures of the plugin for it, on this run's server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
@@ -9,8 +9,11 @@ from fastapi import FastAPI
 from sqlalchemy import ForeignKeyConstraint, MetaData, text
 from sqlmodel import Field, SQLModel, func, select
 
+from tests.staging.given import Postgres
+from tests.testing.shelf import fill
 from wellhead import Database, DatabaseSettings, ExclusiveSession
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install, lifespan
+from wellhead.testing import Network
 
 
 class Shop(SQLModel):
@@ -83,3 +86,25 @@ async def client(database: Database[Any]) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(create_app(database), raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
+
+
+@pytest.fixture
+def network(postgres: Postgres) -> Iterator[Network]:
+    """The network of a test whose commits are real."""
+    with Network(postgres.url) as network, network.present():
+        yield network
+
+
+@pytest.fixture(params=["postgresql", "postgresql+psycopg"], ids=["asyncpg", "psycopg"])
+def network_url(request: pytest.FixtureRequest, network: Network, database_url: str) -> str:
+    """The test's database through the network, for either driver."""
+    return network.through(database_url).replace("postgresql", str(request.param), 1)
+
+
+@pytest.fixture
+async def shelf(network_url: str) -> AsyncIterator[Database]:
+    """A database that is open in the test's event loop, with some rows."""
+    settings = DatabaseSettings(url=network_url, connect_timeout=3, pool_timeout=4)
+    async with Database(settings) as database:
+        await fill(database)
+        yield database

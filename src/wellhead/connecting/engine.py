@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -19,6 +19,7 @@ from wellhead.connecting.listeners import (
 from wellhead.errors import ConfigurationError, SettingsError, keep_discreet
 from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
+from wellhead.pool.in_memory import InMemory
 from wellhead.pool.owner import Advice
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
 from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers
@@ -32,7 +33,8 @@ def plan_pool(settings: DatabaseSettings) -> PoolPlan:
     """Decide which pool these settings get, and say why."""
     url = settings.url
     if not isinstance(url, PostgresURL):
-        return PoolPlan("static", "An in-memory SQLite database lives in its one connection.", 1, 0)
+        reason = "An in-memory SQLite database has one connection, which all sessions share."
+        return PoolPlan("static", reason, 1, 0, InMemory(url.name))
     if settings.pool_mode == "none":
         return PoolPlan(
             "none", f"{settings.variable_of('pool_mode')}=none opens a connection for each use."
@@ -66,7 +68,7 @@ def advice_for(url: PostgresURL | SQLiteURL) -> Advice:
 
 
 def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
-    """Make the engine; no connection is opened.
+    """Make the engine; no connection is opened, but the one that keeps an SQLite in memory.
 
     Args:
         connector: Makes its connections.
@@ -84,7 +86,7 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
         if isinstance(url, PostgresURL):
             arguments["async_creator_fn"] = connector.connect
         engine = create_async_engine(
-            url.sqlalchemy_url(),
+            _sqlalchemy_url(url, plan),
             connect_args=arguments,
             hide_parameters=not settings.echo_parameters,
             **{"echo": settings.echo, **options},
@@ -132,6 +134,13 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
             engine, threshold=settings.slow_query_threshold, echo=settings.variable_of("echo")
         )
     return engine
+
+
+def _sqlalchemy_url(url: PostgresURL | SQLiteURL, plan: PoolPlan) -> URL:
+    if isinstance(url, PostgresURL) or plan.in_memory is None:
+        return url.sqlalchemy_url()
+    plan.in_memory.keep()
+    return url.sqlalchemy_url(plan.in_memory.name)
 
 
 async def connect_first(engine: AsyncEngine, connector: Connector) -> AsyncConnection:

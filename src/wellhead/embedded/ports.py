@@ -1,9 +1,13 @@
 """TCP ports of 127.0.0.1, and which are free."""
 
+import random
 import socket
 
 ADDRESS = "127.0.0.1"
 """The only address that the embedded server listens on."""
+
+_LOWEST, _HIGHEST = 20_000, 32_000
+_ATTEMPTS = 100
 
 
 def free_port() -> int:
@@ -19,3 +23,16 @@ def is_free(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def quiet_port() -> int:
+    """A free port that no outgoing connection gets by itself.
+
+    The system takes the near ends of connections from a range further up. A client that tries to
+    reach a dead server in that range is, once in some thousand tries, connected to itself, and the
+    server finds its port taken when it comes back.
+    """
+    # Two programs on one machine should not look at the same ports in the same order.
+    order = random.Random(free_port())  # noqa: S311 - no secret is made of it
+    candidates = order.sample(range(_LOWEST, _HIGHEST), _ATTEMPTS)
+    return next(port for port in candidates if is_free(port))

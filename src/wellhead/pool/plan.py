@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool, PoolProxiedConnection
 
+from wellhead.pool.in_memory import InMemory
 from wellhead.pool.sqlalchemy import AsyncPool
 from wellhead.pool.stats import PoolStats
 
@@ -54,12 +55,17 @@ class CountingNullPool(NullPool):
 
 @dataclass(frozen=True, slots=True)
 class PoolPlan:
-    """Which pool an engine gets, how large, and why, in one sentence."""
+    """Which pool an engine gets, how large, and why, in one sentence.
+
+    Attributes:
+        in_memory: Keeps the database of an SQLite engine, as long as there is this plan.
+    """
 
     mode: Literal["pool", "none", "static"]
     reason: str
     pool_size: int = 0
     max_overflow: int | None = None
+    in_memory: InMemory | None = None
 
     def stats(self, pool: Pool | None) -> PoolStats:
         """Read the figures of a pool that was made after this plan; None before there is one."""

@@ -30,6 +30,8 @@ from wellhead.testing.framing import (
     refusal,
 )
 from wellhead.testing.joined import PATIENCE, JoinedTransaction, Purpose, RefusedError, Unit
+from wellhead.testing.overheard import overhear
+from wellhead.testing.proxied_connection import Ear
 from wellhead.testing.upstream import Upstream
 
 _CANCEL, _SSL, _GSS = 80877102, 80877103, 80877104
@@ -55,6 +57,7 @@ class JoiningServer:
     Args:
         connect: Connects to the database to which all its connections lead.
         is_inside: See :class:`JoinedTransaction`.
+        ear: Gives for each connection what hears all that is said on it.
 
     Attributes:
         password: What its clients need.
@@ -64,10 +67,12 @@ class JoiningServer:
         self,
         connect: Callable[[], Awaitable[AsyncpgConnection]],
         is_inside: Callable[[int, int], bool],
+        ear: Callable[[], Ear],
     ) -> None:
         self.password = secrets.token_hex(16)
         self._connect = connect
         self._is_inside = is_inside
+        self._ear = ear
         self._numbers = count(1)
         self._clients: dict[int, Client] = {}
         self._tasks: dict[asyncio.Task[None], Client | None] = {}
@@ -120,6 +125,7 @@ class JoiningServer:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio's server makes one
         self._tasks[task] = client = None
+        overhear(reader, writer, self._ear())
         try:
             client = await self._greet(reader, writer)
             if client is not None:

@@ -11,6 +11,7 @@ import pytest
 from wellhead.database import Database
 from wellhead.errors import ConfigurationError
 from wellhead.settings import DatabaseSettings
+from wellhead.testing.network import Network
 from wellhead.testing.worker import Schema, Worker, serving, working
 from wellhead.url import PostgresURL, parse_url
 
@@ -97,9 +98,12 @@ def wellhead_url(request: pytest.FixtureRequest, _wellhead_worker: Worker) -> It
     """The URL of the test's database; whatever connects there joins the test's transaction."""
     mark = request.node.get_closest_marker("wellhead")
     commits = bool(mark and mark.kwargs.get("commit"))
-    way = _wellhead_worker.committing() if commits else _wellhead_worker.joined()
-    with way as url:
-        yield url
+    if not commits:
+        with _wellhead_worker.joined() as url:
+            yield url
+        return
+    with _wellhead_worker.committing() as url, Network(url) as network, network.present():
+        yield network.through(url)
 
 
 @pytest.fixture

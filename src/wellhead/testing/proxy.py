@@ -29,6 +29,7 @@ class TCPProxy:
         host: Where the server is: its name or address, or the directory of its Unix socket.
         port: Its port.
         ear: Gives for each connection what hears all that is said on it; None for nothing.
+        own_port: Where it listens; 0 for a port that the system chooses.
 
     Attributes:
         connections: Connections that clients opened.
@@ -38,11 +39,13 @@ class TCPProxy:
             first bytes after each response. What a client sends in one go without waiting is one.
     """
 
-    def __init__(self, host: str, port: int, *, ear: Callable[[], Ear] | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, *, ear: Callable[[], Ear] | None = None, own_port: int = 0
+    ) -> None:
         self._target = (host, port)
         self._ear = ear
         self._server: asyncio.Server | None = None
-        self._port = 0
+        self._port = own_port
         self._connections: dict[asyncio.Task[None], ProxiedConnection] = {}
         self._weather = Weather()
         self._weather.flowing.set()
@@ -81,7 +84,11 @@ class TCPProxy:
         self.round_trips = 0
 
     async def accept(self) -> None:
-        """Take new connections, on the same port as before."""
+        """Take new connections, on the same port as before.
+
+        Raises:
+            OSError: Another program listens there.
+        """
         if self._server is None:
             self._server = await asyncio.start_server(self._serve, self.host, self._port)
             self._port = self._server.sockets[0].getsockname()[1]

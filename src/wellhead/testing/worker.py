@@ -20,8 +20,9 @@ from wellhead.settings import DatabaseSettings
 from wellhead.settings.one_place import NotGivenError
 from wellhead.testing.background import BackgroundLoop
 from wellhead.testing.databases_of_run import DatabasesOfRun, connect
-from wellhead.testing.joining import JoiningServer
+from wellhead.testing.joining import HINT, JoiningServer
 from wellhead.testing.lineage import Lineage
+from wellhead.testing.overheard import Overheard
 from wellhead.url import PostgresURL
 
 VARIABLES = "TEST_DATABASE_"
@@ -45,9 +46,11 @@ class Worker:
         self._settings = settings
         self._databases = databases
         self.lineage = Lineage()
+        self._overheard = Overheard()
         self._joining = JoiningServer(
             lambda: connect(settings, databases.name, idle_in_transaction_session_timeout="0"),
             self.lineage.is_inside,
+            self._overheard.listen,
         )
         self._port = 0
         # Whether its database is as the template is, or at least holds the same rows.
@@ -81,7 +84,8 @@ class Worker:
         self._is_new = False
         self._loop.run(self._joining.begin())
         try:
-            with self.lineage.noted():
+            why = f"the test is one transaction. {HINT}"
+            with self.lineage.noted(), self._overheard.present(faults_refusal=why):
                 yield (
                     f"postgresql://wellhead:{self._joining.password}@127.0.0.1:{self._port}/"
                     f"{self._databases.name}?sslmode=disable"

@@ -1,22 +1,34 @@
 """`SQLiteURL`: SQLite in memory, for tests that need no PostgreSQL."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, Self
+from urllib.parse import parse_qsl
 
 from sqlalchemy import URL
 
 from wellhead.url.split import fault, scheme_of
 
 _SCHEME: Final = "sqlite+aiosqlite"
+_MEMORY: Final = ":memory:"
+# What people write besides, and what is so here in any case.
+_IMPLIED: Final = frozenset({"uri", "check_same_thread"})
+_NAME: Final = re.compile(r"[\w:.-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class SQLiteURL:
-    """An in-memory database that all sessions of the process share on one connection.
+    """A database in memory, whose one connection all sessions share.
 
-    SQLAlchemy needs its ``StaticPool`` for it; a second connection would be a second, empty
-    database.
+    It begins empty, and lasts as long as the :class:`wellhead.Database` that it was given to, also
+    while that is closed.
+
+    Attributes:
+        name: Where the URL says ``cache=shared``, the name under which everything in this process
+            reaches the same database, another library's engine, too; else None.
     """
+
+    name: str | None = None
 
     driver: ClassVar[Literal["aiosqlite"]] = "aiosqlite"
     """The driver, which the extra ``sqlite`` installs."""
@@ -30,23 +42,47 @@ class SQLiteURL:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``sqlite+aiosqlite://`` or ``sqlite+aiosqlite:///:memory:``.
+        """Read a URL of a database in memory.
+
+        Args:
+            text: ``sqlite+aiosqlite://``, ``sqlite+aiosqlite:///:memory:``,
+                ``sqlite+aiosqlite:///file::memory:``, or with a name
+                ``sqlite+aiosqlite:///file:shop?mode=memory``; the latter two may share it by
+                ``cache=shared``.
 
         Raises:
-            URLError: Another scheme, or a database in a file.
+            URLError: Another scheme, a database in a file, or a parameter that is not known.
         """
         if scheme_of(text) != _SCHEME:
             raise fault("has a scheme that is not SQLite's", f"write {_SCHEME}:///:memory:")
-        if text.partition("://")[2] not in {"", "/", "/:memory:"}:
+        place, _, query = text.partition("://")[2].partition("?")
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        name = place.removeprefix("/").removeprefix("file:")
+        mode, cache = parameters.pop("mode", None), parameters.pop("cache", None)
+        is_named = place.startswith("/file:") and mode == "memory" and _NAME.fullmatch(name)
+        if not (name in {"", _MEMORY} or is_named) or mode not in {None, "memory"}:
             raise fault(
                 "names an SQLite database in a file, and Wellhead takes SQLite only in memory",
                 f"write {_SCHEME}:///:memory: in tests, and use PostgreSQL for what must last",
             )
-        return cls()
+        if parameters.keys() - _IMPLIED or cache not in {None, "private", "shared"}:
+            raise fault(
+                "has a parameter that means nothing for SQLite in memory",
+                "keep none but mode=memory and cache=shared",
+            )
+        return cls((name or _MEMORY) if cache == "shared" else None)
 
-    def sqlalchemy_url(self) -> URL:
-        """Return the URL for ``create_async_engine``."""
-        return URL.create(_SCHEME, database=":memory:")
+    def sqlalchemy_url(self, name: str | None = None) -> URL:
+        """Return the URL for ``create_async_engine``.
+
+        Args:
+            name: A name for a database that has none, by which several connections reach it.
+        """
+        shared = self.name or name
+        if shared is None:
+            return URL.create(_SCHEME, database=_MEMORY)
+        query = {"mode": "memory", "cache": "shared", "uri": "true"}
+        return URL.create(_SCHEME, database=f"file:{shared}", query=query)
 
     def connect_args(self) -> dict[str, Any]:
         """Return ``connect_args`` for ``create_async_engine``."""
@@ -54,7 +90,9 @@ class SQLiteURL:
 
     def render(self, *, hide_password: bool = True) -> str:  # noqa: ARG002 - as PostgresURL's
         """Write the URL; there is no password to hide."""
-        return f"{_SCHEME}:///:memory:"
+        if self.name is None:
+            return f"{_SCHEME}:///{_MEMORY}"
+        return f"{_SCHEME}:///file:{self.name}?mode=memory&cache=shared&uri=true"
 
     def __str__(self) -> str:
         return self.render()
