@@ -112,9 +112,12 @@ def test_env_py_may_say_where_it_connects(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@127.0.0.1:1/nowhere")
     write(scripts, f"settings=DatabaseSettings(url={database_url!r})")
-    Migrations(scripts.directory).upgrade()
+    migrations = Migrations(scripts.directory)
+    behind = migrations.state()
+    migrations.upgrade()
 
     assert tables(database_url) == {"pond"}
+    assert (behind.position, migrations.state().position) == ("behind", "at_head")
 
 
 def test_what_migrations_are_given_wins_over_env_py(
@@ -124,6 +127,30 @@ def test_what_migrations_are_given_wins_over_env_py(
     Migrations(scripts.directory, settings=settings).upgrade()
 
     assert tables(database_url) == {"pond"}
+
+
+def test_the_state_is_read_from_the_version_table_that_env_py_names(
+    scripts: Scripts, migrations: Migrations
+) -> None:
+    write(scripts, "version_table='versions'")
+    migrations.upgrade()
+
+    assert migrations.state().position == "at_head"
+
+
+def test_a_url_in_alembics_configuration_is_refused_by_the_look_too(
+    scripts: Scripts, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    home = scripts.directory.parent
+    location = str(scripts.directory).replace("%", "%%")
+    (home / "alembic.ini").write_text(
+        f"[alembic]\nscript_location = {location}\npath_separator = os\n"
+        "sqlalchemy.url = postgresql://elsewhere/nothing\n"
+    )
+
+    with pytest.raises(MigrationError, match=r"sqlalchemy\.url"):
+        Migrations().state()
 
 
 @pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg"])
