@@ -25,8 +25,10 @@ from fastapi import FastAPI, Request
 from pydantic_settings import EnvSettingsSource
 from sqlalchemy import (
     BindParameter,
+    CheckConstraint,
     Column,
     ColumnElement,
+    Enum,
     Integer,
     MetaData,
     String,
@@ -42,6 +44,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import Table as SQLTable
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
@@ -450,6 +453,21 @@ async def test_the_parent_of_sqlalchemys_greenlet_has_the_frames_of_the_applicat
     assert "test_the_parent_of_sqlalchemys_greenlet_has_the_frames_of_the_application" in names, (
         "A leaked connection cannot be told by the place that took it: parent.gr_frame of "
         "SQLAlchemy's greenlet does not lead to the application."
+    )
+
+
+@pytest.mark.parametrize(("is_native", "count"), [(True, 0), (False, 1)])
+def test_sqlalchemy_says_which_constraints_a_dialect_makes(is_native: bool, count: int) -> None:
+    kind = Enum("a", name="letter", native_enum=is_native, create_constraint=True)
+    letters = SQLTable("letters", MetaData(), Column("letter", kind))
+    dialect: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
+    compiler = dialect.ddl_compiler(dialect, None)
+    checks = [each for each in letters.constraints if isinstance(each, CheckConstraint)]
+    made = [each for each in checks if each._should_create_for_compiler(compiler)]  # noqa: SLF001
+
+    assert len(made) == count, (
+        "SQLAlchemy's _should_create_for_compiler does not tell which constraints PostgreSQL gets: "
+        "`wellhead migrate check` takes the CHECK of an enum type for one that is missing."
     )
 
 

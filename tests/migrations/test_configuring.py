@@ -1,9 +1,11 @@
 """Arguments of the project's own for Alembic, and where ``env.py`` connects."""
 
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import Enum, Integer, MetaData, Table, Text
 
 from tests.staging.scripts import Scripts, tables
 from wellhead import ConfigurationError, Database, DatabaseSettings, MigrationError
@@ -62,14 +64,51 @@ def test_the_projects_own_options_win() -> None:
     def never() -> None:
         raise AssertionError
 
-    chosen = with_defaults({"compare_type": False, "on_version_apply": print}, before_version=never)
+    options = {"compare_type": False, "on_version_apply": print, "autogenerate_plugins": ["a.b"]}
+    chosen = with_defaults(MetaData(), options, before_version=never)
+    del chosen["render_item"]
 
     assert chosen == {
         "compare_type": False,
         "compare_server_default": True,
         "transaction_per_migration": True,
         "on_version_apply": (never, print),
+        "autogenerate_plugins": ["wellhead.comparing", "a.b"],
     }
+
+
+def render(kind: str, item: object, context: object) -> "str | bool":
+    del context
+    return "mine" if kind == "type" and isinstance(item, Integer) else False
+
+
+def test_the_projects_own_rendering_comes_before_wellheads() -> None:
+    def never() -> None:
+        raise AssertionError
+
+    context = SimpleNamespace(imports=set())
+    render_item = with_defaults(MetaData(), {"render_item": render}, before_version=never)[
+        "render_item"
+    ]
+
+    assert render_item("type", Integer(), context) == "mine"
+    assert render_item("type", Enum("a", name="letter"), context) == (
+        "postgresql.ENUM('a', name='letter', create_type=False)"
+    )
+    assert render_item("type", Text(), context) is False
+
+
+def test_the_schemas_of_the_models_are_looked_into_and_no_others() -> None:
+    def never() -> None:
+        raise AssertionError
+
+    metadata = MetaData()
+    Table("pond", metadata, schema="water")
+    chosen = with_defaults(metadata, {}, before_version=never)
+    seen = [name for name in (None, "water", "land") if chosen["include_name"](name, "schema", {})]
+
+    assert chosen["include_schemas"] is True
+    assert seen == [None, "water"]
 
 
 @pytest.mark.parametrize("name", ["connection", "url", "target_metadata", "fn", "dialect_name"])
@@ -112,9 +151,12 @@ def test_env_py_may_say_where_it_connects(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@127.0.0.1:1/nowhere")
     write(scripts, f"settings=DatabaseSettings(url={database_url!r})")
-    Migrations(scripts.directory).upgrade()
+    migrations = Migrations(scripts.directory)
+    behind = migrations.state()
+    migrations.upgrade()
 
     assert tables(database_url) == {"pond"}
+    assert (behind.position, migrations.state().position) == ("behind", "at_head")
 
 
 def test_what_migrations_are_given_wins_over_env_py(
@@ -124,6 +166,30 @@ def test_what_migrations_are_given_wins_over_env_py(
     Migrations(scripts.directory, settings=settings).upgrade()
 
     assert tables(database_url) == {"pond"}
+
+
+def test_the_state_is_read_from_the_version_table_that_env_py_names(
+    scripts: Scripts, migrations: Migrations
+) -> None:
+    write(scripts, "version_table='versions'")
+    migrations.upgrade()
+
+    assert migrations.state().position == "at_head"
+
+
+def test_a_url_in_alembics_configuration_is_refused_by_the_look_too(
+    scripts: Scripts, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    home = scripts.directory.parent
+    location = str(scripts.directory).replace("%", "%%")
+    (home / "alembic.ini").write_text(
+        f"[alembic]\nscript_location = {location}\npath_separator = os\n"
+        "sqlalchemy.url = postgresql://elsewhere/nothing\n"
+    )
+
+    with pytest.raises(MigrationError, match=r"sqlalchemy\.url"):
+        Migrations().state()
 
 
 @pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg"])

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import cache_from_source
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -20,11 +21,23 @@ sa.Table("pond", metadata, sa.Column("id", sa.Integer, sa.Identity(), primary_ke
 run_env(metadata)
 """
 
+_MODELS = """
+import enum
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from wellhead.migrations import run_env
+
+metadata = sa.MetaData()
+{models}
+run_env(metadata, {options})
+"""
+
 _MAKO = """
 revision = ${{repr(up_revision)}}
 down_revision = ${{repr(down_revision)}}
 import sqlalchemy as sa
 from alembic import op
+${{imports if imports else ""}}
 
 def upgrade():
     ${{upgrades if upgrades else "..."}}
@@ -62,6 +75,18 @@ class Scripts:
         (directory / "versions").mkdir(parents=True)
         (directory / "env.py").write_text(_ENV.format(columns=columns))
         (directory / "script.py.mako").write_text(_MAKO)
+
+    def say(self, models: str, *, options: str = "") -> None:
+        """Write other models.
+
+        Args:
+            models: Lines of Python that fill ``metadata``.
+            options: Arguments for ``run_env``.
+        """
+        env = self.directory / "env.py"
+        env.write_text(_MODELS.format(models=textwrap.dedent(models), options=options))
+        # Python takes a file of the same second and size for the same file.
+        Path(cache_from_source(str(env))).unlink(missing_ok=True)
 
     def add(
         self,

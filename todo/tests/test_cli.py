@@ -259,6 +259,17 @@ class TestMigrate:
         assert "applied 0001" in first.stderr
         assert "applied " not in second.stderr
 
+    def test_the_database_that_was_changed_is_named_and_not_its_pooler(
+        self, database_url: str
+    ) -> None:
+        place, _, name = database_url.rpartition("/")
+        pooler = f"postgresql://u:secret@127.0.0.1:1/{name}?pgbouncer=true"
+        answer = invoke("migrate", DATABASE_URL=pooler, DATABASE_URL_DIRECT=database_url)
+
+        host = place.rpartition("@")[2]
+        assert answer.stdout.startswith("The schema is up to date: postgresql://wellhead:***@")
+        assert f"@{host}/{name}" in answer.stdout
+
     def test_a_database_that_refuses_is_told_without_a_traceback(self, database_url: str) -> None:
         answer = invoke("migrate", DATABASE_URL=database_url.replace("wellhead:", "stranger:"))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from wellhead.health import schema
 from wellhead.migrations import Migrations
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"
-PROJECT = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 CATALOG = {
     "columns": """
@@ -137,13 +138,19 @@ async def test_what_belongs_to_an_account_goes_with_it(wellhead_url: str) -> Non
 
 
 @pytest.fixture
-def in_the_folder(database_url: str) -> Callable[..., str]:
-    """Run a command in the folder of the application and return what it prints."""
+def in_the_repository(database_url: str, tmp_path: Path) -> Callable[..., str]:
+    """Run a command in a fresh copy of the repository and return what it prints."""
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    shutil.copytree(
+        REPOSITORY / "todo/src",
+        tmp_path / "todo/src",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
 
     def run(*command: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", *command],
-            cwd=PROJECT,
+            cwd=tmp_path,
             env={**os.environ, "DATABASE_URL": database_url},
             capture_output=True,
             text=True,
@@ -155,26 +162,36 @@ def in_the_folder(database_url: str) -> Callable[..., str]:
     return run
 
 
-def test_alembic_itself_works_in_the_folder_of_the_application(
-    in_the_folder: Callable[..., str],
+def test_alembic_itself_works_in_the_root_of_the_repository(
+    in_the_repository: Callable[..., str], tmp_path: Path
 ) -> None:
-    alembic = partial(in_the_folder, "alembic")
+    alembic = partial(in_the_repository, "alembic")
     alembic("upgrade", "head")
+    before = alembic("current")
+    checked = alembic("check")
+    sql = alembic("upgrade", "head", "--sql")
+    alembic("revision", "--autogenerate", "-m", "nothing yet")
+    added = list((tmp_path / "todo/src/todo/migrations/versions").glob("*_nothing_yet.py"))
+    alembic("upgrade", "head")
+    back = alembic("downgrade", "-1")
 
-    assert "(head)" in alembic("current")
-    assert "No new upgrade operations detected" in alembic("check")
-    assert "CREATE TABLE tasks" in alembic("upgrade", "head", "--sql")
+    assert "(head)" in before
+    assert "No new upgrade operations detected" in checked
+    assert "CREATE TABLE tasks" in sql
+    assert len(added) == 1
+    assert "pass" in added[0].read_text()
+    assert "(nothing yet.)" in back
 
 
-def test_wellhead_itself_works_in_the_folder_of_the_application(
-    in_the_folder: Callable[..., str],
+def test_wellhead_itself_works_in_the_root_of_the_repository(
+    in_the_repository: Callable[..., str],
 ) -> None:
-    migrate = partial(in_the_folder, "wellhead", "migrate")
+    migrate = partial(in_the_repository, "wellhead", "migrate")
     migrate("up")
 
     assert migrate("up") == "Nothing to do.\n"
     assert migrate("status").startswith("The schema is at head: ")
-    assert migrate("check") == "The models equal the schema.\n"
+    assert migrate("check").startswith("The models equal the schema: ")
     assert "CREATE TABLE tasks" in migrate("sql")
     assert "took back 0001" in migrate("down", "base")
 

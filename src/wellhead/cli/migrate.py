@@ -23,6 +23,11 @@ Scripts = Annotated[
     ),
 ]
 
+_EQUAL = """\
+The models equal the schema: tables, columns, defaults, constraints, indexes, comments, enum types.
+Not compared: collations, storage, sequences, domains, extensions, views, functions, triggers,
+policies, grants, and what the options in env.py leave out."""
+
 # So that -1 is a revision, and not an option.
 _MINUS = {"ignore_unknown_options": True}
 
@@ -91,7 +96,7 @@ def status(context: typer.Context, scripts: Scripts = None, use: Use = None) -> 
 
 @app.command()
 def check(context: typer.Context, scripts: Scripts = None, use: Use = None) -> None:
-    """Say whether the models equal the schema.
+    """Say whether the models equal the schema, and what was not compared.
 
     Exit code 4: they differ, or the schema is behind, so that they cannot be compared.
     """
@@ -105,7 +110,7 @@ def check(context: typer.Context, scripts: Scripts = None, use: Use = None) -> N
         typer.echo("The models differ from the schema. A migration would have to do this:\n")
         typer.echo(differences)
         raise typer.Exit(ExitCode.BEHIND)
-    typer.echo("The models equal the schema.")
+    typer.echo(_EQUAL)
 
 
 @app.command()
@@ -122,7 +127,7 @@ def new(
     with plain_errors():
         written = _migrations(context, scripts, use).new(message, is_empty=empty)
     if written is None:
-        typer.echo("The models equal the schema: nothing to write. --empty writes it all the same.")
+        typer.echo("No difference was found: nothing to write. --empty writes it all the same.")
     else:
         typer.echo(f"Written: {written}")
 

@@ -41,6 +41,14 @@ def refused(error: Exception) -> MigrationError:
     return MigrationError(f"The migrations cannot be run: {reason(error)}.")
 
 
+def unreadable(error: DBAPIError) -> MigrationError:
+    """Translate what was raised where the version table was read."""
+    return MigrationError(
+        f"The state of the schema cannot be read: {reason(error)}.",
+        hint="The user of the database URL needs SELECT on alembic_version.",
+    )
+
+
 def reason(error: Exception) -> str:
     """Why something failed; the statement and the values of rows are left out."""
     if isinstance(error, DBAPIError):

@@ -186,7 +186,7 @@ class _Run:
         arguments: dict[str, Any] = {
             "connection": connection,
             "target_metadata": self._metadata,
-            **with_defaults(self._options, before_version=self._assert_turn),
+            **with_defaults(self._metadata, self._options, before_version=self._assert_turn),
         }
         context.configure(**arguments)
         migration = context.get_context()

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from wellhead.connecting import Source
-from wellhead.errors import MigrationError, classify
+from wellhead.errors import classify
 from wellhead.health import SchemaState
 from wellhead.migrations import failures
 from wellhead.migrations.direct import direct_connection, direct_connector
@@ -87,13 +87,13 @@ class Migrations:
         )
 
     def state(self) -> SchemaState:
-        """Where the schema stands; reads it on the direct connection."""
-
-        async def read() -> SchemaState:
-            async with direct_connection(direct_connector(self._settings)) as connection:
-                return await self.read_state(connection)
-
-        return asyncio.run(read())
+        """Where the schema stands; reads it on the direct connection, as ``env.py`` connects."""
+        if self._settings is not None:
+            # A schema at head is seen without Alembic, and without the project's env.py.
+            state = asyncio.run(self._look(self._settings))
+            if state.position == "at_head":
+                return state
+        return self._commands().state()
 
     async def read_state(self, connection: AsyncConnection) -> SchemaState:
         """Read where the schema stands, on any connection, a pooler's too.
@@ -107,10 +107,7 @@ class Migrations:
         except DBAPIError as error:
             if classify(error).connection_lost:
                 raise
-            raise MigrationError(
-                f"The state of the schema cannot be read: {failures.reason(error)}.",
-                hint="The user of the database URL needs SELECT on alembic_version.",
-            ) from error
+            raise failures.unreadable(error) from error
         return await asyncio.to_thread(self._state_at, current)
 
     def title_of(self, revision: str) -> str:
@@ -150,6 +147,10 @@ class Migrations:
             is_downgrade: Write the way back; it needs both ends, the newer one first.
         """
         return self._commands().sql(revisions, is_downgrade=is_downgrade)
+
+    async def _look(self, source: Source) -> SchemaState:
+        async with direct_connection(direct_connector(source)) as connection:
+            return await self.read_state(connection)
 
     def _state_at(self, current: tuple[str, ...]) -> SchemaState:
         if self._scripts is not None:

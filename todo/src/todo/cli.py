@@ -16,7 +16,7 @@ from todo.server import AddressError, Serving, banner, listen, provided_database
 from todo.server import serve as serve_until_stopped
 from todo.settings import Settings
 from todo.web.logs import configure_logging
-from wellhead import Database, classify
+from wellhead import Database, DatabaseSettings, classify
 from wellhead.errors import ConfigurationError, WellheadError
 
 UNDEFINED_TABLE = "42P01"
@@ -80,7 +80,7 @@ def serve(
         )
         with listen(serving.host, serving.port) as listener, provided_database(settings) as data:
             if migrate:
-                _upgrade()
+                _upgrade(settings.database())
             else:
                 asyncio.run(wait_for_database(settings.database()))
             text = banner(settings, serving, listener, data)
@@ -94,9 +94,12 @@ def migrate() -> None:
     """Bring the database to the newest schema."""
     with plain_errors():
         settings = _settings()
+        is_given = DatabaseSettings.is_given()
         with provided_database(settings) as data:
-            _upgrade()
-    typer.echo(f"The schema is up to date: {data}")
+            database = settings.database()
+            _upgrade(database)
+            where = str(database.direct_url()) if is_given else data
+    typer.echo(f"The schema is up to date: {where}")
 
 
 @app.command()
@@ -169,10 +172,10 @@ def measure_logins() -> None:
     )
 
 
-def _upgrade() -> None:
+def _upgrade(database: DatabaseSettings) -> None:
     from wellhead.migrations import Migrations  # noqa: PLC0415 - only where it is asked for
 
-    migrations = Migrations(MIGRATIONS)
+    migrations = Migrations(MIGRATIONS, settings=database)
     # To look needs no Alembic, which takes longer to load than the look.
     if migrations.state().position != "at_head":
         migrations.upgrade()
