@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session, registry
 from sqlmodel import Field, SQLModel, col, select
 
 from tests.staging.patience import until
-from tests.staging.proxy import TCPProxy
 from wellhead import Database, DatabaseSettings, ReadOnlyError, compiled
+from wellhead.testing.proxy import TCPProxy
 
 
 class Table(SQLModel, registry=registry()):
