@@ -226,18 +226,6 @@ async def test_a_lost_end_of_a_read_only_transaction_loses_no_answer(
     assert either.run_stats().unknown == 0
 
 
-@pytest.mark.parametrize(
-    "local",
-    [
-        select(func.set_config("a.b", "c", True)),
-        text("SELECT set_config('a.b', 'c', true)"),
-    ],
-)
-async def test_a_setting_for_the_transaction_may_be_made(either: Database, local: Any) -> None:
-    async with either.reader() as reader:
-        assert (await reader.exec(local)).first() is not None
-
-
 async def test_tasks_that_share_a_reader_are_served_one_after_the_other(either: Database) -> None:
     slow = text("SELECT 7, pg_sleep(0.01)")
     async with either.reader() as reader:

@@ -85,6 +85,7 @@ class ReaderBlock(AbstractAsyncContextManager[Reader]):
             self._reader = reader = Reader(
                 live.readers,
                 live.protected_readers,
+                live.lasting_readers,
                 on_repeat=self._on_repeat,
                 runner=live.runner.reading,
             )

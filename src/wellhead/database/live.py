@@ -23,9 +23,9 @@ from wellhead.sessions.autocommit import AutocommitEngine
 from wellhead.sessions.commits import READS, watch_commits
 from wellhead.sessions.leftovers import TRANSACTIONAL
 from wellhead.sessions.queries.driver import DriverWay
-from wellhead.sessions.queries.runner import Engines, QueryRunner
+from wellhead.sessions.queries.runner import Engines, QueryRunner, Sessions
 from wellhead.sessions.queries.wire import AsyncpgWire, PsycopgWire
-from wellhead.sessions.reader import GUARDED
+from wellhead.sessions.reader import GUARDED, LASTS
 from wellhead.sessions.run_stats import RunCounter
 from wellhead.sessions.session_class import LASTING
 from wellhead.sessions.statements import statements_of
@@ -68,6 +68,8 @@ class Live:
         maker = partial(async_sessionmaker, class_=session_class, **LASTING)
         self.sessions, self.readers = maker(self.engine), maker(self._reading)
         self.protected_readers = maker(protected)
+        lasting = protected.execution_options(**{GUARDED: LASTS})
+        self.lasting_readers = maker(lasting)
         self.runner = QueryRunner(
             Engines(self.engine, self._reading, protected),
             self._driver_way(settings, runs),
@@ -78,12 +80,18 @@ class Live:
             writes_directly=prepares(settings)
             and not limits_in_transactions(settings)
             and not isolation_levels_of(hooks.engine_options),
+            sessions=self._hooked(),
         )
         self._settings = settings
         self.in_use = 0
         self.is_closed = False
         self.unused = asyncio.Event()
         self.unused.set()
+
+    def _hooked(self) -> Sessions:
+        begun = self.sessions().sync_session.dispatch.after_begin
+        # Those of the class, to which later ones are added.
+        return Sessions(begun.parent_listeners, self.sessions, self.lasting_readers)
 
     def _driver_way(self, settings: DatabaseSettings, runs: RunCounter) -> DriverWay | None:
         url = settings.url
@@ -131,6 +139,7 @@ class Live:
         Returns:
             How many there were.
         """
+        self.is_closed = True
         engine = self.engine.sync_engine
         pool = engine.pool
         if not isinstance(pool, AsyncPool):

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import Executable, Result, TextClause
+from sqlalchemy import Executable, Result, TextClause, func, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.engine.result import ScalarResult, TupleResult
 from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -25,7 +26,7 @@ from wellhead.sessions.proof import Evidence, evidence_of, parameters_of
 from wellhead.sessions.statements import statements_of
 
 if TYPE_CHECKING:
-    from wellhead.sessions.queries.runner import QueryRunner
+    from wellhead.sessions.queries.runner import QueryRunner, Runner
 
 logger = logging.getLogger(__package__)
 
@@ -42,6 +43,9 @@ PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN, Fault.SERIALIZATIO
 
 GUARDED = "wellhead_guarded"
 """The execution option of a reader's connections, on which nothing may run that writes."""
+
+LASTS = "lasts"
+"""Its value where the transaction lasts for longer than a statement, and so do its settings."""
 
 
 class _UnprovedError(ReadOnlyError):
@@ -63,12 +67,16 @@ class Reader:
     read-only, takes three round trips, and is never repeated. What the server does not stop there
     is the effect outside of the transaction that a volatile function of the application's own has.
 
+    A reader that is told of settings, or whose sessions have a hook that sends something when a
+    transaction begins, is one read-only transaction from its first statement to its end.
+
     Tasks that share a reader are served one after the other. Objects that were read before stay
     usable after a connection was lost.
 
     Args:
         open_session: Opens a session that commits by itself.
         open_transaction: Opens a session whose transactions are read-only.
+        open_lasting: The same for transactions that last, where settings are made.
         on_repeat: Told the fault when a statement is sent once more.
         runner: Runs compiled queries.
     """
@@ -77,29 +85,69 @@ class Reader:
         self,
         open_session: Callable[[], AsyncSession],
         open_transaction: Callable[[], AsyncSession],
+        open_lasting: Callable[[], AsyncSession],
         *,
         on_repeat: Callable[[Fault], None] | None = None,
         runner: "QueryRunner | None" = None,
     ) -> None:
         self._open_session = open_session
         self._open_transaction = open_transaction
+        self._open_lasting = open_lasting
         # Made at the first statement of its own: compiled queries need none.
         self._session: AsyncSession | None = None
         self._transaction: AsyncSession | None = None
+        self._settings: dict[str, str] = {}
+        self._schemas: dict[str | None, str | None] | None = None
+        # Whether a session needs nothing before its statements.
+        self._is_plain = True
+        self._lasts = False
         self._on_repeat = on_repeat
         self._runner = runner
         self._turn = asyncio.Lock()
 
     @property
-    def runner(self) -> "QueryRunner":
-        """Runs compiled queries, each on a connection of its own.
+    def runner(self) -> "Runner":
+        """Runs compiled queries, each on a connection of its own, or as this reader was told.
 
         Raises:
             ReadOnlyError: The reader was made without one.
         """
         if self._runner is None:
             raise ReadOnlyError("This reader cannot run compiled queries.")
+        if self._settings or self._schemas:
+            return self._runner.within(self._read)
         return self._runner
+
+    def set_local(self, settings: Mapping[str, str]) -> None:
+        """Let every statement see these settings of the server's, such as the tenant of a policy.
+
+        They hold in this reader, by ``set_config(.., true)``, and for nobody after it. The reader
+        then is one read-only transaction: three round trips, and one for each statement; none is
+        repeated.
+
+        Args:
+            settings: Their values by name, such as ``{"app.tenant": "7"}``.
+
+        Raises:
+            ReadOnlyError: It has read before, what others than this tenant may see.
+        """
+        self._refuse_after_reading("set_local")
+        self._settings.update(settings)
+        self._lasts, self._is_plain = True, False
+
+    def translate_schemas(self, schemas: Mapping[str | None, str | None]) -> None:
+        """Read the tables of other schemas; SQLAlchemy's ``schema_translate_map``.
+
+        It costs nothing: the names are in the text of each statement. Text is not translated.
+
+        Args:
+            schemas: A schema for each of the tables' own; that of tables without is None.
+
+        Raises:
+            ReadOnlyError: It has read before, from other schemas.
+        """
+        self._refuse_after_reading("translate_schemas")
+        self._schemas, self._is_plain = dict(schemas), False
 
     @overload
     async def exec(
@@ -172,29 +220,86 @@ class Reader:
         # In these words half as many calls as with ``async with``.
         await self._turn.acquire()
         try:
-            return await read(self._own_session())
+            session = self._session or self._begin()
+            if not self._is_plain:
+                await self._prepare(session)
+                if self._lasts:
+                    return await self._read_lasting(read)
+            return await read(session)
         except _UnprovedError:
             # So that one connection will do.
             await self._own_session().commit()
             return await self._read_in_transaction(read)
         except Exception as error:
             fault = fault_of(error)
-            if fault not in PASSING:
+            if fault not in PASSING or self._lasts:
                 raise
             await self._replace_session(fault)
-            return await read(self._own_session())
+            session = self._own_session()
+            if not self._is_plain:
+                await self._prepare(session)
+            return await read(session)
         finally:
             self._turn.release()
 
     def _own_session(self) -> AsyncSession:
-        if self._session is None:
-            self._session = self._open_session()
-        return self._session
+        return self._session or self._begin()
+
+    def _begin(self) -> AsyncSession:
+        self._session = session = self._open_session()
+        # Hooks of the application's, which may set the tenant of each transaction.
+        self._is_plain = self._is_plain and not session.sync_session.dispatch.after_begin
+        return session
+
+    def _refuse_after_reading(self, method: str) -> None:
+        if self._session is not None:
+            raise ReadOnlyError(
+                f"reader.{method}() was called after the reader's first statement.",
+                hint="Call it first, or open another reader: its objects belong to what it read "
+                "from.",
+            )
+
+    async def _prepare(self, session: AsyncSession) -> None:
+        """Let a session have its connection, with the schemas; learn whether a hook needs more."""
+        if self._lasts or session.in_transaction():
+            return
+        try:
+            await self._connect(session)
+        except ReadOnlyError:
+            # A hook sends something, which holds in a transaction only.
+            await session.rollback()
+            self._lasts = True
+
+    async def _connect(self, session: AsyncSession) -> AsyncConnection:
+        options = {} if self._schemas is None else {"schema_translate_map": self._schemas}
+        return await session.connection(execution_options=options)
+
+    async def _read_lasting(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
+        """Read in the one transaction in which the settings hold."""
+        session = self._transaction
+        if session is None:
+            session = self._transaction = self._open_lasting()
+        try:
+            if not session.in_transaction():
+                connection = await self._connect(session)
+                if self._settings:
+                    calls = (func.set_config(*each, True) for each in self._settings.items())
+                    await connection.execute(select(*calls))
+            return await read(session)
+        except Exception as error:
+            # What was read before stays usable. The next statement begins again, with the settings.
+            session.expunge_all()
+            await session.rollback()
+            if sqlstate_of(error) == READ_ONLY_TRANSACTION:
+                raise refusal("a statement that writes", was_sent=True) from error
+            raise
 
     async def _read_in_transaction(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
         if self._transaction is None:
             self._transaction = self._open_transaction()
         try:
+            if self._schemas is not None:
+                await self._connect(self._transaction)
             result = await read(self._transaction)
         except Exception as error:
             await self._transaction.rollback()
@@ -239,7 +344,8 @@ def let_only_reads_pass(engine: Engine) -> None:
     def refuse(context: ExecutionContext, statement: str, options: Mapping[str, Any]) -> None:
         if GUARDED not in options:
             return
-        what = _what_it_does(statement, context, evidence_of(context))
+        lasts = options[GUARDED] == LASTS
+        what = _what_it_does(statement, context, evidence_of(context), lasts=lasts)
         if what is not None:
             raise refusal(what)
         if not options.get("postgresql_readonly"):
@@ -255,14 +361,17 @@ def let_only_reads_pass(engine: Engine) -> None:
 def refusal(what: str, *, was_sent: bool = False) -> ReadOnlyError:
     """The error of what a reader does not do."""
     end = "the server refused it" if was_sent else "nothing was sent to the database"
-    return ReadOnlyError(
-        f"A reader was given {what}; {end}.",
-        hint="Use db.session(), or SessionDep in a route.",
-    )
+    hint = "Use db.session(), or SessionDep in a route."
+    if _SET_CONFIG in what or _SET_LOCAL in what:
+        hint = (
+            "Give the reader its settings before its first statement, reader.set_local({name: "
+            "value}), or use db.session(), or SessionDep in a route."
+        )
+    return ReadOnlyError(f"A reader was given {what}; {end}.", hint=hint)
 
 
 def _what_it_does(
-    statement: str, context: ExecutionContext, evidence: Evidence | None
+    statement: str, context: ExecutionContext, evidence: Evidence | None, *, lasts: bool
 ) -> str | None:
     """In words, why a reader does not take it; None where a read-only transaction will do."""
     if evidence is not None and evidence.writes:
@@ -270,31 +379,39 @@ def _what_it_does(
     if evidence is not None and evidence.locks:
         return "a SELECT that locks rows, which means nothing once it has ended"
     effects = evidence.functions & EFFECTS if evidence is not None else frozenset()
-    is_set = evidence is not None and evidence.sets_for_the_session(parameters_of(context))
     if evidence is None or evidence.unproved:
-        text = _what_text_does(statement)
+        text = _what_text_does(statement, lasts=lasts)
         if text is not None:
             return text
-    if effects or is_set:
-        name = min(effects) if effects else "set_config"
-        return f"a call of {name}, whose effect does not end with a transaction"
-    return None
+    if effects:
+        return f"a call of {min(effects)}, {_ENDLESS}"
+    sets = evidence is not None and bool(evidence.settings)
+    if sets and lasts and evidence is not None:
+        sets = evidence.sets_for_the_session(parameters_of(context))
+    return f"a call of {_SET_CONFIG}, {_ENDLESS if lasts else _FLEETING}" if sets else None
 
 
-def _what_text_does(statement: str) -> str | None:
+def _what_text_does(statement: str, *, lasts: bool) -> str | None:
     if ";" in statement.rstrip("; \t\r\n"):
         # psycopg sends text without parameters as a script, which could end our transaction.
         return "text with a semicolon in it, which may be several statements"
     if _READS.match(statement) is None:
-        return "a statement that is not a SELECT"
+        return _what_it_sets(statement, lasts=lasts)
     if _UNICODE_NAME.search(statement) is not None:
         return "text with a name in Unicode escapes, which may be any function"
     for word in _WORD.finditer(statement):
         name = word[0].lower()
-        is_local = name == "set_config" and _LOCAL.match(statement, word.end()) is not None
-        if name in EFFECTS or (name == "set_config" and not is_local):
-            return f"text that names {name}, whose effect does not end with a transaction"
+        if name in EFFECTS:
+            return f"text that names {name}, {_ENDLESS}"
+        if name == _SET_CONFIG and not (lasts and _LOCAL.match(statement, word.end())):
+            return f"text that names {_SET_CONFIG}, {_ENDLESS if lasts else _FLEETING}"
     return None
+
+
+def _what_it_sets(statement: str, *, lasts: bool) -> str | None:
+    if _SETS_LOCALLY.match(statement) is None:
+        return "a statement that is not a SELECT"
+    return None if lasts else f"{_SET_LOCAL}, {_FLEETING}"
 
 
 _READS = re.compile(
@@ -303,6 +420,15 @@ _READS = re.compile(
 )
 # Wherever one is, also in a literal: to refuse too much is safe.
 _WORD = re.compile(r"\w++")
+_SET_CONFIG, _SET_LOCAL = "set_config", "SET LOCAL"
+_ENDLESS = "whose effect does not end with a transaction"
+_FLEETING = "which would hold for that statement alone, or not end with a transaction"
+# Where this is the first statement of a transaction, it could end its being read-only.
+_SETS_LOCALLY = re.compile(
+    r"\s*+set\s++local\s++(?!.*(?:transaction|\bU&))", re.IGNORECASE | re.DOTALL
+)
 _UNICODE_NAME = re.compile(r'\bU&"', re.IGNORECASE)
-# The arguments that follow, of which the third is the word true.
-_LOCAL = re.compile(r'"?\s*+\([^(),]*+,[^(),]*+,\s*+true\s*+\)', re.IGNORECASE)
+# The arguments that follow, of which the third is the word true; psycopg's parameters have
+# parentheses.
+_ARGUMENT = r"(?:%\(\w++\)s|[^(),])*+,"
+_LOCAL = re.compile(rf'"?\s*+\({_ARGUMENT}{_ARGUMENT}\s*+true\s*+\)', re.IGNORECASE)

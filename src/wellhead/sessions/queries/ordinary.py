@@ -28,9 +28,16 @@ PARTITION = 500
 
 def run_on(connection: Connection, statement: Statement, values: Mapping[str, Any]) -> Outcome:
     """Run it on SQLAlchemy's connection."""
+    statement = _as_for(connection.get_execution_options(), statement)
     result = connection.execute(_Compiled(statement), dict(values))  # type: ignore[call-overload]
     rows: Sequence[Any] = result.all() if statement.has_rows else ()
     return statement.results(rows, ()), result.rowcount
+
+
+def _as_for(options: Mapping[str, Any], statement: Statement) -> Statement:
+    """The same, with the names of schemas as a connection with these options wants them."""
+    schemas = options.get("schema_translate_map")
+    return statement if schemas is None else statement.translated(schemas)
 
 
 class _Compiled:
@@ -108,6 +115,7 @@ async def stream_on(
 ) -> AsyncGenerator[Any, None]:
     """The results one by one, by a cursor of the server's; there must be a transaction."""
     options = {"yield_per": PARTITION}
+    statement = _as_for(await connection.run_sync(Connection.get_execution_options), statement)
     result = await connection.stream(
         _Compiled(statement),  # type: ignore[call-overload]
         dict(values),

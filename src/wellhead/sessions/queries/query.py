@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from wellhead.sessions.queries import ordinary
 from wellhead.sessions.queries.binding import names_in
-from wellhead.sessions.queries.runner import QueryRunner
+from wellhead.sessions.queries.runner import Runner
 from wellhead.sessions.queries.statement import Statement
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class RunsQueries(Protocol):
     """A :class:`wellhead.Database`, or a :class:`wellhead.Reader`."""
 
     @property
-    def runner(self) -> QueryRunner:
+    def runner(self) -> Runner:
         """Runs compiled queries."""
         ...
 

@@ -1,16 +1,16 @@
 """Where compiled queries run outside of sessions: which way each takes, and what is repeated."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 from sqlalchemy import Dialect
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from wellhead.errors import fault_of
+from wellhead.errors import ReadOnlyError, fault_of
 from wellhead.sessions.queries import ordinary
 from wellhead.sessions.queries.driver import DriverWay
 from wellhead.sessions.queries.ordinary import Outcome
@@ -45,6 +45,71 @@ class Engines:
     protected: AsyncEngine
 
 
+Read = Callable[[Callable[[AsyncSession], Awaitable[Outcome]]], Awaitable[Outcome]]
+
+
+class Runner(Protocol):
+    """Runs compiled queries."""
+
+    async def run(self, query: HasStatements, values: Values, *, only_first: bool) -> Outcome:
+        """Run a query."""
+        ...
+
+    def stream(
+        self, query: HasStatements, values: Values
+    ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+        """The results of a query one by one."""
+        ...
+
+
+class SessionRunner:
+    """Runs compiled queries in the session of a reader.
+
+    Args:
+        dialect: That of its engine.
+        read: Calls a function with the session, once it is this caller's turn.
+    """
+
+    def __init__(self, dialect: Dialect, read: Read) -> None:
+        self._dialect = dialect
+        self._read = read
+
+    async def run(self, query: HasStatements, values: Values, *, only_first: bool) -> Outcome:
+        """Run a query, which must not write."""
+        del only_first
+        statement, values = query.statement(self._dialect, values)
+        if statement.writes:
+            raise refusal("an INSERT, UPDATE or DELETE")
+        return await self._read(
+            lambda session: session.run_sync(ordinary.run_in, statement, values)
+        )
+
+    def stream(
+        self, query: HasStatements, values: Values
+    ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+        """Refuse: the reader's other statements would have to wait for the last row."""
+        del query, values
+        raise ReadOnlyError(
+            "A reader that was given settings or schemas cannot stream a compiled query.",
+            hint="Stream it in db.session(), with the same settings.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """The application's sessions, for what their hooks have to hear of.
+
+    Attributes:
+        hooks: What they call when a transaction begins, by SQLAlchemy's ``after_begin``.
+        writing: Opens one.
+        reading: Opens one whose transactions are read-only.
+    """
+
+    hooks: Collection[Any]
+    writing: Callable[[], AsyncSession]
+    reading: Callable[[], AsyncSession]
+
+
 class QueryRunner:
     """Runs compiled queries of one database.
 
@@ -57,6 +122,7 @@ class QueryRunner:
         reads_directly: Whether what reads needs no transaction. False where asyncpg prepares no
             statements: it learns the types of a response in a round trip of its own, and a change
             of schema between the two would let it take one value for another.
+        sessions: Where every query runs while these have hooks, which may set whose rows are seen.
         writes_directly: Whether a write may commit by itself. False in that case, too, and where
             limits of the server, or an isolation level, hold in transactions only.
     """
@@ -71,6 +137,7 @@ class QueryRunner:
         deadline: float,
         reads_directly: bool,
         writes_directly: bool,
+        sessions: Sessions,
     ) -> None:
         self._engines = engines
         self._driver = driver
@@ -80,8 +147,14 @@ class QueryRunner:
         self._reads_directly = reads_directly
         self._writes_directly = writes_directly
         self._may_write = True
+        self._sessions = sessions
+        self._hooks = sessions.hooks
         self._dialect = engines.writing.dialect
         self._listeners = self._count_listeners()
+        options = engines.writing.sync_engine.get_execution_options()
+        if options.get("schema_translate_map") is not None:
+            # The driver would be sent the names of other schemas.
+            self._driver = None
 
     @cached_property
     def reading(self) -> "QueryRunner":
@@ -94,7 +167,7 @@ class QueryRunner:
         """Run a query: a read, or a write as a whole unit of work."""
         statement, values = query.statement(self._dialect, values)
         with self._counted():
-            if statement.only_reads:
+            if statement.only_reads and not self._hooks:
                 driver = self._direct() if self._reads_directly else None
                 try:
                     if driver is not None:
@@ -110,10 +183,15 @@ class QueryRunner:
                     return await self._read_ordinarily(statement, values)
                 return await driver.send(statement, values, only_first=only_first, is_repeated=True)
             if not statement.writes:
-                return await ordinary.read_protected(self._engines.protected, statement, values)
+                read = self._read_in_session if self._hooks else self._read_protected
+                return await read(statement, values)
             if not self._may_write:
                 raise refusal("an INSERT, UPDATE or DELETE")
             return await self._write(statement, values)
+
+    def within(self, read: Read) -> SessionRunner:
+        """The same in the session of a reader that was told whose rows to see."""
+        return SessionRunner(self._dialect, read)
 
     @asynccontextmanager
     async def stream(
@@ -124,6 +202,14 @@ class QueryRunner:
         if statement.writes:
             raise refusal("an INSERT, UPDATE or DELETE, to be streamed")
         with self._counted():
+            if self._hooks:
+                async with self._sessions.reading() as session:
+                    results = ordinary.stream_in(session, statement, values)
+                    try:
+                        yield results
+                    finally:
+                        await results.aclose()
+                return
             async with self._engines.protected.connect() as connection:
                 results = ordinary.stream_on(connection, statement, values)
                 try:
@@ -135,10 +221,20 @@ class QueryRunner:
     async def _read_ordinarily(self, statement: Statement, values: Values) -> Outcome:
         if self._reads_directly:
             return await ordinary.read(self._engines.reading, statement, values)
+        return await self._read_protected(statement, values)
+
+    async def _read_protected(self, statement: Statement, values: Values) -> Outcome:
         return await ordinary.read_protected(self._engines.protected, statement, values)
+
+    async def _read_in_session(self, statement: Statement, values: Values) -> Outcome:
+        async with self._sessions.reading() as session:
+            return await session.run_sync(ordinary.run_in, statement, values)
 
     async def _write(self, statement: Statement, values: Values) -> Outcome:
         async def attempt() -> Outcome:
+            if self._hooks:
+                async with self._sessions.writing() as session, session.begin():
+                    return await session.run_sync(ordinary.run_in, statement, values)
             driver = self._direct() if self._writes_directly else None
             if driver is None or not statement.leaves_nothing:
                 return await ordinary.write(self._engines.writing, statement, values)

@@ -1,6 +1,6 @@
 """A query's statement as one dialect has it: its text, and how values go in and come out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Dialect, Insert
@@ -17,6 +17,7 @@ from wellhead.sessions.queries.membership import with_arrays
 from wellhead.sessions.queries.shapes import Make, columns_of, entity_of, fields_of, maker
 
 Processors = tuple[tuple[int, Any], ...]
+Schemas = Mapping[str | None, str | None]
 
 
 class Statement:
@@ -27,6 +28,7 @@ class Statement:
         dialect: What it is compiled for; its compilers note what they see.
         into: The class that rows are made into, or None.
         is_repeatable: Whether it may be done twice although it writes.
+        schemas: A ``schema_translate_map`` like that of the connections on which it will run.
 
     Attributes:
         compiled: What SQLAlchemy made of it.
@@ -44,13 +46,21 @@ class Statement:
     """
 
     __slots__ = (
-        "_by_types", "_dialect", "_types", "binding", "compiled", "has_rows", "is_repeatable",
-        "leaves_nothing", "make", "only_reads", "text", "writes",
+        "_by_types", "_dialect", "_into", "_source", "_translated", "_types", "binding", "compiled",
+        "has_rows", "is_repeatable", "leaves_nothing", "make", "only_reads", "text", "writes",
     )  # fmt: skip
 
     def __init__(
-        self, statement: Any, dialect: Dialect, into: type[Any] | None, *, is_repeatable: bool
+        self,
+        statement: Any,
+        dialect: Dialect,
+        into: type[Any] | None,
+        *,
+        is_repeatable: bool,
+        schemas: Schemas | None = None,
     ) -> None:
+        self._source, self._into = statement, into
+        self._translated: dict[bool, Statement] = {}
         columns, statement = _opened(statement)
         if dialect.name == "postgresql":
             statement = with_arrays(statement)
@@ -58,7 +68,7 @@ class Statement:
             # Nobody asked for the keys that SQLAlchemy would have returned.
             statement = statement.inline()
         try:
-            compiled = statement.compile(dialect=dialect)
+            compiled = statement.compile(dialect=dialect, schema_translate_map=schemas)
         except SQLAlchemyError as error:
             raise ConfigurationError(
                 f"A compiled query cannot be compiled for {dialect.name}: {error}"
@@ -84,6 +94,18 @@ class Statement:
         self.writes = isinstance(statement, UpdateBase) or evidence.writes
         self.only_reads = evidence.only_reads
         self.leaves_nothing = evidence.leaves_nothing
+
+    def translated(self, schemas: Schemas) -> "Statement":
+        """The same for a connection with this ``schema_translate_map``."""
+        # The schemas themselves come into the text when it runs.
+        key = None in schemas
+        found = self._translated.get(key)
+        if found is None:
+            found = self._translated[key] = Statement(
+                self._source, self._dialect, self._into,
+                is_repeatable=self.is_repeatable, schemas=schemas,
+            )  # fmt: skip
+        return found
 
     def processors(self, types: Sequence[int]) -> Processors:
         """What has to be done to the values of a row, by their places.
