@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
 import asyncpg
 import pytest
 from sqlalchemy import text
@@ -175,3 +176,33 @@ async def test_a_connection_whose_server_does_not_answer_is_closed(
 async def only_sleep(database: Database) -> None:
     async with database.session() as session:
         await run(session, "SELECT pg_sleep(60)")
+
+
+async def test_a_scope_of_anyio_which_cancels_again_and_again_ends_the_statement(
+    make_database: Callable[[], Database], database_url: str
+) -> None:
+    """As Starlette ends a stream whose client has gone; asyncio cancels once."""
+    scope = anyio.CancelScope()
+
+    async def sleep(database: Database) -> None:
+        with scope:
+            async with database.session() as session:
+                await run(session, "SELECT pg_sleep(600)")
+
+    async def sleeping() -> int:
+        return await watch.fetchval(  # type: ignore[no-any-return]
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
+        )
+
+    watch = await asyncpg.connect(database_url)
+    async with make_database() as database:
+        task = asyncio.create_task(sleep(database))
+        await until(sleeping)
+        scope.cancel()
+        await task
+        assert await sleeping() == 0
+        await until(lambda: database.stats().checked_out == 0)
+
+        assert not any(database.stats().closed.values())
+    await watch.close()

@@ -15,6 +15,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
+from wellhead.connecting.shielding import shielded
 from wellhead.pool import connection_state
 from wellhead.pool.sqlalchemy import await_
 
@@ -56,11 +57,12 @@ async def is_sound(dialect: Any, dbapi_connection: Any, *, was_ending: bool) -> 
         return False
     sound = False
     try:
-        async with asyncio.timeout(CONFIRM_TIMEOUT):
-            await _hear_the_end(driver_connection)
-            if was_ending:
-                await _end_for_sure(driver_connection)
-                await greenlet_spawn(dialect.do_ping, dbapi_connection)
+        with shielded():
+            async with asyncio.timeout(CONFIRM_TIMEOUT):
+                await _hear_the_end(driver_connection)
+                if was_ending:
+                    await _end_for_sure(driver_connection)
+                    await greenlet_spawn(dialect.do_ping, dbapi_connection)
         sound = not connection_state.closed_check(driver_connection)()
     except Exception:  # noqa: BLE001 - whatever it is, the connection is not usable
         sound = False

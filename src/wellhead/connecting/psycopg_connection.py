@@ -3,12 +3,14 @@
 import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from wellhead.connecting.libpq import connect
+from wellhead.connecting.shielding import shielded
 from wellhead.errors import RolledBackError
 from wellhead.pool.connection_state import abort
 from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
@@ -20,6 +22,7 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
     database: object = None
     is_outcome_unknown = is_unreplicated = is_cancelled = False
     set_up_again: Callable[[Any], Awaitable[None]] | None = None
+    _shield: AbstractContextManager[Any] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -82,6 +85,21 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
         """Ask the server to cancel; what has not been sent yet is not sent any more."""
         self.is_cancelled = True
         await super().cancel_safe(timeout=timeout)
+
+    async def wait(self, *args: Any, **kwargs: Any) -> Any:
+        """Let the connection work; where the caller is cancelled, until the server has heard."""
+        try:
+            return await super().wait(*args, **kwargs)
+        finally:
+            if self._shield is not None:
+                shield, self._shield = self._shield, None
+                shield.__exit__(None, None, None)
+
+    async def _try_cancel(self, *args: Any, **kwargs: Any) -> None:
+        # psycopg waits twice then: for this, and for the end of the statement.
+        self._shield = shielded()
+        self._shield.__enter__()
+        await super()._try_cancel(*args, **kwargs)
 
     def _exec_command(self, command: Any, *args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         # psycopg's own BEGIN and COMMIT come this way, too, once it is their turn to be sent.

@@ -200,6 +200,11 @@ class Run:
             return await self._database.run(work, deadline=deadline, is_repeatable=is_repeatable)
 
 
+def ends_before_response(dependency: object) -> bool:
+    """Whether a dependency gives a session or a reader, which ends before the response is sent."""
+    return isinstance(dependency, _SessionOf | _ReaderOf)
+
+
 refuse_without_scopes()
 
 

@@ -18,6 +18,7 @@ from wellhead.fastapi.mounted import mounted_in
 from wellhead.fastapi.precedence import add_handlers, leave_out_answered
 from wellhead.fastapi.probes import add_probes
 from wellhead.fastapi.problems import describe_problems
+from wellhead.fastapi.streams import refuse_ended_sessions
 
 logger = logging.getLogger("wellhead.fastapi")
 
@@ -90,6 +91,7 @@ def install(
     def start(stack: ASGIApp) -> ASGIApp:
         # Starlette makes its middleware when the application starts; this one adds nothing to it.
         settle()
+        refuse_ended_sessions(app)
         share_deadline(app)
         for each in mounted_in(app):
             if isinstance(each, FastAPI) and installed_in(each) is None:

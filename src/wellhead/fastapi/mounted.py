@@ -18,10 +18,10 @@ HOST = "wellhead.host"
 _CATCH_ALL = (Exception, 500)
 
 
-def mounted_in(app: FastAPI) -> Iterator[Starlette]:
-    """Every application of Starlette or FastAPI that is mounted in one, at any depth.
+def parts_of(app: FastAPI) -> Iterator[Any]:
+    """Every route, router and application in one, at any depth.
 
-    Also one behind middleware, where that keeps what is behind it as ``app``, as Starlette's does.
+    Also what is behind middleware, where that keeps it as ``app``, as Starlette's does.
     """
     seen: set[int] = set()
     waiting: list[Any] = list(app.routes)
@@ -30,12 +30,16 @@ def mounted_in(app: FastAPI) -> Iterator[Starlette]:
         if each is None or id(each) in seen:
             continue
         seen.add(id(each))
-        if isinstance(each, Starlette):
-            yield each
+        yield each
         # A route, a router, a router that FastAPI included, or middleware.
         if routes := getattr(each, "routes", None):
             waiting.extend(routes)
         waiting.extend(getattr(each, name, None) for name in ("app", "original_router"))
+
+
+def mounted_in(app: FastAPI) -> Iterator[Starlette]:
+    """Every application of Starlette or FastAPI that is mounted in one, at any depth."""
+    return (each for each in parts_of(app) if isinstance(each, Starlette))
 
 
 async def answer_as(
