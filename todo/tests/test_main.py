@@ -68,9 +68,10 @@ def test_every_error_of_the_services_has_a_status() -> None:
     [
         ("GET", "/nothing", 404),
         ("GET", "/api/nothing/here/at/all", 404),
-        ("GET", "/health/", 404),
-        ("POST", "/api/auth/login/", 404),
+        ("GET", "/nothing/", 404),
+        ("GET", "/health//", 404),
         ("DELETE", "/", 405),
+        ("PATCH", "/api/auth/login/", 405),
         ("PATCH", "/api/auth/login", 405),
         ("GET", "/docs-assets/nothing.js", 404),
     ],
