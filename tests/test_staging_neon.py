@@ -16,7 +16,7 @@ import pytest
 from tests.staging.embedded import crash
 from tests.staging.neon import Figures, ProxyError, StagedNeon, StoppedPostgres, messages
 from tests.staging.pki import PKI
-from wellhead.testing import protocol
+from wellhead.testing import framing
 
 pytestmark = pytest.mark.slow
 
@@ -235,7 +235,7 @@ class TestWire:
 
     async def test_to_cancel_a_statement_wakes_nobody(self, neon: StagedNeon) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", neon.port)
-        writer.write(messages.write_start(protocol.CANCEL_REQUEST, bytes(8)))
+        writer.write(messages.write_start(framing.CANCEL_REQUEST, bytes(8)))
 
         assert await reader.read() == b""
         assert neon.figures() == Figures(connections=1)
@@ -250,10 +250,10 @@ class TestWire:
         assert neon.figures().bytes_from_compute > len(text)
 
     def test_the_servers_messages_are_read_in_any_chunks(self) -> None:
-        stream = protocol.error_response("57P01", "gone") + b"Z\0\0\0\x05I"
+        stream = framing.refusal("57P01", "gone", severity="FATAL") + b"Z\0\0\0\x05I"
 
         for size in (1, 2, 7, len(stream)):
-            parts = protocol.Messages()
+            parts = framing.Messages()
             found = [
                 message
                 for begin in range(0, len(stream), size)

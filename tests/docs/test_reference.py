@@ -34,7 +34,9 @@ from wellhead.fastapi import probes
 from wellhead.settings.checked import accepted_values
 from wellhead.settings.pooling import PROFILES
 from wellhead.telemetry.metrics import FIGURES
-from wellhead.testing import plugin, worker
+from wellhead.testing import Network, RoundTrips, SleepingDatabase, TCPProxy, plugin, worker
+
+INSTRUMENTS: tuple[type, ...] = (Network, RoundTrips, SleepingDatabase, TCPProxy)
 
 
 def test_the_reference_has_every_setting_with_its_default_and_its_range() -> None:
@@ -193,6 +195,7 @@ def members_of(kind: type) -> set[str]:
 @pytest.mark.parametrize(
     ("page_name", "kind"),
     [
+        *(("reference/testing.md", kind) for kind in INSTRUMENTS),
         ("reference/database.md", Query),
         ("reference/database.md", Reader),
         ("reference/errors.md", Classification),
@@ -205,6 +208,12 @@ def test_the_reference_has_every_member_of_a_class(page_name: str, kind: type) -
 
 def test_the_reference_has_every_member_of_the_database() -> None:
     assert cells("reference/database.md", "Database") == members_of(Database) | {"settings"}
+
+
+def test_the_reference_has_every_instrument_of_tests() -> None:
+    classes = {kind.__name__ for kind in INSTRUMENTS}
+
+    assert cells("reference/testing.md", "Instrument") | classes == set(wellhead.testing.__all__)
 
 
 def public_classes() -> list[type]:

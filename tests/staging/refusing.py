@@ -3,7 +3,7 @@
 import asyncio
 from typing import Self
 
-from wellhead.testing.protocol import GSSENC_REQUEST, SSL_REQUEST, error_response, read_start
+from wellhead.testing.framing import GSSENC_REQUEST, SSL_REQUEST, read_start, refusal
 
 
 class RefusingServer:
@@ -28,7 +28,9 @@ class RefusingServer:
         severity: str = "FATAL",
         is_silent: bool = False,
     ) -> None:
-        self._answer = b"" if is_silent else error_response(sqlstate, message, severity=severity)
+        self._answer = (
+            b"" if is_silent else refusal(sqlstate, message, severity="FATAL", spoken=severity)
+        )
         self._server: asyncio.Server | None = None
         self.port = 0
         self.startups = 0

@@ -5,12 +5,12 @@ import struct
 from contextlib import suppress
 from typing import Self
 
-from wellhead.testing.protocol import (
+from wellhead.testing.framing import (
     CANCEL_REQUEST,
     GSSENC_REQUEST,
     SSL_REQUEST,
-    error_response,
     read_start,
+    refusal,
 )
 
 
@@ -31,7 +31,7 @@ class SessionPooler:
     def __init__(self, port: int, *, clients: int, sqlstate: str, message: str) -> None:
         self._server_port = port
         self._free = clients
-        self._refusal = error_response(sqlstate, message)
+        self._refusal = refusal(sqlstate, message, severity="FATAL")
         self._server: asyncio.Server | None = None
         self.port = 0
         self.refused = 0

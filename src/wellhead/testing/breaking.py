@@ -9,11 +9,13 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from wellhead.testing.framing import refusal
 from wellhead.testing.network import Network, networks
-from wellhead.testing.protocol import error_response
 
 # As a server's fast shutdown, and pg_terminate_backend, have it.
-_TERMINATED = error_response("57P01", "terminating connection due to administrator command")
+_TERMINATED = refusal(
+    "57P01", "terminating connection due to administrator command", severity="FATAL"
+)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ It is read on the wire, so it is the same for both drivers and for whatever is b
 
 from collections.abc import Callable
 
-from wellhead.testing.protocol import ClientMessages
+from wellhead.testing.framing import ClientMessages
 
 # After these a client waits for the server; after the others it may have more to say. So a large
 # COPY, or one statement for many rows, is one round trip, though the server responds meanwhile.

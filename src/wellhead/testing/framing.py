@@ -1,4 +1,4 @@
-"""Messages of PostgreSQL's protocol, as the proxy of a test's transaction reads and writes them.
+"""Messages of PostgreSQL's protocol, as what is between an application and its server needs them.
 
 https://www.postgresql.org/docs/current/protocol-message-formats.html
 """
@@ -7,6 +7,11 @@ import asyncio
 from collections.abc import Iterator, Mapping
 
 _LENGTH = 4
+_HEAD = 1 + _LENGTH
+
+CANCEL_REQUEST = 80877102
+SSL_REQUEST = 80877103
+GSSENC_REQUEST = 80877104
 
 SYNC = b"S\x00\x00\x00\x04"
 
@@ -17,9 +22,54 @@ NO_DATA = b"n\x00\x00\x00\x04"
 NO_PARAMETERS = b"t\x00\x00\x00\x06\x00\x00"
 
 
+class Messages:
+    """Takes what one side says after its start-up apart, whatever the chunks it comes in."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def read(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The messages that are whole now: the type of each, and its body."""
+        self._buffer += data
+        begin = 0
+        while len(self._buffer) - begin >= _HEAD:
+            end = begin + 1 + int.from_bytes(self._buffer[begin + 1 : begin + _HEAD])
+            if len(self._buffer) < end:
+                break
+            yield bytes(self._buffer[begin : begin + 1]), bytes(self._buffer[begin + _HEAD : end])
+            begin = end
+        del self._buffer[:begin]
+
+
+class ClientMessages:
+    """Takes all that a client says apart; what comes before its start-up is left out."""
+
+    def __init__(self) -> None:
+        self._start: bytearray | None = bytearray()
+        self._messages = Messages()
+
+    def read(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The messages that are whole now: the type of each, and its body."""
+        if self._start is not None:
+            self._start += data
+            data = self._after_start(self._start)
+        return self._messages.read(data)
+
+    def _after_start(self, said: bytearray) -> bytes:
+        while len(said) >= 2 * _LENGTH:
+            size, code = int.from_bytes(said[:_LENGTH]), int.from_bytes(said[_LENGTH : 2 * _LENGTH])
+            if len(said) < size:
+                break
+            del said[:size]
+            if code not in {SSL_REQUEST, GSSENC_REQUEST}:
+                self._start = None
+                return bytes(said)
+        return b""
+
+
 async def read_message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     """The next message: its type, and its body."""
-    head = await reader.readexactly(1 + _LENGTH)
+    head = await reader.readexactly(_HEAD)
     return head[:1], await reader.readexactly(int.from_bytes(head[1:]) - _LENGTH)
 
 
@@ -50,10 +100,25 @@ def ready(status: bytes) -> bytes:
     return framed(b"Z", status)
 
 
-def refusal(sqlstate: str, message: str, *, severity: str = "ERROR") -> bytes:
-    """An error of the proxy's own."""
-    fields = {"S": severity, "V": severity, "C": sqlstate, "M": message}
-    body = "".join(f"{kind}{value}\0" for kind, value in fields.items())
+def refusal(
+    sqlstate: str,
+    message: str,
+    *,
+    hint: str = "",
+    severity: str = "ERROR",
+    spoken: str | None = None,
+) -> bytes:
+    """An error that the server did not make.
+
+    Args:
+        sqlstate: Its code.
+        message: Its text.
+        hint: What to do.
+        severity: ERROR, or FATAL where the connection ends.
+        spoken: The severity in the server's language; None for English.
+    """
+    fields = {"S": spoken or severity, "V": severity, "C": sqlstate, "M": message, "H": hint}
+    body = "".join(f"{kind}{value}\0" for kind, value in fields.items() if value)
     return framed(b"E", body.encode() + b"\0")
 
 

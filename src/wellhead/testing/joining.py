@@ -17,6 +17,9 @@ from wellhead.connecting.asyncpg_connection import AsyncpgConnection
 from wellhead.testing.client_statements import ClientStatements
 from wellhead.testing.controls import Control, control_of
 from wellhead.testing.framing import (
+    CANCEL_REQUEST,
+    GSSENC_REQUEST,
+    SSL_REQUEST,
     SYNC,
     complete,
     fields_of,
@@ -34,7 +37,6 @@ from wellhead.testing.overheard import overhear
 from wellhead.testing.proxied_connection import Ear
 from wellhead.testing.upstream import Upstream
 
-_CANCEL, _SSL, _GSS = 80877102, 80877103, 80877104
 _NOT_HERE = "0A000"
 """feature_not_supported: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
@@ -143,10 +145,10 @@ class JoiningServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> "Client | None":
         code, body = await read_start(reader)
-        while code in {_SSL, _GSS}:
+        while code in {SSL_REQUEST, GSSENC_REQUEST}:
             writer.write(b"N")
             code, body = await read_start(reader)
-        if code == _CANCEL:
+        if code == CANCEL_REQUEST:
             await self._cancel(body)
             return None
         settings = dict(pairs_of(body))

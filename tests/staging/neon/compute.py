@@ -11,7 +11,7 @@ from tests.staging.neon.messages import TERMINATE
 from tests.staging.passwords import check_password_cheaply
 from tests.staging.pgbouncer import Kind, PgBouncer
 from wellhead.embedded import EmbeddedPostgres
-from wellhead.testing.protocol import Messages
+from wellhead.testing.framing import Messages
 
 _IDLE: Final = b"I"
 # A hundred clients come at once, and each may have a connection.

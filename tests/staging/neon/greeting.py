@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.staging.pki import Certificate
-from wellhead.testing.protocol import GSSENC_REQUEST, SSL_REQUEST
+from wellhead.testing.framing import GSSENC_REQUEST, SSL_REQUEST
 
 _TLS_HANDSHAKE: Final = 0x16
 _HEAD: Final = 8

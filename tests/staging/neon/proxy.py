@@ -16,7 +16,7 @@ from tests.staging.neon.greeting import Client, greet
 from tests.staging.neon.relay import Relay, Traffic
 from tests.staging.pgbouncer import Kind
 from tests.staging.pki import PKI
-from wellhead.testing import protocol
+from wellhead.testing import framing
 
 ENDPOINT: Final = "ep-cool-darkness-a1b2c3d4"
 """The one compute that there is."""
@@ -246,16 +246,14 @@ class StagedNeon:
                 client.writer.transport.abort()
 
     async def _converse(self, client: Client) -> None:
-        code, body = await protocol.read_start(client.reader)
-        if code == protocol.CANCEL_REQUEST:
+        code, body = await framing.read_start(client.reader)
+        if code == framing.CANCEL_REQUEST:
             await self._cancel(body)
             return
         try:
             await self._pass_on(client, messages.read_parameters(body))
         except _RefusalError as refusal:
-            client.writer.write(
-                protocol.error_response("XX000", str(refusal), severity="ERROR", is_fatal=False)
-            )
+            client.writer.write(framing.refusal("XX000", str(refusal)))
             client.writer.close()
             await client.writer.wait_closed()
 
@@ -285,7 +283,7 @@ class StagedNeon:
         if session is None or not self.compute.is_awake:
             return
         _, to_compute = await self._reach(session)
-        to_compute.write(messages.write_start(protocol.CANCEL_REQUEST, key))
+        to_compute.write(messages.write_start(framing.CANCEL_REQUEST, key))
         to_compute.close()
         await to_compute.wait_closed()
 
