@@ -18,7 +18,7 @@ from wellhead.connecting.listeners import (
 )
 from wellhead.errors import ConfigurationError, SettingsError, keep_discreet
 from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
-from wellhead.errors.parameters import name_too_many_parameters
+from wellhead.errors.too_many import name_too_many_parameters
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.pool.in_memory import InMemory
 from wellhead.pool.owner import Advice
