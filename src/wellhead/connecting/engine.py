@@ -18,6 +18,7 @@ from wellhead.connecting.listeners import (
 )
 from wellhead.errors import ConfigurationError, SettingsError, keep_discreet
 from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
+from wellhead.errors.too_many import name_too_many_parameters
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.pool.in_memory import InMemory
 from wellhead.pool.owner import Advice
@@ -124,6 +125,7 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
     # Before those of an open database, which count what cancelling leaves as a lost connection.
     keep_cancelled_connections(engine)
     name_mistyped_values(engine.sync_engine)
+    name_too_many_parameters(engine.sync_engine)
     keep_discreet(
         engine.sync_engine,
         show_statements=bool(options.get("echo", settings.echo)),
