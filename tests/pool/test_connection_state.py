@@ -14,6 +14,7 @@ from tests.staging.patience import until
 from tests.staging.pki import PKI, TLSPostgres
 from wellhead import Database, DatabaseSettings
 from wellhead.pool import connection_state
+from wellhead.sessions.exclusive import RefusingLock
 from wellhead.testing.proxy import TCPProxy
 
 
@@ -168,3 +169,16 @@ async def test_a_notification_is_not_taken_for_an_end(database_url: str, either_
         other.close()
 
         assert not connection_state.is_gone(connection)
+
+
+async def test_a_connection_that_a_task_still_uses_is_closed_after_that(database_url: str) -> None:
+    connection: Any = await psycopg.AsyncConnection.connect(database_url)
+    # That of sessions refuses a second task; it does not let it wait.
+    connection.lock = RefusingLock()
+    async with connection.lock:
+        connection_state.terminate(connection)
+        await asyncio.sleep(0)
+        is_finished = connection.pgconn.pgconn_ptr is None
+
+    await until(lambda: connection.pgconn.pgconn_ptr is None)
+    assert not is_finished

@@ -181,8 +181,12 @@ def _finish_later(connection: Any) -> None:
 
 
 async def _finish_after_use(connection: Any) -> None:
-    async with connection.lock:
-        connection.pgconn.finish()
+    # Not by taking the lock: that of a session refuses a second task instead of letting it wait.
+    for _ in range(_LOOKS):
+        if not connection.lock.locked():
+            break
+        await asyncio.sleep(_TICK)
+    connection.pgconn.finish()
 
 
 # The event loop itself keeps no task alive.
