@@ -113,7 +113,21 @@ def test_transaction_poolers_are_known_by_port_or_parameter(text: str, is_pooled
     assert url.provider == ("pgbouncer" if is_pooled else "postgresql")
 
 
-def test_a_pooler_that_is_not_neons_has_no_derivable_twin() -> None:
+@pytest.mark.parametrize(
+    "host",
+    ["aws-0-eu-west-1.pooler.supabase.com", "db.abc.supabase.co"],
+    ids=["shared", "dedicated"],
+)
+@pytest.mark.parametrize("parameter", ["", "?pgbouncer=true"])
+def test_supabases_pooler_has_a_twin_for_sessions_on_the_same_host(
+    host: str, parameter: str
+) -> None:
+    twin = PostgresURL.parse(f"postgresql://u:p@{host}:6543/postgres{parameter}").direct()
+
+    assert (str(twin.hosts[0]), twin.is_pooled, twin.user, twin.password) == (host, False, "u", "p")
+
+
+def test_a_pooler_that_nobody_knows_has_no_derivable_twin() -> None:
     url = PostgresURL.parse("postgresql://u:p@bouncer/db?pgbouncer=true")
 
     with pytest.raises(URLError, match="set DATABASE_URL_DIRECT"):

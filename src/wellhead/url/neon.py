@@ -1,14 +1,16 @@
 """What a host name says about who answers there: Neon, a transaction pooler, or PostgreSQL.
 
 Neon's hosts are ``<endpoint>[-pooler].[<cell>.]<region>.<platform>.neon.tech``; the proxy reads
-the endpoint from the first label and takes ``-pooler`` off it (neon.com/docs/connect).
+the endpoint from the first label and takes ``-pooler`` off it (neon.com/docs/connect). Supabase's
+poolers lend a connection per transaction on port 6543, and the same host has one per session, or
+PostgreSQL itself, on 5432 (supabase.com/docs/guides/database/connecting-to-postgres).
 """
 
 import re
 from dataclasses import replace
 from typing import Final
 
-from wellhead.url.hosts import Host
+from wellhead.url.hosts import DEFAULT_PORT, Host
 
 POOLER: Final = "-pooler"
 """The end of an endpoint's name where its pooler is meant."""
@@ -20,6 +22,7 @@ _HOST: Final = re.compile(
 # PgBouncer's own default, and Supavisor's port for transactions.
 _PGBOUNCER_PORT: Final = 6432
 _SUPAVISOR_PORT: Final = 6543
+_SUPABASE: Final = (".pooler.supabase.com", ".supabase.co")
 
 
 def endpoint_of(host: Host) -> str | None:
@@ -38,9 +41,18 @@ def is_supavisor(host: Host) -> bool:
     return not host.is_socket and host.port == _SUPAVISOR_PORT
 
 
-def direct_twin(host: Host) -> Host:
-    """Return the same endpoint without its pooler; every label but the first stays."""
-    if not (endpoint_of(host) or "").endswith(POOLER):
-        return host
-    label, _, rest = host.name.partition(".")
-    return replace(host, name=f"{label[: -len(POOLER)]}.{rest}")
+def direct_twin(host: Host) -> Host | None:
+    """Return where the same database has sessions of its own; None where the host does not tell.
+
+    Neon's endpoint without its pooler, every label but the first as it is; on Supabase the same
+    host with the port for sessions.
+    """
+    endpoint = endpoint_of(host)
+    if endpoint is not None:
+        if not endpoint.endswith(POOLER):
+            return host
+        label, _, rest = host.name.partition(".")
+        return replace(host, name=f"{label[: -len(POOLER)]}.{rest}")
+    if host.name.lower().endswith(_SUPABASE) and host.port in {_SUPAVISOR_PORT, DEFAULT_PORT}:
+        return replace(host, port=DEFAULT_PORT)
+    return None

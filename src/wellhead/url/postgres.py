@@ -129,18 +129,19 @@ class PostgresURL:
         """Return the URL that reaches PostgreSQL itself, for migrations and advisory locks.
 
         Raises:
-            URLError: It cannot be derived; only Neon's hosts tell.
+            URLError: It cannot be derived; only Neon's and Supabase's hosts tell.
         """
         if not self.is_pooled:
             return self
-        if not all(neon.endpoint_of(host) for host in self.hosts):
+        twins = [twin for host in self.hosts if (twin := neon.direct_twin(host)) is not None]
+        if len(twins) < len(self.hosts):
             raise fault(
                 "reaches a pooler, and its direct twin cannot be derived",
-                "set DATABASE_URL_DIRECT to the URL of PostgreSQL itself (on Supabase, the same "
-                "host with port 5432)",
+                "set DATABASE_URL_DIRECT to the URL of PostgreSQL itself",
             )
-        hosts = tuple(neon.direct_twin(host) for host in self.hosts)
-        return replace(self, hosts=hosts, parameters=replace(self.parameters, pgbouncer=None))
+        return replace(
+            self, hosts=tuple(twins), parameters=replace(self.parameters, pgbouncer=None)
+        )
 
     def sqlalchemy_url(self) -> URL:
         """Return the URL for ``create_async_engine``; it needs :meth:`connect_args` beside it."""

@@ -15,7 +15,9 @@ async def use(page: Mapping[str, Any]) -> None:
     ):
         created = await client.post("/plant/create", data={"name": "moss"})
         listed = await client.get("/plant/list")
+        staff = await client.get("http://test/staff/plant/list", follow_redirects=True)
 
     assert created.status_code == 302
+    assert staff.status_code == 200
     assert "fern" in listed.text
     assert "moss" in listed.text
