@@ -49,7 +49,7 @@ GUIDES: Mapping[str, Mapping[str, str]] = {
     "wellhead.migrations": {"migrations": "reference/migrations"},
     "wellhead.errors": {"errors": "reference/errors"},
     "wellhead.embedded": {"the embedded server": "reference/embedded"},
-    "wellhead.testing": {"tests of an application": "how-to/test-your-app"},
+    "wellhead.testing": {"tests": "reference/testing"},
     "wellhead.settings": {"settings": "reference/settings"},
     "wellhead.pool": {"the pool": "reference/pool"},
     "wellhead.telemetry.logging": {"logging": "how-to/log"},
