@@ -82,11 +82,23 @@ def sections() -> list[tuple[str, str]]:
 
 
 def _section(title: str, text: str) -> str:
-    lists = [toctree(heading, entries(part, INDEX)) for heading, part in parts(text, "### ")]
+    lists = [
+        toctree(caption, entries(part, INDEX))
+        for heading, below in parts(text, "### ")
+        for caption, part in _captioned(heading, below)
+    ]
     if title == "Wellhead":
         lists.append(toctree("Every public name", names.pages()))
-    shown = text.replace("\n### ", "\n## ")
+    shown = re.sub("^###", "##", text, flags=re.MULTILINE)
     return f"# {title}\n{moved(shown, INDEX)}{''.join(lists)}"
+
+
+def _captioned(heading: str, text: str) -> Iterator[tuple[str, str]]:
+    below = list(parts(text, "#### "))
+    for words, part in below:
+        yield f"{heading}: {words[0].lower()}{words[1:]}", part
+    if not below:
+        yield heading, text
 
 
 def parts(text: str, mark: str) -> Iterator[tuple[str, str]]:
@@ -107,7 +119,8 @@ def entries(text: str, name: str) -> list[str]:
 
 
 def _plain(words: str) -> str:
-    return " ".join(words.replace("`", "").split())
+    text = " ".join(words.replace("`", "").split())
+    return text[0].upper() + text[1:]
 
 
 def toctree(caption: str, pages: Iterable[str]) -> str:
