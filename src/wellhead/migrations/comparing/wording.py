@@ -141,7 +141,7 @@ class Wording:
                 yield replace(said.get(column.name, Said(column.name, "", None)), make=how)
 
     def settled_constraint(self, said: Said) -> Said:
-        """The same CHECK or EXCLUDE in words that stay; see :meth:`_settled`."""
+        """The same CHECK or EXCLUDE in words that stay."""
 
         def word(says: str) -> str | None:
             if not accepts(self._connection, f"ALTER TABLE {self._copy} ADD {says}"):
