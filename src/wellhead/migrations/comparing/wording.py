@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.schema import CreateIndex
 
 from wellhead.migrations.comparing.copies import accepts
-from wellhead.migrations.comparing.statements import DIALECT, generation_of, quoted
+from wellhead.migrations.comparing.operations import DIALECT, generation_of, quoted
 
 # That rows were not looked at yet is no part of what a constraint says.
 _CONSTRAINTS: Final = text(
