@@ -13,8 +13,10 @@ from wellhead.migrations.files import head_of
 SAYS_WHAT_IS_LOADED = """
 import sys
 from pathlib import Path
+from wellhead import DatabaseSettings
 from wellhead.migrations import Migrations
-print(Migrations(Path(sys.argv[1])).state().position, "alembic" in sys.modules)
+state = Migrations(Path(sys.argv[1]), settings=DatabaseSettings()).state()
+print(state.position, "alembic" in sys.modules)
 """
 
 

@@ -16,7 +16,8 @@ away from a database on another machine unless it is named.
 Begin with ``scripts``: :class:`Migrations` is what can be done, ``commands`` says it to Alembic,
 ``run`` is how it is done. Alembic is imported with these two, never for a schema that is at head.
 ``direct`` connects past the pooler, ``turns`` takes the lock, ``patience`` gives way to traffic,
-``safety`` refuses to destroy, and ``failures`` puts what went wrong into words.
+``safety`` refuses to destroy, ``comparing`` finds how the models differ from the schema, and
+``failures`` puts what went wrong into words.
 """
 
 from wellhead.migrations.direct import sync_engine

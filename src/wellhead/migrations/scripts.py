@@ -36,7 +36,7 @@ class Migrations:
             does, by ``alembic.ini`` or ``pyproject.toml`` in the working directory.
         settings: How to connect; the direct URL of these is used. A :class:`wellhead.Database`
             for its settings and hooks; it need not be open. None takes what ``env.py`` gives to
-            ``run_env``, and elsewhere reads the environment, once it is needed.
+            ``run_env``, which reads the environment where that is nothing.
 
     Raises:
         MigrationError: There are no migrations there.

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from wellhead.errors import MigrationError, sentence_of
 from wellhead.migrations.comparing.enum_types import declared_by, name_of
-from wellhead.migrations.comparing.statements import (
+from wellhead.migrations.comparing.operations import (
     DIALECT,
     as_text,
     generation_of,

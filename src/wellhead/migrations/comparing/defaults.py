@@ -12,7 +12,7 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy import Column, Connection, DefaultClause, text
 
 from wellhead.migrations.comparing.copies import accepts, copy_of
-from wellhead.migrations.comparing.statements import DIALECT, quoted
+from wellhead.migrations.comparing.operations import DIALECT, quoted
 
 _DEFAULT: Final = text(
     """

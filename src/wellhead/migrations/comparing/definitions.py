@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, Column, Connection, Table, text
 
 from wellhead.migrations.comparing.copies import copy_of
 from wellhead.migrations.comparing.enum_types import leaves
-from wellhead.migrations.comparing.statements import DIALECT, StatementsOp, quoted
+from wellhead.migrations.comparing.operations import DIALECT, StatementsOp, quoted
 from wellhead.migrations.comparing.wording import (
     CHECK,
     EXCLUDE,

@@ -15,8 +15,8 @@ from sqlalchemy import ARRAY, Column, TypeDecorator, bindparam, text
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import TypeEngine
 
+from wellhead.migrations.comparing.operations import DIALECT, StatementsOp, literal, quoted
 from wellhead.migrations.comparing.rebuilding import Use, rebuilt, uses_of
-from wellhead.migrations.comparing.statements import DIALECT, StatementsOp, literal, quoted
 
 Key = tuple[str, str]
 """The schema and the name of a type."""

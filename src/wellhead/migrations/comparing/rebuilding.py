@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Connection, bindparam, text
 
-from wellhead.migrations.comparing.statements import literal, quoted
+from wellhead.migrations.comparing.operations import literal, quoted
 
 _TYPE: Final = bindparam("type", type_=BigInteger())
 _USES: Final = text(

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.schema import CreateIndex
 
 from wellhead.migrations.comparing.copies import accepts
-from wellhead.migrations.comparing.statements import DIALECT, generation_of, quoted
+from wellhead.migrations.comparing.operations import DIALECT, generation_of, quoted
 
 # That rows were not looked at yet is no part of what a constraint says.
 _CONSTRAINTS: Final = text(
@@ -141,7 +141,7 @@ class Wording:
                 yield replace(said.get(column.name, Said(column.name, "", None)), make=how)
 
     def settled_constraint(self, said: Said) -> Said:
-        """The same CHECK or EXCLUDE in words that stay; see :meth:`_settled`."""
+        """The same CHECK or EXCLUDE in words that stay."""
 
         def word(says: str) -> str | None:
             if not accepts(self._connection, f"ALTER TABLE {self._copy} ADD {says}"):

@@ -16,8 +16,8 @@ from wellhead.migrations.comparing.defaults import (
 )
 from wellhead.migrations.comparing.definitions import compare_definitions
 from wellhead.migrations.comparing.enum_types import EnumTypes, has_enum
+from wellhead.migrations.comparing.operations import DIALECT, StatementsOp, quoted
 from wellhead.migrations.comparing.rebuilding import retyped
-from wellhead.migrations.comparing.statements import DIALECT, StatementsOp, quoted
 
 NAME: Final = "wellhead.comparing"
 """What ``~wellhead.comparing`` in Alembic's option ``autogenerate_plugins`` switches off."""

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from wellhead.migrations.comparing.statements import StatementsOp, as_text, literal
+from wellhead.migrations.comparing.operations import StatementsOp, as_text, literal
 
 
 @pytest.mark.parametrize(
