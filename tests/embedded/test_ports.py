@@ -43,3 +43,10 @@ def test_a_server_that_runs_on_another_port_is_not_joined(
     with pytest.raises(EmbeddedError, match=f"already runs on port {server.port}, not on"):
         EmbeddedPostgres(used_directory, port=taken_port).start()
     assert ask(server.url, "SELECT 1") == 1
+
+
+def test_a_quiet_port_is_free_and_below_those_of_outgoing_connections() -> None:
+    port = ports.quiet_port()
+
+    assert ports.is_free(port)
+    assert 20_000 <= port < 32_000

@@ -1,6 +1,8 @@
 """The network of a test: who goes through it, and from where."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -80,6 +82,15 @@ def test_a_url_with_several_hosts_is_left_alone() -> None:
         assert network.through(url) == url
         assert network.refusal is not None
         assert "names 2 hosts" in network.refusal
+
+
+def test_the_network_needs_no_pytest() -> None:
+    program = "import sys; sys.modules['pytest'] = None; import wellhead.testing"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_two_networks_have_ports_of_their_own(postgres: Postgres) -> None:
