@@ -1,5 +1,6 @@
 """The reference of the library says what the code does: every name, every default, every code."""
 
+import ast
 import dataclasses
 import inspect
 import re
@@ -33,6 +34,7 @@ from wellhead.fastapi import probes
 from wellhead.settings.checked import accepted_values
 from wellhead.settings.pooling import PROFILES
 from wellhead.telemetry.metrics import FIGURES
+from wellhead.testing import plugin, worker
 
 
 def test_the_reference_has_every_setting_with_its_default_and_its_range() -> None:
@@ -328,3 +330,24 @@ def test_the_page_on_logs_has_every_event() -> None:
     }
 
     assert cells("how-to/log.md", "Event") == written
+
+
+def test_the_reference_has_every_fixture_mark_and_variable_of_the_plugin() -> None:
+    functions = [
+        node
+        for path in (ROOT / "src" / "wellhead" / "testing").glob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+        and any("pytest.fixture" in ast.unparse(each) for each in node.decorator_list)
+        and not node.name.startswith("_")
+    ]
+    rows = list(page("reference/testing.md").rows())
+
+    assert {row["Fixture"].strip("`"): row["Scope"] for row in rows if "Fixture" in row} == {
+        each.name: "session" if "session" in ast.unparse(each.decorator_list[0]) else "function"
+        for each in functions
+    }
+    assert {row["Mark"].strip("`") for row in rows if "Mark" in row} == {plugin.MARK}
+    assert {row["Variable"].strip("`") for row in rows if "Variable" in row} == {
+        f"{worker.VARIABLES}{name}" for name in ("URL", "URL_DIRECT")
+    }

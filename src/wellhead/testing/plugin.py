@@ -18,6 +18,8 @@ from wellhead.url import PostgresURL, parse_url
 NOWHERE = "postgresql://wellhead@127.0.0.1:1/use_the_fixture_named_database"
 """What ``DATABASE_URL`` is during a run, so that nothing reaches a database by mistake."""
 
+MARK = "wellhead(commit)"
+
 _PLACES = (
     "DATABASE_URL_DIRECT", "DATABASE_URL_FILE", "DATABASE_URL_DIRECT_FILE", "DATABASE_HOST",
     "DATABASE_PORT", "DATABASE_USER", "DATABASE_USER_FILE", "DATABASE_PASSWORD",
@@ -39,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
     config.addinivalue_line(
         "markers",
-        "wellhead(commit): commit=True lets the test commit for real; its database is made again "
+        f"{MARK}: commit=True lets the test commit for real; its database is made again "
         "afterwards.",
     )
 
