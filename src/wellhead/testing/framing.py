@@ -6,6 +6,8 @@ https://www.postgresql.org/docs/current/protocol-message-formats.html
 import asyncio
 from collections.abc import Iterator, Mapping
 
+from wellhead.testing.protocol import error_response
+
 _LENGTH = 4
 
 SYNC = b"S\x00\x00\x00\x04"
@@ -21,13 +23,6 @@ async def read_message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     """The next message: its type, and its body."""
     head = await reader.readexactly(1 + _LENGTH)
     return head[:1], await reader.readexactly(int.from_bytes(head[1:]) - _LENGTH)
-
-
-async def read_start(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """The first message of a client, which has no type: its code, and what follows the code."""
-    size = int.from_bytes(await reader.readexactly(_LENGTH))
-    body = await reader.readexactly(size - _LENGTH)
-    return int.from_bytes(body[:_LENGTH]), body[_LENGTH:]
 
 
 def framed(kind: bytes, body: bytes = b"") -> bytes:
@@ -50,11 +45,10 @@ def ready(status: bytes) -> bytes:
     return framed(b"Z", status)
 
 
-def refusal(sqlstate: str, message: str, *, severity: str = "ERROR") -> bytes:
-    """An error of the proxy's own."""
-    fields = {"S": severity, "V": severity, "C": sqlstate, "M": message}
-    body = "".join(f"{kind}{value}\0" for kind, value in fields.items())
-    return framed(b"E", body.encode() + b"\0")
+def error_body(sqlstate: str, message: str) -> bytes:
+    """The body of an error of the proxy's own, which ends no connection."""
+    whole = error_response(sqlstate, message, severity="ERROR", is_fatal=False)
+    return whole[1 + _LENGTH :]
 
 
 def fields_of(body: bytes) -> dict[str, str]:

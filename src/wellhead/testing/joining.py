@@ -19,22 +19,27 @@ from wellhead.testing.controls import Control, control_of
 from wellhead.testing.framing import (
     SYNC,
     complete,
+    error_body,
     fields_of,
     framed,
     pairs_of,
     parameter_statuses,
     query,
     read_message,
-    read_start,
     ready,
-    refusal,
 )
 from wellhead.testing.joined import PATIENCE, JoinedTransaction, Purpose, RefusedError, Unit
 from wellhead.testing.overheard import overhear
+from wellhead.testing.protocol import (
+    CANCEL_REQUEST,
+    GSSENC_REQUEST,
+    SSL_REQUEST,
+    error_response,
+    read_start,
+)
 from wellhead.testing.proxied_connection import Ear
 from wellhead.testing.upstream import Upstream
 
-_CANCEL, _SSL, _GSS = 80877102, 80877103, 80877104
 _NOT_HERE = "0A000"
 """feature_not_supported: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
@@ -143,17 +148,17 @@ class JoiningServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> "Client | None":
         code, body = await read_start(reader)
-        while code in {_SSL, _GSS}:
+        while code in {SSL_REQUEST, GSSENC_REQUEST}:
             writer.write(b"N")
             code, body = await read_start(reader)
-        if code == _CANCEL:
+        if code == CANCEL_REQUEST:
             await self._cancel(body)
             return None
         settings = dict(pairs_of(body))
         writer.write(framed(b"R", (3).to_bytes(4)))
         _, password = await read_message(reader)
         if password.rstrip(b"\0").decode() != self.password or self.transaction is None:
-            writer.write(refusal("28P01", "no test is running", severity="FATAL"))
+            writer.write(error_response("28P01", "no test is running"))
             await writer.drain()
             return None
         client = Client(next(self._numbers), reader, writer, self, settings)
@@ -324,7 +329,7 @@ class Client:
         await asyncio.wait({turn})
         self.turn = None
         if turn.cancelled():
-            self._say(refusal("57014", "canceling statement due to user request")[5:])
+            self._say(error_body("57014", "canceling statement due to user request"))
             return False
         try:
             turn.result()
@@ -470,7 +475,7 @@ class Client:
                 self._prelude = self._first if is_reset else f"{self._prelude}{each};"
 
     def _refuse(self, message: str) -> None:
-        self._say(refusal(_NOT_HERE, f"{message} {HINT}")[5:])
+        self._say(error_body(_NOT_HERE, f"{message} {HINT}"))
 
     def _say(self, body: bytes) -> None:
         self._error = body
@@ -482,7 +487,7 @@ def _with_hint(body: bytes) -> bytes:
     if fields_of(body).get("C") != "25001":
         return body
     message = f"{fields_of(body).get('M', '')}: a test is one. {HINT}"
-    return refusal("25001", message)[5:]
+    return error_body("25001", message)
 
 
 def _prelude(settings: dict[str, str]) -> str:
