@@ -327,12 +327,13 @@ class Database(Generic[S_co]):
         before = self.settings, self._hooks, self._plan
         self.settings, self._plan = settings, plan_pool(settings)
         self._hooks = replace(self._hooks, credentials=None)
-        self._first_use = first_use = FirstUse(self._make_live)
+        self._first_use = first_use = FirstUse(self._make_live, self._forget)
         try:
             yield self
         finally:
             self._live = self._first_use = None
             self.settings, self._hooks, self._plan = before
+            self._owner = Owner(advice_for(self.settings.url))
             first_use.end()
 
     def session(self) -> AbstractAsyncContextManager[S_co]:
@@ -462,9 +463,14 @@ class Database(Generic[S_co]):
 
     def _found(self) -> Live | None:
         """What is open; in a test it opens now."""
-        if self._first_use is not None and (self._live is None or self._live.is_closed):
+        if self._live is None and self._first_use is not None:
+            self._owner.check()
             self._live = self._first_use.open()
         return self._live
+
+    def _forget(self, live: Live) -> None:
+        if self._live is live:
+            self._live, self._owner = None, Owner(advice_for(self.settings.url))
 
     def _announce_open(self, live: Live) -> None:
         url, stats = self.settings.url, self.stats()

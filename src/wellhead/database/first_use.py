@@ -14,11 +14,12 @@ class FirstUse:
 
     Args:
         make: Makes what is open; nothing is waited for.
+        forget: Told of what is closed with its loop.
     """
 
-    def __init__(self, make: Callable[[], Live]) -> None:
+    def __init__(self, make: Callable[[], Live], forget: Callable[[Live], None]) -> None:
         self._make = make
-        self._live: Live | None = None
+        self._forget = forget
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: AsyncGenerator[None, None] | None = None
 
@@ -29,8 +30,8 @@ class FirstUse:
             RuntimeError: There is none.
         """
         self._loop = asyncio.get_running_loop()
-        self._live = live = self._make()
-        self._closing = _closed_with_loop(live)
+        live = self._make()
+        self._closing = self._closed_with_loop(live)
         with suppress(StopIteration):
             # To its first yield, where the loop takes note of it; nothing is waited for.
             self._closing.__anext__().send(None)
@@ -46,13 +47,13 @@ class FirstUse:
         else:
             loop.run_until_complete(_end(closing))
 
+    async def _closed_with_loop(self, live: Live) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            self._forget(live)
+            await live.close()
+
 
 async def _end(closing: AsyncGenerator[None, None]) -> None:
     await closing.aclose()
-
-
-async def _closed_with_loop(live: Live) -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        await live.close()

@@ -84,7 +84,6 @@ class Live:
         )
         self._settings = settings
         self.in_use = 0
-        self.is_closed = False
         self.unused = asyncio.Event()
         self.unused.set()
 
@@ -129,7 +128,6 @@ class Live:
 
     async def close(self) -> None:
         """Close every connection, and make no more."""
-        self.is_closed = True
         await self._connector.close()
         await self.engine.dispose()
 
