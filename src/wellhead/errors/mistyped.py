@@ -1,4 +1,4 @@
-"""Values whose Python type does not match the statement: a programming error, whoever sent them.
+"""Values whose Python type does not match the statement: always a programming error.
 
 asyncpg refuses most of them; psycopg sends many as text for the server to parse. When such a value
 fails, both drivers raise what SQLAlchemy raises when its own types refuse a value, a

@@ -121,7 +121,7 @@ class Reader:
     def set_local(self, settings: Mapping[str, str]) -> None:
         """Let every statement see these settings of the server's, such as the tenant of a policy.
 
-        They hold in this reader, by ``set_config(.., true)``, and for nobody after it. The reader
+        They hold in this reader only, by ``set_config(.., true)``. The reader
         then is one read-only transaction: three round trips, and one for each statement; none is
         repeated.
 

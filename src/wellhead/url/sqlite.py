@@ -11,7 +11,7 @@ from wellhead.url.split import fault, scheme_of
 
 _SCHEME: Final = "sqlite+aiosqlite"
 _MEMORY: Final = ":memory:"
-# What people write besides, and what is so here in any case.
+# Parameters that are often written as well; they always apply here.
 _IMPLIED: Final = frozenset({"uri", "check_same_thread"})
 _NAME: Final = re.compile(r"[\w:.-]+", re.ASCII)
 
