@@ -97,7 +97,7 @@ class _Observation(NamedTuple):
 
 
 class Health:
-    """Gathers evidence and answers probes.
+    """Gathers evidence and responds to probes.
 
     Args:
         ask: Opens a connection, sends a query and closes it, all within a deadline; returns
