@@ -1,4 +1,4 @@
-# The Todo API on Wellhead. Stages: builder -> runtime -> migrate, and testing beside them.
+# The Todo API on Wellhead. Stages: builder -> runtime -> migrate, and testing next to them.
 #
 #   docker build --target runtime --tag wellhead-todo .
 #
@@ -28,7 +28,7 @@ RUN /opt/build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-d
 
 
 FROM ${PYTHON_IMAGE} AS runtime
-# Whoever runs code in here finds nothing to install more code with.
+# Code that runs in here finds nothing to install more code with.
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* \
       /usr/local/lib/python3*/ensurepip /usr/lib/python3*/ensurepip /usr/share/python-wheels \
  && useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin todo
@@ -79,7 +79,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=ca_certificates,target=/etc/ssl/certs/ca-certificates.crt \
     /opt/build/bin/pip --python /opt/venv/bin/python install \
       --require-hashes --only-binary :all: -r requirements/dev.txt
-# The embedded server unpacks itself, beside its module, where only root may write.
+# The embedded server unpacks itself next to its module, where only root may write.
 RUN /opt/venv/bin/python -c 'from wellhead.embedded import binaries, account; \
       binaries.find_binaries(None, account.server_account())' \
  && useradd --uid 10001 --create-home todo

@@ -85,7 +85,7 @@ lines: $(VENV)/.dev  ## Count the lines of code, room by room, without docstring
 containers: $(VENV)/.docker  ## Build the images, run them and check them from outside (docs/how-to/docker.md).
 	PATH="$(abspath $(BIN)):$$PATH" scripts/containers
 
-format: $(VENV)/.dev  ## Format the code and mend what can be mended by itself.
+format: $(VENV)/.dev  ## Format the code and fix what can be fixed automatically.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -94,10 +94,10 @@ ROUNDS ?= 11
 bench: $(BENCH)/.installed  ## Measure Wellhead next to its peers and write docs/explanation/speed.md (ROUNDS=; QUICK=1: two minutes, writes nothing).
 	$(BENCH)/bin/python -m bench.speed $(if $(QUICK),--quick,--rounds $(ROUNDS) --write docs/explanation/speed.md)
 
-bench-todo: $(VENV)/.bench-todo  ## Measure the Todo API beside the same by hand and itself before, and write docs/explanation/todo-speed.md (ROUNDS=; QUICK=1).
+bench-todo: $(VENV)/.bench-todo  ## Measure the Todo API next to the same routes by hand and its earlier version, and write docs/explanation/todo-speed.md (ROUNDS=; QUICK=1).
 	PYTHONPATH=$(VENV)/bench-todo $(BIN)/python -m bench.todo_speed $(if $(QUICK),--quick,--rounds $(ROUNDS) --write docs/explanation/todo-speed.md)
 
-bench-pool: $(VENV)/.dev  ## Measure the pool beside its peers and write the table to docs/explanation/pool.md.
+bench-pool: $(VENV)/.dev  ## Measure the pool next to its peers and write the table to docs/explanation/pool.md.
 	PYTHONPATH=. $(BIN)/python bench/pool.py --write docs/explanation/pool.md
 
 bench-overload: $(VENV)/.dev  ## Put ten times the clients on a service and write the table to docs/explanation/overload.md.

@@ -209,7 +209,7 @@ async def service(url: str, *, log: IO[bytes] | None = None) -> AsyncIterator[in
 
     Args:
         url: Its database.
-        log: Where it writes that it refuses somebody; None leaves that to the terminal.
+        log: Where it logs its refusals; None leaves that to the terminal.
     """
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
@@ -231,7 +231,7 @@ async def measure(postgres: EmbeddedPostgres) -> str:
     found: dict[str, list[Load]] = {name: [] for name in LOADS}
     watch = await asyncpg.connect(postgres.url)
     async with service(postgres.url) as port:
-        # Until the service is up, whoever connects is kept waiting.
+        # Until the service is up, connections are kept waiting.
         await Client(port, patient=False).run(time.monotonic(), lambda *_: None)
         for _ in range(ROUNDS):
             for name, (clients, patient) in LOADS.items():

@@ -1,4 +1,4 @@
-"""The pool beside its peers, in one run: SQLAlchemy's, psycopg's and asyncpg's own.
+"""The pool next to its peers, in one run: SQLAlchemy's, psycopg's and asyncpg's own.
 
 Run it with ``make bench-pool``. It starts a PostgreSQL of its own. Times on a shared machine mean
 little by themselves: variants take turns, and what counts is the median of the ratios in each turn.
@@ -172,7 +172,7 @@ async def compare(url: str, cycle: Callable[[Borrow], Awaitable[float]]) -> dict
             await cycle(borrow)
         for turn in range(TURNS):
             gc.collect()
-            # Whoever comes first in a turn has colder caches.
+            # The first in a turn has colder caches.
             for name, borrow in borrows[turn % len(borrows) :] + borrows[: turn % len(borrows)]:
                 times[name].append(await cycle(borrow))
     return times

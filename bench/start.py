@@ -87,7 +87,7 @@ def answered(data: Path) -> float:
 
 
 def held_by_workers(data: Path) -> tuple[float, float]:
-    """What each worker holds and shares with nobody, and its part of all, in MB."""
+    """The private memory of each worker, and its share of all memory, in MB."""
     with serving(data, "--workers", str(WORKERS)):
         log = data / LOG
         while log.read_text().count(STARTED) < WORKERS:

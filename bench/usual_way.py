@@ -1,8 +1,8 @@
 """The second application of the fault suite: written the usual way, as tutorials show it.
 
 An engine with ``pool_pre_ping``, a session that a dependency with ``yield`` commits, plain routes,
-nothing that tries again. It stands beside the Todo API in ``docs/explanation/failure.md`` and has
-the same pool and the same table, without accounts.
+no retries. ``docs/explanation/failure.md`` compares it with the Todo API; it has the same pool and
+the same table, without accounts.
 """
 
 import os

@@ -26,7 +26,7 @@ Give = Callable[[str], DatabaseSettings]
 
 
 class Production:
-    """A server that counts who comes, and answers nobody."""
+    """A server that counts connections, and never responds."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -44,7 +44,7 @@ class Production:
             connection.close()
 
     def close(self) -> None:
-        """Nobody is counted any more."""
+        """No connection is counted any more."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 

@@ -40,7 +40,7 @@ async def neon(
 async def sleepy(
     stopped_postgres: StoppedPostgres, pki: PKI, tmp_path: Path
 ) -> AsyncIterator[StagedNeon]:
-    """One that falls asleep as soon as nobody uses it."""
+    """One that falls asleep as soon as it is unused."""
     async with StagedNeon(stopped_postgres, pki, tmp_path, suspend_after=BRIEFLY) as neon:
         yield neon
 

@@ -121,10 +121,10 @@ def test_sqlalchemy_calls_what_our_pool_replaces(name: str) -> None:
     ("name", "what"),
     [
         ("_invalidate_time", "AsyncPool cannot tell that a whole generation is to be replaced"),
-        ("_orig_logging_name", "a pool that engine.dispose() made anew has lost its name"),
-        ("_reset_on_return", "a pool that engine.dispose() made anew resets nothing"),
+        ("_orig_logging_name", "a pool that engine.dispose() recreated has lost its name"),
+        ("_reset_on_return", "a pool that engine.dispose() recreated resets nothing"),
         ("_invoke_creator", "the probe cannot connect as the pool does"),
-        ("_creator", "a pool that engine.dispose() made anew cannot connect"),
+        ("_creator", "a pool that engine.dispose() recreated cannot connect"),
         ("_dialect", "AsyncPool cannot ping nor end connections of a driver that it does not know"),
     ],
 )

@@ -12,7 +12,7 @@ NOTHING_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 _SAYS_THAT_NOTHING_WAS_DONE = 503
 _LEAVE_IT_OPEN = ("outcome_unknown", "idempotency-key-in-use")
-"""The types of problems that say: nobody knows, or not yet, whether it was done."""
+"""The types of problems that say that the outcome is unknown, or not yet known."""
 
 
 def read(response: httpx2.Response, began: float) -> Answer:

@@ -40,7 +40,7 @@ class Kind:
         name: How reports call it.
         command: What to run; `{port}` and `{workers}` are filled in.
         mistaken: The same with the routes of `bench.faults.mistakes`.
-        environment: Its settings besides the URL.
+        environment: Its settings in addition to the URL.
         variable: The variable that takes the URL; one that ends in ``_FILE`` takes a file with it.
         table: Where its tasks are.
         has_accounts: Whether one has to log in.

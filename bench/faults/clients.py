@@ -74,7 +74,7 @@ class Crowd:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, name: str) -> None:
-        """Let all clients begin; the name stands in their titles."""
+        """Start all clients; the name is part of their titles."""
         for number in range(CLIENTS):
             work = self._work(number, f"{MARK}, {name}, {number}", chance(self._rng.random()))
             self._tasks.append(asyncio.create_task(work))

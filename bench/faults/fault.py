@@ -30,5 +30,5 @@ class Fault(ABC):
         """Let it begin; returns when it is in full effect, or over."""
 
     async def heal(self, stage: Stage) -> None:
-        """End it; returns when nothing stands in the way any more but its consequences."""
+        """End it; returns when only its consequences are left."""
         del stage

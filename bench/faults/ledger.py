@@ -16,7 +16,7 @@ class Outcome(StrEnum):
     """It was told that nothing was done."""
 
     UNKNOWN = "unknown"
-    """It was told nothing, or that nobody knows."""
+    """It was told nothing, or that the outcome is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

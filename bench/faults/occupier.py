@@ -1,4 +1,4 @@
-"""Somebody else who takes every connection that there is."""
+"""Another client that takes every connection."""
 
 import asyncio
 from typing import Any

@@ -77,7 +77,7 @@ class Pair:
             *("--dbname", source, "--pgdata", self._data),
             *("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"),
         )
-        # It has the primary's settings; on the command line stands what must differ.
+        # It has the primary's settings; the command line has what must differ.
         options = f"-c port={self._port} -c synchronous_standby_names="
         self._run(
             "pg_ctl",

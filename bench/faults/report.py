@@ -25,7 +25,7 @@ def line_of(played: Played) -> str:
 
 
 def saw(report: Report) -> str:
-    """What clients saw besides success."""
+    """What clients saw other than success."""
     if not report.failures:
         return "no failure"
     return ", ".join(f"{count} x {words}" for words, count in report.failures.most_common())

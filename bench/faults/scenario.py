@@ -26,12 +26,12 @@ class Pace:
     Attributes:
         calm: Seconds of undisturbed work before the first fault.
         afterwards: Seconds of it after each.
-        wait: At most how many seconds pass before a fault comes, besides.
+        wait: At most how many seconds pass before a fault begins, in addition.
         pause: Between how many seconds a client rests after a request.
         is_brief: Whether a fault lasts no longer than it must.
         patience: Seconds after which a client gives up waiting; more than any deadline, so that
             a request that outlives its deadline is seen to do so.
-        recovery: Seconds after which nobody waits any longer for a client to be served again.
+        recovery: Seconds after which the suite stops waiting for a client to be served again.
     """
 
     calm: float
@@ -117,7 +117,7 @@ async def play(
 
     Args:
         fault: Which.
-        stage: The stage that it needs, with nobody on it.
+        stage: The stage that it needs, without clients.
         rng: Decides when it comes and how long it lasts.
         rounds: How often it comes.
         pace: How much time is taken.
@@ -144,7 +144,7 @@ async def play(
     await asyncio.gather(*(crowd.stop() for crowd in crowds))
     for way, seconds in zip(stage.ways, recovered[-1], strict=True):
         if seconds is None:
-            # As somebody would do in the end; what comes next would show nothing otherwise.
+            # As an operator would do in the end; otherwise what follows would show nothing.
             way.app.kill()
             await stage.restart(way)
     await asyncio.gather(*(crowd.resolve() for crowd in crowds))

@@ -119,7 +119,7 @@ class Waking:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """What happened while nobody but the probes asked for anything.
+    """What happened while only the probes sent requests.
 
     Attributes:
         before: The stage's figures once the compute was asleep.

@@ -1,4 +1,4 @@
-"""The Todo API under a real uvicorn, in a process of its own, and somebody who uses it."""
+"""The Todo API under a real uvicorn, in a separate process, and a user of it."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ _PATIENCE = 120.0
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who is logged in.
+    """A user who is logged in.
 
     Attributes:
         tasks: The path of their tasks.
@@ -118,7 +118,7 @@ class TodoService:
             )
 
     async def user(self) -> User:
-        """Log somebody in, who is registered first where that has not been done."""
+        """Log a user in, after registering them if necessary."""
         registered = await self.client.post("/api/auth/register", json=_PERSON)
         assert registered.status_code in {201, 409}, registered.text
         form = {"username": _PERSON["email"], "password": _PERSON["password"]}

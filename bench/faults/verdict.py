@@ -23,7 +23,7 @@ class Wrong:
         kind: Which one: ``lost`` (acknowledged and not there), ``doubled``, ``denied`` (refused
             and there all the same), ``unresolved`` (nobody could tell in the end), ``stray``
             (nobody asked for it).
-        words: What exactly, for whoever looks for the reason.
+        words: What exactly, for finding the reason.
     """
 
     kind: str

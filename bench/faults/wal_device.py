@@ -66,7 +66,7 @@ def limit_files(account: Account, processes: Iterable[int], size: str) -> None:
 
     Args:
         account: Whose processes they are; it may set their limits, and root may not everywhere.
-        processes: Their numbers; those that have gone meanwhile are passed over.
+        processes: Their numbers; those that have ended in the meantime are skipped.
         size: The size.
     """
     for process in processes:

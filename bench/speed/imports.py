@@ -24,7 +24,7 @@ def measure(turns: int) -> list[tuple[float, float]]:
     """CPU seconds of the import, and of the packages alone, in turns."""
     theirs = third_party()
     # One by one and in the same order, and without the packages of the standard library that
-    # Wellhead needs besides: so the difference is all of Wellhead's.
+    # Wellhead needs in addition: so the difference is all of Wellhead's.
     alone = "import importlib\nfor name in " + repr(theirs) + ": importlib.import_module(name)"
     ours = "import wellhead.fastapi"
     for each in (alone, ours):

@@ -1,4 +1,4 @@
-"""The machine meanwhile: steal, CPU time, and which process runs on which core. Linux only."""
+"""The machine during a slot: steal, CPU time, and which process runs on which core. Linux only."""
 
 import os
 import time

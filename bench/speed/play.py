@@ -14,7 +14,7 @@ LEAST_ROUNDS = 3
 
 
 class Plays(Protocol):
-    """The load, or what stands for it."""
+    """The load, or its replacement."""
 
     async def play(self, job: Job) -> Met:
         """Play a job."""
@@ -60,7 +60,7 @@ class Slot:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the machine was left to the benchmark meanwhile."""
+        """Whether the benchmark had the machine to itself."""
         return self.steal <= STEAL_LIMIT and self.others <= OTHERS_LIMIT
 
 
@@ -115,7 +115,7 @@ async def play(
         for number in range(length.most):
             if min(clean.values(), default=length.rounds) >= length.rounds:
                 break
-            # Whoever comes first in a round has colder caches.
+            # The first in a round has colder caches.
             turn = number % len(clean)
             for server in [*list(clean)[turn:], *list(clean)[:turn]]:
                 slot = await _slot(setting, operation, server, number, length, load, ours)

@@ -160,7 +160,7 @@ class _Stage:
             connection = await asyncpg.connect(straight)
             stack.push_async_callback(connection.close)
             self.table = Table(connection, self._stage.rows)
-            # The server is nobody's child any more.
+            # The server has been reparented.
             backend = machine.Moment.now().processes[await connection.fetchval(_BACKEND)]
             self.processes = [os.getpid(), backend.parent]
             servers = await stack.enter_async_context(

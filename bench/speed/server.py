@@ -26,7 +26,7 @@ class Launch:
     Attributes:
         peer: What it serves.
         command: Its program; `--port` and a port are put behind it.
-        environment: Its variables, besides `PATH` and `HOME`.
+        environment: Its variables, in addition to `PATH` and `HOME`.
         path: What it responds to with 200 once it serves.
         directory: Where it runs.
     """

@@ -45,7 +45,7 @@ class Table:
 
     Args:
         connection: To its database.
-        rows: How many it has before somebody writes.
+        rows: How many it has before any write.
     """
 
     def __init__(self, connection: asyncpg.Connection, rows: int) -> None:

@@ -66,7 +66,7 @@ class Data:
         self._user_id = user_id
 
     async def fill(self, tasks: int) -> None:
-        """Fill empty tables in which there is nobody but the user.
+        """Fill empty tables that have only this user.
 
         Args:
             tasks: How many of all users together; a multiple of what each has.

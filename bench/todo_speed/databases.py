@@ -40,7 +40,7 @@ class TodoDatabases:
     async def make_empty(self) -> str:
         """Make the one that others are copies of, and return its URL.
 
-        Whoever signs up there, and nobody else, is in all of them.
+        Users who sign up there, and no others, are in all of them.
         """
         await self._create(_EMPTY, template="template1")
         await self._contestants.migrate(TODO, self._url(_EMPTY))

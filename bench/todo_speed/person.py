@@ -28,7 +28,7 @@ class Person:
 
 
 async def sign_up(server: Server) -> Person:
-    """Register somebody, and log them in."""
+    """Register a user, and log them in."""
     url = f"http://127.0.0.1:{server.port}/api/auth"
     async with httpx2.AsyncClient(trust_env=False, timeout=60.0, verify=False) as client:
         new = {"email": _EMAIL, "password": _PASSWORD}

@@ -46,7 +46,7 @@ class Plans:
 
     @asynccontextmanager
     async def written(self, admin: asyncpg.Connection, ask: Ask) -> AsyncIterator[None]:
-        """Have plans written meanwhile.
+        """Have plans written in the block.
 
         Args:
             admin: A superuser's connection.

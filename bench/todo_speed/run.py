@@ -112,7 +112,7 @@ class Run:
             result.conditions["postgres"] = postgres.version
             admin = await asyncpg.connect(postgres.url)
             stack.push_async_callback(admin.close)
-            # The server is nobody's child any more.
+            # The server has been reparented.
             pid = await admin.fetchval("SELECT pg_backend_pid()")
             ours = [os.getpid(), machine.Moment.now().processes[pid].parent]
             load = stack.enter_context(Load.started())

@@ -17,7 +17,7 @@ BODY = b'{"email": "%s@example.com", "password": "correct horse battery staple"}
 
 @pytest.fixture
 def tasks(client: httpx2.Client, request: pytest.FixtureRequest) -> str:
-    """The path of the tasks of somebody who is logged in on the client, with one task in it."""
+    """The path of the tasks of a user who is logged in on the client, with one task in it."""
     name = "".join(filter(str.isalnum, request.node.name))[-40:]
     who = {"email": f"{name}@example.com", "password": "correct horse battery staple"}
     user = client.post("/api/auth/register", json=who).raise_for_status().json()
@@ -51,7 +51,7 @@ def address(container: str) -> str:
 
 
 def move(container: str) -> None:
-    """Start it anew, after somebody else has taken its address."""
+    """Restart it after another container has taken its address."""
     before = address(container)
     (network,) = inspect(container)["NetworkSettings"]["Networks"]
     docker("stop", container)

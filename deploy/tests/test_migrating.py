@@ -13,7 +13,7 @@ VERSION = "SELECT xmin, version_num FROM alembic_version"
 
 @pytest.fixture
 def empty_database(stack: Compose) -> Iterator[str]:
-    """The name of an empty database beside the application's own."""
+    """The name of an empty database next to the application's own."""
     name = f"empty_{secrets.token_hex(3)}"
     stack.sql(f"CREATE DATABASE {name}")
     yield name

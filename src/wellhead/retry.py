@@ -1,4 +1,4 @@
-"""What is tried again, how often, and how long apart."""
+"""What is retried, how often, and with what pauses."""
 
 import asyncio
 import logging
@@ -13,12 +13,12 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_DELAY = 30.0
-"""Seconds between two attempts at the most, without the jitter."""
+"""The longest pause between two attempts in seconds, without the jitter."""
 
 _MOST_DOUBLINGS = 60
 
 Pause = Callable[[Exception, int], float | None]
-"""Seconds before the next attempt, by the failure and its attempt's number; None for no other."""
+"""Seconds before the next attempt, given the failure and the attempt's number; None to give up."""
 
 
 async def try_again(
@@ -27,12 +27,12 @@ async def try_again(
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
-    """Make attempts until one succeeds, or until its failure must be raised.
+    """Make attempts until one succeeds or its failure must be raised.
 
     Args:
         attempt: Makes one attempt.
         pause: Decides after each failure.
-        sleep: Waits for so many seconds.
+        sleep: Waits for the given number of seconds.
     """
     number = 0
     while True:
@@ -52,8 +52,8 @@ def doubled(first: float, number: int, *, most: float) -> float:
 
 
 def up_to(seconds: float) -> float:
-    """Some seconds at random, so that several do not try again in the same moment."""
-    return random.uniform(0, seconds)  # noqa: S311 - no secret
+    """A random number of seconds, so that several callers do not retry at the same moment."""
+    return random.uniform(0, seconds)  # noqa: S311 - not a secret
 
 
 async def connect_with_retry(
@@ -67,17 +67,17 @@ async def connect_with_retry(
 ) -> T:
     """Try to connect until it succeeds, cannot succeed, or the attempts are used up.
 
-    Only what can succeed later without anybody's help is tried again: a wrong password, an
-    unknown database or a bad certificate are raised at once.
+    Only failures that can pass without intervention are retried: a wrong password, an unknown
+    database or a bad certificate is raised at once.
 
     Args:
-        attempt: Makes one attempt and raises a :class:`wellhead.ConnectError` when it fails.
-        attempts: How many at the most, the first one included; None for as many as it takes.
-        delay: Seconds before the second; doubled each time, then up to a second of jitter
-            added.
-        max_delay: Seconds between two attempts at the most, without the jitter.
-        deadline: Seconds for all of it; an attempt that is under way then is given up.
-        sleep: Waits for so many seconds.
+        attempt: Makes one attempt and raises a :class:`wellhead.ConnectError` if it fails.
+        attempts: Maximum number, including the first; None for no limit.
+        delay: Seconds before the second attempt; doubled each time, plus up to a second of
+            jitter.
+        max_delay: The longest pause in seconds, without the jitter.
+        deadline: Seconds for everything; an attempt in progress is then cancelled.
+        sleep: Waits for the given number of seconds.
 
     Raises:
         ConnectError: The last attempt's error; ``UnreachableError`` at the deadline.
@@ -110,7 +110,7 @@ async def connect_with_retry(
 def announce_attempt(
     error: Exception, number: int, seconds: float, *, attempts: int | None = None
 ) -> None:
-    """Log what is waited for, after an attempt to connect has failed."""
+    """Log the wait after a failed attempt to connect."""
     logger.warning(
         "waiting for the database: attempt %d%s failed, next in %.1f s: %s",
         number,
@@ -134,17 +134,17 @@ async def retry_until(
     can_retry: Callable[[BaseException], bool],
     announce: Callable[[BaseException, int, float], None] | None = None,
 ) -> T:
-    """Make attempts until one succeeds, must not be repeated, or the time is over.
+    """Make attempts until one succeeds, must not be repeated, or time is up.
 
-    Pauses are random, up to 50 ms at first and doubling to 2 s, so that callers which got into
-    each other's way do not meet again.
+    Pauses are random, up to 50 ms at first and doubling to 2 s, so that callers that collided do
+    not collide again.
 
     Args:
         ends_at: The event loop's time after which no attempt begins; a running one is not cut
             short, and the first is always made.
         attempt: Makes one attempt.
-        can_retry: Whether another attempt may follow such a failure.
-        announce: Told the failure, the attempt's number and the pause, before each pause.
+        can_retry: Whether another attempt may follow this failure.
+        announce: Called with the failure, the attempt's number and the pause, before each pause.
     """
     clock = asyncio.get_running_loop().time
 

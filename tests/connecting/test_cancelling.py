@@ -64,7 +64,7 @@ async def assert_sound(database: Database, step: int) -> None:
     await until(lambda: database.stats().active == 0)
     async with database.engine.connect() as connection:
         driver_connection = (await connection.get_raw_connection()).driver_connection
-        # Nothing was sent yet: a transaction that is open here is somebody else's.
+        # Nothing was sent yet: an open transaction here belongs to another task.
         assert not is_in_transaction(driver_connection), step
 
 

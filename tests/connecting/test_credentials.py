@@ -340,7 +340,7 @@ async def test_a_password_that_stays_refused_fails_after_two_questions(url: str)
         await Database(settings_for(url), credentials=give).open()
 
     assert asked == 2
-    assert "credentials was asked twice" in str(caught.value)
+    assert "credentials function was called twice" in str(caught.value)
     assert SECRET not in str(caught.value)
 
 

@@ -24,7 +24,7 @@ DRIVERS = ("postgresql+asyncpg://", "postgresql+psycopg://")
 @pytest.mark.parametrize(
     ("url", "mode", "planned", "reason"),
     [
-        (DIRECT, "pool", "pool", "straight to the server"),
+        (DIRECT, "pool", "pool", "directly to the server"),
         (DIRECT + "?pgbouncer=true", "pool", "pool", "pooler"),
         (DIRECT, "none", "none", "DATABASE_POOL_MODE=none"),
         ("sqlite+aiosqlite:///:memory:", "pool", "static", "one connection"),

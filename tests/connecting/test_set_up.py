@@ -220,7 +220,7 @@ FAULTS = [
     (fails, SetUpError, "ValueError in"),
     (does_what_is_unknown, SetUpError, "SQLSTATE 42883"),
     (leaves_a_transaction, SetUpError, "transaction or an operation"),
-    (leaves_an_operation, SetUpError, "operation under way"),
+    (leaves_an_operation, SetUpError, "operation in progress"),
     (lambda _: None, ConfigurationError, "async function"),
 ]
 
@@ -278,7 +278,7 @@ async def test_a_set_up_that_does_not_end_is_named_at_the_deadline(
         await asyncio.Event().wait()
 
     settings = settings_for(either_url, pool_mode=mode, connect_timeout=1)
-    with pytest.raises(UnreachableError, match="set_up did not end within 1 s"):
+    with pytest.raises(UnreachableError, match="set_up did not finish within 1 s"):
         await Database(settings, set_up=hang).open()
 
     async def none_is_left() -> bool:

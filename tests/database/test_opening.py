@@ -105,7 +105,7 @@ async def test_it_starts_without_the_database_and_becomes_whole_by_itself(
         assert database.is_started
         assert await read(database) == 1
     assert events_of(caplog)[:3] == ["pool_outage", "database_degraded", "database_waiting"]
-    assert "tried again in the background: Could not connect to 127.0.0.1" in caplog.messages[1]
+    assert "continue in the background: Could not connect to 127.0.0.1" in caplog.messages[1]
 
 
 async def test_a_wrong_password_is_named_and_tried_again(proxied_url: str) -> None:

@@ -23,7 +23,7 @@ class Block:
     Attributes:
         language: The first word after the fence.
         title: The file that the block shows, where it names one.
-        text: What stands between the fences.
+        text: The text between the fences.
         line: The line of the page on which the text begins, from 1.
     """
 

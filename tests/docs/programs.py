@@ -28,7 +28,7 @@ if driver:
 
 
 def source_of(page: Page) -> str:
-    """The page's program, each line where it stands on the page, so that tracebacks tell it."""
+    """The page's program, each line at its place on the page, for tracebacks."""
     lines: list[str] = []
     for block in page.blocks:
         if block.language == "python" and block.title is None:
@@ -38,7 +38,7 @@ def source_of(page: Page) -> str:
 
 
 def tools_of(page: Page) -> list[str]:
-    """The packages of others that the page's program needs, beside what the tests have."""
+    """The third-party packages that the page's program needs, in addition to the tests'."""
     source = source_of(page)
     return [each for each in TOOLS if re.search(rf"^(from|import) {each}\b", source, re.MULTILINE)]
 

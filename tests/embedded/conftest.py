@@ -37,7 +37,7 @@ def used_directory(public_directory: Path) -> Path:
 
 @pytest.fixture
 def server(used_directory: Path) -> Iterator[EmbeddedPostgres]:
-    """A started server that nobody else uses."""
+    """A started server without other users."""
     with EmbeddedPostgres(used_directory, durable=False) as server:
         yield server
 

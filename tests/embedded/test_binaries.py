@@ -73,7 +73,7 @@ def test_a_platform_without_postgresql_is_named_with_the_remedy(directory: Path)
 
 
 def test_a_directory_without_the_programs_is_refused(directory: Path, tmp_path: Path) -> None:
-    with pytest.raises(EmbeddedError, match="holds no PostgreSQL: initdb and postgres"):
+    with pytest.raises(EmbeddedError, match="has no PostgreSQL: initdb and postgres"):
         EmbeddedPostgres(directory, bin_dir=tmp_path).start()
 
 

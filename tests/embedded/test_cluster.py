@@ -57,7 +57,9 @@ def test_data_of_another_major_version_is_refused_and_not_touched(
     new_server.stop()
     (directory / "pgdata" / "PG_VERSION").write_text("9\n")
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("pgdata/**/*")}
-    with pytest.raises(EmbeddedError, match="holds data of PostgreSQL 9, and the programs") as info:
+    with pytest.raises(
+        EmbeddedError, match="contains data of PostgreSQL 9, but the programs"
+    ) as info:
         new_server.start()
     assert "bin_dir=" in str(info.value)
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("pgdata/**/*")} == before

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.slow
 def test_a_directory_with_something_else_in_it_is_refused_and_not_touched(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     before = tmp_path.stat()
-    with pytest.raises(EmbeddedError, match=r"not empty and holds no server of ours.*notes\.txt"):
+    with pytest.raises(
+        EmbeddedError, match=r"not empty and contains no server of Wellhead.*notes\.txt"
+    ):
         EmbeddedPostgres(tmp_path).start()
     assert list(tmp_path.iterdir()) == [tmp_path / "notes.txt"]
     assert tmp_path.stat() == before

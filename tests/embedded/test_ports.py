@@ -40,7 +40,7 @@ def test_a_port_that_was_taken_since_the_last_run_is_replaced(server: EmbeddedPo
 def test_a_server_that_runs_on_another_port_is_not_joined(
     server: EmbeddedPostgres, used_directory: Path, taken_port: int
 ) -> None:
-    with pytest.raises(EmbeddedError, match=f"already runs on port {server.port}, not on"):
+    with pytest.raises(EmbeddedError, match=f"running on port {server.port}, not on {taken_port}"):
         EmbeddedPostgres(used_directory, port=taken_port).start()
     assert ask(server.url, "SELECT 1") == 1
 

@@ -107,7 +107,7 @@ def test_a_directory_that_was_removed_under_the_server_is_an_error_in_words(
     assert pid is not None
     shutil.rmtree(directory)
     try:
-        with pytest.raises(EmbeddedError, match="could not be stopped in order"):
+        with pytest.raises(EmbeddedError, match="could not be stopped cleanly"):
             server.stop()
     finally:
         os.kill(pid, signal.SIGQUIT)

@@ -82,7 +82,7 @@ async def test_a_server_that_is_down_is_unreachable(locate: Locate, proxy: TCPPr
 
     assert type(error) is UnreachableError
     assert error.args[0] == f"Could not connect to 127.0.0.1:{proxy.port}: Connection refused."
-    assert error.hint == "Check the host, the port and the network, and that the server runs."
+    assert error.hint == "Check the host, the port and the network, and that the server is running."
     assert error.can_retry
     assert classify(error).fault is Fault.UNREACHABLE
 
@@ -170,7 +170,7 @@ async def test_silence_is_unreachable_after_the_connect_timeout(
     error = await refusal(locate(), connect_timeout=1)
 
     assert type(error) is UnreachableError
-    assert error.args[0] == f"Could not connect to 127.0.0.1:{proxy.port}: no answer within 1 s."
+    assert error.args[0] == f"Could not connect to 127.0.0.1:{proxy.port}: no response within 1 s."
     assert error.can_retry
 
 

@@ -1,4 +1,4 @@
-"""Which fault an exception stands for, where no server can be made to raise it here."""
+"""Which fault an exception means, where no server can be made to raise it here."""
 
 import sqlite3
 

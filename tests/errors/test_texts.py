@@ -77,7 +77,7 @@ async def test_a_refusal_is_told_by_its_code_or_by_its_text(locate: Locate, spea
 
 @pytest.mark.parametrize("speaker", ["PgBouncer", "Neon", "Supavisor"])
 def test_a_text_is_known_without_its_code_too(speaker: str) -> None:
-    """On a libpq that writes no codes, whatever stands in the lines below."""
+    """On a libpq that writes no codes, whatever the following lines say."""
     where = 'connection failed: connection to server at "db.example" (1.2.3.4), port 5432 failed: '
     said = {
         message: psycopg.OperationalError(f"{where}FATAL:  {message}\nDETAIL:  certificate")

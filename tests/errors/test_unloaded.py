@@ -129,22 +129,22 @@ async def database(either_url: str) -> AsyncIterator[Database]:
 
 Read = Callable[[Any], object]
 SAILORS = (
-    r"Ship\.sailors is not loaded, and {}\.\nLoad it before, by "
+    r"Ship\.sailors is not loaded, and {}\.\nLoad it before, with "
     r"\.options\(selectinload\(Ship\.sailors\)\) in its query, "
-    r"or by await session\.refresh\(ship, \['sailors'\]\)\."
+    r"or with await session\.refresh\(ship, \['sailors'\]\)\."
 )
 LOG = (
-    r"Ship\.log is not loaded, and {}\.\nLoad it before, by "
+    r"Ship\.log is not loaded, and {}\.\nLoad it before, with "
     r"\.options\(undefer\(Ship\.log\)\) in its query, "
-    r"or by await session\.refresh\(ship, \['log'\]\)\."
+    r"or with await session\.refresh\(ship, \['log'\]\)\."
 )
 NEITHER_TOLD = (
     r"One of Ship\.log, Ship\.sailors is not loaded, and the field 'people' reads it\.\n"
-    r"Load it before, by \.options\(undefer.+\['log'\]\)\.\n"
-    r"Load it before, by \.options\(selectinload.+\['sailors'\]\)\."
+    r"Load it before, with \.options\(undefer.+\['log'\]\)\.\n"
+    r"Load it before, with \.options\(selectinload.+\['sailors'\]\)\."
 )
-REFUSED = r"it may not be loaded by being read \(raiseload\)"
-NOT_AWAITED, ENDED = "only what is awaited can load it", "its session has ended"
+REFUSED = r"raiseload forbids loading it on access"
+NOT_AWAITED, ENDED = "only an awaited call can load it", "its session has ended"
 
 
 def replace(ship: Ship) -> None:
@@ -220,8 +220,8 @@ async def test_a_value_that_the_server_makes_is_loaded_by_a_refresh(database: Da
             assert ship.changed
 
         assert str(caught.value) == (
-            "Ship.changed is not loaded, and only what is awaited can load it.\n"
-            "Load it before, by await session.refresh(ship, ['changed'])."
+            "Ship.changed is not loaded, and only an awaited call can load it.\n"
+            "Load it before, with await session.refresh(ship, ['changed'])."
         )
         await session.refresh(ship, ["changed"])
         assert ship.changed
@@ -247,9 +247,9 @@ async def test_a_dynamic_relationship_that_is_read_is_named(
             read(port.piers)
 
         assert str(caught.value) == (
-            "Port.piers is a query (lazy='dynamic'), and only what is awaited can run it.\n"
-            "Run it by await session.scalars(port.piers.statement), or make it lazy='write_only' "
-            "and read it by await session.scalars(port.piers.select())."
+            "Port.piers is a query (lazy='dynamic'), and only an awaited call can run it.\n"
+            "Run it with await session.scalars(port.piers.statement), or make it lazy='write_only' "
+            "and read it with await session.scalars(port.piers.select())."
         )
         found = (await session.scalars(port.piers.statement)).all()
         assert [pier.id for pier in found] == [1]
@@ -355,7 +355,7 @@ async def test_a_model_that_is_made_of_it_names_it(
     elif when == "in another maker's":
         async with AsyncSession(database.engine) as plain:
             error = raised_by(read_by(model), await plain.get_one(Ship, 1))
-        why = ENDED  # as it has by the time that somebody looks
+        why = ENDED  # as it has by the time it is checked
         if model is RenamedRead:  # nothing tells which of the two it was
             words = NEITHER_TOLD
     else:

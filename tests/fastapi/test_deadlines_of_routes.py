@@ -99,7 +99,7 @@ async def test_a_routes_own_deadline_wins_over_its_routers(app: FastAPI) -> None
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
 def test_a_deadline_that_cannot_be_kept_is_refused(seconds: float) -> None:
-    with pytest.raises(SettingsError, match="seconds above 0"):
+    with pytest.raises(SettingsError, match="must be above 0 s"):
         deadline(seconds)
 
 
@@ -126,7 +126,7 @@ async def test_a_handler_of_the_application_answers_in_place_of_wellheads(app: F
     answer = await ask(app, "GET", "/")
 
     assert answer.status_code == 418
-    assert answer.json()["said"].startswith("The request was not answered within 0.1 s; its")
+    assert answer.json()["said"].startswith("The request got no response within 0.1 s; its")
 
 
 async def test_errors_before_the_deadline_are_answered_as_ever(app: FastAPI) -> None:

@@ -265,7 +265,7 @@ async def test_a_write_whose_commit_is_not_answered_does_not_invite_the_client_t
     assert answer.status_code == 503
     assert answer.json()["type"] == "urn:wellhead:outcome_unknown"
     assert answer.json()["title"] == (
-        "Whether this was done is not known: look before you send it again."
+        "It is not known whether this was done: check before you send it again."
     )
     assert "retry-after" not in answer.headers
 

@@ -29,7 +29,7 @@ def application(database: Database, drain_seconds: float | None) -> FastAPI:
 
 
 class Heard:
-    """Counts the signals that reach whoever listened before."""
+    """Counts the signals that reach the previous handler."""
 
     def __init__(self) -> None:
         self.signals: list[int] = []

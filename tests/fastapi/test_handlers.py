@@ -241,8 +241,8 @@ async def test_a_request_that_is_not_valid_names_its_fields_and_repeats_no_value
 ) -> None:
     body = problem(await client.post("/notes", json={"id": VALUE, "text": VALUE * 3, "more": 1}))
 
-    assert (body["status"], body["title"]) == (422, "The request is not valid.")
-    assert body["detail"] == "Look at: body.id, body.text, body.more."
+    assert (body["status"], body["title"]) == (422, "The request is invalid.")
+    assert body["detail"] == "Check body.id, body.text, body.more."
     errors = body["errors"]
     assert isinstance(errors, list)
     assert [(error["field"], error["code"]) for error in errors] == [

@@ -189,9 +189,9 @@ async def test_the_routes_can_be_left_out_of_the_document() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"errors": "problem"}, "it takes one of: 'problems', 'detail', 'own'"),
-        ({"prefix": "internal"}, "begins with a slash"),
-        ({"prefix": "/internal/"}, "does not end with one"),
+        ({"errors": "problem"}, "it must be one of 'problems', 'detail', 'own'"),
+        ({"prefix": "internal"}, "begin with a slash"),
+        ({"prefix": "/internal/"}, "not end with one"),
         ({"metric": True}, "metric=True is neither an argument nor a database"),
         ({"default": database()}, "'default' is the name of the main database"),
     ],
@@ -221,7 +221,7 @@ async def test_one_line_says_what_was_taken_over(caplog: pytest.LogCaptureFixtur
     await ask(app, "/health")
     await ask(app, "/health")
 
-    [line] = [each.getMessage() for each in caplog.records if "has from Wellhead" in each.msg]
+    [line] = [each.getMessage() for each in caplog.records if "Wellhead gives" in each.msg]
     assert "databases default, archive; errors 'problems'" in line
     assert "/health/ready" in line
     assert "/health/db" not in line

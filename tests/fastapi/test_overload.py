@@ -31,7 +31,7 @@ class Gate:
         self._connection = connection
 
     async def close(self) -> None:
-        """Let nobody pass."""
+        """Let no request pass."""
         await self._connection.execute(f"SELECT pg_advisory_lock({TURN})")
 
     async def open(self) -> None:
@@ -90,7 +90,7 @@ async def test_whom_the_queue_cannot_take_is_refused_while_the_others_still_wait
         requests = [asyncio.create_task(client.get("/")) for _ in range(CLIENTS)]
         await until(lambda: sum(each.done() for each in requests) == CLIENTS - SIZE - QUEUE)
         refused = [each.result() for each in requests if each.done()]
-        # Nobody has passed the gate yet, so nobody was waited for.
+        # No request has passed the gate yet, so none was waited for.
         await gate.has(SIZE)
         stats = database.stats()
         await gate.open()

@@ -136,7 +136,7 @@ async def test_a_pool_with_no_connection_left_keeps_no_answer_back(
     assert health.status_code == 200
     assert status.json() == {
         "mode": "pool",
-        "reason": "The URL leads straight to the server.",
+        "reason": "The URL leads directly to the server.",
         "pool_size": 2,
         "checked_in": 0,
         "checked_out": 3,
@@ -302,7 +302,7 @@ async def test_a_draining_process_is_not_ready_and_asks_nothing(
     why = (await client.get("/health/ready")).json()
 
     assert answers == {"live": 200, "startup": 200, "ready": 503, "db": 200}
-    assert (why["type"], why["title"]) == ("urn:wellhead:draining", "The server is about to end.")
+    assert (why["type"], why["title"]) == ("urn:wellhead:draining", "The server is shutting down.")
     assert (proxy.connections, proxy.bytes_to_server) == (0, 0)
 
 

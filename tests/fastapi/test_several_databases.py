@@ -206,7 +206,7 @@ async def test_a_commit_that_fails_in_either_is_never_a_success_and_the_response
 
     # What is ended after the response is refused, whatever COMMIT would have said.
     assert usual.status_code == (500 if line == "request-scope" else 201)
-    # Whoever waits for a server that is down waits long.
+    # Waiting for a server that is down takes long.
     failures = [
         "constraint",
         "lost",
@@ -249,7 +249,7 @@ async def test_a_part_that_was_done_is_named_with_the_part_that_was_not(
     assert response.status_code == 500
     assert response.json() == {
         "type": "urn:wellhead:partly_committed",
-        "title": "Only a part of this was done: look before you send it again.",
+        "title": "Only part of this was done: check before you send it again.",
         "status": 500,
         "commits": 1,
         "committed": ["archive"],

@@ -192,7 +192,7 @@ async def test_a_request_is_answered_at_its_deadline_while_its_thread_keeps_its_
     assert (still, left) == (PLACES, 0)
     assert (gate.most, gate.went_on) == (PLACES, 0)
     said = [record.getMessage() for record in caplog.records]
-    assert sum("its thread goes on" in message for message in said) == PLACES
+    assert sum("its thread is still running" in message for message in said) == PLACES
     assert sum("its work was cancelled" in message for message in said) == 1
 
 

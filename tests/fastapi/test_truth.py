@@ -3,7 +3,7 @@
 A request is driven step by step, from one place where it waits to the next. At each step of each
 way to write, on both drivers, one thing happens to it: its deadline comes, its client goes, it is
 cancelled from outside, or its connections break. That happens just after it began to wait, or just
-before it hears what it waited for; and, beside the steps, at turns of the event loop in between.
+before it hears what it waited for; and at turns of the event loop in between.
 
 `pytest -s` shows how many cuts were made.
 """

@@ -50,7 +50,7 @@ async def test_hostile_requests_fail_nothing_change_nothing_and_learn_nothing(
 def with_the_genuine_token(
     _known: list[Operation], _attacker: Person, victim: Person
 ) -> Iterable[HostileRequest]:
-    """What somebody could do who did forge the victim's token."""
+    """What an attacker with a forged token of the victim could do."""
     headers = {"Authorization": f"Bearer {victim.token}".encode()}
     path = "/api/{user_id}/tasks/{task_id}".format_map(victim.ids)
     yield HostileRequest(Harm.TOKEN, "genuine", "DELETE", path, headers)

@@ -1,4 +1,4 @@
-"""Figure 5: an idle service lets its database sleep, and whoever comes then wakes it once."""
+"""Figure 5: an idle service lets its database sleep, and the next requests wake it once."""
 
 import os
 import sys
@@ -54,7 +54,7 @@ async def test_an_idle_service_lets_its_database_sleep_and_wakes_it_once(
 async def test_a_database_that_is_not_known_for_sleeping_is_asked_and_woken(
     neon: StagedNeon, tmp_path: Path
 ) -> None:
-    """Otherwise the figure above would only prove that nobody asked for long enough."""
+    """Otherwise the figure above would only prove that the probes were too few."""
     stranger = Way("stranger", neon.url().replace(DOMAIN, "example"), is_by_name=True)
     async with Sleepers(neon, [stranger], tmp_path) as sleepers:
         quiet = await sleepers.be_quiet(ROUNDS)

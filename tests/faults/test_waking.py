@@ -98,7 +98,7 @@ async def test_what_is_kept_warm_is_not_warmed_up_for_nobody(neon: StagedNeon, s
         before = neon.figures()
         # Until the pool has shrunk, for it keeps none.
         async with asyncio.timeout(30):
-            while database.stats().total > 0:  # noqa: ASYNC110 - the pool tells nobody
+            while database.stats().total > 0:  # noqa: ASYNC110 - the pool has no event for it
                 await asyncio.sleep(0.05)
 
         assert neon.figures() == before

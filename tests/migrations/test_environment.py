@@ -139,7 +139,7 @@ def test_alembic_itself_reports_in_a_sentence(scripts: Scripts) -> None:
     done = alembic(scripts, POOLER, "upgrade", "head")
 
     assert done.returncode != 0
-    assert "direct twin cannot be derived" in done.stdout + done.stderr
+    assert "direct URL cannot be derived" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""Tables in use: a migration gives way and tries again; what holds nobody up may wait."""
+"""Tables in use: a migration gives way and tries again; what blocks no traffic may wait."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""The migrations of a project: compared with its models, and written anew."""
+"""The migrations of a project: compared with its models, and newly written."""
 
 from pathlib import Path
 

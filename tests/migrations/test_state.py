@@ -1,4 +1,4 @@
-"""Where a schema stands: at head, behind, ahead, and scripts that contradict each other."""
+"""The state of a schema: at head, behind, ahead, and scripts that contradict each other."""
 
 import psycopg
 import pytest

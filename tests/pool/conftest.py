@@ -71,7 +71,7 @@ async def make_pool(proxied_url: str) -> AsyncIterator[MakePool]:
 
 @pytest.fixture
 async def make_engine(proxied_url: str) -> AsyncIterator[MakeEngine]:
-    """Makes engines with our pool, as somebody without the rest of Wellhead does."""
+    """Makes engines with our pool, without the rest of Wellhead."""
     async with AsyncExitStack() as stack:
 
         def make(**knobs: Any) -> AsyncEngine:

@@ -49,7 +49,7 @@ class CancelAt:
             failure = None
             try:
                 yield awaited
-            except BaseException as error:  # noqa: BLE001 - it goes to whoever waits
+            except BaseException as error:  # noqa: BLE001 - it is raised to the waiter
                 failure = error
 
 
@@ -81,7 +81,7 @@ async def assert_at_rest(read: Callable[[], PoolStats], url: str, step: int) -> 
         stats = read()
         return not (stats.opening or stats.closing or stats.active or stats.waiting)
 
-    # What was opened or used for whoever was cancelled may come back a little later.
+    # A connection opened or used for a cancelled caller may be returned a little later.
     await until(is_at_rest)
     stats = read()
     assert 1 <= stats.total <= SIZE, step

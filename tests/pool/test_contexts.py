@@ -1,4 +1,4 @@
-"""Whose context it is: the pool's own work has nobody's, and a warning that of whom it speaks."""
+"""Contexts: the pool's own work has an empty one, and a warning that of the holder."""
 
 import asyncio
 import gc

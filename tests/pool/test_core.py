@@ -76,7 +76,7 @@ async def test_a_newcomer_does_not_overtake_whoever_waits(make_pool: MakePool) -
     async with pool.acquire():
         waiting = Caller(pool, "waiting", order)
         await settle()
-    # The connection has come back, and nobody else has run since.
+    # The connection was returned, and no other task has run since.
     newcomer = Caller(pool, "newcomer", order)
     await waiting.end()
     await newcomer.end()

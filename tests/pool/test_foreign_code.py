@@ -1,6 +1,6 @@
 """Code that is not the pool's may raise anything, and never return: nothing is lost, nothing spins.
 
-What it raises is told apart from a real cancellation by whether somebody cancels.
+What it raises is distinguished from a real cancellation by whether the task is being cancelled.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ async def test_a_caller_hears_of_what_is_no_error_and_no_cancellation(stray: Rai
         raise stray()
 
     pool: DriverPool[Any] = DriverPool(connect, PoolPolicy(timeout=20, min_idle=1))
-    with pytest.raises(ConnectError, match="nobody cancelled it") as caught:
+    with pytest.raises(ConnectError, match="it was not cancelled") as caught:
         async with pool.acquire():
             pass
     await pool.close()

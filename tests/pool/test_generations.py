@@ -1,4 +1,4 @@
-"""Connections of one generation go together, and nobody waits for one that never comes."""
+"""Connections of one generation are retired together, and no caller waits forever."""
 
 import asyncio
 from collections.abc import AsyncIterator

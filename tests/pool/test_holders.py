@@ -41,7 +41,7 @@ async def test_a_connection_that_is_held_too_long_is_named_once(
     assert "GET /slow" in leak
     assert "in test_a_connection_that_is_held_too_long_is_named_once" in leak
     assert "async with pool.acquire():" in leak
-    assert re.search(r"came back after \d+\.\d s, held by GET /slow", back)
+    assert re.search(r"returned after \d+\.\d s, held by GET /slow", back)
 
 
 async def test_the_stack_leads_through_sqlalchemy_to_the_application(

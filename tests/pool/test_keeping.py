@@ -1,4 +1,4 @@
-"""What is kept: replaced once it is lost or too old, with nobody there, and never in a hurry."""
+"""The connections of min_idle: replaced once lost or too old, without callers, never in a hurry."""
 
 import asyncio
 import random

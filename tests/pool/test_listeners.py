@@ -147,5 +147,5 @@ async def test_a_listener_to_the_close_cannot_keep_a_connection_open(
     listener.is_angry = False
 
     assert await ask(engine) == 1
-    assert "A listener for the close of a connection failed" in caplog.messages
+    assert "A listener for the closing of a connection failed" in caplog.messages
     assert unhandled == []

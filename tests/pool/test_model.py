@@ -120,7 +120,7 @@ class PoolModel(RuleBasedStateMachine):
     def _is_calm(self) -> bool:
         stats = self._stats
         if stats.active != len(self._holding) or stats.waiting != len(self._queueing):
-            return False  # Somebody waits for a ping, or was served this very moment.
+            return False  # A caller waits for a ping, or was served a moment ago.
         can_go_on = bool(self._queueing) and (stats.idle or stats.total < self._limit)
         return not stats.closing and (self._is_away or (not stats.opening and not can_go_on))
 
@@ -201,7 +201,7 @@ class PoolModel(RuleBasedStateMachine):
 
     @rule()
     def close_and_make_another(self) -> None:
-        """Whoever waits is still served; the pool that is closed lends nothing more."""
+        """Waiting callers are still served; a closed pool lends nothing more."""
 
         async def act() -> None:
             self._is_away = False
@@ -303,7 +303,7 @@ def test_the_pool_keeps_its_promises_whatever_happens(database_url: str) -> None
 async def test_the_server_never_sees_more_connections_than_the_limit(
     make_pool: MakePool, proxied_url: str, database_url: str
 ) -> None:
-    """Counted by the server itself, in the midst of a storm; the pool closes none meanwhile."""
+    """Counted by the server itself, during a storm; the pool closes none in that time."""
 
     async def connect() -> Any:
         return await asyncpg.connect(proxied_url, server_settings={"application_name": "storm"})

@@ -1,4 +1,4 @@
-"""An outage: who waits through it, who hears of it at once, and how often somebody knocks."""
+"""An outage: which callers wait, which fail at once, and how often an attempt is made."""
 
 import asyncio
 import logging

@@ -94,7 +94,7 @@ async def test_a_ping_without_an_answer_gives_up_the_connection(
         with pytest.raises(PoolTimeout) as caught:
             await ask(database)
         assert isinstance(caught.value.__cause__, UnreachableError)
-        assert "no answer within 2 s" in str(caught.value.__cause__)
+        assert "no response within 2 s" in str(caught.value.__cause__)
         proxy.resume()
         answer = await ask(database)
 

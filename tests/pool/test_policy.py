@@ -18,7 +18,8 @@ from wellhead.pool.policy import largest_pool, overbooking
      ("min_idle", 6), ("recycle", -2), ("lifetime_jitter", 1.5), ("leak_threshold", -1)],
 )  # fmt: skip
 def test_a_value_outside_its_range_is_refused_by_name(knob: str, value: Any) -> None:
-    with pytest.raises(SettingsError, match=rf"^{knob} of the pool is {value}; it takes a number"):
+    words = rf"^{knob} of the pool is {value}; it must be a number"
+    with pytest.raises(SettingsError, match=words):
         PoolPolicy(**{knob: value})
 
 
@@ -41,7 +42,7 @@ def test_what_is_no_number_is_refused_when_the_policy_is_made(knob: str, value: 
     if value is None and knob in OPTIONAL:
         assert getattr(made_with(knob, None), knob) is None
         return
-    with pytest.raises(SettingsError, match=rf"^{knob} of the pool is .*; it takes a number"):
+    with pytest.raises(SettingsError, match=rf"^{knob} of the pool is .*; it must be a number"):
         PoolPolicy(**{knob: value})
 
 
@@ -77,7 +78,7 @@ def test_a_switch_takes_true_or_false(value: Any) -> None:
      "connect_timeout", "name"],
 )  # fmt: skip
 def test_an_engine_with_none_for_a_knob_is_refused_when_it_is_made(knob: str) -> None:
-    with pytest.raises(SettingsError, match=r"of the pool is None; it takes"):
+    with pytest.raises(SettingsError, match=r"of the pool is None; it must be"):
         create_async_engine("postgresql+asyncpg://h/d", poolclass=AsyncPool, **{knob: None})
 
 
@@ -87,14 +88,14 @@ def test_an_engine_with_none_for_a_knob_is_refused_when_it_is_made(knob: str) ->
     ids=repr,
 )  # fmt: skip
 def test_a_driver_pool_refuses_what_it_cannot_use_when_it_is_made(wrong: dict[str, Any]) -> None:
-    with pytest.raises(SettingsError, match=rf"^{next(iter(wrong))} of the pool is .*; it takes"):
+    with pytest.raises(SettingsError, match=rf"^{next(iter(wrong))} of the pool is .*; it must be"):
         DriverPool(**{"connect": print, **wrong})
 
 
 @pytest.mark.parametrize("timeout", ["5", True, math.nan, math.inf, -1])
 async def test_a_wait_that_is_no_number_of_seconds_is_refused(timeout: Any) -> None:
     pool: DriverPool[Any] = DriverPool(print)  # type: ignore[arg-type]  # it is not called
-    with pytest.raises(SettingsError, match=r"^timeout is .*; it takes a"):
+    with pytest.raises(SettingsError, match=r"^timeout is .*; it must be a"):
         async with pool.acquire(timeout=timeout):
             pass
 

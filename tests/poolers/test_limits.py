@@ -69,7 +69,7 @@ def test_nothing_is_migrated_through_the_pooler(pooled_url: str, tmp_path: Path)
     scripts = Scripts(tmp_path / "scripts")
     scripts.add("0001", POND)
 
-    with pytest.raises(URLError, match="reaches a pooler"):
+    with pytest.raises(URLError, match="leads to a pooler"):
         Migrations(scripts.directory, settings=DatabaseSettings(url=pooled_url)).upgrade()
 
 

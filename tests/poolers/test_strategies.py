@@ -1,4 +1,4 @@
-"""Both strategies beside a pooler: no error and no wrong value while a schema changes."""
+"""Both strategies behind a pooler: no error and no wrong value while a schema changes."""
 
 import pytest
 

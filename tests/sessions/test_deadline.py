@@ -1,4 +1,4 @@
-"""The end of a task's time: once, for good, and never taken for somebody else's cancelling."""
+"""The end of a task's time: once, for good, and never taken for another cancellation."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What is said of functions, beside what the server says of them."""
+"""The table of functions, compared with the server's."""
 
 import asyncpg
 

@@ -570,7 +570,7 @@ async def test_it_works_in_memory() -> None:
 async def test_of_two_that_read_what_the_other_writes_one_runs_again(
     database: Database, options: dict[str, str], left: int
 ) -> None:
-    # Whoever sees that both counters are 1 sets its own to 0: one of them is to stay.
+    # A transaction that sees both counters at 1 sets its own to 0: one of them must stay.
     async with database.engine.begin() as connection:
         await connection.execute(text("UPDATE counter SET n = 1"))
     have_read = asyncio.Barrier(2)

@@ -38,7 +38,7 @@ def test_the_url_of_the_environment_wins_with_all_that_belongs_to_it(
     assert (host_of(settings), settings.url_direct, settings.pool_size) == ("here.example", None, 3)
     names = "DATABASE_URL, DATABASE_URL_DIRECT, DATABASE_USER"
     assert caplog.messages == [
-        f"{names} in .env: left out, because the environment names the database."
+        f"{names} in .env: ignored, because the environment names the database."
     ]
 
 
@@ -48,7 +48,7 @@ def test_a_direct_url_without_the_url_it_belongs_to_is_refused(
     write_env(f"URL={HERE}")
     monkeypatch.setenv("DATABASE_URL_DIRECT", THERE)
 
-    with pytest.raises(SettingsError, match=r"URL_DIRECT is set in the environment, and its data"):
+    with pytest.raises(SettingsError, match=r"URL_DIRECT is set in the environment, but its data"):
         DatabaseSettings()
 
 
@@ -72,7 +72,7 @@ def test_another_name_in_the_environment_leaves_out_the_direct_url_of_the_file(
         settings = DatabaseSettings()
 
     assert (settings.name, settings.host, settings.url_direct) == ("scratch", "here.example", None)
-    assert "DATABASE_URL_DIRECT in .env: left out" in caplog.text
+    assert "DATABASE_URL_DIRECT in .env: ignored" in caplog.text
 
 
 def test_the_word_none_is_a_name_where_nothing_can_be_switched_off() -> None:
@@ -96,16 +96,16 @@ def test_a_database_that_is_none_in_code_is_not_that_of_the_environment(
 def test_a_direct_url_alone_is_refused() -> None:
     write_env(f"URL={THERE}")
 
-    with pytest.raises(SettingsError, match=r"DATABASE_URL_DIRECT is set, and DATABASE_URL is not"):
+    with pytest.raises(SettingsError, match=r"DATABASE_URL_DIRECT is set, but DATABASE_URL is not"):
         DatabaseSettings(url_direct=HERE)
 
 
 @pytest.mark.parametrize(
     ("url", "direct", "difference"),
     [
-        (HERE, HERE.replace("/shop", "/prod"), "the database 'prod', and DATABASE_URL the "),
-        ("sqlite+aiosqlite://", HERE, "the database 'shop', and DATABASE_URL the database 'sqlite"),
-        (NEON.format("a-1-pooler"), NEON.format("b-2"), "the Neon endpoint 'ep-b-2', and DATABASE"),
+        (HERE, HERE.replace("/shop", "/prod"), "the database 'prod', but DATABASE_URL the "),
+        ("sqlite+aiosqlite://", HERE, "the database 'shop', but DATABASE_URL the database 'sqlite"),
+        (NEON.format("a-1-pooler"), NEON.format("b-2"), "the Neon endpoint 'ep-b-2', but DATABASE"),
     ],
 )
 def test_a_direct_url_that_names_another_database_is_refused(

@@ -68,7 +68,7 @@ def test_a_value_out_of_range_is_refused_with_name_value_and_range(
     with pytest.raises(SettingsError) as caught:
         DatabaseSettings()
 
-    assert str(caught.value) == f"DATABASE_{name} is {value!r}; it takes {accepted}."
+    assert str(caught.value) == f"DATABASE_{name} is {value!r}; it must be {accepted}."
 
 
 def test_every_value_that_cannot_be_used_is_told_in_a_line_of_its_own(
@@ -82,8 +82,8 @@ def test_every_value_that_cannot_be_used_is_told_in_a_line_of_its_own(
         DatabaseSettings()
 
     profile, size = str(caught.value).splitlines()
-    assert profile.startswith("DATABASE_PROFILE is 'huge'; it takes one of development, ")
-    assert size == "DATABASE_POOL_SIZE is 'many'; it takes a number from 1 to 1000."
+    assert profile.startswith("DATABASE_PROFILE is 'huge'; it must be one of development, ")
+    assert size == "DATABASE_POOL_SIZE is 'many'; it must be a number from 1 to 1000."
 
 
 def test_a_comment_after_a_value_belongs_to_it_in_the_environment_and_not_in_a_dotenv_file(
@@ -100,7 +100,7 @@ def test_a_comment_after_a_value_belongs_to_it_in_the_environment_and_not_in_a_d
         DatabaseSettings()
 
     assert str(caught.value) == (
-        "DATABASE_POOL_SIZE is '7  # Max connections in pool'; it takes a number from 1 to 1000. "
+        "DATABASE_POOL_SIZE is '7  # Max connections in pool'; it must be a number from 1 to 1000. "
         "The comment was read as part of the value, as docker run --env-file and systemd do: put "
         "it on a line of its own."
     )
@@ -274,5 +274,5 @@ def test_whether_the_database_may_sleep_is_said_or_told_by_its_host(
 
 @pytest.mark.parametrize("value", ["true", "none", "1", True, None])
 def test_another_word_for_may_sleep_is_refused(value: object) -> None:
-    with pytest.raises(SettingsError, match=r"DATABASE_MAY_SLEEP is .*; it takes one of auto, yes"):
+    with pytest.raises(SettingsError, match=r"DATABASE_MAY_SLEEP is .*; it must be one of auto"):
         DatabaseSettings(url=ELSEWHERE, may_sleep=value)

@@ -17,7 +17,7 @@ LENGTH = Length(rounds=2, most=4, seconds=1.0, warm=0.25)
 
 
 class PaperLoad:
-    """A load that asks nobody."""
+    """A load that sends nothing."""
 
     def __init__(self, met: Callable[[Job], Met]) -> None:
         self.jobs: list[Job] = []

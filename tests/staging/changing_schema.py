@@ -55,7 +55,7 @@ class Outcome:
 
     Attributes:
         right: Transactions that read what was written.
-        wrong: Values that were read, and that nobody ever wrote.
+        wrong: Values that were read but never written.
         errors: What was raised.
     """
 

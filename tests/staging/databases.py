@@ -55,7 +55,7 @@ class Databases:
         """Make a database and return its URL.
 
         Args:
-            template: The database to copy, to which nobody may be connected.
+            template: The database to copy, without any connections.
         """
         name = f"{self._names}{next(self._numbers)}"
         # Files are copied in half the time that writing them through the log takes.
@@ -63,7 +63,7 @@ class Databases:
         return self.url(name)
 
     def drop(self, url: str) -> None:
-        """Drop the database of a URL, whoever is still connected to it."""
+        """Drop the database of a URL, even with clients connected."""
         self.execute(f'DROP DATABASE IF EXISTS "{urlsplit(url).path[1:]}" WITH (FORCE)')
 
     def url(self, name: str) -> str:

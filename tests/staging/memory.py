@@ -1,4 +1,4 @@
-"""A place in memory for the files of servers that nobody needs after the tests."""
+"""A place in memory for the files of servers that are not needed after the tests."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ def place_in_memory() -> Path | None:
     """Linux's file system in memory, where it has room and programs may be started from it.
 
     PostgreSQL spends more on the files of its databases than on the tests' questions: on a disk
-    the suite takes a quarter more CPU, and waits besides. A container has 64 MB of it.
+    the suite takes a quarter more CPU, and waits as well. A container has 64 MB of it.
     """
     try:
         may_execute = not os.statvfs(_SHARED).f_flag & os.ST_NOEXEC

@@ -116,7 +116,7 @@ class PgBouncer:
         """Start it and wait until it takes connections."""
         program = HOME / self.kind.version / "pgbouncer"
         with self._log.open("wb") as log:
-            # Not a pipe: when nobody reads it, PgBouncer stops at its next line of log.
+            # Not a pipe: if it is not read, PgBouncer stops at its next line of log.
             self._process = subprocess.Popen(
                 [program, self._write_configuration()],
                 stdin=subprocess.DEVNULL,

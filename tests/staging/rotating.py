@@ -14,7 +14,7 @@ class RotatingRole:
     """A role that may log in, with the password that was set last.
 
     Args:
-        admin: A connection of somebody who may change roles.
+        admin: A connection with permission to change roles.
         name: The role's.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Migrations written by a test, and what the test does beside them."""
+"""Migrations written by a test, and what the test does next to them."""
 
 import textwrap
 from collections.abc import Callable, Iterator
@@ -118,7 +118,7 @@ class Scripts:
 
 @contextmanager
 def session(url: str) -> Iterator["psycopg.Connection[Any]"]:
-    """A connection of somebody else, in a transaction from its first statement on."""
+    """Another client's connection, in a transaction from its first statement on."""
     with psycopg.connect(url) as connection:
         yield connection
         connection.rollback()
@@ -163,7 +163,7 @@ def tables(url: str) -> set[str]:
 
 
 class Running(Thread):
-    """A function that runs beside the test; :meth:`result` waits for its end."""
+    """A function that runs concurrently with the test; :meth:`result` waits for its end."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         super().__init__()

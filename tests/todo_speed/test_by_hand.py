@@ -40,12 +40,12 @@ _NOTHING = object()
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """Both applications on one database, and somebody who is logged in to both.
+    """Both applications on one database, and a user who is logged in to both.
 
     Attributes:
         todo: Asks the Todo API.
         by_hand: Asks the other one.
-        user_id: Somebody.
+        user_id: The user.
         tokens: Theirs.
     """
 
@@ -416,7 +416,7 @@ async def test_every_request_is_one_round_trip(
 
 
 async def somebody(url: str) -> UUID:
-    """An account that nobody has registered."""
+    """An account that was not registered."""
     connection = await asyncpg.connect(url)
     user_id = uuid4()
     await connection.execute(

@@ -52,7 +52,7 @@ def test_each_task_is_read_in_turn(requests: Requests) -> None:
 
 
 def test_every_completion_changes_its_task(requests: Requests) -> None:
-    """They are sent again and again; nobody asks twice in a row for the same state."""
+    """They are sent again and again; none asks twice in a row for the same state."""
     asked = [parsed(each) for each in requests.of("complete")]
     states: dict[str, bool] = {}
     for first, _, body in asked * 2:
@@ -74,7 +74,7 @@ def test_a_new_tag_is_named_in_every_tenth_task_and_never_twice(requests: Reques
 
 @dataclass
 class PaperLoad:
-    """A load that asks nobody."""
+    """A load that sends nothing."""
 
     jobs: list[Job] = field(default_factory=list)
 

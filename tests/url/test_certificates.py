@@ -109,7 +109,7 @@ def test_a_missing_file_is_named_with_its_parameter(
     files[name] = str(tmp_path / "nowhere.pem")
 
     with pytest.raises(
-        URLError, match=rf"names as {name} a file that does not exist, .*nowhere\.pem"
+        URLError, match=rf"has a file in {name} that does not exist, .*nowhere\.pem"
     ):
         build_context(
             Parameters(
@@ -125,7 +125,7 @@ def test_a_missing_file_is_named_with_its_parameter(
 def test_a_file_that_is_no_certificate_is_refused(tmp_path: Path) -> None:
     (tmp_path / "not.pem").write_text("not a certificate")
 
-    with pytest.raises(URLError, match=r"sslrootcert a file that cannot be read, .*not\.pem"):
+    with pytest.raises(URLError, match=r"a file in sslrootcert that cannot be read, .*not\.pem"):
         build_context(Parameters(sslmode="verify-full", sslrootcert=str(tmp_path / "not.pem")))
 
 

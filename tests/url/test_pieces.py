@@ -29,17 +29,17 @@ def test_what_no_driver_can_send_is_refused_without_being_shown(character: str) 
 
 def test_every_driver_of_sqlalchemy_is_known_or_refused() -> None:
     assert isinstance(parse_url(URL.create("sqlite+aiosqlite")), SQLiteURL)
-    with pytest.raises(URLError, match=r"postgresql\+psycopg2://, which Wellhead does not take"):
+    with pytest.raises(URLError, match=r"postgresql\+psycopg2://, which Wellhead does not support"):
         parse_url(URL.create("postgresql+psycopg2", host="db.example", database="shop"))
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"host": "a", "query": {"host": "b"}}, "names its host twice"),
+        ({"host": "a", "query": {"host": "b"}}, "has its host twice"),
         ({"host": "a", "query": {"sslmode": ("require", "prefer")}}, "sslmode twice"),
-        ({"host": None}, "names no host"),
-        ({"host": "a", "database": None}, "names no database"),
+        ({"host": None}, "has no host"),
+        ({"host": "a", "database": None}, "has no database name"),
     ],
 )
 def test_a_url_of_sqlalchemy_that_is_not_one_place_is_refused(

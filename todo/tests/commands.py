@@ -71,7 +71,7 @@ class Served:
     def log(self) -> str:
         """What it has written to the log so far."""
         size = os.fstat(self.log_file.fileno()).st_size
-        # Not by reading: the process writes where this file stands.
+        # Not by reading: the process writes at this file's position.
         return os.pread(self.log_file.fileno(), size, 0).decode()
 
     def ended(self) -> tuple[int, str]:
@@ -82,7 +82,7 @@ class Served:
 
 @contextmanager
 def serving(*arguments: str, **changes: str) -> Iterator[Served]:
-    # Not a pipe: nobody reads it while requests are sent, and a full one would stop the server.
+    # Not a pipe: it is not read while requests are sent, and a full one would stop the server.
     with tempfile.TemporaryFile("w+") as log_file:
         process = subprocess.Popen(
             [TODO, "serve", "--port", "0", *arguments],

@@ -49,7 +49,7 @@ async def server(wellhead_url: str) -> AsyncIterator[Connection]:
 
 @pytest.fixture
 def settings() -> Settings:
-    """Settings of a development set-up, with cheap hashes and limits that nobody meets.
+    """Settings of a development set-up, with cheap hashes and limits that are not reached.
 
     Their window does not end while a test runs, since the counters would then start again.
     """
@@ -112,14 +112,14 @@ async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 async def account(app: FastAPI, client: AsyncClient) -> StagedAccount:
-    """Somebody who is logged in."""
+    """A logged-in user."""
     del client  # It keeps the application running.
     return await add_account(app)
 
 
 @pytest.fixture
 async def other_account(app: FastAPI, client: AsyncClient) -> StagedAccount:
-    """Somebody else who is logged in."""
+    """Another logged-in user."""
     del client
     return await add_account(app)
 

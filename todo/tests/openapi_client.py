@@ -19,7 +19,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class ContractError(Exception):
-    """The API, or whoever calls it, does not keep to the document."""
+    """The API or its client does not conform to the document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ _numbers = count(1)
 
 
 async def make_account(client: AsyncClient, *, password: str = PASSWORD) -> StagedAccount:
-    """Register somebody new and log them in."""
+    """Register a new user and log them in."""
     email = f"person{next(_numbers)}@example.com"
     registered = await client.post(
         "/api/auth/register", json={"email": email, "password": password}
@@ -71,7 +71,7 @@ def _password_hash() -> str:
 
 
 async def add_account(app: FastAPI) -> StagedAccount:
-    """Somebody new who is logged in, by the rows that this leaves: a third of the work.
+    """A new logged-in user, by the rows that this leaves: a third of the work.
 
     Args:
         app: The application, running.

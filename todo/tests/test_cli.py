@@ -137,14 +137,14 @@ class TestServe:
         assert answer.exit_code == 1
         assert answer.stderr == (
             f"todo: Cannot listen on 127.0.0.1 port {port}: Address already in use. "
-            "Stop what uses it, or choose another one with --port (or PORT).\n"
+            "Stop the program that uses it, or choose another one with --port (or PORT).\n"
         )
 
     def test_a_bad_setting_is_told_in_one_sentence(self) -> None:
         answer = invoke("serve", PORT="70000")
 
         assert answer.exit_code == 1
-        assert answer.stderr == "todo: PORT is '70000'; it takes a number from 0 to 65535.\n"
+        assert answer.stderr == "todo: PORT is '70000'; it must be a number from 0 to 65535.\n"
 
     def test_production_needs_a_database_of_its_own(self) -> None:
         answer = invoke("serve", "--port", "0", APP_ENV="production")
@@ -208,8 +208,8 @@ class TestServe:
         answer = run("serve", "--port", "0", "--workers", workers, **changes)
 
         assert answer.returncode == 1
-        assert "The application cannot be made: " in answer.stderr
-        assert "which is no secret" in answer.stderr
+        assert "The application cannot be created: " in answer.stderr
+        assert "which is not a secret" in answer.stderr
         assert "Traceback" not in answer.stderr
 
     def test_a_forwarded_address_is_believed_only_when_the_proxy_is_named(
@@ -244,7 +244,8 @@ def test_a_database_without_tables_is_told_with_the_way_out(
 
     assert answer.exit_code == 1
     assert answer.stderr.splitlines()[-1] == (
-        "todo: The database does not have the tables of the Todo API; make them with: todo migrate"
+        "todo: The database does not have the tables of the Todo API; "
+        "create them with: todo migrate"
     )
     assert "Traceback" not in answer.stderr
 
@@ -306,11 +307,11 @@ class TestSeedDemo:
         second = invoke("seed-demo", DATABASE_URL=wellhead_url)
 
         assert first.stdout.splitlines() == [
-            "The demo account is made, with 5 tasks.",
+            "The demo account was created, with 5 tasks.",
             "  E-mail    demo@example.com",
             "  Password  try-me-out-first",
         ]
-        assert second.stdout.splitlines()[0] == "The demo account is there already."
+        assert second.stdout.splitlines()[0] == "The demo account already exists."
 
     def test_production_has_no_demo_account(self, wellhead_url: str) -> None:
         answer = invoke("seed-demo", APP_ENV="production", DATABASE_URL=wellhead_url)
@@ -324,7 +325,7 @@ def test_a_line_tells_how_many_logins_a_second_there_can_be() -> None:
 
     assert answer.exit_code == 0
     assert re.fullmatch(
-        r"\d+ logins a second in one worker: \d+ ms and 7 MiB each, 3 at a time "
+        r"\d+ logins per second in one worker: \d+ ms and 7 MiB each, 3 at a time "
         r"\(ARGON2_TIME_COST=1, ARGON2_MEMORY_KIB=7168, ARGON2_PARALLELISM=1, "
         r"ARGON2_CONCURRENCY=3\)\.\n",
         answer.stdout,

@@ -43,7 +43,7 @@ async def register_peers(base_url: str) -> dict[str, object]:
 
 
 def login_of(email: str) -> dict[str, object]:
-    """How to log in as somebody, and where to put the token."""
+    """How to log in, and where to put the token."""
     return {
         "endpoint": "/api/auth/login",
         "verb": "POST",
@@ -156,7 +156,7 @@ async def test_a_route_that_breaks_its_word_is_found(app: FastAPI, tmp_path: Pat
 
 
 async def path_owner(user_id: UUID, token: AccessTokenDep) -> UUID:
-    """The user in the path, whoever asks."""
+    """The user in the path, for any client."""
     del token
     return user_id
 

@@ -1,4 +1,4 @@
-"""A write that nobody answered, and what its second time says of the first."""
+"""A write without a reply, and what its second time says about the first."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -91,7 +91,7 @@ async def test_a_keyed_creation_that_fails_again_stays_unknown(failures: list[Ex
 
 
 async def test_a_creation_that_is_done_already_and_cannot_be_read_stays_unknown() -> None:
-    """No row comes back where a first time that nobody answered has made the object."""
+    """No row is returned if a first time without a reply has created the object."""
     with pytest.raises(CommitUnknownError):
         await create(
             cast("Database", None),

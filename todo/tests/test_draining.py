@@ -1,4 +1,4 @@
-"""The end of `todo serve`: whoever is connected is answered, whoever comes later is refused."""
+"""The end of `todo serve`: open connections get responses, later ones are refused."""
 
 import asyncio
 import os
@@ -182,7 +182,7 @@ def request_of(account: StagedAccount, host: str, number: int) -> bytes:
 
 
 async def refused(host: str | None, port: int | None) -> None:
-    """Wait until nobody can connect."""
+    """Wait until new connections are blocked."""
     while True:
         try:
             _, writer = await asyncio.open_connection(host, port)

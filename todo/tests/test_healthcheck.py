@@ -46,7 +46,7 @@ def test_only_health_is_asked_for() -> None:
 
 def test_another_status_is_told() -> None:
     with server(503) as (port, _):
-        assert ask(port) == f"port {port} answers with status 503"
+        assert ask(port) == f"port {port} responds with status 503"
 
 
 def test_a_port_without_a_server_is_told() -> None:
@@ -54,7 +54,7 @@ def test_a_port_without_a_server_is_told() -> None:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
 
-        assert str(ask(port)).startswith(f"port {port} does not answer: ConnectionRefusedError")
+        assert str(ask(port)).startswith(f"port {port} does not respond: ConnectionRefusedError")
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (500, 1)])

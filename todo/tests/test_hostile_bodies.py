@@ -1,4 +1,4 @@
-"""Bodies that nobody sends by accident: each is refused with 4xx, and none breaks anything.
+"""Bodies that no client sends by accident: each is refused with 4xx, and none breaks anything.
 
 They go to a real server over plain sockets, since client libraries refuse to send some of them.
 """

@@ -1,4 +1,4 @@
-"""Headers, paths, queries and framing that nobody sends by accident: all are answered with 4xx.
+"""Headers, paths, queries and framing that no client sends by accident: all get 4xx.
 
 They go to a real server over plain sockets, since client libraries refuse to send them. What is
 no HTTP never reaches the application: there the server's own 400 is enough.

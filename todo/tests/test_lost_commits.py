@@ -1,4 +1,4 @@
-"""A write that was sent and not answered: whoever can be told what became of it, is told."""
+"""A write that got no reply: clients are told its outcome if it can be known."""
 
 import asyncio
 import re

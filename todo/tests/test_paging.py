@@ -98,7 +98,7 @@ def test_a_forged_cursor_of_broken_json_is_refused(payload: bytes) -> None:
 
 
 def forge(payload: bytes) -> str:
-    """A cursor with the right checksum, made as somebody could who has read the source."""
+    """A cursor with the right checksum, as an attacker could make who has read the source."""
     digest = hashlib.blake2b(payload, key=b"cursor-1", digest_size=9)
     digest.update(b"here")
     cursor = urlsafe_b64encode(digest.digest() + payload).decode().rstrip("=")

@@ -55,7 +55,7 @@ def test_a_taken_port_is_told_in_one_sentence_with_the_way_out() -> None:
 
     assert str(caught.value) == (
         f"Cannot listen on 127.0.0.1 port {port}: Address already in use. "
-        "Stop what uses it, or choose another one with --port (or PORT)."
+        "Stop the program that uses it, or choose another one with --port (or PORT)."
     )
 
 
@@ -73,8 +73,8 @@ def test_a_port_that_only_root_may_use_is_told_with_the_way_out(
 
     assert str(caught.value) == (
         "Cannot listen on 127.0.0.1 port 80: Permission denied. Ports below 1024 are for root. "
-        "Choose --port 8000 (or PORT), and let what stands in front, such as a proxy or Docker's "
-        "--publish 80:8000, have the other one."
+        "Choose --port 8000 (or PORT), and let a proxy in front, or Docker's "
+        "--publish 80:8000, use the other one."
     )
 
 
@@ -129,7 +129,7 @@ def test_no_server_is_started_beside_a_direct_url_of_another_database(
         monkeypatch.setenv("DATABASE_URL_DIRECT", url)
 
     with (
-        pytest.raises(ConfigurationError, match="DATABASE_URL_DIRECT is set, and DATABASE_URL is"),
+        pytest.raises(ConfigurationError, match="DATABASE_URL_DIRECT is set, but DATABASE_URL is"),
         provided_database(Settings()),
     ):
         pytest.fail("a database was provided")

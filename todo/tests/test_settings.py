@@ -88,23 +88,23 @@ def test_a_session_of_seven_days_comes_from_the_refresh_token() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("PORT", "99999", "PORT is '99999'; it takes a number from 0 to 65535."),
-        ("PORT", "web", "PORT is 'web'; it takes a number from 0 to 65535."),
+        ("PORT", "99999", "PORT is '99999'; it must be a number from 0 to 65535."),
+        ("PORT", "web", "PORT is 'web'; it must be a number from 0 to 65535."),
         (
             "JWT_ACCESS_TOKEN_EXPIRE_MINUTES",
             "0",
-            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '0'; it takes a number from 1 to 1440.",
+            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '0'; it must be a number from 1 to 1440.",
         ),
         (
             "JWT_ACCESS_TOKEN_EXPIRE_MINUTES",
             "a week",
-            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is 'a week'; it takes a number from 1 to 1440.",
+            "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is 'a week'; it must be a number from 1 to 1440.",
         ),
         (
             "JWT_ACCESS_TOKEN_EXPIRE_MINUTES",
             "10080",
             (
-                "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '10080'; it takes at most 1440, because "
+                "JWT_ACCESS_TOKEN_EXPIRE_MINUTES is '10080'; it must be at most 1440, because "
                 "neither a logout nor a new password ends an access token. For a login of that "
                 "length set JWT_REFRESH_TOKEN_EXPIRE_MINUTES=10080 in its place; POST "
                 "/api/auth/refresh then gives the next access token."
@@ -113,14 +113,14 @@ def test_a_session_of_seven_days_comes_from_the_refresh_token() -> None:
         (
             "JWT_ALGORITHM",
             "none",
-            "JWT_ALGORITHM is 'none'; it takes one of HS256, HS384, HS512.",
+            "JWT_ALGORITHM is 'none'; it must be one of HS256, HS384, HS512.",
         ),
         (
             "APP_ENV",
             "prod",
-            "APP_ENV is 'prod'; it takes one of development, production.",
+            "APP_ENV is 'prod'; it must be one of development, production.",
         ),
-        ("DEBUG", "perhaps", "DEBUG is 'perhaps'; it takes true or false."),
+        ("DEBUG", "perhaps", "DEBUG is 'perhaps'; it must be true or false."),
         (
             "CORS_ORIGINS",
             "https://a.example/",

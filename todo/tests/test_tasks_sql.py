@@ -1,4 +1,4 @@
-"""What one statement sees and writes, whoever else writes at the same moment."""
+"""What one statement sees and writes, even with concurrent writes."""
 
 import asyncio
 import random

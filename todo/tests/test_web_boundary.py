@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw."""
+"""Unexpected errors."""
 
 import logging
 from collections.abc import AsyncIterator

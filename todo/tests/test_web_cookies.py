@@ -1,4 +1,4 @@
-"""Cookies, which nobody reads."""
+"""Cookies, which are never read."""
 
 import asyncio
 

@@ -109,7 +109,7 @@ async def test_a_real_deadlock_is_not_seen_either(
 ) -> None:
     expected = await undisturbed(app, client, server, route)
     world = await World.make(app, client)
-    # Whoever began to wait first looks for a deadlock first, and ends itself.
+    # The transaction that began to wait first checks for a deadlock first, and ends itself.
     await server.execute("SET deadlock_timeout = '1min'")
     rival = server.transaction()
     await rival.start()

@@ -61,7 +61,7 @@ class World:
 
 
 def new_account(_: World) -> Json:
-    """Somebody whom nobody has registered yet."""
+    """A user who is not registered yet."""
     return {"json": {"email": f"person{next(_numbers)}@new.example.com", "password": PASSWORD}}
 
 
@@ -119,7 +119,7 @@ SAME_TAG = """
     INSERT INTO tags (id, user_id, name, name_folded, color, version, created_at, updated_at)
     VALUES (gen_random_uuid(), $1, 'new', 'new', '#000000', 1, now(), now())
 """
-"""Make the tag that a task names as new: whoever makes it, too, waits until this is committed."""
+"""Make the tag that a task names as new: others that create it wait until this is committed."""
 
 _DIFFERENT = {
     "<token>": r"eyJ[\w.-]+",

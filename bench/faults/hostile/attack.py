@@ -14,7 +14,7 @@ from bench.faults.todo_service import KEY, TodoService
 
 SETTINGS = {
     "METRICS": "true",
-    # Whoever is refused for being too many is not looked at any further.
+    # A request refused by a rate limit is not examined further.
     "LOGIN_ATTEMPTS_PER_ACCOUNT": "1000000 per minute",
     "LOGIN_ATTEMPTS_PER_ADDRESS": "1000000 per minute",
     "REGISTRATIONS_PER_ADDRESS": "1000000 per minute",
@@ -25,7 +25,7 @@ SETTINGS = {
 _PASSWORD = "none of the examples in the document"
 _AT_ONCE = 8
 
-# Whoever registers with a fragment of SQL for a password may log in with it.
+# A user who registers with a fragment of SQL as the password may log in with it.
 _NEW_ROWS = {"/api/auth/register": "users", "/api/auth/login": "logins"}
 
 Make = Callable[[list[Operation], Person, Person], Iterable[HostileRequest]]
@@ -37,11 +37,11 @@ class Outcome:
 
     Attributes:
         sent: How many requests tried what.
-        statuses: How often which status was answered; 0 stands for no answer.
+        statuses: How often which status was answered; 0 means no response.
         operations: Which operations were asked.
         failed: Requests that were answered with 5xx, or not at all.
         accepted: Requests that had to be refused and were not.
-        leaks: Requests whose answers hold a word that nobody may see.
+        leaks: Requests whose responses contain a word that must not be visible.
         changed: Rows that changed and should not have.
     """
 
@@ -119,7 +119,7 @@ async def _send(client: httpx2.AsyncClient, request: HostileRequest) -> tuple[in
 
 
 async def _settle(client: httpx2.AsyncClient, name: str) -> Person:
-    """Register somebody and give them a tagged task."""
+    """Register a user and give them a tagged task."""
     account = {"email": f"{name}@example.com", "password": _PASSWORD}
     (await client.post("/api/auth/register", json=account)).raise_for_status()
     tokens = [await _log_in(client, account["email"]) for _ in range(2)]

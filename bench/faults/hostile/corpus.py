@@ -30,7 +30,7 @@ REFUSED = (Harm.TOKEN, Harm.IDS)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with a task and a tag.
+    """A user with a task and a tag.
 
     Attributes:
         ids: What fills the placeholders of their paths.
@@ -161,7 +161,7 @@ class Corpus:
         token: str = "",
         name: str = "",
     ) -> HostileRequest:
-        # Whoever logs out is out; everything after that would only be refused for it.
+        # After a logout, everything else would only be refused for it.
         is_end = operation.path.endswith(_LOGOUT)
         token = token or (self._attacker.spare_token if is_end else self._attacker.token)
         sent = {"Authorization": f"Bearer {token}".encode(), **(headers or {})}

@@ -38,7 +38,7 @@ def signs_of(url: str) -> tuple[str, ...]:
 class Snapshot:
     """All rows but those of one user, and all columns there are.
 
-    Attempts at logging in are counted by whoever tries, so they are left out.
+    Login attempts are counted per client, so they are left out.
     """
 
     rows: Counter[tuple[str, str]]
@@ -71,11 +71,11 @@ class Snapshot:
     def changed(
         self, after: "Snapshot", *, acknowledged: Mapping[str, int], victim: str
     ) -> list[tuple[str, str]]:
-        """Rows that have gone or changed, and rows that nobody was told of.
+        """Rows that are gone or changed, and rows that no client was told of.
 
         Args:
             after: The same at the end.
-            acknowledged: How many new rows of which table somebody was told of.
+            acknowledged: How many new rows of each table clients were told of.
             victim: The id of a user who did nothing: no new row may be theirs.
         """
         wrong = list((self.rows - after.rows).elements())

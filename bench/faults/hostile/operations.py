@@ -17,7 +17,7 @@ class Operation:
         method: In capitals.
         path: With its placeholders, such as `{user_id}`.
         query: The names that its query may hold.
-        headers: The names of the headers that it reads besides `Authorization`.
+        headers: The names of the headers that it reads in addition to `Authorization`.
         media_type: Of its body; None where it takes none.
         example: A body that it takes, as far as one can be made up.
         fields: The names that its body may hold.
@@ -71,7 +71,7 @@ def _resolved(document: Document, schema: Document) -> Document:
 
 
 def _example(document: Document, schema: Document) -> dict[str, Any]:
-    """What is required, and texts besides."""
+    """What is required, and further texts."""
     required = schema.get("required", ())
     return {
         name: _value(described)

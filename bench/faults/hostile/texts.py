@@ -1,4 +1,4 @@
-"""Texts that nobody means well with."""
+"""Hostile texts."""
 
 SQL = (
     "'",

@@ -1,4 +1,4 @@
-"""Tokens in somebody's name that nobody may believe."""
+"""Tokens in a user's name that must not be accepted."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ def forged(genuine: str, *, key: str, other: str) -> Iterator[tuple[str, str]]:
         genuine: A token of the one who is to be deceived, still valid.
         key: The key that it was signed with. Only what has expired, or says something else than it
             must, is signed with it.
-        other: A genuine token of somebody else.
+        other: A genuine token of another user.
     """
     header, payload, signature = genuine.split(".")
     claims = jwt.decode(genuine, options={"verify_signature": False})
@@ -44,7 +44,7 @@ def forged(genuine: str, *, key: str, other: str) -> Iterator[tuple[str, str]]:
     )
     yield "no signature", f"{header}.{payload}."
     yield "half a signature", f"{header}.{payload}.{signature[:20]}"
-    yield "somebody else's signature", f"{header}.{payload}.{other.split('.')[2]}"
+    yield "another user's signature", f"{header}.{payload}.{other.split('.')[2]}"
     yield "a later end", f"{header}.{_part(claims | {'exp': claims['exp'] + 1})}.{signature}"
     yield "another key", signed(_OTHER_KEY)
     yield "HS384", signed(key.ljust(48, "x"), algorithm="HS384")
@@ -57,8 +57,8 @@ def forged(genuine: str, *, key: str, other: str) -> Iterator[tuple[str, str]]:
     yield "expires in a text", signed(exp="tomorrow")
     yield "no subject", signed(sub=None)
     yield "SQL for a subject", signed(sub="' OR '1'='1")
-    yield "somebody else's issuer", signed(iss="somebody-else")
-    yield "somebody else's audience", signed(aud="somebody-else")
+    yield "another issuer", signed(iss="somebody-else")
+    yield "another audience", signed(aud="somebody-else")
 
 
 def _part(value: dict[str, Any]) -> str:

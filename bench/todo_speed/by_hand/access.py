@@ -19,15 +19,15 @@ async def owner(user_id: UUID, request: Request) -> UUID:
     """The user of the path.
 
     Raises:
-        Refusal: 401 without a valid token, 403 where it names somebody else.
+        Refusal: 401 without a valid token, 403 if it names another user.
     """
     authorization = request.headers.get("authorization")
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        told = "This needs an access token: send 'Authorization: Bearer <token>'."
+        told = "An access token is required: send 'Authorization: Bearer <token>'."
         raise unauthenticated("token-missing", told, has_token=authorization is not None)
     if user_id != _user_of(token, request.app.state.key):
-        told = "This path belongs to another user; use the id that /api/auth/me tells."
+        told = "This path belongs to another user; use the id that /api/auth/me returns."
         raise Refusal(403, "not-your-path", told)
     return user_id
 
@@ -57,8 +57,8 @@ def _user_of(token: str, key: str) -> UUID:
         told = "The token has expired; refresh it or log in again."
         raise unauthenticated("token-expired", told) from error
     except (jwt.PyJWTError, ValueError, AttributeError) as error:
-        raise unauthenticated("token-invalid", "The token is not valid; log in again.") from error
+        raise unauthenticated("token-invalid", "The token is invalid; log in again.") from error
     if decoded["header"].get("typ") != "at+jwt":
-        told = "This token serves another purpose; send the access token."
+        told = "This token is for another purpose; send the access token."
         raise unauthenticated("token-invalid", told)
     return user_id

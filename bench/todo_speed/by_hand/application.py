@@ -1,6 +1,6 @@
 """The routes of the Todo API that are compared, on FastAPI and asyncpg without anything between.
 
-As somebody writes it who knows both and wants it fast: one pool, one statement for each request,
+As written by someone who knows both and wants it fast: one pool, one statement for each request,
 statements prepared by asyncpg, nothing in a thread. It checks tokens and owners, validates, and
 responds in the same words as the Todo API. It has none of what surrounds those routes there:
 idempotency keys, conditions such as `If-Match`, filters, deadlines, limits, request ids, retries,

@@ -55,9 +55,9 @@ async def answer_invalid(request: Request, error: Exception) -> Response:
     ]
     problem = {
         "type": "about:blank",
-        "title": "The request is not valid.",
+        "title": "The request is invalid.",
         "status": 422,
-        "detail": f"Look at: {', '.join(dict.fromkeys(each['field'] for each in faults))}.",
+        "detail": f"Check {', '.join(dict.fromkeys(each['field'] for each in faults))}.",
         "errors": faults,
     }
     return JSONResponse(problem, 422, media_type=_MEDIA_TYPE)

@@ -1,7 +1,7 @@
-"""The command ``wellhead``: migrate, wait for the database, and compute the size of a pool.
+"""The ``wellhead`` command: migrate, wait for the database, and compute a pool size.
 
 Begin with ``app``, which has the commands. Each is a module: ``migrate``, ``wait``, ``pool_size``;
-``exits`` says what their exit codes mean.
+``exits`` defines their exit codes.
 """
 
 import gc
@@ -13,9 +13,9 @@ _PACKAGES: Final = frozenset({"alembic", "typer"})
 
 
 def main() -> None:
-    """Run the command; says so where the packages it needs are not installed."""
+    """Run the command, or say so if the packages it needs are not installed."""
     try:
-        # Alembic is needed by some of what it runs.
+        # Some of the commands need Alembic.
         _load()()
     except ModuleNotFoundError as error:
         if error.name not in _PACKAGES:
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def _load() -> Callable[[], None]:
-    # What is loaded never becomes garbage, and looking for it takes a quarter of a short command.
+    # Loaded modules never become garbage, and looking for it takes a quarter of a short command.
     gc.disable()
     try:
         from wellhead.cli.app import run  # noqa: PLC0415 - needs optional packages

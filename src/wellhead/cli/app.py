@@ -14,7 +14,7 @@ from wellhead.telemetry.logging import RedactingFormatter
 
 app = typer.Typer(
     name="wellhead",
-    help="The database connection of an application. Settings come from DATABASE_* and .env.",
+    help="Manage an application's database connection, with settings from DATABASE_* and .env.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,8 +37,7 @@ def options(
         str,
         typer.Option(
             metavar="PREFIX",
-            help="What the names of the settings begin with, for a further database, such as "
-            "ARCHIVE_DATABASE_.",
+            help="The prefix of the settings, for a further database, such as ARCHIVE_DATABASE_.",
         ),
     ] = PREFIX,
     _show_version: Annotated[
@@ -48,22 +47,22 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """The database connection of an application. Settings come from DATABASE_* and .env."""
+    """Manage an application's database connection, with settings from DATABASE_* and .env."""
     context.obj = prefix
 
 
 def run() -> None:
-    """Run the command with its log on standard error; SIGTERM ends it as Ctrl-C does."""
+    """Run the command with its log on standard error; SIGTERM ends it like Ctrl-C."""
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level="WARNING", handlers=[handler])
-    # Without any handler SQLAlchemy would add one for DATABASE_ECHO, and statements stand twice.
+    # Without any handler, SQLAlchemy would add one for DATABASE_ECHO and log statements twice.
     logging.getLogger("sqlalchemy.engine.Engine").addHandler(logging.NullHandler())
-    # Otherwise the server would go on with a statement whose client is gone.
+    # Otherwise the server would continue a statement after its client is gone.
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell starts its background jobs so. asyncio needs a handler to end its work by; what
-        # is ignored is held back instead.
+        # A shell starts background jobs like this. asyncio needs a handler for stopping its work;
+        # an ignored signal is blocked instead.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         signal.signal(signal.SIGINT, signal.default_int_handler)
     app()

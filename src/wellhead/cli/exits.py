@@ -16,15 +16,15 @@ class ExitCode(enum.IntEnum):
 
     DONE = 0
     FAILED = 1
-    """It cannot succeed as it is; the reason stands on standard error."""
+    """It cannot succeed as it is; the reason is on standard error."""
     USAGE = 2
     """The command line is wrong."""
     TRY_LATER = 3
-    """The database was not there, or was in use, for as long as the command waited."""
+    """The database was unavailable, or in use, for as long as the command waited."""
     BEHIND = 4
     """The schema lacks migrations, or differs from the models."""
     INTERRUPTED = 130
-    """Ctrl-C or SIGTERM; what was in progress was taken back."""
+    """Ctrl-C or SIGTERM; work in progress was rolled back."""
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def down(
 
 @app.command()
 def status(context: typer.Context, scripts: Scripts = None, use: Use = None) -> None:
-    """Say where the schema stands.
+    """Say whether the schema is at head.
 
     Exit code 0: at head, or ahead of this program; 4: behind.
     """

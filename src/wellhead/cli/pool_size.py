@@ -1,4 +1,4 @@
-"""``wellhead pool-size``: how large a pool may be."""
+"""``wellhead pool-size``: the largest possible pool."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def pool_size(
 ) -> None:
     """Compute the largest pool with which the server never runs out of connections.
 
-    Needs no database. Exit code 1: there is not one connection for each process.
+    Needs no database. Exit code 1: there are not enough connections for all processes.
     """
     with plain_errors():
         size = largest_pool(

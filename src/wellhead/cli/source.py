@@ -1,4 +1,4 @@
-"""How a command connects: by the environment, or as the application's own database object does."""
+"""How a command connects: from the environment, or like the application's database object."""
 
 import importlib
 import sys
@@ -17,16 +17,16 @@ Use = Annotated[
         "--use",
         metavar="MODULE:NAME",
         help="Connect as this wellhead.Database does, with its settings and hooks, such as "
-        "shop.main:database. The working directory is looked into, too.",
+        "shop.main:database. The working directory is searched, too.",
     ),
 ]
 
 
 def source(prefix: str, path: str | None) -> Source | None:
-    """How the command connects; None for the settings of ``DATABASE_*``, read once they are needed.
+    """How the command connects; None for the settings of ``DATABASE_*``, read when needed.
 
     Raises:
-        typer.BadParameter: Two ways are named, or what ``--use`` names cannot be used.
+        typer.BadParameter: Two ways are given, or what ``--use`` names cannot be used.
         SettingsError: The settings with that prefix cannot be used.
     """
     if path is None:
@@ -39,10 +39,10 @@ def source(prefix: str, path: str | None) -> Source | None:
 
 
 def _load(path: str) -> Source:
-    """Import the database that was named.
+    """Import the given database.
 
     Raises:
-        typer.BadParameter: There is no such module or name, or it is no database.
+        typer.BadParameter: There is no such module or name, or it is not a database.
     """
     module, _, name = path.partition(":")
     if not (module and name):

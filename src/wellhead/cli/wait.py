@@ -17,7 +17,7 @@ _LONGEST_PAUSE = 5.0
 def wait(
     context: typer.Context,
     timeout: Annotated[
-        float, typer.Option(min=0.1, max=86400, help="Seconds to wait at the most.")
+        float, typer.Option(min=0.1, max=86400, help="Maximum time to wait, in seconds.")
     ] = 60.0,
     direct: Annotated[
         bool, typer.Option("--direct", help="Wait for the server itself, past its pooler.")
@@ -26,9 +26,9 @@ def wait(
 ) -> None:
     """Wait until the database accepts connections.
 
-    Logs in and asks, so a server that is still starting, or a pooler without a server, is not
-    taken for one that is there. Exit code 0: it is there; 3: it was not, in time; 1: waiting
-    would not help, as with a wrong password.
+    Logs in and runs a query, so a server that is still starting, or a pooler without a server, does
+    not count as available. Exit code 0: it is available; 3: it was not, in time; 1: waiting would
+    not help, as with a wrong password.
     """
     with plain_errors():
         connector = Connector.of(source(context.obj, use))

@@ -1,10 +1,10 @@
 """From settings to connections: which pool, which driver arguments, which hooks and listeners.
 
-Begin with ``connector``: :class:`Connector` makes every connection there is. ``hooks`` are what an
-application adds to each, ``credentials`` and ``set_up`` how that is done. ``engine`` makes the
-engine around it, ``probing`` the probe's question, ``blocking`` an engine without asyncio.
-``listeners`` and ``cancelling`` are what is attached to the engine; ``fleet`` warns where all
-processes together want more connections than the server has.
+Begin with ``connector``: :class:`Connector` makes every connection. ``hooks`` are what an
+application adds to each, ``credentials`` and ``set_up`` apply them. ``engine`` builds the engine
+around it, ``probing`` runs the probe's query, ``blocking`` makes an engine without asyncio.
+``listeners`` and ``cancelling`` are attached to the engine; ``fleet`` warns if all processes
+together want more connections than the server has.
 """
 
 from wellhead.connecting.connector import Connector

@@ -1,8 +1,8 @@
-"""Which kinds of addresses the hosts of a URL have; asked only when no way leads to them.
+"""Whether the hosts of a URL have IPv4 addresses; looked up only when there is no route to them.
 
 Some hosts have IPv6 addresses only, such as those of Supabase's databases without a pooler, and
-many networks and containers have no way there. asyncio's exceptions do not tell which address they
-speak of. https://supabase.com/docs/guides/database/connecting-to-postgres
+many networks and containers have no IPv6 route. asyncio's exceptions do not name the address they
+are about. https://supabase.com/docs/guides/database/connecting-to-postgres
 """
 
 import asyncio
@@ -15,9 +15,9 @@ _PATIENCE = 1.0
 
 
 async def have_ipv4(hosts: Iterable[Host]) -> bool:
-    """Whether any host has another address than those of IPv6; yes where that cannot be told.
+    """Whether any host has an IPv4 address; True if that cannot be determined.
 
-    Waits for the resolver, for a second at the most.
+    Waits for the resolver, for at most a second.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -28,6 +28,6 @@ async def have_ipv4(hosts: Iterable[Host]) -> bool:
                 found = await loop.getaddrinfo(host.name, host.port, type=socket.SOCK_STREAM)
                 if any(family != socket.AF_INET6 for family, *_ in found):
                     return True
-    except OSError:  # TimeoutError is one.
+    except OSError:  # includes TimeoutError.
         return True
     return False

@@ -1,6 +1,6 @@
-"""asyncpg's connection as Wellhead makes it: honest about COMMIT, and not to be waited for.
+"""Wellhead's asyncpg connection: honest about COMMIT, and closed without a long wait.
 
-SQLAlchemy, and code past it that uses the driver, commits through it.
+SQLAlchemy, and code that uses the driver directly, commits through it.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from wellhead.pool.owner import forks
 from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
 
 CLOSE_TIMEOUT = 2.0
-"""Seconds that the server is given to say goodbye to a connection."""
+"""Seconds for the server to close a connection cleanly."""
 
 
 class AsyncpgConnection(asyncpg.Connection):
-    """asyncpg's connection.
+    """An asyncpg connection.
 
-    After a BEGIN that was cancelled it is given up: asyncpg would take the next one for a
-    savepoint. Its end does not wait for ever for a server that is silent.
+    After a cancelled BEGIN it is closed: asyncpg would take the next BEGIN for a savepoint. Closing
+    does not wait forever for a server that is silent.
     """
 
     __slots__ = ("_forks", "database", "is_outcome_unknown", "is_unreplicated", "set_up_again")
@@ -36,33 +36,33 @@ class AsyncpgConnection(asyncpg.Connection):
         self.database: object = None
         self.is_outcome_unknown = self.is_unreplicated = False
         self.set_up_again: Callable[[Any], Awaitable[None]] | None = None
-        # What the server says during a COMMIT.
+        # The notices that the server sends during a COMMIT.
         self.add_log_listener(_note_warning)
 
     def __del__(self) -> None:
-        # In a forked process asyncpg would end what the parent watches by the same descriptor.
+        # In a forked process, asyncpg would close what the parent watches by the same descriptor.
         if forks() == self._forks:
             super().__del__()
 
     def get_reset_query(self) -> str:
-        """What takes back all that a session has set; asyncpg's own leaves role and tables."""
+        """The query that resets all session state; asyncpg's own leaves role and tables."""
         return RESET
 
     async def reset(self, *, timeout: float | None = None) -> None:
-        """Take back what was set, and forget all listeners but Wellhead's own."""
+        """Reset the session, and remove all listeners but Wellhead's own."""
         await super().reset(timeout=timeout)
         self.add_log_listener(_note_warning)
 
     def fileno(self) -> int:
-        """The descriptor of the socket."""
+        """The socket's file descriptor."""
         return int(self._transport.get_extra_info("socket").fileno())
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Run a command; a COMMIT that could only roll back is an error.
 
         Raises:
-            CommitUnknownError: COMMIT was sent and not answered.
-            RolledBackError: The server answered COMMIT with ROLLBACK.
+            CommitUnknownError: COMMIT was sent and got no reply.
+            RolledBackError: The server replied to COMMIT with ROLLBACK.
         """
         if query.startswith("COMMIT"):
             with SentCommit(self):
@@ -78,8 +78,8 @@ class AsyncpgConnection(asyncpg.Connection):
             raise
 
     async def close(self, *, timeout: float | None = None) -> None:
-        """Say goodbye to the server and close."""
-        # On a time-out asyncpg itself aborts the connection: all that is left is the exception.
+        """Terminate the session with the server and close."""
+        # On a timeout asyncpg aborts the connection itself: only the exception is left to handle.
         with suppress(TimeoutError):
             await super().close(timeout=CLOSE_TIMEOUT if timeout is None else timeout)
 

@@ -1,7 +1,7 @@
-"""An engine without asyncio for tools that know no other; its connections are made like all others.
+"""A synchronous engine for tools that need one; its connections are made like all others.
 
-The hooks are async, and so is the way to a connection. So each connection is made in an event loop
-of its own, and what psycopg has then is handed over to psycopg's blocking class.
+The hooks are async, and so is connecting. So each connection is made in its own event loop, and
+psycopg's result is then handed over to psycopg's synchronous class.
 """
 
 import asyncio
@@ -20,21 +20,21 @@ from wellhead.url import PostgresURL
 
 
 def blocking_engine(connector: Connector, **options: Any) -> Engine:
-    """An engine for psycopg, which opens a connection for each use.
+    """A synchronous psycopg engine, which opens a connection for each use.
 
     Args:
         connector: Makes its connections.
         options: Further arguments for ``create_engine``.
 
     Raises:
-        ConfigurationError: psycopg is not installed, or a set-up is for asyncpg's connections.
+        ConfigurationError: psycopg is not installed, or the set-up is for asyncpg connections.
     """
     url = connector.settings.url
     if not isinstance(url, PostgresURL):
-        raise ConfigurationError("An engine without asyncio needs PostgreSQL.")
+        raise ConfigurationError("A synchronous engine needs PostgreSQL.")
     if url.driver != "psycopg" and connector.hooks.set_up is not None:
         raise ConfigurationError(
-            "set_up is for asyncpg's connections, and an engine without asyncio has psycopg's.",
+            "set_up is for asyncpg connections, but a synchronous engine uses psycopg.",
             hint="Name psycopg in the URL of these settings (postgresql+psycopg://), with a set_up "
             "for its connections.",
         )
@@ -44,7 +44,7 @@ def blocking_engine(connector: Connector, **options: Any) -> Engine:
         import psycopg  # noqa: PLC0415 - an optional driver
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            "An engine without asyncio needs the package psycopg, which is not installed.",
+            "A synchronous engine needs the package psycopg, which is not installed.",
             hint='Install it with pip install "wellhead[psycopg]".',
         ) from error
 
@@ -53,10 +53,10 @@ def blocking_engine(connector: Connector, **options: Any) -> Engine:
         keywords = {**keywords, **connect_args(through.settings)}
         connection = _finish(through.connect(*arguments, **keywords))
         twin: Any = psycopg.Connection(connection.pgconn)
-        # What the set-up taught the connection of types.
+        # The type adapters that the set-up registered.
         twin._adapters = connection._adapters  # noqa: SLF001 - tests/test_undocumented_names.py
         twin.prepare_threshold = connection.prepare_threshold
-        # It is not left open when it goes; psycopg leaves a pool's connections alone.
+        # Closed on garbage collection; psycopg leaves a pool's connections alone.
         connection._pool = None  # noqa: SLF001 - the same
         return twin
 
@@ -79,6 +79,6 @@ def _finish(work: Coroutine[Any, Any, Any]) -> Any:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
-    # Called from a coroutine; its loop waits for this as for any blocking call.
+    # Called from a coroutine; its loop is blocked, as by any blocking call.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()

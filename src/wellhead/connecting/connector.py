@@ -1,7 +1,7 @@
-"""The one way to a connection: with credentials, set up, in time, or with a clear error.
+"""The only way to connect: with credentials, set-up, a time limit and clear errors.
 
-Whoever needs a connection comes here: the pool, the probe, the first one of ``open()``, migrations,
-the command line, and the engines of others (:mod:`wellhead.connecting.blocking`).
+Every connection is made here: the pool's, the probe's, the first one of ``open()``, those of
+migrations and the command line, and those of other engines (:mod:`wellhead.connecting.blocking`).
 """
 
 import asyncio
@@ -42,16 +42,16 @@ OnError = Callable[[Exception], None]
 
 _probe_limit: ContextVar[float | None] = ContextVar("wellhead_probe_limit", default=None)
 
-# What was waited for, on the exception by which an attempt is ended.
+# The stage that was in progress, noted on the exception that ends an attempt.
 _STAGE = "wellhead_stage"
 _CREDENTIALS, _SET_UP = "credentials", "set_up"
 
 
 @contextmanager
 def probing(limit: float) -> Iterator[None]:
-    """Let connections that are made in the block have so many seconds, and tell nobody of errors.
+    """Limit the time of connections made in the block, and do not report their errors.
 
-    A probe's failure is no evidence of traffic.
+    A failed probe is not evidence from traffic.
     """
     token = _probe_limit.set(limit)
     try:
@@ -66,7 +66,8 @@ class Connector:
     Args:
         settings: How to connect.
         hooks: What is added to every connection.
-        on_error: Told of every connection that could not be made, before that is raised.
+        on_error: Called with the error of every connection that could not be made, before it is
+            raised.
 
     Attributes:
         settings: How to connect.
@@ -96,41 +97,41 @@ class Connector:
 
     @classmethod
     def of(cls, source: Source | None) -> Self:
-        """Make one for settings or a database; None reads the environment, now."""
+        """Make one for settings or a database; None reads the environment now."""
         return cls(*taken_from(source))
 
     def toward(self, settings: DatabaseSettings) -> "Connector":
-        """The same hooks for another target, which has credentials of its own."""
+        """The same hooks for another target, with its own credentials."""
         return Connector(settings, self.hooks)
 
     async def connect(self, *args: Any, **arguments: Any) -> Any:
-        """Make a connection of the driver, with its arguments, within the connect timeout.
+        """Make a driver connection, with the driver's arguments, within the connect timeout.
 
         Raises:
             ConnectError: It could not be made.
-            ConfigurationError: A hook is not what it should be.
+            ConfigurationError: A hook is invalid.
         """
         probe_limit = _probe_limit.get()
         limit = self._limit if probe_limit is None else probe_limit
         try:
             async with asyncio.timeout(limit):
                 return await self._connect(args, arguments)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is said in our words
+        except Exception as error:  # noqa: BLE001 - any failure is translated
             has_ipv4 = not lacks_route(error) or await have_ipv4(self._hosts)
             failure = self.translate(error, limit=limit, has_ipv4=has_ipv4)
-            # A hook's error is said again, with what it was raised from.
+            # A hook's error is raised again with its original cause.
             is_of_hook = isinstance(error, CredentialsError | SetUpError | ConfigurationError)
             raise failure from error.__cause__ if is_of_hook else error
 
     async def close(self) -> None:
-        """Give up a question for credentials that is under way."""
+        """Cancel a pending request for credentials."""
         if self._issuer is not None:
             await self._issuer.close()
 
     def translate(
         self, error: Exception, *, limit: float | None = None, has_ipv4: bool = True
     ) -> Exception:
-        """What it means that a connection could not be made; whoever wants to know is told."""
+        """The meaning of a failure to connect; it is also reported to ``on_error``."""
         failure = self._meaning(error, self._limit if limit is None else limit, has_ipv4=has_ipv4)
         if self._on_error is not None and _probe_limit.get() is None:
             self._on_error(failure)
@@ -159,7 +160,7 @@ class Connector:
         except Exception as error:
             if fault_of(error) is not Fault.AUTHENTICATION:
                 raise
-            # They may have been replaced since they were asked for.
+            # They may have been replaced since they were requested.
             with _stage(_CREDENTIALS):
                 given = await self._issuer.after_refusal()
         return await connect(*args, **given.over(arguments))
@@ -174,14 +175,14 @@ class Connector:
         stage = getattr(error.__cause__, _STAGE, None) if isinstance(error, TimeoutError) else None
         if stage == _CREDENTIALS:
             return CredentialsError(
-                f"Could not connect to {target}: the credentials were not there within "
+                f"Could not connect to {target}: the credentials were not available within "
                 f"{limit:g} s.",
-                hint="See why the function given as credentials takes so long.",
+                hint="Find out why the credentials function takes so long.",
             )
         if stage == _SET_UP:
             return UnreachableError(
-                f"Could not connect to {target}: set_up did not end within {limit:g} s.",
-                hint=f"Let it do less, or raise {self.settings.variable_of('connect_timeout')}.",
+                f"Could not connect to {target}: set_up did not finish within {limit:g} s.",
+                hint=f"Make it do less, or raise {self.settings.variable_of('connect_timeout')}.",
             )
         failure = connect_error(
             error,
@@ -192,8 +193,8 @@ class Connector:
         )
         if self._issuer is not None and isinstance(failure, AuthenticationError):
             failure.hint = (
-                "The function given as credentials was asked twice. Check what it returns, and "
-                "that this user may connect to this database."
+                "The credentials function was called twice. Check what it returns, and that this "
+                "user may connect to this database."
             )
         elif failure.hint is not None:
             failure.hint = in_own_names(failure.hint, self.settings.variable_of)
@@ -207,7 +208,7 @@ class Connector:
 
 @contextmanager
 def _stage(name: str) -> Iterator[None]:
-    """Note on a cancellation what was waited for, so that a time-out can be told by it."""
+    """Note on a cancellation what was in progress, so that a timeout can be attributed to it."""
     try:
         yield
     except asyncio.CancelledError as cancelled:
@@ -216,20 +217,20 @@ def _stage(name: str) -> Iterator[None]:
 
 
 async def _give_up(connection: Any) -> None:
-    """Close a connection that is in the middle of anything."""
+    """Close a connection that is in the middle of something."""
     try:
         if not (closed_check(connection)() or free_check(connection)()):
-            # Else the server would go on with it.
+            # Otherwise the server would continue with it.
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await abort(connection)
     except Exception as error:  # noqa: BLE001 - it is closed in any case
-        logger.debug("a connection did not say goodbye: %s", type(error).__name__)
+        logger.debug("a connection did not close cleanly: %s", type(error).__name__)
     finally:
         terminate(connection)
 
 
 def _driver_connect(url: PostgresURL | SQLiteURL) -> Callable[..., Awaitable[Any]]:
-    """The driver's function, with Wellhead's class of connection."""
+    """The driver's connect function, with Wellhead's connection class."""
     if isinstance(url, PostgresURL) and url.driver == "psycopg":
         from wellhead.connecting.psycopg_connection import (  # noqa: PLC0415 - an optional driver
             LimitedPsycopgConnection,

@@ -1,7 +1,7 @@
-"""Credentials that change: asked for by new connections, kept for as long as they hold.
+"""Changing credentials: requested for new connections, and kept as long as they are valid.
 
-Tokens of a cloud's identity service, leases of a vault and secrets that are rotated replace the
-password of the URL. One request for them serves all connections that are being made.
+Tokens of a cloud's identity service, leases of a vault and rotated secrets replace the password of
+the URL. One request serves all connections that are being made.
 """
 
 import asyncio
@@ -21,30 +21,30 @@ from wellhead.url import PostgresURL, parse_url
 logger = logging.getLogger(__package__)
 
 AT_ONCE = 1.0
-"""Seconds for which credentials without an expiry serve connections: those made at once."""
+"""Seconds for which credentials without an expiry are kept: for connections made together."""
 
 AHEAD = 0.2
-"""The last part of their time in which credentials are replaced while they still serve."""
+"""The last part of their lifetime, in which credentials are replaced while still valid."""
 
 PAUSE = 0.25
-"""Seconds between a refusal and the next question, for a rotation that is under way."""
+"""Seconds between a refusal and the next request, for a rotation in progress."""
 
 _AFTER_FAILURE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a new connection logs in with.
+    """The credentials for a new connection.
 
     Attributes:
         password: The password or token; never shown.
         user: The user, or None for the URL's.
-        expires_in: Seconds from now for which they hold; they are replaced when four fifths of
-            that are over. None where that is not known: then they are asked for again by the next
-            connection that is made more than a second later.
+        expires_in: Seconds from now for which they are valid; they are replaced after four fifths
+            of that. None if unknown: then the next connection made more than a second later
+            requests them again.
 
     Raises:
-        ConfigurationError: One of these is of another type.
+        ConfigurationError: A value has the wrong type.
     """
 
     password: str = field(repr=False)
@@ -60,12 +60,12 @@ class Credentials:
             value: object = getattr(self, name)
             if not isinstance(value, kinds) or isinstance(value, bool):
                 raise ConfigurationError(
-                    f"{name} of the credentials is of type {type(value).__name__}; it takes "
+                    f"{name} of the credentials is of type {type(value).__name__}; it must be "
                     f"{takes}."
                 )
 
     def over(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """A driver's arguments with these credentials in them."""
+        """The driver's arguments with these credentials in place."""
         given = {"password": self.password}
         if self.user is not None:
             given["user"] = self.user
@@ -74,13 +74,13 @@ class Credentials:
 
 Given = str | Credentials
 Provide = Callable[[], Awaitable[Given]] | Callable[[PostgresURL], Awaitable[Given]]
-"""Gives the credentials for new connections; where it takes an argument, it is given the URL."""
+"""Returns the credentials for new connections; if it takes an argument, it gets the URL."""
 
 
 class SecretFile:
     """Credentials from a file that is read again for new connections.
 
-    The file holds the password, or a database URL, of which the user and the password are taken.
+    The file holds the password, or a database URL whose user and password are used.
 
     Args:
         path: Such as ``/run/secrets/database_password``.
@@ -93,7 +93,7 @@ class SecretFile:
         return f"SecretFile({str(self._path)!r})"
 
     async def __call__(self) -> Credentials:
-        """Read it.
+        """Read the file.
 
         Raises:
             OSError: It cannot be read.
@@ -107,19 +107,19 @@ class SecretFile:
             assert isinstance(url, PostgresURL)  # noqa: S101 - by its scheme
             user, text = url.user, url.password or ""
         if not text:
-            raise CredentialsError(f"{self._path} holds no password.")
+            raise CredentialsError(f"{self._path} contains no password.")
         return Credentials(text, user=user)
 
 
 def takes_url(provide: Provide) -> bool:
-    """Whether a function that gives credentials wants the URL.
+    """Whether a function that returns credentials wants the URL.
 
     Raises:
-        SettingsError: It cannot be called with the URL nor without.
+        SettingsError: It can be called neither with the URL nor without.
     """
     if not callable(provide):
         raise SettingsError(
-            f"credentials is of type {type(provide).__name__}; it takes an async function that "
+            f"credentials is of type {type(provide).__name__}; it must be an async function that "
             "returns a password or wellhead.Credentials."
         )
     try:
@@ -133,7 +133,7 @@ def takes_url(provide: Provide) -> bool:
             continue
         return bool(arguments)
     raise SettingsError(
-        f"credentials takes the arguments {signature}; it is called with none, or with the URL."
+        f"credentials takes the arguments {signature}; it must take none, or the URL."
     )
 
 
@@ -146,12 +146,12 @@ class _Known:
 
 
 class Issuer:
-    """Gives out credentials, and asks the application for them as seldom as they allow.
+    """Provides credentials, and requests them from the application as seldom as they allow.
 
     Args:
         provide: The application's function.
-        url: Where the connections go.
-        limit: Seconds for one question.
+        url: The target of the connections.
+        limit: Seconds for one request.
     """
 
     def __init__(self, provide: Provide, url: PostgresURL, *, limit: float) -> None:
@@ -163,7 +163,7 @@ class Issuer:
         self._not_before = 0.0
 
     async def current(self) -> Credentials:
-        """The credentials for a new connection; waits for them where none hold.
+        """The credentials for a new connection; waits for them if none are valid.
 
         Raises:
             CredentialsError: There are none.
@@ -177,18 +177,18 @@ class Issuer:
         return (await self._answer(self._ask())).credentials
 
     async def after_refusal(self) -> Credentials:
-        """Other credentials, after the server has refused some; asks at most once."""
+        """Fresh credentials after the server has refused some; makes at most one request."""
         refused_at = monotonic()
         await asyncio.sleep(PAUSE)
         if self._asking is not None and not self._asking.done():
             await asyncio.wait({self._asking})
-        # Others may have asked in the meantime, but not for what came before the refusal.
+        # Others may have requested them by now, but that does not cover an older set.
         if self._known is not None and self._known.asked_at < refused_at + PAUSE / 2:
             self._known = None
         return await self.current()
 
     async def close(self) -> None:
-        """Give up a question that is under way."""
+        """Cancel a pending request."""
         if self._asking is not None and not self._asking.done():
             self._asking.cancel()
             await asyncio.wait({self._asking})
@@ -197,7 +197,7 @@ class Issuer:
         loop = asyncio.get_running_loop()
         asking = self._asking
         if asking is None or asking.done() or asking.get_loop() is not loop:
-            # For all who wait: in the context of nobody, and not ended when one of them is.
+            # For all waiters: in no caller's context, and not cancelled along with one of them.
             asking = Context().run(loop.create_task, self._question())
             asking.add_done_callback(self._was_asked)
             self._asking = asking
@@ -206,10 +206,10 @@ class Issuer:
     async def _answer(self, asking: "asyncio.Task[_Known]") -> _Known:
         await asyncio.wait({asking})
         if asking.cancelled():
-            raise CredentialsError("The question for the credentials was cancelled.")
+            raise CredentialsError("The request for credentials was cancelled.")
         error = asking.exception()
         if isinstance(error, CredentialsError | ConfigurationError):
-            # To each who waits an exception of its own.
+            # Every waiter gets its own exception.
             raise type(error)(error.args[0], hint=error.hint) from error.__cause__
         return asking.result()
 
@@ -225,8 +225,8 @@ class Issuer:
             if limit.expired():
                 why = f"not within {self._limit:g} s"
             raise CredentialsError(
-                f"No credentials for new connections could be had: {why}.",
-                hint="See what the function given as credentials needs; its error is the cause.",
+                f"No credentials for new connections are available: {why}.",
+                hint="Check the credentials function; its error is the cause.",
             ) from error
         return self._keep(given, asked_at)
 
@@ -234,15 +234,15 @@ class Issuer:
         answer = self._provide(*self._arguments)
         if not inspect.isawaitable(answer):
             raise ConfigurationError(
-                f"credentials returned {type(answer).__name__}; it takes an async function.",
-                hint="Put one that blocks into asyncio.to_thread.",
+                f"credentials returned {type(answer).__name__}; it must be an async function.",
+                hint="Run blocking code in asyncio.to_thread.",
             )
         given = await answer
         if isinstance(given, str):
             given = Credentials(given)
         if not isinstance(given, Credentials):
             raise ConfigurationError(
-                f"credentials gave {type(given).__name__}; it takes a str or wellhead.Credentials."
+                f"credentials gave {type(given).__name__}; it must give a str or Credentials."
             )
         return given
 
@@ -263,8 +263,8 @@ class Issuer:
             return
         self._not_before = now + _AFTER_FAILURE
         logger.warning(
-            "the credentials for new connections could not be replaced ahead of time; the present "
-            "ones serve for another %.0f s: %s",
+            "the credentials for new connections could not be replaced ahead of time; the current "
+            "ones are valid for another %.0f s: %s",
             known.expires_at - now,
             error.args[0] if isinstance(error, CredentialsError) else type(error).__name__,
             extra={"event": "credentials_not_replaced"},

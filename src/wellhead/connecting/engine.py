@@ -40,7 +40,7 @@ def plan_pool(settings: DatabaseSettings) -> PoolPlan:
         return PoolPlan(
             "none", f"{settings.variable_of('pool_mode')}=none opens a connection for each use."
         )
-    reason = "The URL leads straight to the server."
+    reason = "The URL leads directly to the server."
     if url.is_pooled:
         reason = (
             "The URL leads to a pooler; a long-lived process still keeps connections to it, "
@@ -69,7 +69,7 @@ def advice_for(url: PostgresURL | SQLiteURL) -> Advice:
 
 
 def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
-    """Make the engine; no connection is opened, but the one that keeps an SQLite in memory.
+    """Build the engine; no connection is opened, except the one that keeps SQLite in memory.
 
     Args:
         connector: Makes its connections.
@@ -78,7 +78,7 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
     Raises:
         ConfigurationError: The driver that the URL names is not installed.
         URLError: A certificate file of the URL cannot be read.
-        SettingsError: SQLAlchemy does not take what ``engine_options`` has.
+        SettingsError: SQLAlchemy does not accept something in ``engine_options``.
     """
     settings, options = connector.settings, connector.hooks.engine_options
     url = settings.url
@@ -103,7 +103,7 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
             f"The URL needs the package {error.name}, which is not installed.",
             hint=f'Install it with pip install "wellhead[{extra}]".',
         ) from error
-    # First, so that what is refused leaves nothing and counts nowhere.
+    # First, so that a refusal leaves nothing behind and is not counted.
     let_only_reads_pass(engine.sync_engine)
     if isinstance(url, PostgresURL):
         if url.driver == "psycopg":
@@ -122,7 +122,7 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
         limit=settings.effective_command_timeout,
         variable=settings.variable_of("command_timeout"),
     )
-    # Before those of an open database, which count what cancelling leaves as a lost connection.
+    # Before those of an open database, which count as lost what a cancellation leaves behind.
     keep_cancelled_connections(engine)
     name_mistyped_values(engine.sync_engine)
     name_too_many_parameters(engine.sync_engine)
@@ -156,7 +156,7 @@ async def connect_first(engine: AsyncEngine, connector: Connector) -> AsyncConne
     pool = engine.sync_engine.pool
     try:
         if isinstance(pool, AsyncPool):
-            # Who opens a database hears of a failure at once, and decides whether to try again.
+            # The caller of open() sees a failure at once, and decides whether to try again.
             await pool.open_one()
         await connection.start()
     except DBAPIError as error:
@@ -165,7 +165,7 @@ async def connect_first(engine: AsyncEngine, connector: Connector) -> AsyncConne
 
 
 def connect_args(settings: DatabaseSettings) -> dict[str, Any]:
-    """The driver's arguments beside those of SQLAlchemy's URL."""
+    """The driver's arguments in addition to those of SQLAlchemy's URL."""
     url = settings.url
     if not isinstance(url, PostgresURL):
         return url.connect_args()
@@ -187,16 +187,16 @@ def connect_args(settings: DatabaseSettings) -> dict[str, Any]:
 
 
 def _server_side_limits(settings: DatabaseSettings, url: PostgresURL) -> dict[str, str]:
-    """The limits that the server keeps, as PostgreSQL settings in milliseconds.
+    """The limits that the server enforces, as PostgreSQL settings in milliseconds.
 
-    On direct connections of psycopg the server keeps the command timeout, too.
+    On direct psycopg connections, the server also enforces the command timeout.
     """
     statement = settings.statement_timeout
     if statement is None and url.driver == "psycopg" and not url.is_pooled:
         statement = settings.effective_command_timeout
     limits = {"statement_timeout": statement, "lock_timeout": settings.lock_timeout}
     if not url.is_pooled:
-        # Only a connection's start can set it, and no pooler takes it there.
+        # It can only be set when a connection starts, where no pooler accepts it.
         idle = settings.effective_idle_in_transaction_timeout
         limits["idle_in_transaction_session_timeout"] = idle
     return {
@@ -205,7 +205,7 @@ def _server_side_limits(settings: DatabaseSettings, url: PostgresURL) -> dict[st
 
 
 def limits_in_transactions(settings: DatabaseSettings) -> bool:
-    """Whether the server keeps limits that can only be set in a transaction, behind a pooler."""
+    """Whether limits can only be set in a transaction, because of a pooler."""
     url = settings.url
     if not isinstance(url, PostgresURL) or not url.is_pooled:
         return False
@@ -213,9 +213,9 @@ def limits_in_transactions(settings: DatabaseSettings) -> bool:
 
 
 def prepares(settings: DatabaseSettings) -> bool:
-    """Whether the driver learns the types of a response along with it, or before for good.
+    """Whether the driver gets the types of a result with it, or keeps them from before.
 
-    asyncpg does not where it may not rely on named statements.
+    asyncpg does not if it may not rely on named statements.
     """
     return connect_args(settings).get("statement_cache_size") != 0
 
@@ -234,7 +234,7 @@ def _pool_arguments(connector: Connector, plan: PoolPlan) -> dict[str, Any]:
         "pool_recycle": settings.pool_recycle,
         "pool_use_lifo": settings.pool_use_lifo,
         "pool_pre_ping": settings.pool_pre_ping,
-        # To replace one that went when the database fell asleep would wake it.
+        # Replacing one that was lost when the database fell asleep would wake it.
         "min_idle": 0 if settings.effective_may_sleep else settings.pool_min_idle,
         "max_waiting": settings.pool_max_waiting,
         "idle_timeout": settings.pool_idle_timeout,

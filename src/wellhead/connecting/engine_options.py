@@ -1,4 +1,4 @@
-"""Arguments of the application's own for SQLAlchemy's engine: which ones pass, and which do not."""
+"""The application's own arguments for SQLAlchemy's engine: which are accepted, and which not."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -31,34 +31,34 @@ _BY_SETTING: Final = {
 
 _OTHERWISE: Final = {
     "url": "The URL belongs to the settings.",
-    "connect_args": "Write what the driver takes into the URL, or set it in set_up.",
+    "connect_args": "Put driver arguments into the URL, or set them in set_up.",
     "creator": "Use credentials and set_up, which every connection gets.",
     "async_creator": "Use credentials and set_up, which every connection gets.",
-    "pool_reset_on_return": "The pool sees to it that connections come back clean.",
+    "pool_reset_on_return": "The pool makes sure that returned connections are clean.",
     "pool_events": "Listen on the engine's pool with sqlalchemy.event.",
     "module": "The URL names the driver.",
-    "future": "There is no other way any more.",
+    "future": "It is always on.",
 }
 
-# What create_engine takes beside the arguments of the engine and of the dialect.
+# What create_engine accepts in addition to the arguments of the engine and of the dialect.
 _OF_CREATE_ENGINE: Final = frozenset(
     {"echo", "echo_pool", "enable_from_linting", "execution_options", "plugins",
      "pool_logging_name", "query_cache_size"}
 )  # fmt: skip
-# Of the dialects of both drivers.
+# Arguments of the dialects of both drivers.
 _OF_DRIVERS: Final = frozenset({"native_inet_types", "use_native_hstore"})
 
 
 def check_engine_options(options: Mapping[str, Any]) -> None:
-    """Refuse arguments that Wellhead decides itself, and those that nobody knows.
+    """Refuse arguments that Wellhead decides itself, and unknown ones.
 
     Raises:
-        SettingsError: There is one; the message says what to use in its place.
+        SettingsError: There is one; the message says what to use instead.
     """
     if not isinstance(options, Mapping):
         raise SettingsError(
-            f"engine_options is of type {type(options).__name__}; it takes a dict of arguments for "
-            "create_async_engine."
+            f"engine_options is of type {type(options).__name__}; it must be a dict of arguments "
+            "for create_async_engine."
         )
     known = util.get_cls_kwargs(PGDialect) | util.get_cls_kwargs(Engine)
     known |= _OF_CREATE_ENGINE | _OF_DRIVERS
@@ -67,7 +67,7 @@ def check_engine_options(options: Mapping[str, Any]) -> None:
             raise SettingsError(f"engine_options has {name!r}; set {_BY_SETTING[name]} instead.")
         if name in _OTHERWISE:
             raise SettingsError(f"engine_options has {name!r}. {_OTHERWISE[name]}")
-        # A plugin may take arguments of its own.
+        # A plugin may define its own arguments.
         if name not in known and "plugins" not in options:
             raise SettingsError(
                 f"engine_options has {name!r}, which create_async_engine does not know."
@@ -87,8 +87,8 @@ def _refuse_autocommit(options: Mapping[str, Any]) -> None:
     execution = options.get("execution_options") or {}
     if "AUTOCOMMIT" in isolation_levels_of(options):
         raise SettingsError(
-            "engine_options sets isolation_level to AUTOCOMMIT, and a session is one transaction. "
+            "engine_options sets isolation_level to AUTOCOMMIT, but a session is one transaction. "
             "Use database.reader(), or set it on one connection's execution_options."
         )
     if own := sorted(name for name in execution if str(name).startswith("wellhead_")):
-        raise SettingsError(f"engine_options sets the execution option {own[0]!r} of Wellhead's.")
+        raise SettingsError(f"engine_options sets {own[0]!r}, which is Wellhead's own.")

@@ -1,4 +1,4 @@
-"""Whether the server has connections enough for every process that keeps a pool to it."""
+"""Whether the server has enough connections for every process that has a pool."""
 
 import logging
 
@@ -21,14 +21,14 @@ _LIMITS = text(
 
 
 async def warn_if_overbooked(connection: AsyncConnection, settings: DatabaseSettings) -> None:
-    """Warn where so many processes may open more connections than the server takes.
+    """Warn if all processes may open more connections than the server allows.
 
-    Asks on a connection that is open anyway, in one statement outside a transaction. A server that
-    does not answer that is not warned of.
+    Asks on a connection that is already open, in one statement outside a transaction. If the server
+    does not reply, there is no warning.
 
     Args:
-        connection: Straight to the server, from the pool in question.
-        settings: Those of the pool: they say how many processes have one like it.
+        connection: A direct connection to the server, from the pool in question.
+        settings: The pool's settings, which say how many processes have one like it.
     """
     pool = connection.sync_engine.pool
     if not isinstance(pool, AsyncPool):
@@ -39,7 +39,7 @@ async def warn_if_overbooked(connection: AsyncConnection, settings: DatabaseSett
     try:
         max_connections, reserved = (await plain.execute(_LIMITS)).one()
     except DBAPIError:
-        logger.debug("the server did not tell its max_connections", exc_info=True)
+        logger.debug("the server did not report its max_connections", exc_info=True)
         return
     numbers = {
         "max_connections": max_connections,

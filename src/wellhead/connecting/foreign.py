@@ -1,4 +1,4 @@
-"""What is said of the application's own code when it fails: nothing of what it says itself."""
+"""How a failure of the application's own code is described: without its message."""
 
 import traceback
 from pathlib import Path
@@ -9,7 +9,7 @@ _WELLHEAD = str(Path(__file__).parents[1])
 
 
 def failure_of(error: BaseException) -> str:
-    """What a hook raised, and where, without its words: they may hold a secret."""
+    """The type and place of a hook's error, without its message, which may contain a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     outside = [frame for frame in frames if not frame.filename.startswith(_WELLHEAD)]
     place = f" in {outside[0].filename}, line {outside[0].lineno}" if outside else ""

@@ -1,4 +1,4 @@
-"""What an application adds to every connection: credentials, a set-up, arguments of the engine."""
+"""What an application adds to every connection: credentials, a set-up, engine arguments."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from wellhead.errors import SettingsError
 from wellhead.settings import DatabaseSettings
 
 SetUp = Callable[[Any], Awaitable[object]]
-"""Sets up a new connection; it is given the driver's own object."""
+"""Sets up a new connection; its argument is the driver's own object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Hooks:
     """What an application adds to every connection.
 
     Attributes:
-        credentials: Gives the password for new connections, or None for the URL's.
+        credentials: Returns the password for new connections, or None for the URL's.
         set_up: Sets up each new connection, or None.
         engine_options: Further arguments for ``create_async_engine``.
 
@@ -35,14 +35,14 @@ class Hooks:
             takes_url(self.credentials)
         if self.set_up is not None and not callable(self.set_up):
             raise SettingsError(
-                f"set_up is of type {type(self.set_up).__name__}; it takes an async function of "
+                f"set_up is of type {type(self.set_up).__name__}; it must be an async function of "
                 "the driver's connection."
             )
         check_engine_options(self.engine_options)
 
 
 class Hooked(Protocol):
-    """What knows how to connect, such as a :class:`wellhead.Database`."""
+    """An object that knows how to connect, such as a :class:`wellhead.Database`."""
 
     settings: DatabaseSettings
 
@@ -57,7 +57,7 @@ Source = DatabaseSettings | Hooked
 
 
 def taken_from(source: Source | None) -> tuple[DatabaseSettings, Hooks]:
-    """The settings and hooks of a source; None reads the settings from the environment, now."""
+    """The settings and hooks of a source; None reads the settings from the environment now."""
     if source is None:
         return DatabaseSettings(), Hooks()
     if isinstance(source, DatabaseSettings):

@@ -1,8 +1,8 @@
-"""psycopg's way to a connection, on which libpq writes the SQLSTATE of a refusal into its text.
+"""Connect with psycopg so that libpq includes the SQLSTATE of a refusal in its text.
 
-While it connects, libpq keeps of a server's error nothing but a text, which is in the server's
-language. At its verbose setting the code is part of that text. psycopg does not hand that setting
-on; without it, as on a libpq that cannot be found, texts are recognised by their English words.
+While it connects, libpq keeps only the text of a server's error, which is in the server's
+language. At its verbose setting the code is part of that text. psycopg does not expose the setting;
+without it, or if libpq cannot be found, texts are recognised by their English words.
 
 https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQSETERRORVERBOSITY
 """
@@ -27,7 +27,7 @@ def connect(conninfo: str) -> Generator[Any, Any, pq.abc.PGconn]:
     """
     connection = pq.PGconn.connect_start(conninfo.encode())
     _set_verbosity(connection, _VERBOSE)
-    # libpq wants to be asked again each time that the socket is ready:
+    # libpq has to be called again each time the socket is ready:
     # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PQCONNECTSTARTPARAMS
     status = pq.PollingStatus.WRITING
     while status is not pq.PollingStatus.OK:

@@ -1,4 +1,4 @@
-"""What Wellhead listens for on an engine: slow statements, time-outs, stale connections."""
+"""Wellhead's engine listeners: slow statements, timeouts, stale connections."""
 
 import hashlib
 import logging
@@ -14,12 +14,12 @@ logger = logging.getLogger(__package__)
 
 
 def name_command_timeouts(engine: AsyncEngine, *, limit: float | None, variable: str) -> None:
-    """Raise a ``CommandTimeoutError`` where a statement took longer than ``limit`` seconds.
+    """Raise a ``CommandTimeoutError`` if a statement took longer than ``limit`` seconds.
 
     Args:
-        engine: Where the statements run.
+        engine: The engine that runs the statements.
         limit: Seconds, or None for no limit.
-        variable: What sets the limit, for the hint.
+        variable: The setting's variable, for the hint.
     """
 
     # asyncpg raises a bare TimeoutError, which an application cannot tell from its own.
@@ -34,10 +34,10 @@ def name_command_timeouts(engine: AsyncEngine, *, limit: float | None, variable:
 
 
 def replace_stale_connections(engine: AsyncEngine) -> None:
-    """Close a connection on its return where its prepared statements are out of date."""
+    """Close a returned connection if its prepared statements are out of date."""
 
-    # psycopg forgets its prepared statements at a ROLLBACK, which autocommit never sends: after a
-    # change of schema a reader's statement would fail on that connection for ever.
+    # psycopg discards its prepared statements at a ROLLBACK, which autocommit never sends: after a
+    # schema change, a reader's statement would fail on that connection forever.
     @event.listens_for(engine.sync_engine, "handle_error")
     def replace_it(context: ExceptionContext) -> None:
         error, connection = context.sqlalchemy_exception, context.connection
@@ -47,10 +47,10 @@ def replace_stale_connections(engine: AsyncEngine) -> None:
 
 
 def log_slow_queries(engine: AsyncEngine, *, threshold: float, echo: str) -> None:
-    """Warn of each statement that takes so many seconds, by its kind and digest only.
+    """Warn of each statement that takes this many seconds, by its kind and digest only.
 
     Args:
-        engine: Where the statements run.
+        engine: The engine that runs the statements.
         threshold: Seconds.
         echo: The variable that shows the statements.
     """
@@ -62,12 +62,12 @@ def log_slow_queries(engine: AsyncEngine, *, threshold: float, echo: str) -> Non
 
 
 def warn_if_slow(statement: str, seconds: float, *, threshold: float, echo: str) -> None:
-    """Warn of a statement that took so many seconds, by its kind and digest only.
+    """Warn of a statement that took this many seconds, by its kind and digest only.
 
     Args:
         statement: Its text.
-        seconds: What it took.
-        threshold: Seconds from which that is slow.
+        seconds: Its duration.
+        threshold: Seconds from which on that is slow.
         echo: The variable that shows the statements.
     """
     if seconds >= threshold:

@@ -1,4 +1,4 @@
-"""The probe's question: on a connection past the pool, made as every other one."""
+"""The probe's query: on a connection outside the pool, made like every other one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,19 +13,19 @@ from wellhead.pool.connection_state import driver_of, terminate
 from wellhead.url import PostgresURL, SQLiteURL
 
 PROBE_TIMEOUT = 3.0
-"""Seconds for a probe's whole visit, or the connect timeout where that is shorter."""
+"""Seconds for the whole probe, or the connect timeout if that is shorter."""
 
-# What a URL says that is content with a server that takes no changes.
+# The values with which a URL accepts a server that takes no writes.
 _READ_ONLY_IS_WANTED = ("read-only", "standby", "prefer-standby")
 
 
 def probe(connector: Connector, engine: AsyncEngine) -> Callable[[], Awaitable[bool]]:
-    """A function that opens a connection past the pool, asks one question and closes it.
+    """A function that opens a connection outside the pool, sends one query and closes it.
 
-    It says whether the server takes no changes although the URL does not ask for such a server,
-    and raises a :class:`wellhead.ConnectError` when all that takes longer than ``PROBE_TIMEOUT``.
-    The connection is the engine's in all but the pool: a listener for SQLAlchemy's ``do_connect``
-    is heard.
+    It returns whether the server refuses writes although the URL does not ask for such a server,
+    and raises a :class:`wellhead.ConnectError` if all that takes longer than ``PROBE_TIMEOUT``.
+    Except for the pool, the connection is like any other of the engine: SQLAlchemy's
+    ``do_connect`` event is emitted.
     """
     limit = min(connector.settings.effective_connect_timeout, PROBE_TIMEOUT)
 
@@ -41,7 +41,7 @@ def probe(connector: Connector, engine: AsyncEngine) -> Callable[[], Awaitable[b
             except Exception as error:
                 raise connector.translate(error, limit=limit) from error
             finally:
-                # On a silent network the end of a conversation would be waited for, too.
+                # On a silent network, a clean close would have to be waited for, too.
                 terminate(connection)
             return is_read_only
 

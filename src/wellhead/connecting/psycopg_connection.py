@@ -1,4 +1,4 @@
-"""psycopg's connection as Wellhead makes it; imported once psycopg is needed."""
+"""Wellhead's psycopg connection; imported once psycopg is needed."""
 
 import asyncio
 import weakref
@@ -17,7 +17,7 @@ from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
 
 
 class PsycopgConnection(psycopg.AsyncConnection[Any]):
-    """psycopg's connection: honest about COMMIT, and done with what was cancelled."""
+    """A psycopg connection: honest about COMMIT, and done with cancelled statements."""
 
     database: object = None
     is_outcome_unknown = is_unreplicated = is_cancelled = False
@@ -39,50 +39,50 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
     def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Self]:
         return cls((yield from connect(conninfo)))
 
-    # SQLAlchemy sets these between taking a connection and knowing of it. There is nothing to wait
-    # for; but now and then psycopg gives up its turn, and a cancellation would lose the connection.
+    # SQLAlchemy calls these after acquiring a connection and before it tracks it. They need no I/O,
+    # but psycopg may still yield to the event loop, and a cancellation would lose the connection.
 
     async def set_autocommit(self, value: bool) -> None:
-        """Set it, without giving up the turn."""
+        """Set it, without yielding to the event loop."""
         await _at_once(self, self._set_autocommit_gen(value))
 
     async def set_isolation_level(self, value: psycopg.IsolationLevel | None) -> None:
-        """Set it, without giving up the turn."""
+        """Set it, without yielding to the event loop."""
         await _at_once(self, self._set_isolation_level_gen(value))
 
     async def set_read_only(self, value: bool | None) -> None:
-        """Set it, without giving up the turn."""
+        """Set it, without yielding to the event loop."""
         await _at_once(self, self._set_read_only_gen(value))
 
     async def set_deferrable(self, value: bool | None) -> None:
-        """Set it, without giving up the turn."""
+        """Set it, without yielding to the event loop."""
         await _at_once(self, self._set_deferrable_gen(value))
 
-    # The same where no transaction is under way: on its return from a reader the connection would
+    # The same if no transaction is in progress: otherwise a connection returned by a reader would
     # be closed.
 
     async def commit(self) -> None:
-        """Commit; where there is nothing to, without giving up the turn."""
+        """Commit; without a transaction, do not yield to the event loop."""
         if self.pgconn.transaction_status != TransactionStatus.IDLE:
             await super().commit()
             return
         await _at_once(self, self._commit_gen())
 
     async def rollback(self) -> None:
-        """Roll back; where there is nothing to, without giving up the turn."""
+        """Roll back; without a transaction, do not yield to the event loop."""
         if self.pgconn.transaction_status != TransactionStatus.IDLE:
             await super().rollback()
             return
         await _at_once(self, self._rollback_gen())
 
     async def close(self) -> None:
-        """Say goodbye and close; what another task has under way is cancelled first."""
+        """Terminate the session and close, after cancelling another task's operation."""
         if self.lock.locked():
             await abort(self)
         await super().close()
 
     async def cancel_safe(self, *, timeout: float = 30.0) -> None:
-        """Ask the server to cancel; what has not been sent yet is not sent any more."""
+        """Ask the server to cancel; what has not been sent yet will not be sent."""
         self.is_cancelled = True
         await super().cancel_safe(timeout=timeout)
 
@@ -102,7 +102,7 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
         await super()._try_cancel(*args, **kwargs)
 
     def _exec_command(self, command: Any, *args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        # psycopg's own BEGIN and COMMIT come this way, too, once it is their turn to be sent.
+        # psycopg's own BEGIN and COMMIT pass through here, too, when they are about to be sent.
         word = command[:6] if isinstance(command, bytes) else b""
         if word == b"COMMIT":
             with SentCommit(self):
@@ -113,17 +113,17 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
         self.is_cancelled = False
         result = yield from super()._exec_command(command, *args, **kwargs)
         if self.is_cancelled and word.startswith(b"BEGIN"):
-            # psycopg would go on to the statement, and wait for it.
-            raise psycopg.errors.QueryCanceled("It was cancelled while it began.")
+            # Otherwise psycopg would go on to the statement, and wait for it.
+            raise psycopg.errors.QueryCanceled("It was cancelled while the transaction began.")
         return result
 
 
 class LimitedPsycopgConnection(PsycopgConnection):
-    """One that limits its statements itself, as asyncpg's does.
+    """A connection that limits its statements itself, as asyncpg's does.
 
-    For connections to a pooler: that takes no limit for the server when they start, and outside of
-    a transaction there is no other moment for one. What takes longer is cancelled at the server.
-    A COMMIT is not limited: what became of it would not be known.
+    For connections to a pooler: it accepts no server-side limit at connection start, and outside a
+    transaction there is no other time to set one. A statement that takes longer is cancelled at the
+    server. COMMIT is not limited: its outcome would be unknown.
     """
 
     command_timeout: float | None = None
@@ -139,7 +139,7 @@ class LimitedPsycopgConnection(PsycopgConnection):
         return connection
 
     async def wait(self, *args: Any, **kwargs: Any) -> Any:
-        """Let the connection work, for so long.
+        """Run the connection's I/O within the limit.
 
         Raises:
             TimeoutError: It took longer, and was cancelled.

@@ -1,8 +1,8 @@
-"""The application's set-up of a connection: run before anybody gets it, and again after resets.
+"""The application's set-up of a connection: run before its first use, and again after resets.
 
-Behind a transaction pooler a connection to the server lasts for a transaction. What is set there
-would reach other clients, and not the next transaction of this one. So the set-up runs in a
-transaction there, in which the server is asked what was set, and which is rolled back.
+Behind a transaction pooler, a server connection lasts for one transaction. What is set on it would
+reach other clients, and not this client's next transaction. So the set-up runs in a transaction
+there; the server is asked what was set, and then the transaction is rolled back.
 """
 
 import inspect
@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__package__)
 
-# What a session has that the next transaction behind a pooler has not. What others have left there
-# is in it, too, so it is looked at before and after.
+# Session state that the next transaction behind a pooler does not have. It includes what other
+# clients left behind, so it is compared before and after.
 _STATE = """
     SELECT 'SET ' || name FROM pg_catalog.pg_settings WHERE source = 'session'
     UNION ALL SELECT 'LISTEN ' || channel
@@ -47,7 +47,7 @@ class ConnectionSetUp:
 
     Args:
         function: The application's.
-        is_pooled: Whether a transaction pooler stands there.
+        is_pooled: Whether the server is a transaction pooler.
     """
 
     def __init__(self, function: SetUp, *, is_pooled: bool) -> None:
@@ -55,11 +55,11 @@ class ConnectionSetUp:
         self._run = self._run_behind_pooler if is_pooled else self._run_for_good
 
     async def first(self, connection: Any) -> None:
-        """Set up a new connection, and see to it that a reset does so again.
+        """Set up a new connection, and arrange for it to be set up again after a reset.
 
         Raises:
-            SetUpError: It failed, left something under way, or set what cannot last.
-            ConfigurationError: The function is not an async one.
+            SetUpError: It failed, left something in progress, or set something that cannot last.
+            ConfigurationError: The function is not async.
         """
         await self._do(connection)
         connection.set_up_again = self._again
@@ -69,19 +69,19 @@ class ConnectionSetUp:
             await self._do(connection)
         except Exception as error:
             logger.warning(
-                "a connection is closed, because its set-up failed after it was reset: %s",
+                "a connection was closed because its set-up failed after a reset: %s",
                 error.args[0] if isinstance(error, SetUpError) else type(error).__name__,
                 extra={"event": "set_up_failed"},
             )
             raise
 
     async def _do(self, connection: Any) -> None:
-        # A COMMIT of the set-up is none of whoever happens to wait for the connection.
+        # A COMMIT of the set-up does not belong to the caller that is waiting for the connection.
         with counting_commits(apart=True):
             if isinstance(connection, asyncpg.Connection):
                 await self._run(connection)
             else:
-                # Else each statement would begin a transaction, and a SET end with it.
+                # Otherwise each statement would begin a transaction, and a SET end with it.
                 await connection.set_autocommit(True)
                 await self._run(connection)
                 await connection.set_autocommit(False)
@@ -90,8 +90,8 @@ class ConnectionSetUp:
         await _blame(connection, self._call(connection))
         if not free_check(connection)():
             raise SetUpError(
-                "set_up left a transaction or an operation under way on a new connection.",
-                hint="End what it begins; psycopg's connection is in autocommit mode there.",
+                "set_up left a transaction or an operation in progress on a new connection.",
+                hint="Finish what it begins; a psycopg connection is in autocommit mode there.",
             )
 
     async def _run_behind_pooler(self, connection: Any) -> None:
@@ -104,15 +104,15 @@ class ConnectionSetUp:
                 "set_up ended the transaction in which it runs behind a transaction pooler.",
                 hint="Leave out COMMIT and ROLLBACK; savepoints may be used.",
             )
-        # It fails where set_up has passed over a failed statement.
+        # Fails if set_up has ignored a failed statement.
         found = await _blame(connection, _state_of(connection)) - before
         found |= {kind for kind in kinds if not any(each.startswith(kind) for each in found)}
         if found:
             raise SetUpError(
-                "set_up does what does not last behind a transaction pooler: "
+                "set_up sets something that does not last behind a transaction pooler: "
                 f"{', '.join(sorted(found))}.",
-                hint="It ends with the transaction there, or other clients meet it. Codecs and "
-                "other things of this process are fine; for settings use ALTER ROLE ... SET, for "
+                hint="It ends with the transaction there, or reaches other clients. Codecs and "
+                "other state of this process are fine; for settings use ALTER ROLE ... SET, for "
                 "the rest a direct URL.",
             )
         await roll_back()
@@ -121,7 +121,7 @@ class ConnectionSetUp:
         answer = self._function(connection)
         if not inspect.isawaitable(answer):
             raise ConfigurationError(
-                f"set_up returned {type(answer).__name__}; it takes an async function."
+                f"set_up returned {type(answer).__name__}; it must be an async function."
             )
         await answer
 
@@ -133,7 +133,7 @@ async def _blame(connection: Any, work: Awaitable[T]) -> T:
         raise
     except Exception as error:
         if closed_check(connection)():
-            # That is no fault of the function's.
+            # That is not a fault of the function.
             raise
         raise SetUpError(
             f"set_up failed on a new connection: {failure_of(error)}.",
@@ -142,7 +142,7 @@ async def _blame(connection: Any, work: Awaitable[T]) -> T:
 
 
 async def _begin(connection: Any) -> Callable[[], Awaitable[object]]:
-    # By the driver's own means, so that its blocks of transactions are savepoints in there.
+    # With the driver's own functions, so that its transaction blocks are savepoints in there.
     if isinstance(connection, asyncpg.Connection):
         transaction = connection.transaction()
         await transaction.start()
@@ -163,7 +163,7 @@ async def _state_of(connection: Any) -> set[str]:
 
 @contextmanager
 def _noting(connection: Any) -> Iterator[list[str]]:
-    """Note the kinds of statements that only begin to work at the COMMIT, and leave no trace."""
+    """Note the kinds of statements that take effect only at COMMIT, and leave no trace before."""
     kinds: list[str] = []
 
     def note(statement: str) -> None:
@@ -183,7 +183,7 @@ def _noting(connection: Any) -> Iterator[list[str]]:
 
 
 def _noting_cursor(kind: Any, note: Callable[[str], None]) -> Any:
-    class NotingCursor(kind):  # type: ignore[misc]  # of the connection's own class
+    class NotingCursor(kind):  # type: ignore[misc]  # the connection's own class
         async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
             cursor = await super().execute(query, *args, **kwargs)
             note(self._query.query.decode() if self._query else "")

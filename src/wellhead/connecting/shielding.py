@@ -11,7 +11,7 @@ from typing import Any
 
 
 def shielded() -> AbstractContextManager[Any]:
-    """A block that anyio's cancellation does not reach; another one of asyncio's does."""
-    # Where nobody has loaded it, there is no scope of its.
+    """A block that anyio's cancellation does not reach; another of asyncio's does."""
+    # If anyio has not been imported, it has no scopes.
     anyio = sys.modules.get("anyio")
     return nullcontext() if anyio is None else anyio.CancelScope(shield=True)

@@ -1,7 +1,7 @@
-"""The blocks in which a session or a reader is open.
+"""The context managers in which a session or a reader is open.
 
-They are classes: each generator in their place would be resumed, with all those inside of it,
-whenever a statement of the block's end was answered.
+They are classes: generators in their place, and all those inside them, would be resumed whenever a
+statement at the end of the block completes.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ class SessionBlock(AbstractAsyncContextManager[Any]):
     """One transaction; see :meth:`wellhead.Database.session`.
 
     Args:
-        require: Gives what is open, or raises.
-        key: What the database is known by where COMMITs are counted.
+        require: Returns the open state, or raises.
+        key: Identifies the database where COMMITs are counted.
     """
 
     __slots__ = ("_key", "_live", "_require", "_session", "_work")
@@ -49,7 +49,7 @@ class SessionBlock(AbstractAsyncContextManager[Any]):
     ) -> None:
         session, work = self._session, self._work
         try:
-            # A session that the block has committed and closed has nothing to commit.
+            # If the block committed and closed the session itself, there is nothing to commit.
             if error is None and session.in_transaction():
                 work.is_begun = True
                 await session.commit()
@@ -68,8 +68,8 @@ class ReaderBlock(AbstractAsyncContextManager[Reader]):
     """Reading; see :meth:`wellhead.Database.reader`.
 
     Args:
-        require: Gives what is open, or raises.
-        on_repeat: Told the fault when a statement is sent once more.
+        require: Returns the open state, or raises.
+        on_repeat: Called with the fault when a statement is sent again.
     """
 
     __slots__ = ("_live", "_on_repeat", "_reader", "_require")

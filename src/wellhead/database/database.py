@@ -43,31 +43,31 @@ logger = logging.getLogger(__package__)
 class Database(Generic[S_co]):
     """A PostgreSQL database and the connections to it.
 
-    Nothing is built or reached for before :meth:`open`. It belongs to the event loop and the
-    process in which it was opened, and can be opened again after :meth:`close`, or when that loop
-    has ended. One that is dropped while it is open warns of that (``ResourceWarning``), with the
-    place where it was made.
+    Nothing is built or connected before :meth:`open`. It belongs to the event loop and the process
+    in which it was opened, and can be opened again after :meth:`close`, or when that loop has
+    ended. If it is garbage-collected while it is open, a ``ResourceWarning`` names the place where
+    it was created.
 
     Args:
-        settings: How to connect; None reads them from the environment, now.
-        migrations: What the schema is compared with, a :class:`wellhead.migrations.Migrations`;
-            while it is behind, :meth:`check` says so, and the application is not ready.
+        settings: How to connect; None reads them from the environment now.
+        migrations: A :class:`wellhead.migrations.Migrations` to compare the schema with; while the
+            schema is behind, :meth:`check` says so, and the application is not ready.
         session_class: The class of the sessions, and of those inside readers: a subclass of
             SQLModel's or SQLAlchemy's ``AsyncSession``.
-        credentials: An async function that gives the password for new connections, or
+        credentials: An async function that returns the password for new connections, or
             :class:`wellhead.Credentials`; it takes no argument, or the :class:`PostgresURL`. None
             for the URL's. It has ``connect_timeout`` seconds.
-        set_up: An async function that is given each new connection, as the driver's own object, and
-            again after the pool has reset it; within ``connect_timeout``. psycopg's is in
-            autocommit mode meanwhile. Behind a transaction pooler, what it sets for the session is
-            refused.
+        set_up: An async function that is called with each new connection, as the driver's own
+            object, and again after the pool has reset it; within ``connect_timeout``. psycopg's
+            connection is in autocommit mode then. Behind a transaction pooler, session state that
+            it sets is refused.
         engine_options: Further arguments for ``create_async_engine``, such as
-            ``json_serializer``. What is a setting is refused.
+            ``json_serializer``. Those that have a setting are refused.
 
     Hooks have no effect with SQLite.
 
     Raises:
-        ConfigurationError: Sessions of that class would not keep what Wellhead promises.
+        ConfigurationError: Sessions of that class would break Wellhead's guarantees.
         SettingsError: A setting cannot be used.
         URLError: The URL is missing or cannot be used.
     """
@@ -77,7 +77,7 @@ class Database(Generic[S_co]):
         settings: DatabaseSettings | None = None,
         *,
         migrations: SchemaSource | None = None,
-        session_class: type[S_co] = ExclusiveSession,  # type: ignore[assignment]  # its default
+        session_class: type[S_co] = ExclusiveSession,  # type: ignore[assignment]  # the default
         credentials: Provide | None = None,
         set_up: SetUp | None = None,
         engine_options: Mapping[str, Any] | None = None,
@@ -98,12 +98,12 @@ class Database(Generic[S_co]):
         self._made_at = stack_here()
 
     def __del__(self) -> None:
-        # There is none where the settings were refused.
+        # It does not exist if the settings were refused.
         live: Live | None = getattr(self, "_live", None)
         pool = None if live is None else live.engine.sync_engine.pool
         if isinstance(pool, AsyncPool) and pool.is_left_open:
             warnings.warn(
-                f"{self!r} was not closed; it was made in {nearest(self._made_at)}",
+                f"{self!r} was not closed; it was created in {nearest(self._made_at)}",
                 ResourceWarning,
                 source=self,
                 stacklevel=2,
@@ -114,22 +114,22 @@ class Database(Generic[S_co]):
 
     @property
     def key(self) -> object:
-        """What it is known by where COMMITs are counted."""
+        """The key by which it is known where COMMITs are counted."""
         return self._runs
 
     @property
     def hooks(self) -> Hooks:
-        """What every connection gets of the application: credentials, set-up, engine options."""
+        """What the application adds to each connection: credentials, set-up, engine options."""
         return self._hooks
 
     @property
     def is_open(self) -> bool:
-        """Whether sessions can be had, in the event loop in which it was opened."""
+        """Whether sessions are available, in the event loop in which it was opened."""
         return self._live is not None and not self._owner.has_ended
 
     @property
     def is_started(self) -> bool:
-        """Whether it was open and its schema ready at least once since :meth:`open`."""
+        """Whether it was open with a ready schema at least once since :meth:`open`."""
         return self._has_started
 
     @property
@@ -141,8 +141,8 @@ class Database(Generic[S_co]):
     def engine(self) -> AsyncEngine:
         """SQLAlchemy's engine, for everything that Wellhead does not do.
 
-        It can be had before :meth:`open`, and kept across :meth:`close`: it leads to the database
-        that is open when it is used, and raises :class:`wellhead.NotOpenError` when none is.
+        Available before :meth:`open`, and valid across :meth:`close`: at each use it leads to the
+        database that is then open, and raises :class:`wellhead.NotOpenError` if none is.
         """
         return LateEngine(lambda: self._require().engine)
 
@@ -150,7 +150,7 @@ class Database(Generic[S_co]):
     def pool(self) -> AsyncPool:
         """The connection pool, to resize it, retire its connections or wait for ``min_idle``.
 
-        A database that is opened again has a new pool, by its settings.
+        A database that is opened again has a new pool, according to its settings.
 
         Raises:
             NotOpenError: The database is not open.
@@ -173,22 +173,22 @@ class Database(Generic[S_co]):
         return self._require().runner
 
     async def open(self) -> None:
-        """Connect, and wait for a server that is still starting; nothing happens when it is open.
+        """Connect, and wait for a server that is still starting; does nothing if already open.
 
-        What was left open in an event loop that has ended is dropped first, with a warning in the
-        log; what a process was forked with is left to its parent.
+        Connections left open in an event loop that has ended are dropped first, with a warning in
+        the log; after a fork, those of the parent process are left to it.
 
-        Tries ``connect_retry_count`` times, ``connect_retry_delay`` seconds and more apart, or for
-        ``startup_timeout`` seconds where that is set. With ``start_degraded`` it returns after the
-        first attempt or that time, whatever became of it, and the attempts go on in the background
-        until one succeeds; meanwhile sessions raise :class:`wellhead.NotOpenError`.
+        Tries ``connect_retry_count`` times, at least ``connect_retry_delay`` seconds apart, or for
+        ``startup_timeout`` seconds if that is set. With ``start_degraded`` it returns after the
+        first attempt or that time, whether it succeeded or not, and the attempts continue in the
+        background until one succeeds; until then sessions raise :class:`wellhead.NotOpenError`.
 
         Raises:
             ConnectError: The server could not be reached, or refused; see its subclasses. Never
                 with ``start_degraded``.
             ConfigurationError: A driver or a certificate file is missing.
-            MigrationError: The schema's state cannot be told; see ``migrations`` above.
-            PoolMisuseError: It is open in another event loop, which still runs.
+            MigrationError: The schema's state cannot be determined; see ``migrations`` above.
+            PoolMisuseError: It is open in another event loop that is still running.
         """
         if self._owner.has_ended:
             self._leave_behind()
@@ -235,23 +235,23 @@ class Database(Generic[S_co]):
             raise
 
     def drain(self) -> None:
-        """Note that this process is about to end: it is not ready any more, and works on.
+        """Mark this process as shutting down: no longer ready, but still working.
 
-        Sessions can still be had, so that requests on their way are served; :meth:`close` waits
-        for them. Until it is opened again, :meth:`ready` says ``draining``.
+        Sessions remain available, so that requests in progress can finish; :meth:`close` waits for
+        them. Until it is opened again, :meth:`ready` reports ``draining``.
         """
         if not self._is_draining:
             self._is_draining = True
-            logger.info("draining: this process is about to end", extra={"event": "draining"})
+            logger.info("draining: this process is shutting down", extra={"event": "draining"})
 
     async def close(self, *, grace: float = 10.0) -> None:
         """Refuse new sessions, wait for those in use, close every connection.
 
         Args:
-            grace: Seconds to wait for sessions in use; theirs are closed when they come back.
+            grace: Seconds to wait for sessions in use; later, connections are closed on return.
 
         Raises:
-            PoolMisuseError: It is open in another event loop, which still runs.
+            PoolMisuseError: It is open in another event loop that is still running.
         """
         if self._owner.has_ended:
             self._leave_behind()
@@ -281,10 +281,10 @@ class Database(Generic[S_co]):
         logger.info("database closed: %s", self.settings.url, extra={"event": "database_closed"})
 
     def _leave_behind(self) -> None:
-        """Drop what belongs to an event loop that has ended, or to a parent process."""
+        """Drop connections that belong to an event loop that has ended, or to a parent process."""
         live, was_forked = self._live, self._owner.is_forked
         self._live = self._opening = None
-        # Whoever held it may never run again.
+        # The task that held it may never run again.
         self._changing = asyncio.Lock()
         self._owner = Owner(advice_for(self.settings.url))
         if live is None:
@@ -293,8 +293,8 @@ class Database(Generic[S_co]):
         if not was_forked:
             logger.warning(
                 "the database was still open in an event loop that has ended; %d of its "
-                "connections were dropped. Close it in that loop: write async with database: "
-                "inside of what asyncio.run() runs",
+                "connections were dropped. Close it in that loop: use async with database: "
+                "inside the coroutine that asyncio.run() runs",
                 connections,
                 extra={"event": "database_left_open", "connections": connections},
             )
@@ -314,7 +314,7 @@ class Database(Generic[S_co]):
         the block ends it is closed.
 
         Args:
-            settings: How to connect meanwhile.
+            settings: How to connect in the block.
 
         Raises:
             ConfigurationError: It is open.
@@ -339,25 +339,25 @@ class Database(Generic[S_co]):
     def session(self) -> AbstractAsyncContextManager[S_co]:
         """One transaction: committed at the end of the block, rolled back on any exception.
 
-        The connection is taken at the first statement, so a block that runs none costs nothing.
+        The connection is acquired at the first statement, so a block that runs none costs nothing.
         Leaving the block waits for the COMMIT, and raises what the COMMIT raises. Afterwards the
-        session is closed for good; loaded objects stay usable. ``session.begin_nested()`` makes
+        session is closed for good; loaded objects stay usable. ``session.begin_nested()`` creates
         a savepoint.
 
         Raises:
             NotOpenError: The database is not open.
-            PoolSaturated: Every connection is in use and as many wait as may.
+            PoolSaturated: Every connection is in use and the queue is full.
         """
         return SessionBlock(self._require, self.key)
 
     def reader(self) -> AbstractAsyncContextManager[Reader]:
-        """Read without a transaction, one round trip a statement; see :class:`Reader`.
+        """Read without a transaction, one round trip per statement; see :class:`Reader`.
 
-        A statement whose connection was lost is sent once more.
+        If the connection is lost, the statement is sent once more.
 
         Raises:
             NotOpenError: The database is not open.
-            PoolSaturated: Every connection is in use and as many wait as may.
+            PoolSaturated: Every connection is in use and the queue is full.
         """
         return ReaderBlock(self._require, self._runs.count_repeated_read)
 
@@ -368,26 +368,26 @@ class Database(Generic[S_co]):
         deadline: float | None = None,
         is_repeatable: bool = False,
     ) -> T:
-        """Do a whole unit of work: ``work(session)`` in a fresh session, COMMIT, its result.
+        """Run a unit of work: ``work(session)`` in a fresh session, COMMIT, return its result.
 
-        Where it is certain that nothing was committed, the work runs again, each time in a fresh
-        session: after a serialization failure, a deadlock, a change of schema, a connection that
-        was lost before COMMIT was sent, and one that could not be made and can be later. So
-        ``work`` must do outside the database only what may be done twice. Work that commits by
-        itself is not run again after that.
+        If it is certain that nothing was committed, the work runs again, each time in a fresh
+        session: after a serialization failure, a deadlock, a schema change, a connection that was
+        lost before COMMIT was sent, and a failed but retryable attempt to connect. So outside the
+        database ``work`` must only do what may be done twice. Work that commits by itself is not
+        run again after its commit.
 
         Args:
-            work: Takes the session; what it returns is returned, what it raises is raised.
+            work: Called with the session; its result is returned, and its exceptions are raised.
             deadline: Seconds after which no attempt begins; ``run_timeout`` by default. A running
                 attempt is not cut short: it waits for its connection up to ``pool_timeout``.
             is_repeatable: Whether ``work`` may be done twice, because it sets values or recognises
-                its first time by a key. Then it also runs again after a COMMIT without an answer,
-                up to three times in all.
+                a repetition by a key. Then it also runs again after a COMMIT without a reply, up to
+                three times in all.
 
         Raises:
-            CommitUnknownError: COMMIT was sent and not answered; it may have taken effect. With
-                ``is_repeatable`` only after three of them, or where the database failed in another
-                way after one.
+            CommitUnknownError: COMMIT was sent and got no reply; it may have taken effect. With
+                ``is_repeatable`` only after three such COMMITs, or if the database failed in
+                another way after one.
             NotOpenError: The database is not open.
         """
 
@@ -404,24 +404,24 @@ class Database(Generic[S_co]):
         return await unit.run()
 
     def run_stats(self) -> RunStats:
-        """A snapshot of what became of units of work and COMMITs; never waits."""
+        """A snapshot of the outcomes of units of work and COMMITs; never waits."""
         return self._runs.snapshot()
 
     def stats(self) -> PoolStats:
-        """A snapshot of the pool, in every pool mode, also while the database is closed."""
+        """A snapshot of the pool, in every pool mode, even while the database is closed."""
         return self._plan.stats(self._live.engine.sync_engine.pool if self._live else None)
 
     async def check(self) -> HealthReport:
-        """Say whether the database answers and its schema will do; asks only where it must.
+        """Whether the database responds and its schema is ready; queries only if necessary.
 
-        Never raises for a database that does not answer, and waits for the pool only to look
+        Never raises for a database that does not respond, and waits for the pool only to look
         again at a schema that was behind.
         """
         live = self._found()
         if live is None:
             return self.last_known()
         report = await live.health.report()
-        # Through a pool that is full, or to a database that is away, there is no way to look.
+        # If the pool is full or the database away, there is no way to look.
         if live.schema is None or report.state not in {"connected", "idle", "read_only"}:
             return report
         schema = await live.schema.state()
@@ -429,7 +429,7 @@ class Database(Generic[S_co]):
         return report.with_schema(schema)
 
     def last_known(self) -> HealthReport:
-        """The same without asking the database anything; never waits."""
+        """The same without a query; never waits."""
         if self._live is not None:
             schema = self._live.schema.known if self._live.schema else None
             report = self._live.health.known()
@@ -439,7 +439,7 @@ class Database(Generic[S_co]):
         return HealthReport.not_open()
 
     async def ready(self) -> Readiness:
-        """Say whether this process should get requests; asks as little as :meth:`check`."""
+        """Whether this process should get requests; sends as few queries as :meth:`check`."""
         if self._is_draining:
             return Readiness(False, "draining", self.last_known())
         return readiness(await self.check(), is_started=self._has_started)
@@ -448,7 +448,7 @@ class Database(Generic[S_co]):
         if self._opening is not None:
             raise NotOpenError(
                 f"The database {self.settings.url} could not be opened yet: {self._opening.fault}.",
-                hint="It is tried again in the background; see "
+                hint="Attempts continue in the background; see "
                 f"{self.settings.variable_of('start_degraded')}.",
             )
         live = self._found()

@@ -1,4 +1,4 @@
-"""An engine that can be had before there is one, for tools that want it when the program starts."""
+"""An engine that is available before it is built, for tools that need one at import time."""
 
 from collections.abc import Callable
 
@@ -7,22 +7,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 class LateEngine(AsyncEngine):
-    """SQLAlchemy's ``AsyncEngine``, which looks for its engine at each use.
+    """SQLAlchemy's ``AsyncEngine``, which looks up the real engine at each use.
 
     Args:
-        find: Returns the engine that is there now, or raises where there is none.
+        find: Returns the current engine, or raises if there is none.
     """
 
     __slots__ = ("_find",)
 
     def __init__(self, find: Callable[[], AsyncEngine]) -> None:
-        # Not SQLAlchemy's, which wants the engine now.
+        # Not SQLAlchemy's constructor, which needs the engine now.
         self._find = find
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
     @property
-    def sync_engine(self) -> Engine:  # type: ignore[override]  # nobody sets it
-        """The engine that is there now, in SQLAlchemy's form without ``await``."""
+    def sync_engine(self) -> Engine:  # type: ignore[override]  # it is never set
+        """The current engine, in SQLAlchemy's synchronous form."""
         return self._find().sync_engine

@@ -1,4 +1,4 @@
-"""What exists while a database is open: its engine, its sessions, and what watches them."""
+"""The state of an open database: its engine, its sessions, and its observers."""
 
 import asyncio
 from functools import partial
@@ -34,7 +34,7 @@ from wellhead.url import PostgresURL
 
 
 class Live:
-    """What exists while a database is open."""
+    """The state of an open database."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Live:
         )
 
     async def connect_once(self) -> None:
-        """Take a connection, which makes SQLAlchemy learn the server, and put it in the pool."""
+        """Acquire a connection, so that SQLAlchemy learns about the server, and return it."""
         connection = await connect_first(self.engine, self._connector)
         self.health.record_success()
         try:
@@ -127,7 +127,7 @@ class Live:
             await connection.close()
 
     async def close(self) -> None:
-        """Close every connection, and make no more."""
+        """Close every connection, and create no more."""
         await self._connector.close()
         await self.engine.dispose()
 
@@ -149,30 +149,30 @@ class Live:
 
     @property
     def is_ready_schema(self) -> bool:
-        """Whether the schema will do, as far as anybody wants to know."""
+        """Whether the schema is ready, or is not checked."""
         known = self.schema.known if self.schema else None
         return self.schema is None or (known is not None and known.is_ready)
 
     async def read_schema(self) -> None:
-        """Learn where the schema stands, where somebody wants to know."""
+        """Read the schema's state, if it is checked."""
         if self.schema is not None:
             async with self._look() as connection:
                 await self.schema.read(connection)
 
     def _look(self) -> AsyncConnection:
-        """A connection on which nothing is set."""
+        """A connection without session state."""
         return self.engine.execution_options(**{TRANSACTIONAL: True}).connect()
 
     def counted(self) -> "InUse":
-        """The block in which something is in use."""
+        """A context manager that counts its block as a use."""
         return InUse(self)
 
     def enter(self) -> None:
-        """Count a session, or a reader, which is about to be used.
+        """Count a session or a reader that is about to be used.
 
         Raises:
-            PoolSaturated: As many wait for connections as may. To hear that here costs a third of
-                what it costs at the first statement.
+            PoolSaturated: The queue for connections is full. To raise it here costs a third of what
+                it costs at the first statement.
         """
         if isinstance(pool := self.engine.sync_engine.pool, AsyncPool):
             try:
@@ -184,10 +184,10 @@ class Live:
         self.unused.clear()
 
     def leave(self, error: BaseException | None) -> None:
-        """Count it no more.
+        """Stop counting it.
 
         Args:
-            error: What its block raised, or its end.
+            error: The exception of its block or of its end.
         """
         self.in_use -= 1
         if not self.in_use:
@@ -204,7 +204,7 @@ class Live:
 
 
 class InUse:
-    """The block in which a compiled query is counted."""
+    """The context manager that counts a compiled query."""
 
     __slots__ = ("_live",)
 

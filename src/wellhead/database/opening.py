@@ -1,4 +1,4 @@
-"""Starting without the database: it is tried in the background until it is there."""
+"""Start without the database: keep trying in the background until it is available."""
 
 import asyncio
 import logging
@@ -12,13 +12,13 @@ from wellhead.retry import MAX_DELAY, announce_attempt, can_retry_connect, doubl
 logger = logging.getLogger(__package__)
 
 LONGEST_PAUSE = 5.0
-"""Seconds between two attempts at the most, where the same attempt can succeed later.
+"""The longest pause in seconds between two attempts, if the same attempt can succeed later.
 
-Where somebody has to do something first, as after a wrong password, it is ``MAX_DELAY``."""
+If a person has to act first, as after a wrong password, it is ``MAX_DELAY``."""
 
 
 class Opening:
-    """Attempts to open a database, which go on in the background until one succeeds.
+    """Attempts to open a database, which continue in the background until one succeeds.
 
     Args:
         attempt: Makes one attempt.
@@ -37,7 +37,7 @@ class Opening:
         self._delay = delay
         self._failed = asyncio.Event()
         self._failed_at = time.monotonic()
-        # It outlives whoever opens, so it leaves that one's context alone.
+        # It outlives the caller of open(), so it must not run in the caller's context.
         loop = asyncio.get_running_loop()
         self._task = Context().run(loop.create_task, try_again(attempt, self._pause))
         self.fault = Fault.NOT_OPEN
@@ -48,10 +48,10 @@ class Opening:
         return time.monotonic() - self._failed_at
 
     async def first_attempt(self, *, within: float | None = None) -> None:
-        """Wait until the first attempt has ended, or for so many seconds.
+        """Wait until the first attempt has ended, or for this many seconds.
 
         Raises:
-            ConfigurationError: It can never succeed.
+            ConfigurationError: No attempt can ever succeed.
         """
         failed = asyncio.create_task(self._failed.wait())
         waited_for = {self._task, failed}
@@ -62,16 +62,16 @@ class Opening:
         if self._task.done():
             await self._task
         elif not self._failed.is_set():
-            self._say_that_it_goes_on(f"no answer within {within:g} s")
+            self._say_that_it_goes_on(f"no response within {within:g} s")
 
     async def stop(self) -> None:
-        """Give up."""
+        """Stop trying."""
         self._task.cancel()
         await asyncio.wait({self._task})
         await self._give_up()
 
     def _pause(self, error: Exception, number: int) -> float | None:
-        # At the start a mistake in the configuration ends the program, as everywhere.
+        # At the start, a configuration error ends the program as usual.
         if isinstance(error, ConfigurationError) and not self._failed.is_set():
             return None
         seconds = MAX_DELAY
@@ -87,7 +87,7 @@ class Opening:
     def _say_that_it_goes_on(self, why: str) -> None:
         self._failed.set()
         logger.warning(
-            "starting without the database, which is tried again in the background: %s",
+            "starting without the database; attempts continue in the background: %s",
             why,
             extra={"event": "database_degraded", "fault": str(self.fault)},
         )

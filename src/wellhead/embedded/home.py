@@ -1,4 +1,4 @@
-"""The directory of one server: what lies in it, and where it lies."""
+"""The directory of one server: its contents, and its location."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _LOCKS = {watch.START_LOCK, watch.OWNERS_LOCK, watch.WATCH_LOCK}
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What must be remembered between two runs, kept in a file that only its owner reads."""
+    """What must be remembered between two runs, in a file that only its owner can read."""
 
     user: str
     password: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(24))
@@ -29,8 +29,8 @@ class State:
 class Home:
     """The directory of one server and the account that owns it.
 
-    Beside PostgreSQL's own directory it holds the server's log, the password and the port, and the
-    locks of those who use the server.
+    In addition to PostgreSQL's own directory it has the server's log, the password and the port,
+    and the lock files of the server's users.
     """
 
     path: Path
@@ -43,14 +43,14 @@ class Home:
 
     @property
     def log_file(self) -> Path:
-        """What the server says; older lines are in the file of the same name with ``.1``."""
+        """The server's log; older lines are in the file of the same name with ``.1``."""
         return self.path / "server.log"
 
     def load(self, user: str) -> State:
-        """Read the state, made new where the directory is new.
+        """Read the state, or create it if the directory is new.
 
         Raises:
-            EmbeddedError: The server was made for another user.
+            EmbeddedError: The server was created for another user.
         """
         file = self.path / _STATE
         if not file.exists():
@@ -61,7 +61,7 @@ class Home:
         except (ValueError, TypeError) as error:
             raise EmbeddedError(
                 f"{file} is damaged: {error}.",
-                hint="It holds the password. Restore it, or remove the directory to start anew.",
+                hint="It contains the password. Restore it, or remove the directory to start over.",
             ) from error
         if state.user != user:
             raise EmbeddedError(
@@ -75,30 +75,30 @@ class Home:
         self.account.write(self.path / _STATE, json.dumps(asdict(state)))
 
     def save_port(self, state: State, port: int) -> None:
-        """Remember the port, so that a URL copied from the last run stays right."""
+        """Remember the port, so that a URL copied from the last run stays valid."""
         if state.port != port:
             self.save(replace(state, port=port))
 
 
 def prepare_home(wished: Path) -> Home:
-    """Make or recognise the directory of a server; nothing of a stranger's is touched.
+    """Create or recognise the directory of a server; foreign files are not touched.
 
-    A root process whose wished directory lies where the server's account cannot enter gets a
-    directory of its own below ``/var/lib/wellhead``, and a file in the wished one names it.
-    Removing the wished directory therefore forgets the data.
+    If the server's account cannot enter the wished directory, a root process uses a directory below
+    ``/var/lib/wellhead`` instead, and a file in the wished one names it. Removing the wished
+    directory therefore discards the data.
 
     Raises:
-        EmbeddedError: The path is no directory, holds something else, or belongs to another
+        EmbeddedError: The path is not a directory, contains something else, or belongs to another
             account.
     """
     if any(letter in str(wished) for letter in '"$`\\\n'):
         raise EmbeddedError(
             f"The directory {str(wished)!r} cannot be used: PostgreSQL passes its name through a"
-            ' shell, so it must hold none of " $ ` \\ and no line break.'
+            ' shell, so it must not contain any of " $ ` \\ and no line break.'
         )
     wished = wished.resolve()
     if wished.exists() and not wished.is_dir():
-        raise EmbeddedError(f"{wished} is a file, not a directory.", hint="Name another directory.")
+        raise EmbeddedError(f"{wished} is a file, not a directory.", hint="Use another directory.")
     wished.mkdir(parents=True, exist_ok=True)
     is_ours = _recognise(wished)
     account = server_account(wished if is_ours else None)
@@ -113,18 +113,18 @@ def prepare_home(wished: Path) -> Home:
 
 
 def _recognise(path: Path) -> bool:
-    """Whether the directory holds a server of ours; a new and empty one may become one."""
+    """Whether the directory belongs to one of our servers; a new and empty one can become one."""
     try:
         names = {entry.name for entry in path.iterdir()}
     except PermissionError as error:
         raise _not_ours(path) from error
-    # The two files are written under longer names first; another process may be at it now.
+    # The two files are first written under longer names; another process may be doing so now.
     strange = {name for name in names - _LOCKS if not name.startswith((_STATE, _MOVED))}
     if strange and not names & {_STATE, _MOVED}:
         raise EmbeddedError(
-            f"{path} is not empty and holds no server of ours; it was left as it is"
+            f"{path} is not empty and contains no server of Wellhead; it was not touched"
             f" ({', '.join(sorted(strange)[:_SHOWN])}{', ...' * (len(strange) > _SHOWN)}).",
-            hint="Name an empty or a new directory.",
+            hint="Use an empty or a new directory.",
         )
     return _STATE in names
 
@@ -132,19 +132,19 @@ def _recognise(path: Path) -> bool:
 def _not_ours(path: Path) -> EmbeddedError:
     return EmbeddedError(
         f"{path} belongs to another account (uid {path.stat().st_uid}).",
-        hint="Run as that account, or name another directory.",
+        hint="Run as that account, or use another directory.",
     )
 
 
 def _moved(wished: Path) -> Path:
-    """The directory that stands in for one that the server's account cannot enter."""
+    """The directory that replaces one that the server's account cannot enter."""
     pointer = wished / _MOVED
     if not pointer.exists():
         name = f"{wished.name}-{secrets.token_hex(6)}"
         partial = wished / f"{_MOVED}.{secrets.token_hex(4)}.partial"
         partial.write_text(name)
         try:
-            # A hard link never replaces: of two processes that start together one wins.
+            # A hard link never replaces: if two processes start at the same time, one wins.
             pointer.hardlink_to(partial)
         except FileExistsError:
             pass

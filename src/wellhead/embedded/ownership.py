@@ -1,4 +1,4 @@
-"""Who keeps a server alive: the locks of its owners, and the watcher that waits for them."""
+"""What keeps a server alive: the locks of its owners, and the watcher that waits for them."""
 
 import fcntl
 import os
@@ -32,7 +32,7 @@ class Ownership:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Be the only one that starts or stops this server.
+        """Exclude all other processes from starting or stopping this server.
 
         Raises:
             EmbeddedError: Another process has held the lock for 150 seconds.
@@ -45,17 +45,17 @@ class Ownership:
                     raise EmbeddedError(
                         f"Another process has been starting or stopping the server in {self._home}"
                         f" for {_LOCK_SECONDS:.0f} seconds.",
-                        hint=f"See {self._home / 'server.log'}, or end that process.",
+                        hint=f"See {self._home / 'server.log'}, or terminate that process.",
                     )
                 time.sleep(_POLL_SECONDS)
             yield
         finally:
-            # A child that was forked meanwhile keeps the file open, but not the lock.
+            # A child forked in the meantime keeps the file open, but not the lock.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
     def take(self) -> None:
-        """Become an owner and see to it that a watcher runs; call it inside `exclusive`."""
+        """Become an owner and make sure that a watcher runs; call it inside `exclusive`."""
         if self._owners is None:
             owners = self._open(watch.OWNERS_LOCK)
             # A watcher holds the exclusive lock only for the moment in which it finds it free.
@@ -69,7 +69,7 @@ class Ownership:
             os.close(descriptor)
 
     def give_up(self) -> bool:
-        """End the share; True when it was the last one. Call it inside `exclusive`."""
+        """End the share; returns whether it was the last. Call it inside `exclusive`."""
         owners, self._owners = self._owners, None
         if owners is None:
             return False
@@ -99,8 +99,8 @@ class Ownership:
         return descriptor
 
     def _start_watcher(self, lock: int) -> None:
-        # The watcher inherits the descriptor and with it the lock: there is no moment in which
-        # neither process holds it. Its own session keeps the terminal's Ctrl-C away from it.
+        # The watcher inherits the file descriptor and with it the lock: at every moment one of the
+        # two processes holds it. Its own session protects it from the terminal's Ctrl-C.
         watcher = subprocess.run(  # noqa: S603 - our own interpreter and our own file
             [sys.executable, "-I", "-S", watch.__file__, self._home, str(lock)],
             env=plain_environment(),

@@ -22,7 +22,7 @@ _OURS = {"data_directory", "listen_addresses", "port", "unix_socket_directories"
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """What is known of a server once it runs."""
+    """What is known about a running server."""
 
     home: Home
     bin_dir: Path
@@ -34,26 +34,25 @@ class _Running:
 class EmbeddedPostgres:
     """A real PostgreSQL for development and tests, from a wheel or from the system.
 
-    It listens on 127.0.0.1 only and asks for a password, which it makes and keeps. Data stays
-    between runs. Processes that name the same directory share one server; it stops when the last
-    of them has ended or called `stop`. As root it runs under the account ``postgres`` or
-    ``nobody``.
+    It listens only on 127.0.0.1 and requires a password, which it creates and keeps. Data is kept
+    between runs. Processes that use the same directory share one server; it stops when the last of
+    them has ended or called `stop`. As root it runs under the account ``postgres`` or ``nobody``.
 
     Args:
-        data_dir: Where the data is kept; made where it is missing.
-        port: The TCP port. None keeps the port of the last run while that is free, and takes a
-            free one otherwise.
-        user: The superuser that the URL names; fixed when the directory is made.
-        database: The database that the URL names; made where it is missing.
-        bin_dir: The directory of ``initdb`` and ``postgres``. None takes the wheel's, else the
-            newest that the system has.
-        durable: Whether a commit is on the disk before it is answered. False makes tests faster
-            and may lose all data when the machine (not the server) crashes.
-        options: Further settings of ``postgresql.conf``. A server that runs already keeps its own.
+        data_dir: The directory for the data; created if it is missing.
+        port: The TCP port. None reuses the port of the last run if it is free, and otherwise takes
+            any free one.
+        user: The superuser in the URL; fixed when the directory is created.
+        database: The database in the URL; created if it is missing.
+        bin_dir: The directory of ``initdb`` and ``postgres``. None uses the wheel's, else the
+            newest on the system.
+        durable: Whether a commit is on disk before it is confirmed. False makes tests faster and
+            may lose all data if the machine (not the server) crashes.
+        options: Further settings of ``postgresql.conf``. A server that is already running keeps
+            its own.
 
     Raises:
-        ConfigurationError: `options` holds a setting that has its own argument or is not ours to
-            give away.
+        ConfigurationError: `options` contains a setting that has its own argument or is reserved.
     """
 
     def __init__(
@@ -80,10 +79,10 @@ class EmbeddedPostgres:
         self._running: _Running | None = None
 
     def start(self) -> None:
-        """Start the server, or join the one that runs already, and wait until it answers.
+        """Start the server, or join the running one, and wait until it accepts connections.
 
-        The first start of a directory takes a few seconds, later ones well below one. Calling it
-        again is harmless, and starts a server anew that has crashed meanwhile.
+        The first start in a directory takes a few seconds, later ones well under one. Calling it
+        again is harmless, and restarts a server that has crashed in the meantime.
 
         Raises:
             EmbeddedError: The server cannot start; the message says why.
@@ -106,10 +105,10 @@ class EmbeddedPostgres:
         self._ownership = ownership
 
     def stop(self) -> None:
-        """Stop the server when nobody else uses it, and wait until it has gone.
+        """Stop the server unless other processes use it, and wait until it has ended.
 
         Raises:
-            EmbeddedError: The directory cannot be used any more; somebody may have removed it.
+            EmbeddedError: The directory is unusable; it may have been removed.
         """
         ownership, self._ownership = self._ownership, None
         running, self._running = self._running, None
@@ -122,7 +121,7 @@ class EmbeddedPostgres:
         except OSError as error:
             ownership.give_up()
             raise EmbeddedError(
-                f"The server in {running.home.path} could not be stopped in order: {error}."
+                f"The server in {running.home.path} could not be stopped cleanly: {error}."
             ) from error
 
     def __enter__(self) -> Self:
@@ -138,16 +137,16 @@ class EmbeddedPostgres:
 
     @property
     def data_dir(self) -> Path:
-        """Where the data lies.
+        """The directory of the data.
 
-        Once started it is another directory than the wished one where that lies out of reach of
-        the account that runs the server.
+        After the start, it differs from the wished directory if the server's account has no access
+        to that one.
         """
         return self._running.home.path if self._running else self._wished
 
     @property
     def log_file(self) -> Path:
-        """What the server itself says, for instance why it did not start."""
+        """The server's own log, for instance why it did not start."""
         return self._started.home.log_file
 
     @property
@@ -194,15 +193,15 @@ class EmbeddedPostgres:
         return _Running(home, binaries.bin_dir, version, port, state.password)
 
     def _join(self, home: Home) -> int | None:
-        """The port of the server that runs already, once it is ready; None when none runs."""
+        """The port of the running server, once it is ready; None if none is running."""
         deadline = time.monotonic() + _READY_SECONDS
         while (server := watch.find_postmaster(home.data)) is not None:
             if server.status == "ready" and server.port is not None:
                 if self._wished_port not in {None, server.port}:
                     raise EmbeddedError(
-                        f"The server in {home.path} already runs on port {server.port}, not on"
-                        f" {self._wished_port}.",
-                        hint="Stop the other process that uses it, or name no port.",
+                        f"The server in {home.path} is already running on port {server.port}, not"
+                        f" on {self._wished_port}.",
+                        hint="Stop the other process that uses it, or do not set a port.",
                     )
                 return server.port
             if time.monotonic() > deadline:
@@ -225,7 +224,7 @@ class EmbeddedPostgres:
             return wished
         if state.port is not None and ports.is_free(state.port) and cluster.launch(state.port):
             return state.port
-        # Between the choice and the start another program may take the port.
+        # Another program may take the port before the server binds it.
         for _ in range(_PORT_ATTEMPTS):
             if cluster.launch(port := ports.free_port()):
                 return port
@@ -235,5 +234,5 @@ class EmbeddedPostgres:
 def _taken(port: int) -> EmbeddedError:
     return EmbeddedError(
         f"Port {port} is taken.",
-        hint=f"lsof -i :{port} names the process; stop it, name another port, or name none.",
+        hint=f"lsof -i :{port} names the process; stop it, set another port, or none.",
     )

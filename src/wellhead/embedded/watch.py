@@ -1,12 +1,12 @@
-"""Stops a server once its last owner has gone, however that owner went.
+"""Stops a server once its last owner is gone, however that owner ended.
 
 Each owner of a server holds a shared lock on one file for as long as it lives, and the kernel
-releases that lock when the process ends, by ``kill -9`` too. The watcher is a small process in a
-session of its own that waits for the lock to be free and then shuts the server down.
+releases that lock when the process ends, even by ``kill -9``. The watcher is a small process in its
+own session that waits for the lock to be free and then shuts the server down.
 
-This file runs as a script, without site-packages, and imports nothing but the standard library:
-the watcher lives as long as the server and must stay small. The rest of the package takes its lock
-and process functions from here.
+This file runs as a script, without site-packages, and imports only the standard library: the
+watcher lives as long as the server and must stay small. The rest of the package takes its lock and
+process functions from here.
 """
 
 import fcntl
@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 START_LOCK = "start.lock"
-"""Held exclusively by whoever starts or stops the server."""
+"""Held exclusively while a process starts or stops the server."""
 OWNERS_LOCK = "owners.lock"
 """Held shared by every owner of the server."""
 WATCH_LOCK = "watch.lock"
 """Held exclusively by the watcher for its whole life."""
 DATA = "pgdata"
-"""The directory that PostgreSQL itself calls its data directory."""
+"""What PostgreSQL itself calls its data directory."""
 
 # A launch that lost its owner halfway may bring the server up a moment after the first look.
 _LOOKS = 2
@@ -44,12 +44,12 @@ class Postmaster(NamedTuple):
 
 
 def open_lock(path: Path) -> int:
-    """Open the file of a lock, made where it is missing; no child process inherits it."""
+    """Open a lock file, created if it is missing; no child process inherits it."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def try_lock(descriptor: int, operation: int) -> bool:
-    """Take a flock without waiting; False when another holder is in the way."""
+    """Take a flock without waiting; False if another process holds it."""
     try:
         fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -60,8 +60,8 @@ def try_lock(descriptor: int, operation: int) -> bool:
 def find_postmaster(data: Path) -> Postmaster | None:
     """The server that runs on a data directory, or None.
 
-    The process must name this directory on its command line: after a crash the number in
-    ``postmaster.pid`` may belong to a stranger.
+    The process must have this directory on its command line: after a crash, the process ID in
+    ``postmaster.pid`` may belong to another program.
     """
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
@@ -89,10 +89,10 @@ def _serves(pid: int, data: Path) -> bool:
 
 
 def stop_postmaster(data: Path) -> None:
-    """Shut the server down and wait until it has gone; nothing happens when none runs.
+    """Shut the server down and wait until it has ended; does nothing if none is running.
 
-    It is asked to end its sessions and to write everything down. After 60 seconds it is told to
-    drop everything at once; the next start then replays its log.
+    It is asked to end its sessions and write everything to disk. After 60 seconds it is told to
+    stop immediately; the next start then replays its log.
     """
     for number, seconds in (
         (signal.SIGINT, _FAST_STOP_SECONDS),
@@ -117,7 +117,7 @@ def watch(home: Path, watch_lock: int) -> None:
     while looks < _LOOKS:
         if looks:
             time.sleep(_SECOND_LOOK_SECONDS)
-        # Waiting here may not hold START_LOCK: owners take that one first.
+        # Do not wait while holding START_LOCK: owners take it first.
         fcntl.flock(owners, fcntl.LOCK_EX)
         fcntl.flock(owners, fcntl.LOCK_UN)
         fcntl.flock(start, fcntl.LOCK_EX)
@@ -132,7 +132,7 @@ def watch(home: Path, watch_lock: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Detach from whoever called, then watch.
+    """Detach from the calling process, then watch.
 
     Args:
         arguments: The directory, and the number of the inherited descriptor of its watch lock.

@@ -1,11 +1,11 @@
-"""The exceptions that Wellhead raises, and the one table that says what a failure means.
+"""The exceptions that Wellhead raises, and the table that says what each failure means.
 
 Begin with ``tree``, which has every exception, and with ``faults``, which is the table.
-``recognition`` tells which fault an exception of any driver is, by ``sqlstates`` and ``texts``,
-``groups`` which exception of several decides, and ``classification`` what that means.
-``connecting`` translates a failure to connect, of which ``attempts`` takes the drivers' words
-apart; ``discretion`` keeps statements and values out of what exceptions say, and ``unloaded`` names
-the attribute that was read before it was loaded.
+``recognition`` finds the fault behind any driver's exception, by ``sqlstates`` and ``texts``;
+``groups`` finds the exception that decides for a group, and ``classification`` says what it means.
+``connecting`` translates a failure to connect, and ``attempts`` parses the drivers' messages for
+it. ``discretion`` keeps statements and values out of exception messages, and ``unloaded`` names the
+attribute that was read before it was loaded.
 """
 
 from wellhead.errors.classification import Classification, classify

@@ -1,7 +1,7 @@
-"""What was said in each attempt to connect, without what the drivers put around it.
+"""The message of each attempt to connect, without what the drivers wrap around it.
 
-asyncpg raises what one server said. psycopg and libpq write a text: where they tried to connect,
-then what came of it, and all of that again for every address that they tried.
+asyncpg raises what one server said. psycopg and libpq write a text: the address they tried and the
+result, repeated for every address.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT, EHOSTUNREACH, ENETUNREACH
 
-# Of what others wrote, so much is read; libpq itself takes no refusal of more than 30,000 bytes.
+# At most this much of a foreign message is read; libpq takes no refusal longer than 30,000 bytes.
 _MOST = 8192
 
 _EACH = re.compile(r"^- host: [^\n]{1,600}?, hostaddr: (?:None|'[^'\n]{0,100}'): ", re.MULTILINE)
@@ -29,10 +29,10 @@ _WITHOUT_ROUTE = (ENETUNREACH, EADDRNOTAVAIL, EAFNOSUPPORT, EHOSTUNREACH)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of one attempt.
+    """The result of one attempt.
 
     Attributes:
-        words: What was said, in one line.
+        words: The message, on one line.
         sqlstate: The server's code, where it is known.
         by_server: Whether a server said it.
         by_network: Whether the operating system said it.
@@ -52,7 +52,7 @@ class Attempt:
 
 
 def attempts_in(error: BaseException) -> list[Attempt]:
-    """Every attempt that a driver's exception tells of; at least one."""
+    """Every attempt that a driver's exception reports; at least one."""
     text = str(error)[:_MOST]
     if isinstance(error, OSError):
         return list(_of_the_system(error, text))
@@ -65,12 +65,12 @@ def attempts_in(error: BaseException) -> list[Attempt]:
 
 
 def without_class(text: str) -> str:
-    """What asyncpg said, without the name of its class, which SQLAlchemy 2.0 puts in front."""
+    """The message of asyncpg, without its class name, which SQLAlchemy 2.0 prepends."""
     return _CLASS.sub("", text)
 
 
 def _of_the_system(error: OSError, text: str) -> Iterator[Attempt]:
-    # asyncio puts its own words beside the number, and one text around several failed addresses.
+    # asyncio adds its own words to the errno, and merges several failed addresses into one text.
     listed = [int(number) for number in re.findall(r"\[Errno (\d{1,4})\]", text)]
     numbers = [error.errno] if error.errno else listed
     for number in numbers:
@@ -81,11 +81,11 @@ def _of_the_system(error: OSError, text: str) -> Iterator[Attempt]:
 
 def _of_libpq(text: str) -> Iterator[Attempt]:
     first, *others = _EACH.split(text)
-    # Where there were several, the first is the last one again.
+    # With several addresses, the first attempt is a repetition of the last.
     for attempt in others or [first]:
         before, *failures = _WHERE.split(attempt)
         for failure in failures:
-            # libpq tells only where it failed if it passes on what a server or the system said.
+            # libpq names the address only if it passes on a message of the server or the system.
             yield _read(failure, by_network=True)
         if not failures:
             yield _read(_PREFIX.sub("", before), by_network=False)

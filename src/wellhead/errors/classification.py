@@ -1,4 +1,4 @@
-"""What a failure means: one answer for HTTP, retries, health and metrics."""
+"""What a failure means, defined once for HTTP, retries, health and metrics."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ class Classification:
     Attributes:
         fault: What went wrong.
         sqlstate: The server's code, where it sent one.
-        http_status: The status that a web application answers.
+        http_status: The status of a web application's response.
         title: A sentence for the client; never holds SQL, names or addresses.
-        is_transient: Whether the same work can succeed later without anybody's help.
+        is_transient: Whether the same work can succeed later without intervention.
         retry_after: Seconds after which trying again makes sense, or None.
-        connection_lost: Whether the connection cannot be used any more.
+        connection_lost: Whether the connection is no longer usable.
         outcome_unknown: Whether the work may have been committed; see
             :class:`wellhead.CommitUnknownError`.
         can_run_again: Whether :meth:`wellhead.Database.run` runs its unit of work again: nothing
@@ -39,7 +39,7 @@ class Classification:
 
     @property
     def is_expected(self) -> bool:
-        """Whether a sound program can meet it; otherwise somebody made a mistake."""
+        """Whether a correct program can run into it; otherwise it is a programming error."""
         return self.fault not in (Fault.PROGRAMMING, Fault.UNKNOWN)
 
 
@@ -47,15 +47,15 @@ def classify(error: BaseException) -> Classification:
     """Say what a failure of database work means.
 
     Takes what SQLAlchemy, a driver or Wellhead raised while a statement ran or a connection was
-    taken; anything else is ``Fault.UNKNOWN``. A plain ``OSError`` is taken for a failure to
-    connect, so pass only what came from the database.
+    acquired; anything else is ``Fault.UNKNOWN``. A plain ``OSError`` counts as a failure to
+    connect, so pass only exceptions that came from the database.
 
-    A connection that was lost during a COMMIT is ``Fault.OUTCOME_UNKNOWN`` where a
-    :class:`wellhead.Database` made the connection. On another engine it is a lost connection like
-    any other, and leaves open whether the COMMIT took effect.
+    A connection lost during a COMMIT is ``Fault.OUTCOME_UNKNOWN`` if a :class:`wellhead.Database`
+    made the connection. On another engine it is an ordinary lost connection, and whether the COMMIT
+    took effect stays open.
 
     An exception group means what its gravest exception means, the one that forbids most: it is
-    transient, and can run again, only where each of its exceptions is and can.
+    transient, or can run again, only if that is true of each of its exceptions.
     """
     leaves = leaves_of(error)
     error = decisive(error)

@@ -1,4 +1,4 @@
-"""From whatever a driver raises while it connects to one of Wellhead's connect errors."""
+"""Translate whatever a driver raises while it connects into one of Wellhead's connect errors."""
 
 import re
 import socket
@@ -38,17 +38,17 @@ _HINTS: Mapping[type[ConnectError], str] = {
     TooManyConnectionsError: "Lower DATABASE_POOL_SIZE and DATABASE_MAX_OVERFLOW, or the number "
     "of processes, so that all of them fit the server's limit.",
     StartingError: "It can take a few seconds; the same attempt may succeed then.",
-    UnreachableError: "Check the host, the port and the network, and that the server runs.",
+    UnreachableError: "Check the host, the port and the network, and that the server is running.",
     ConnectError: "Look for these words in the documentation of the server, the pooler or the "
     "provider: Wellhead does not know them.",
 }
 
 _BAD_PARAMETER = "Check the parameters that the database URL passes to the server."
 _CAME_NO_FURTHER = (
-    "Something answered there, and came no further; the same attempt may succeed later."
+    "Something accepted the connection and got no further; the same attempt may succeed later."
 )
 _GIVE_IPV4 = (
-    "Give this machine IPv6, or take a host with an IPv4 address; the provider's pooler often has "
+    "Give this machine IPv6, or use a host with an IPv4 address; the provider's pooler often has "
     "one."
 )
 
@@ -65,11 +65,11 @@ def connect_error(
 
     Args:
         error: What asyncpg, psycopg, the TLS layer or the operating system raised.
-        target: Where the attempt went, as ``host:port``; shown in the message.
-        timeout: Seconds the attempt was given; shown when they ran out.
-        insists_on_tls: Whether a connection without TLS is refused. Where it is not, an odd answer
-            to the offer of TLS is that of a server which died over it.
-        has_ipv4: Whether the target has another address than those of IPv6.
+        target: The address of the attempt, as ``host:port``; shown in the message.
+        timeout: Seconds that the attempt was given; shown if it timed out.
+        insists_on_tls: Whether a connection without TLS is refused. If it is not, an odd response
+            to the offer of TLS comes from a server that crashed on it.
+        has_ipv4: Whether the target also has an IPv4 address.
     """
     fault = fault_of(error)
     kind = _CLASSES.get(fault, ConnectError)
@@ -86,7 +86,7 @@ def connect_error(
 
 
 def lacks_route(error: BaseException) -> bool:
-    """Whether no attempt got further than to find that no way leads to the address."""
+    """Whether every attempt failed because there is no route to the address."""
     return all(attempt.lacks_route for attempt in attempts_in(error))
 
 
@@ -101,11 +101,11 @@ def _hint(kind: type[ConnectError], fault: Fault, told: Attempt) -> str:
 
 def _reason(error: BaseException, told: Attempt, timeout: float) -> str:
     if isinstance(error, TimeoutError) and not error.args:
-        return f"no answer within {timeout:g} s"
+        return f"no response within {timeout:g} s"
     if isinstance(error, socket.gaierror):
         return _not_found(error.strerror)
     if isinstance(error, ssl.SSLError):
-        # Around the words stand OpenSSL's name of them and a line of Python's source.
+        # OpenSSL puts its error name in front, and Python a source line at the end.
         return re.sub(r"^\[.*?\] | \(_ssl\.c:\d+\)$", "", str(error.strerror)).rstrip(".")
     if match := re.match(r"failed to resolve host .*: (?:\[Errno -?\d+\] )?(.*)", told.words):
         return _not_found(match[1])

@@ -1,8 +1,8 @@
-"""What exceptions say: no statements and no values, so that no log of one shows them.
+"""Exceptions without statements and values, so that no log of an exception shows them.
 
 SQLAlchemy puts the statement into the text of an exception, and the server puts values there: the
-row that breaks a constraint, the input that is not a number. Whoever logs an exception, or one
-that was raised from it, would write them down.
+row that violates a constraint, the input that is not a number. A log of the exception, or of one
+raised from it, would contain them.
 """
 
 import re
@@ -18,9 +18,9 @@ from wellhead.errors.recognition import decisive, sqlstate_of
 from wellhead.errors.tree import WellheadError
 
 _QUOTED = re.compile(r'"[\s\S]*"')
-# Line breaks, what a terminal takes for commands, and what turns the direction of writing.
+# Line breaks, terminal control characters, and characters that change the text direction.
 _NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-# asyncpg repeats the value, and says why in brackets at the end.
+# asyncpg repeats the value, and gives the reason in parentheses at the end.
 _ARGUMENT = re.compile(
     r"(invalid input for query argument \$\d+)"
     r"[\s\S]*?( \(value out of u?(?:int|float)\d+ range\))?$"
@@ -28,14 +28,14 @@ _ARGUMENT = re.compile(
 
 
 def keep_discreet(engine: Engine, *, show_statements: bool, show_values: bool) -> None:
-    """Leave statements and values out of the exceptions of an engine's connections.
+    """Remove statements and values from the exceptions of an engine's connections.
 
-    SQLSTATE, constraint, table and column stay where the driver's exception has them.
+    SQLSTATE, constraint, table and column stay on the driver's exception.
 
     Args:
-        engine: Whose exceptions.
+        engine: The engine.
         show_statements: Keep the statement, in the text and as ``statement``.
-        show_values: Keep what the server says in detail, where it repeats values.
+        show_values: Keep the server's DETAIL, which can repeat values.
     """
 
     @event.listens_for(engine, "handle_error")
@@ -54,10 +54,10 @@ def keep_discreet(engine: Engine, *, show_statements: bool, show_values: bool) -
 
 
 def _name_types_only(error: sa.StatementError) -> None:
-    """Of a value that SQLAlchemy's types refuse, keep words that name only types."""
+    """Where SQLAlchemy's types refuse a value, keep only the words that name types."""
     orig = error.orig
     if isinstance(orig, sa.MissingGreenlet):
-        # Nothing was wrong with a value, and nothing of one is in it.
+        # No value was at fault, and the text has none.
         return
     error.args = (types_only(orig) or f"A value was refused ({type(orig).__name__}).",)
     part: BaseException | None = orig
@@ -67,10 +67,10 @@ def _name_types_only(error: sa.StatementError) -> None:
 
 
 def words_of(error: BaseException) -> str:
-    """What an exception says, in one line without statement and values, whichever engine's it is.
+    """An exception's message on one line, without statement and values, whatever engine raised it.
 
-    Of an exception group, what the one says that decides. Nothing for an exception that is neither
-    Wellhead's nor SQLAlchemy's.
+    For an exception group, the message of the exception that decides. Empty for an exception that
+    is neither Wellhead's nor SQLAlchemy's.
     """
     error = decisive(error)
     if isinstance(error, sa.DBAPIError):
@@ -82,13 +82,13 @@ def words_of(error: BaseException) -> str:
 
 
 def sentence_of(error: BaseException) -> str:
-    """What :func:`words_of` says, without its full stop and with the SQLSTATE, where it has one."""
+    """The text of :func:`words_of` without its full stop, and with the SQLSTATE if it has one."""
     words, sqlstate = words_of(error).rstrip("."), sqlstate_of(error)
     return f"{words} (SQLSTATE {sqlstate})" if sqlstate else words
 
 
 def _unsendable(error: BaseException) -> BaseException | None:
-    # psycopg raises it as it is for text that is no UTF-8; asyncpg makes a DataError of it.
+    # For text that is not UTF-8, psycopg raises it as it is; asyncpg makes a DataError of it.
     if not isinstance(error, UnicodeEncodeError):
         return None
     return sa.DataError(None, None, UnicodeError("Text was given that is not UTF-8."))
@@ -96,15 +96,15 @@ def _unsendable(error: BaseException) -> BaseException | None:
 
 def _leave_out_values(error: sa.DBAPIError) -> None:
     repeats_input = _repeats_input(error)
-    # asyncpg's own exception is the cause of the one that SQLAlchemy's dialect made of it.
+    # asyncpg's own exception is the cause of the one that SQLAlchemy's dialect made from it.
     driver = error.orig.__cause__ if error.orig is not None else None
     for part in (error, error.orig, driver):
         if part is not None and part.args:
             text = _discreet(str(part.args[0]), repeats_input=repeats_input)
             part.args = (text, *part.args[1:])
     if isinstance(driver, asyncpg.PostgresError | asyncpg.InterfaceError) and driver.detail:
-        # It adds this to its text; the dialect's exception keeps it as `orig.detail`. An asyncpg
-        # without this attribute fails here, rather than logs values.
+        # asyncpg appends this to its text; the dialect's exception keeps it as `orig.detail`. With
+        # an asyncpg that lacks the attribute, this fails rather than log values.
         driver.detail = None
     if driver is not None and repeats_input:
         driver.__cause__ = None
@@ -118,5 +118,5 @@ def _repeats_input(error: sa.DBAPIError) -> bool:
 def _discreet(text: str, *, repeats_input: bool) -> str:
     if repeats_input:
         text = _ARGUMENT.sub(r"\1\2", _QUOTED.sub('"***"', text))
-    # The lines below are psycopg's excerpt of the statement, DETAIL, HINT and CONTEXT.
+    # The following lines are psycopg's excerpt of the statement, DETAIL, HINT and CONTEXT.
     return _NOT_SHOWN.sub("?", text.partition("\n")[0])

@@ -1,4 +1,4 @@
-"""The faults there are, and what each means to a client and to whoever would try again."""
+"""All faults, and what each means to a client and for a retry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Meaning:
     """What a fault is to a client.
 
     Attributes:
-        http_status: The status that a web application answers.
+        http_status: The status of a web application's response.
         title: A sentence for the client; never holds SQL, names or addresses.
         retry_after: Seconds after which trying again makes sense, or None.
     """
@@ -57,25 +57,25 @@ class Meaning:
 
 
 _UNAVAILABLE = "The database is not available at the moment."
-_OUR_MISTAKE = "The server made a mistake with its database."
+_OUR_MISTAKE = "The server used its database incorrectly."
 
 MEANINGS: Mapping[Fault, Meaning] = {
-    Fault.UNIQUE: Meaning(409, "Something with the same value exists already."),
-    Fault.FOREIGN_KEY: Meaning(409, "Something that this refers to, or that needs it, conflicts."),
-    Fault.EXCLUSION: Meaning(409, "It conflicts with something that exists already."),
-    Fault.CHECK: Meaning(422, "A value breaks a rule of the data."),
-    Fault.NOT_NULL: Meaning(422, "A value that is needed is missing."),
+    Fault.UNIQUE: Meaning(409, "Something with the same value already exists."),
+    Fault.FOREIGN_KEY: Meaning(409, "It refers to something missing, or is still referred to."),
+    Fault.EXCLUSION: Meaning(409, "It conflicts with something that already exists."),
+    Fault.CHECK: Meaning(422, "A value violates a rule of the data."),
+    Fault.NOT_NULL: Meaning(422, "A required value is missing."),
     Fault.INVALID_DATA: Meaning(422, "A value cannot be stored."),
     Fault.SERIALIZATION: Meaning(503, "Another request changed the same data; try again.", 1),
     Fault.DEADLOCK: Meaning(503, "Another request changed the same data; try again.", 1),
     Fault.LOCK_TIMEOUT: Meaning(503, "The data is in use by another request; try again.", 1),
-    Fault.STATEMENT_TIMEOUT: Meaning(504, "The database took too long to answer."),
+    Fault.STATEMENT_TIMEOUT: Meaning(504, "The database took too long to respond."),
     Fault.REQUEST_TIMEOUT: Meaning(504, "The request took too long and was cancelled."),
-    Fault.COMMITTED: Meaning(504, "This was done, but it took too long to say so."),
+    Fault.COMMITTED: Meaning(504, "This was done, but the response took too long."),
     Fault.PARTLY_COMMITTED: Meaning(
-        500, "Only a part of this was done: look before you send it again."
+        500, "Only part of this was done: check before you send it again."
     ),
-    Fault.STALE_PLAN: Meaning(503, "The data's layout changed just now; try again.", 1),
+    Fault.STALE_PLAN: Meaning(503, "The database schema has just changed; try again.", 1),
     Fault.READ_ONLY_SERVER: Meaning(503, "The database accepts no changes at the moment.", 5),
     Fault.DISK_FULL: Meaning(503, "The database has no space left.", 30),
     Fault.OUT_OF_RESOURCES: Meaning(503, "The database is short of resources.", 5),
@@ -83,7 +83,7 @@ MEANINGS: Mapping[Fault, Meaning] = {
     Fault.TOO_MANY_CONNECTIONS: Meaning(503, "The database has no free connection.", 2),
     Fault.CONNECTION_LOST: Meaning(503, "The connection to the database was lost.", 1),
     Fault.OUTCOME_UNKNOWN: Meaning(
-        503, "Whether this was done is not known: look before you send it again."
+        503, "It is not known whether this was done: check before you send it again."
     ),
     Fault.UNREACHABLE: Meaning(503, _UNAVAILABLE, 2),
     Fault.STARTING: Meaning(503, "The database is starting.", 1),
@@ -113,7 +113,7 @@ TRANSIENT = frozenset(
         Fault.CREDENTIALS,
     }
 )
-"""The faults after which the same work can succeed later without anybody's help."""
+"""The faults after which the same work can succeed later without intervention."""
 
 CAN_RUN_AGAIN = frozenset(
     {
@@ -127,4 +127,4 @@ CAN_RUN_AGAIN = frozenset(
         Fault.CREDENTIALS,
     }
 )
-"""The faults that leave nothing of a transaction behind and soon pass."""
+"""The transient faults that leave nothing of a transaction behind and pass soon."""

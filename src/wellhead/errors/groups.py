@@ -1,4 +1,4 @@
-"""Exception groups: ``asyncio.TaskGroup`` raises one, whatever its tasks failed of."""
+"""Exception groups: ``asyncio.TaskGroup`` raises one for any failure of its tasks."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,7 +9,7 @@ from wellhead.errors.tree import WellheadError
 
 
 def leaves_of(error: BaseException) -> tuple[BaseException, ...]:
-    """The exceptions of a group and of the groups in it; of any other exception, that one."""
+    """The exceptions of a group and its subgroups; for any other exception, that one."""
     found, waiting = [], [error]
     while waiting:
         each = waiting.pop()
@@ -21,17 +21,17 @@ def leaves_of(error: BaseException) -> tuple[BaseException, ...]:
 
 
 def is_of_database(error: BaseException) -> bool:
-    """Whether an exception came from work with a database, and not from something else."""
+    """Whether an exception came from database work."""
     return isinstance(error, SQLAlchemyError | WellheadError)
 
 
 def gravest(
     errors: Iterable[BaseException], fault_of: Callable[[BaseException], Fault]
 ) -> BaseException:
-    """The one of these that decides what all of them mean together: the one that forbids most.
+    """The exception that decides what all of these mean together: the one that forbids most.
 
-    What may have been done comes before what cannot succeed, that before what soon passes, and all
-    of it before what says nothing. Of equals the first decides.
+    Work that may have been done ranks before what cannot succeed, then what passes soon, then what
+    says nothing. Among equals the first decides.
     """
     return min(errors, key=lambda error: _rank(fault_of(error)))
 

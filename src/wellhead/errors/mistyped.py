@@ -1,9 +1,9 @@
-"""Values of another Python type than the statement says: a mistake of the code, whoever sent them.
+"""Values whose Python type does not match the statement: always a programming error.
 
-asyncpg refuses most of them, psycopg sends many as text for the server to read. Where such a
-value fails, both raise what SQLAlchemy raises when its own types refuse one, a ``StatementError``.
-What fails with the right type, such as a number that is too large, is left as it is: that can come
-from a client.
+asyncpg refuses most of them; psycopg sends many as text for the server to parse. When such a value
+fails, both drivers raise what SQLAlchemy raises when its own types refuse a value, a
+``StatementError``. A failure with the right type, such as a number that is too large, is left
+alone: it can come from a client.
 """
 
 import datetime as dt
@@ -23,10 +23,10 @@ from sqlmodel.sql.sqltypes import AutoString
 from wellhead.errors.faults import Fault
 from wellhead.errors.recognition import fault_of
 
-# What a driver raises past its own errors, before it has sent anything.
+# What a driver raises outside its own error classes, before it has sent anything.
 _UNSENDABLE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 
-# What is taken for a type beside the type of Python that SQLAlchemy names.
+# Types that are accepted in addition to the Python type that SQLAlchemy names.
 _ALSO: Mapping[type, tuple[type, ...]] = {
     int: (Number,),
     float: (Number,),
@@ -43,15 +43,15 @@ _TYPES_ONLY = re.compile(
     r"|A datetime with a time zone was given for [A-Z ]+\."
 )
 
-# Types that are built from another and take what they say.
+# Types that wrap another type and take its values.
 _PLAIN_DECORATORS = (AutoString, types.Interval)
 
-# Their values may be anything that can be written so; SQLAlchemy itself refuses the others.
+# Any value that can be serialised is accepted; SQLAlchemy itself refuses the others.
 _ANY = (types.JSON, types.Enum)
 
 
 def name_mistyped_values(engine: Engine) -> None:
-    """Raise a ``StatementError`` where a statement fails that has a value of a wrong type."""
+    """Raise a ``StatementError`` where a statement fails because of a value of a wrong type."""
 
     @event.listens_for(engine, "handle_error")
     def name_it(context: ExceptionContext) -> BaseException | None:
@@ -68,21 +68,21 @@ def name_mistyped_values(engine: Engine) -> None:
 
 
 def types_only(error: BaseException | None) -> str | None:
-    """What a refusal of a value says, where that is known to name types and not the value."""
+    """The text of a refused value, if it is known to name types and not the value."""
     words = _TYPES_ONLY.search(str(error))
     return words and words[0]
 
 
 def _is_of_driver(error: BaseException) -> bool:
     if isinstance(error, UnicodeError):
-        # It is of the type str, and may be a client's.
+        # It is a str, and may come from a client.
         return False
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_globals.get("__name__", "").startswith("psycopg") for frame, _ in frames)
 
 
 def _mistyped(context: ExceptionContext) -> Iterator[str]:
-    """Say of each value of a wrong type what it is, and of which type it should be."""
+    """For each value of a wrong type, say what it is and which type it should have."""
     execution: Any = context.execution_context
     compiled = getattr(execution, "compiled", None)
     if compiled is None:
@@ -97,13 +97,13 @@ def _mistyped(context: ExceptionContext) -> Iterator[str]:
 
 
 def _misfit(type_: TypeEngine[Any], value: object, *, is_list: bool = False) -> str | None:
-    """What a value is, where it is not of this type; None where it is, or cannot be told."""
+    """What a value is, if it does not have this type; None if it has, or if that is unknown."""
     if isinstance(type_, types.ARRAY):
         type_, is_list = type_.item_type, True
     if is_list and isinstance(value, list | tuple | set | frozenset):
         return next(filter(None, (_misfit(type_, each, is_list=True) for each in value)), None)
     if isinstance(type_, types.TypeDecorator) and not isinstance(type_, _PLAIN_DECORATORS):
-        # It makes of a value what it likes.
+        # A TypeDecorator converts a value as it likes.
         return None
     expected = _python_type(type_)
     if value is None or expected is None or isinstance(type_, _ANY):
@@ -133,7 +133,7 @@ _WITH_ZONE = "A datetime with a time zone"
 
 
 def _only_code_sends_it(context: ExceptionContext) -> bool:
-    """Whether asyncpg refused a type where nothing says which it is; text may be a client's."""
+    """Whether asyncpg refused a type not declared in the statement; text can be a client's."""
     driver = getattr(context.original_exception, "__cause__", None)
     refused = isinstance(getattr(driver, "__cause__", None), TypeError | AttributeError)
     return refused and not any(isinstance(each, str) for each in _plain(context.parameters))
@@ -153,13 +153,13 @@ def _plain(parameters: Any) -> list[Any]:
 
 
 def refuse_zones(dialect: Dialect) -> None:
-    """Let psycopg's dialect refuse a datetime with a time zone for a column without, as asyncpg's.
+    """Make psycopg's dialect refuse a datetime with a time zone for a column without, as asyncpg's.
 
-    The server would take it, and shift it by the session's ``TimeZone``.
+    The server would accept it and shift it by the session's ``TimeZone``.
     """
     usual: Any = dialect.colspecs[types.DateTime]
 
-    class Timestamp(usual):  # type: ignore[misc]  # it is SQLAlchemy's, and private
+    class Timestamp(usual):  # type: ignore[misc]  # a private class of SQLAlchemy
         __visit_name__ = usual.__visit_name__
 
         def bind_processor(self, dialect: Dialect) -> Any:

@@ -1,9 +1,9 @@
-"""Which fault an exception stands for.
+"""Find the fault behind an exception.
 
-A failure is recognised by its class where that is Wellhead's or SQLAlchemy's own, by
-``connection_invalidated``, by its SQLSTATE, and by its text only where the code is missing or
-says nothing: PgBouncer refuses with 08P01, Neon's proxy and Supavisor with XX000, pgcat with 58000.
-Texts that can repeat a value of the application are never searched.
+A failure is recognised by its class if that is Wellhead's or SQLAlchemy's own, by
+``connection_invalidated``, by its SQLSTATE, and by its text only if the code is missing or says
+nothing: PgBouncer refuses with 08P01, Neon's proxy and Supavisor with XX000, pgcat with 58000.
+Texts that can repeat a value from the application are never searched.
 """
 
 import ssl
@@ -61,21 +61,21 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (ConfigurationError, Fault.PROGRAMMING),
     (PoolMisuseError, Fault.PROGRAMMING),
     (SessionInUseError, Fault.PROGRAMMING),
-    # NotLoadedError is one.
+    # NotLoadedError is a MissingGreenlet.
     (sa.MissingGreenlet, Fault.PROGRAMMING),
     (orm.DetachedInstanceError, Fault.PROGRAMMING),
     (sa.TimeoutError, Fault.SATURATED),
     (orm.StaleDataError, Fault.SERIALIZATION),
-    # The other side hung up in the middle of the handshake: nothing is wrong with certificates.
+    # The peer closed the connection during the handshake: the certificates are not at fault.
     (ssl.SSLEOFError, Fault.UNREACHABLE),
     (ssl.SSLZeroReturnError, Fault.UNREACHABLE),
     (ssl.SSLError, Fault.TLS),
 )
 
-# Which of several attempts is told: the one that waiting mends least.
+# Which of several attempts is reported: the one that waiting is least likely to fix.
 _TELLING = (Fault.STARTING, Fault.CONNECTION_LOST, Fault.UNREACHABLE)
 
-# SQLite gives no codes, and names tables and columns.
+# SQLite has no error codes, and names tables and columns.
 _BY_SQLITE_TEXT: tuple[tuple[str, Fault], ...] = (
     ("unique constraint failed", Fault.UNIQUE),
     ("foreign key constraint failed", Fault.FOREIGN_KEY),
@@ -86,7 +86,7 @@ _BY_SQLITE_TEXT: tuple[tuple[str, Fault], ...] = (
 
 
 def decisive(error: BaseException) -> BaseException:
-    """The exception that says what an exception group means; any other exception itself."""
+    """The exception that decides what an exception group means; any other exception, itself."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     return gravest(leaves_of(error), fault_of)
@@ -96,7 +96,7 @@ def fault_of(error: BaseException) -> Fault:
     """Name the fault behind an exception; see :func:`wellhead.classify`."""
     error = decisive(error)
     if isinstance(error, PoolTimeout) and error.__cause__ is not None:
-        # Whoever waits for a connection while the database is away does not wait for other callers.
+        # A caller that waits while the database is away is not waiting for other callers.
         return fault_of(error.__cause__)
     by_class = next((fault for kind, fault in _BY_CLASS if isinstance(error, kind)), None)
     if by_class is not None:
@@ -109,9 +109,9 @@ def fault_of(error: BaseException) -> Fault:
 
 
 def telling_attempt(error: BaseException) -> Attempt:
-    """Of the attempts to connect that a driver's exception tells of, the one that says most.
+    """The most telling of the attempts to connect that a driver's exception reports.
 
-    An answer that stays the same says more than one that passes, and that more than silence.
+    A permanent refusal tells more than a transient one, and that more than silence.
     """
     attempts = attempts_in(_source(error))
     if len(attempts) == 1:
@@ -129,16 +129,16 @@ def sqlstate_of(error: BaseException) -> str | None:
     source = _source(decisive(error))
     sqlstate = getattr(source, "sqlstate", None)
     if sqlstate is None and _package(source) == "psycopg":
-        # libpq gives no code for a refused connection, but writes it into the text.
+        # libpq has no code for a refused connection, but writes it into the text.
         sqlstate = telling_attempt(source).sqlstate
     return sqlstate if isinstance(sqlstate, str) else None
 
 
 def is_definite_answer(error: BaseException) -> bool:
-    """Whether a failure says for certain that what was asked for was not done.
+    """Whether a failure proves that the requested work was not done.
 
-    So does an error of the server itself. One that ends the connection is FATAL, and says nothing
-    of what was done before. asyncpg's own refusals come before anything is sent.
+    An error of the server does. One that ends the connection is FATAL, and proves nothing about
+    earlier statements. asyncpg's own refusals come before anything is sent.
     """
     if isinstance(error, RolledBackError):
         return True
@@ -191,8 +191,8 @@ def _by_text(error: BaseException, attempt: Attempt) -> Fault | None:
 
 
 def _is_of_a_statement(error: BaseException, source: BaseException) -> bool:
-    # A function can raise any code with any words. What a pooler says in place of a statement's
-    # answer ends the connection, so it is FATAL.
+    # A function can raise any code with any text. What a pooler sends in place of a statement's
+    # result ends the connection, so it is FATAL.
     has_run = isinstance(error, sa.DBAPIError) or _package(source) == "psycopg"
     return has_run and _severity(source) == "ERROR"
 
@@ -201,7 +201,7 @@ def _speaks_of_connections(source: BaseException, package: str) -> bool:
     if package == "psycopg":
         return _is_of(source, "OperationalError") or _is_of(source, "InternalError_")
     if package in {"asyncpg", "sqlalchemy"}:
-        # asyncpg's exceptions come in classes of SQLAlchemy's dialect; its own are none of them.
+        # asyncpg's exceptions arrive in classes of SQLAlchemy's dialect, never as themselves.
         return not isinstance(source, sa.SQLAlchemyError) and not _is_of(source, "DataError")
     return isinstance(source, OSError)
 
@@ -216,7 +216,7 @@ def _by_kind(error: BaseException, source: BaseException, attempt: Attempt) -> F
         return Fault.PROGRAMMING
     if attempt.by_server:
         return Fault.REFUSED
-    # asyncpg raises the operating system's errors as they are when it cannot connect.
+    # asyncpg lets the operating system's errors through when it cannot connect.
     by_network = attempt.by_network or isinstance(source, OSError)
     return Fault.UNREACHABLE if by_network else Fault.UNKNOWN
 

@@ -1,4 +1,4 @@
-"""Which fault a SQLSTATE stands for.
+"""Which fault a SQLSTATE means.
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
@@ -11,7 +11,7 @@ from wellhead.errors.faults import Fault
 NEED_TEXT: Final = frozenset(
     {None, "08000", "08001", "08003", "08004", "08006", "08P01", "08S01", "58000", "XX000"}
 )
-"""The codes that say nothing by themselves: poolers and proxies say everything with one of them."""
+"""Codes that say nothing on their own: poolers and proxies use one of them for everything."""
 
 _FAULTS: Mapping[str, Fault] = {
     "08004": Fault.REFUSED,
@@ -33,7 +33,7 @@ _FAULTS: Mapping[str, Fault] = {
     "40P01": Fault.DEADLOCK,
     "53100": Fault.DISK_FULL,
     "53300": Fault.TOO_MANY_CONNECTIONS,
-    # A value too long for its index, or nested too deep: the data's fault, not the program's.
+    # A value too long for its index, or nested too deeply: bad data, not a bug.
     "54000": Fault.INVALID_DATA,
     "54001": Fault.INVALID_DATA,
     "55P03": Fault.LOCK_TIMEOUT,
@@ -58,21 +58,21 @@ _FAULTS_OF_CLASSES: Mapping[str, Fault] = {
     "54": Fault.PROGRAMMING,
 }
 
-# Codes that stand for something else, too; the text begins like this where it is meant.
+# Codes that have another meaning as well; a text that begins like this selects this one.
 _FAULTS_OF_TEXTS: Mapping[tuple[str, str], Fault] = {
     ("0A000", "cached plan must not change"): Fault.STALE_PLAN,
-    # In asyncpg's own words; SQLAlchemy 2.1 keeps the code back.
+    # asyncpg's own wording; SQLAlchemy 2.1 hides the code.
     ("0A000", "cached statement plan is invalid"): Fault.STALE_PLAN,
     ("42501", "permission denied for database"): Fault.AUTHENTICATION,
 }
 
 
 def fault_of_sqlstate(sqlstate: str | None, words: str) -> Fault | None:
-    """The fault that a code stands for, or None where there is no code.
+    """The fault that a code means, or None if there is no code.
 
     Args:
         sqlstate: The code.
-        words: What the server said with it; some codes stand for two things.
+        words: The server's message; it decides for codes with two meanings.
     """
     if sqlstate is None:
         return None

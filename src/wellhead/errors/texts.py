@@ -1,9 +1,9 @@
-"""The words by which servers, poolers and proxies refuse a connection, and what each means.
+"""The texts with which servers, poolers and proxies refuse a connection, and what each means.
 
 A new text is one row here, under its speaker, and one in ``tests/errors/refusals.txt``. The part
-that stands first in a text decides, and of two that begin at the same place the longer one; so the
-order of rows says nothing, and a name that a text quotes later cannot deceive. Of what Neon's
-console and control plane say, the part behind "request failed: " decides.
+that occurs first in a text decides, and of two at the same position the longer one; so the order of
+rows does not matter, and a name quoted later in the text cannot deceive. In messages of Neon's
+console and control plane, the part after "request failed: " decides.
 """
 
 import re
@@ -19,9 +19,9 @@ class Refusal:
     """What a text means.
 
     Attributes:
-        part: What of the text is looked for, in lower case.
+        part: The lower-case text to look for.
         fault: What went wrong.
-        hint: What to do, where more can be said than for every fault of that name.
+        hint: What to do, if more can be said than for the fault in general.
     """
 
     part: str
@@ -30,14 +30,14 @@ class Refusal:
 
 
 _SUPABASE_USER = (
-    "Take the user name, the host and the port together as Supabase prints them (the pooler's user "
-    "is named like postgres.<project>), and look whether the project is paused."
+    "Use the user name, the host and the port together as Supabase prints them (the pooler's user "
+    "is named like postgres.<project>), and check whether the project is paused."
 )
 _SESSION_MODE = (
     "In session mode a client keeps one of the pooler's connections: lower DATABASE_POOL_SIZE and "
     "DATABASE_MAX_OVERFLOW, or use the port of the transaction mode."
 )
-_ALLOW_ADDRESS = "Allow this machine's address where the provider keeps the list of allowed ones."
+_ALLOW_ADDRESS = "Add this machine's address to the provider's list of allowed addresses."
 _QUOTA = "Raise the plan's limits with the provider, or wait until its next period begins."
 _NOT_THERE = "Check the host name in the database URL, and that its compute was not deleted."
 _ENABLE = "Enable the compute in Neon's console, or use another branch."
@@ -46,14 +46,14 @@ _PARAMETER = (
     "Leave the parameter out of the database URL, or connect past the pooler, which does not pass "
     "it on."
 )
-_ENDPOINT = "Connect by the host name that Neon prints, or add options=endpoint%3D<id> to the URL."
+_ENDPOINT = "Use the host name that Neon prints, or add options=endpoint%3D<id> to the URL."
 _PG_HBA = (
-    "Allow the user, the database and the address in pg_hba.conf; where it says 'no encryption', "
-    "set sslmode=require in the database URL."
+    "Allow the user, the database and the address in pg_hba.conf; if the message says "
+    "'no encryption', set sslmode=require in the database URL."
 )
 
 # PostgreSQL in the C locale: src/backend/libpq/auth.c, src/backend/utils/init/postinit.c,
-# src/backend/tcop/backend_startup.c. "authentication failed" is that of every method and pooler:
+# src/backend/tcop/backend_startup.c. Every method and pooler says "authentication failed":
 # password, PAM, LDAP, RADIUS, GSSAPI, SSPI, peer, ident, IAM, SASL and so on.
 _POSTGRES = (
     Refusal("authentication failed", Fault.AUTHENTICATION),
@@ -61,7 +61,7 @@ _POSTGRES = (
     Refusal(
         "connection requires a valid client certificate",
         Fault.AUTHENTICATION,
-        "Name the client's certificate by sslcert and sslkey in the database URL.",
+        "Set the client certificate with sslcert and sslkey in the database URL.",
     ),
     Refusal("empty password returned by client", Fault.AUTHENTICATION),
     Refusal("no pg_hba.conf entry", Fault.AUTHENTICATION, _PG_HBA),
@@ -76,7 +76,7 @@ _POSTGRES = (
     Refusal("terminating connection", Fault.STARTING),
 )
 
-# libpq (src/interfaces/libpq), psycopg and asyncpg, which speak where no server did.
+# libpq (src/interfaces/libpq), psycopg and asyncpg, on their own behalf.
 _DRIVERS = (
     Refusal("no password supplied", Fault.AUTHENTICATION),
     Refusal("authentication method requirement", Fault.AUTHENTICATION),
@@ -149,8 +149,8 @@ _NEON = (
     Refusal("authentication timed out", Fault.UNREACHABLE),
 )
 
-# Supavisor: lib/supavisor/errors and circuit_breaker.ex since 2.8, where a code in parentheses
-# begins the text; lib/supavisor/client_handler.ex and helpers.ex before.
+# Supavisor: lib/supavisor/errors and circuit_breaker.ex since 2.8, where the text begins with a
+# code in parentheses; lib/supavisor/client_handler.ex and helpers.ex before.
 _SUPAVISOR = (
     Refusal("(eaddrnotallowed)", Fault.AUTHENTICATION, _ALLOW_ADDRESS),
     Refusal("(eauthquery) user not found", Fault.AUTHENTICATION, _SUPABASE_USER),
@@ -238,7 +238,7 @@ _OTHERS = (
 REFUSALS: Final = (
     *(*_POSTGRES, *_DRIVERS, *_PGBOUNCER, *_NEON, *_SUPAVISOR, *_RDS_PROXY, *_OTHERS),
 )
-"""Every text that is known."""
+"""Every known text."""
 
 _BY_PART: Final = {refusal.part: refusal for refusal in REFUSALS}
 
@@ -253,7 +253,7 @@ _BEFORE_THE_REASON: Final = re.compile(r"^(?:console|control plane) request fail
 
 
 def refusal_in(words: str) -> Refusal | None:
-    """The refusal that these words are, or None; the time it takes is linear in their length."""
+    """The refusal that this text contains, or None; takes time linear in its length."""
     words = words.lower()
     start = _BEFORE_THE_REASON.match(words)
     search = _any_part().search

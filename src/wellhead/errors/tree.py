@@ -44,7 +44,7 @@ class WellheadError(Exception):
     """The root of every exception that Wellhead raises.
 
     Attributes:
-        hint: What to do about it, in one sentence, or None where the message says it.
+        hint: What to do about it, in one sentence, or None if the message says it.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -57,7 +57,7 @@ class WellheadError(Exception):
 
 
 class ConfigurationError(WellheadError, ValueError):
-    """Something that was given to Wellhead cannot be used as it is."""
+    """A value given to Wellhead cannot be used."""
 
 
 class URLError(ConfigurationError):
@@ -73,15 +73,15 @@ class NotOpenError(WellheadError, RuntimeError):
 
 
 class ReadOnlyError(WellheadError):
-    """A write was tried through a reader; nothing of it reached the server."""
+    """A write was attempted through a reader; nothing of it reached the server."""
 
 
 class ConnectError(WellheadError, ConnectionError):
     """No connection to the database could be made; the driver's own error is the cause.
 
     Attributes:
-        sqlstate: The server's five-character code, or None where no server answered.
-        can_retry: Whether the same attempt can succeed later without anybody's help.
+        sqlstate: The server's five-character code, or None if no server responded.
+        can_retry: Whether the same attempt can succeed later without intervention.
     """
 
     can_retry: ClassVar[bool] = False
@@ -98,13 +98,13 @@ class AuthenticationError(ConnectError):
 
 
 class CredentialsError(ConnectError):
-    """The application's function gave no credentials for a new connection, or not in time."""
+    """The application's credentials function failed, or did not return in time."""
 
     can_retry = True
 
 
 class SetUpError(ConnectError):
-    """The application's set-up of a new connection failed, or did what cannot last."""
+    """The application's set-up of a new connection failed, or did something that cannot last."""
 
 
 class DatabaseNotFoundError(ConnectError):
@@ -116,19 +116,19 @@ class TLSError(ConnectError):
 
 
 class UnreachableError(ConnectError):
-    """Nobody answered: name not found, connection refused, cut or timed out."""
+    """The server did not respond: name not found, connection refused, cut or timed out."""
 
     can_retry = True
 
 
 class StartingError(ConnectError):
-    """The server is there, and is starting, stopping or waking up."""
+    """The server is reachable, but is starting, stopping or waking up."""
 
     can_retry = True
 
 
 class TooManyConnectionsError(ConnectError):
-    """The server or its pooler has no place for another connection."""
+    """The server or its pooler has no room for another connection."""
 
     can_retry = True
 
@@ -138,7 +138,7 @@ class CommandTimeoutError(WellheadError, TimeoutError):
 
 
 class RequestTimeoutError(WellheadError, TimeoutError):
-    """A request was not answered in the time that it has, and its work was cancelled."""
+    """A request did not finish within its time, and its work was cancelled."""
 
 
 class CommittedError(RequestTimeoutError):
@@ -154,35 +154,35 @@ class CommittedError(RequestTimeoutError):
 
 
 class CommitUnknownError(WellheadError):
-    """A COMMIT was sent and not answered: it may have taken effect, and may not.
+    """A COMMIT was sent and got no reply: it may or may not have taken effect.
 
-    Nothing is repeated after it. Look for what the work would have left behind, or give the work a
-    key of its own by which a second time is refused or recognised, and say ``is_repeatable``.
+    Nothing is repeated after it. Check for what the work would have left behind, or give the work a
+    unique key by which a repetition is refused or recognised, and set ``is_repeatable``.
     """
 
     @classmethod
     def after_silence(cls) -> Self:
-        """The error of a COMMIT that was sent and had no answer."""
+        """The error for a COMMIT that was sent and got no reply."""
         return cls(
-            "COMMIT was sent and not answered: it may have taken effect, and may not.",
-            hint="Look whether the work was done before you do it again.",
+            "COMMIT was sent and got no reply: it may or may not have taken effect.",
+            hint="Check whether the work was done before you repeat it.",
         )
 
     @classmethod
     def without_standby(cls) -> Self:
-        """The error of a COMMIT whose wait for a synchronous standby was cancelled."""
+        """The error for a COMMIT whose wait for a synchronous standby was cancelled."""
         return cls(
             "COMMIT took effect on this server, which gave up waiting for its standby: after a "
-            "failover it may be gone.",
-            hint="Look whether the work was done before you do it again.",
+            "failover it may be lost.",
+            hint="Check whether the work was done before you repeat it.",
         )
 
 
 class PartlyCommittedError(WellheadError):
-    """One database has committed and another has not; what kept it from that is the cause.
+    """One database has committed and another has not; the cause says why.
 
     Attributes:
-        committed: The names of the databases that have.
+        committed: The names of the databases that have committed.
         not_committed: The names of those that have not.
     """
 
@@ -191,7 +191,7 @@ class PartlyCommittedError(WellheadError):
     ) -> None:
         super().__init__(
             f"{' and '.join(committed)} committed, {' and '.join(not_committed)} did not: {reason}",
-            hint="Complete or undo it before it is done again.",
+            hint="Complete or undo the work before you repeat it.",
         )
         self.committed = tuple(committed)
         self.not_committed = tuple(not_committed)
@@ -202,11 +202,11 @@ class LateCommitError(WellheadError, RuntimeError):
 
 
 class RolledBackError(WellheadError):
-    """A statement had failed and was passed over, so that COMMIT could only roll back."""
+    """A statement had failed and its error was ignored, so COMMIT could only roll back."""
 
     @classmethod
     def because_of_failure(cls) -> Self:
-        """The error of a transaction that went on after one of its statements had failed."""
+        """The error for a transaction that continued after one of its statements had failed."""
         return cls(
             "Nothing was committed: a statement of the transaction had failed, and its error was "
             "caught.",
@@ -215,36 +215,36 @@ class RolledBackError(WellheadError):
 
 
 class MigrationError(WellheadError):
-    """The schema could not be brought to where it was wanted, or its state could not be told."""
+    """The schema could not be migrated, or its state could not be determined."""
 
 
 class MigrationBusyError(MigrationError, TimeoutError):
-    """Another process, or tables in use, kept a migration waiting for too long; try again."""
+    """Another process, or locked tables, kept a migration waiting for too long; try again."""
 
 
 class PoolTimeout(WellheadError, sa.TimeoutError):  # noqa: N818 - the name that pools use for it
-    """No connection of the pool came free in time; while the database is away, that is the cause.
+    """No connection became available in time; if the database is away, that is the cause.
 
     SQLAlchemy's ``TimeoutError``, so that code which catches that catches this.
     """
 
 
 class PoolSaturated(PoolTimeout):
-    """Every connection is in use and as many callers queue as may; nothing was waited for."""
+    """Every connection is in use and the queue is full; the caller did not wait."""
 
 
 class PoolMisuseError(WellheadError, RuntimeError):
-    """A pool or database was used from another event loop than its own, or after a fork."""
+    """A pool or database was used from a different event loop, or after a fork."""
 
 
 class SessionInUseError(WellheadError, RuntimeError):
-    """A second task used a session, or a connection, while another task's call had not ended."""
+    """A second task used a session or a connection while another task was using it."""
 
 
 class NotLoadedError(WellheadError, sa.MissingGreenlet):
-    """An attribute was read that is not loaded, where nothing could be asked of the database.
+    """An attribute that is not loaded was read where no query is possible.
 
-    It names the class and the attribute, and the option of the query that loads it. SQLAlchemy's
+    Names the class and the attribute, and the query option that loads it. SQLAlchemy's
     ``MissingGreenlet``, so that code which catches that catches this.
     """
 

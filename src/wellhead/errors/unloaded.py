@@ -1,9 +1,9 @@
-"""Attributes that were read before they were loaded, where nothing may be asked of the database.
+"""Attributes that were read before they were loaded, where no query is possible.
 
-SQLAlchemy loads what is missing when it is read. In async code only what is awaited can do that, so
-it raises ``MissingGreenlet`` there, and ``DetachedInstanceError`` once the session has ended. None
-of them says what to load, and pydantic keeps only their text, next to the whole row. The attribute
-stands in the frames between the one who reads and SQLAlchemy.
+SQLAlchemy loads a missing attribute when it is read. In async code only an awaited call can do
+that, so SQLAlchemy raises ``MissingGreenlet`` there, and ``DetachedInstanceError`` once the session
+has ended. Neither says what to load, and pydantic keeps only the text, next to the whole row. The
+attribute is found in the stack frames between the reader and SQLAlchemy.
 """
 
 import traceback
@@ -21,7 +21,7 @@ from sqlalchemy.orm.exc import DetachedInstanceError
 
 from wellhead.errors.tree import NotLoadedError
 
-# SQLModel's models set attributes by a function.
+# SQLModel's models set attributes with a function.
 _ACCESS = frozenset(
     way.__code__
     for way in (
@@ -46,18 +46,18 @@ _QUERY = frozenset(
 _RAISELOAD = "is not available due to "
 _OF_FASTAPI = "ResponseValidationError"
 _SQLALCHEMYS = ("MissingGreenlet", "DetachedInstanceError", "StatementError")
-# What pydantic calls an attribute that could not be read; it says the exception's name and words.
+# What pydantic calls an attribute that could not be read; it gives the exception's name and text.
 _UNREADABLE = "get_attribute_error"
 
 
 def refuse_lazy_load(frame: FrameType | None) -> None:
-    """Raise where the caller came here by an attribute that is not loaded, or by a ``Query``.
+    """Raise if the caller got here by an attribute that is not loaded, or by a ``Query``.
 
     Args:
-        frame: The caller's, outside of SQLAlchemy's greenlets.
+        frame: The caller's frame, outside SQLAlchemy's greenlets.
 
     Raises:
-        NotLoadedError: It did.
+        NotLoadedError: The attribute is not loaded.
     """
     query: FrameType | None = None
     while frame is not None:
@@ -72,10 +72,10 @@ def refuse_lazy_load(frame: FrameType | None) -> None:
 
 
 def not_loaded(error: BaseException) -> NotLoadedError | None:
-    """The same, of an exception of SQLAlchemy's or pydantic's; None where it is something else.
+    """The same for an exception of SQLAlchemy or pydantic; None if it is about something else.
 
     Args:
-        error: As it was raised, with its traceback; also FastAPI's of a response.
+        error: As it was raised, with its traceback; also FastAPI's response validation error.
     """
     if isinstance(error, NotLoadedError):
         return error
@@ -91,20 +91,20 @@ def not_loaded(error: BaseException) -> NotLoadedError | None:
         if found is not None:
             found.__cause__ = error
     elif isinstance(error, ValidationError) or type(error).__name__ == _OF_FASTAPI:
-        # Its text has the row in it, so it is not the cause.
+        # Its text contains the row, so it must not become the cause.
         found = _in_lines(error.errors())  # type: ignore[attr-defined]  # FastAPI is optional
     return found.with_traceback(error.__traceback__) if found is not None else None
 
 
 def _why(error: BaseException) -> str | None:
-    """In words, why an attribute could not be loaded; None where it is about something else."""
+    """Why an attribute could not be loaded, in words; None if it is about something else."""
     cause = error.orig if isinstance(error, sa.StatementError) else error
     if isinstance(cause, sa.MissingGreenlet):
-        return "only what is awaited can load it"
+        return "only an awaited call can load it"
     if isinstance(cause, DetachedInstanceError):
         return "its session has ended"
     if isinstance(cause, sa.InvalidRequestError) and _RAISELOAD in str(cause):
-        return "it may not be loaded by being read (raiseload)"
+        return "raiseload forbids loading it on access"
     return None
 
 
@@ -122,10 +122,10 @@ def _in_lines(lines: Iterable[Mapping[str, Any]]) -> NotLoadedError | None:
 
 
 def _read_again(instance: object, field: str, words: str) -> NotLoadedError | None:
-    """Meet once more what pydantic has met; nothing can be asked of the database here, either."""
+    """Repeat the read that failed for pydantic; no query is possible here, either."""
     if (error := _reading(instance, field)) is not None:
         return error
-    # The attribute has another name, which the words of some of SQLAlchemy's exceptions tell.
+    # The attribute has another name; some of SQLAlchemy's exceptions mention it.
     unloaded = sorted(getattr(inspect(instance, raiseerr=False), "unloaded", ()))
     names = [name for name in unloaded if f"'{name}'" in words] or unloaded
     found = {name: error for name in names if (error := _reading(instance, name)) is not None}
@@ -141,7 +141,7 @@ def _read_again(instance: object, field: str, words: str) -> NotLoadedError | No
 def _reading(instance: object, name: str) -> NotLoadedError | None:
     try:
         getattr(instance, name, None)
-    except Exception as error:  # noqa: BLE001 - it is the application's object
+    except Exception as error:  # noqa: BLE001 - the object is the application's
         if (found := not_loaded(error)) is not None:
             found.__cause__ = None
             return found
@@ -152,30 +152,30 @@ def _refusal_of_query(run: FrameType) -> NotLoadedError:
     query: Any = run.f_locals["self"]
     if not hasattr(query, "attr"):
         return NotLoadedError(
-            "A Query was run, and only what is awaited can ask the database.",
-            hint="Run it by await session.scalars(query.statement).",
+            "A Query was run, and only an awaited call can query the database.",
+            hint="Run it with await session.scalars(query.statement).",
         )
     kind, key = type(query.instance).__name__, query.attr.key
     name = f"{kind.lower()}.{key}"
     return NotLoadedError(
-        f"{kind}.{key} is a query (lazy='dynamic'), and only what is awaited can run it.",
-        hint=f"Run it by await session.scalars({name}.statement), or make it lazy='write_only' "
-        f"and read it by await session.scalars({name}.select()).",
+        f"{kind}.{key} is a query (lazy='dynamic'), and only an awaited call can run it.",
+        hint=f"Run it with await session.scalars({name}.statement), or make it lazy='write_only' "
+        f"and read it with await session.scalars({name}.select()).",
     )
 
 
-def _refusal(access: FrameType, why: str = "only what is awaited can load it") -> NotLoadedError:
+def _refusal(access: FrameType, why: str = "only an awaited call can load it") -> NotLoadedError:
     names = access.f_locals
     instance = names["instance"]
     attribute: Any = names["self"] if "self" in names else getattr(type(instance), names["key"])
     state: Any = inspect(instance)
     option = ""
     if isinstance(attribute.property, RelationshipProperty):
-        option = f"by .options(selectinload({attribute})) in its query, or "
+        option = f"with .options(selectinload({attribute})) in its query, or "
     elif attribute.key not in state.expired_attributes:
-        option = f"by .options(undefer({attribute})) in its query, or "
+        option = f"with .options(undefer({attribute})) in its query, or "
     object_ = type(instance).__name__.lower()
     return NotLoadedError(
         f"{attribute} is not loaded, and {why}.",
-        hint=f"Load it before, {option}by await session.refresh({object_}, [{attribute.key!r}]).",
+        hint=f"Load it before, {option}with await session.refresh({object_}, [{attribute.key!r}]).",
     )

@@ -8,10 +8,10 @@ Three lines connect the two::
 
 after which a route takes a ``SessionDep``, a ``RunDep`` or a ``ReaderDep``.
 
-Begin with ``dependencies``, which is these three and the lifespan, and with ``installation``, where
-``install`` is. ``handlers`` responds to every error, by default with ``problems``; ``probes`` are
-the routes about the databases, and ``deadlines`` ends a request that takes too long or whose client
-has gone.
+Begin with ``dependencies``, which has these three and the lifespan, and with ``installation``,
+which has ``install``. ``handlers`` responds to every error, by default with ``problems``;
+``probes`` has the routes about the databases, and ``deadlines`` cancels a request that takes too
+long or whose client has disconnected.
 """
 
 from wellhead.fastapi.deadlines import deadline

@@ -1,4 +1,4 @@
-"""How long a request may take, and what becomes of its work when nobody waits for it any more."""
+"""How long a request may take, and what happens to its work when the client stops waiting."""
 
 import asyncio
 import logging
@@ -32,20 +32,20 @@ logger = logging.getLogger("wellhead.fastapi")
 _DEADLINE = "wellhead.deadline"
 
 CLIENT_GONE = 499
-"""The status for middleware and logs where the client has gone; nginx's word for it."""
+"""The status for middleware and logs when the client has disconnected; nginx uses it, too."""
 
 
 def deadline(seconds: float | None) -> Any:
-    """Another limit than ``DATABASE_REQUEST_TIMEOUT``, for a route or a router.
+    """A different limit than ``DATABASE_REQUEST_TIMEOUT``, for a route or a router.
 
     For ``dependencies=[deadline(5)]``. It counts from the beginning of the request; None for no
-    limit. Of a router's and its route's, the route's holds. A WebSocket has none.
+    limit. A route's limit overrides its router's. WebSockets have none.
 
     Raises:
         SettingsError: The limit is not above 0.
     """
     if seconds is not None and not seconds > 0:
-        raise SettingsError(f"The deadline of a route is {seconds!r}; it takes seconds above 0.")
+        raise SettingsError(f"The deadline of a route is {seconds!r}; it must be above 0 s.")
 
     async def move() -> None:
         current = current_deadline.get()
@@ -56,43 +56,43 @@ def deadline(seconds: float | None) -> Any:
 
 
 def add_deadline(app: FastAPI, *, seconds: float | None) -> None:
-    """Give every request a limit, inside of all other middleware.
+    """Give every request a limit, inside all other middleware.
 
-    There the headers and the logs of the others reach the answer, and what they do themselves is
+    There, the headers and logs of other middleware apply to the response, and their own work is
     neither counted nor cancelled.
     """
     app.user_middleware.append(Middleware(RequestDeadline, seconds=seconds, host=app))
 
 
 def share_deadline(app: FastAPI) -> None:
-    """Let the applications that are mounted in this one have its deadline.
+    """Extend the deadline of this application to the applications mounted in it.
 
-    Inside of their own middleware, as it is in this one.
+    It goes inside their own middleware, as in this application.
     """
     for each in mounted_in(app):
         layers: list[object] = [layer.cls for layer in each.user_middleware]
         if RequestDeadline not in layers:
             each.user_middleware.append(Middleware(RequestDeadline))
-            # It may have served before.
+            # It may have handled requests before.
             each.middleware_stack = None
 
 
 class RequestDeadline:
-    """Ends the work for a request that takes too long, or whose client has gone.
+    """Cancels the work for a request that takes too long or whose client has disconnected.
 
-    The time counts until the answer begins. An answer that has begun is never cut, and a
-    background task after it is not either. Work that waits for a thread is answered for in time,
-    and ends with its thread. WebSockets are left alone.
+    The time counts until the response begins. A response that has begun is never cut, nor is a
+    background task after it. A request whose work is waiting for a thread gets its response in
+    time, and the work ends with the thread. WebSockets are left alone.
 
-    In a mounted application it takes over from that of the application around it, so that this
-    one's middleware sees the answer, too. There it also answers failures of the database that the
-    application does not handle itself.
+    In a mounted application it takes over from that of the parent application, so that the mounted
+    application's middleware sees the response, too. There it also responds to database failures
+    that the mounted application does not handle itself.
 
     Args:
-        app: The application behind it.
+        app: The application that it wraps.
         seconds: The limit; None for none.
-        host: The application that was given a database; None in one that is mounted in it, and
-            then its limit and its database hold.
+        host: The application that was given a database; None in one that is mounted in it, which
+            then uses the limit and database of its parent.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class RequestDeadline:
                 try:
                     await self._app(scope, listener.receive, limit.send)
                 except (Exception, BaseExceptionGroup) as error:
-                    # Nobody could handle what the sending raised: to them it had begun.
+                    # The handlers cannot see an error of sending: to them the response had begun.
                     failure = limit.late.refusal or self._unheard(error, app)
                     if failure is None or limit.has_begun or limit.is_over:
                         raise
@@ -129,7 +129,7 @@ class RequestDeadline:
         finally:
             listener.stop()
             limit.late.end()
-            # What a cycle holds waits for the collector, and that is all of a request.
+            # A reference cycle waits for the collector, and this one would hold the whole request.
             scope.pop(_DEADLINE, None)
         if limit.is_over:
             await limit.answer()
@@ -153,20 +153,20 @@ class RequestDeadline:
         return timer
 
     def _unheard(self, error: BaseException, app: Starlette) -> Exception | None:
-        """A failure of the database that no handler could hear of, if this is one."""
+        """A database failure that no handler could see, if this is one."""
         if app is self._host and isinstance(error, Exception):
             return None
         return failure_in(error)
 
 
 class _RequestLimit(Deadline):
-    """The deadline of a request, which is answered in time also while its thread goes on.
+    """The deadline of a request, which gets its response in time even while its thread runs on.
 
     Attributes:
         watched_from: The event loop's time when :meth:`watch` is called; None for never, or once it
-            was. Most requests are answered by then, and never need a timer of their own.
+            has been. Most requests have finished by then, and never need their own timer.
         late: What the request would commit too late.
-        has_begun: Whether its response has.
+        has_begun: Whether the response has begun.
     """
 
     def __init__(
@@ -190,21 +190,21 @@ class _RequestLimit(Deadline):
 
     @property
     def route(self) -> str | None:
-        """The route that was found for the request, by its template."""
+        """The template of the route that matched the request."""
         route = self._scope.get("route")
         path = getattr(route, "path_format", None) or getattr(route, "path", None)
         return None if path is None else f"{self._scope['method']} {path}"
 
     @property
     def variable(self) -> str:
-        """The environment's name of the limit."""
+        """The environment variable that sets the limit."""
         database = installed_for(HTTPConnection(self._scope)).databases[MAIN]
         return database.settings.variable_of("request_timeout")
 
     async def send(self, message: Message) -> None:
-        """Pass a message of the response on, unless the work for it was cancelled."""
+        """Pass a message of the response on, unless the work was cancelled."""
         if self.is_over:
-            # What that says is not the response.
+            # This message does not belong to the response.
             return
         if message["type"] == "http.response.start":
             if self.commits.sessions:
@@ -215,16 +215,16 @@ class _RequestLimit(Deadline):
         await self._send(message)
 
     def gone(self) -> None:
-        """End the work: its client has gone."""
+        """Cancel the work: its client has disconnected."""
         self.end(Ending.GONE)
 
     def watch(self) -> None:
-        """Keep time from now on."""
+        """Enforce the limit from now on."""
         self.watched_from = None
         self.move(self.seconds)
 
     def set_alarm(self, when: float) -> None:
-        """End the block at this time of the loop."""
+        """Cancel the block at this time of the loop."""
         if self.watched_from is None or when <= self.watched_from:
             super().set_alarm(when)
 
@@ -236,7 +236,7 @@ class _RequestLimit(Deadline):
         super().cancel(task)
 
     async def answer(self) -> None:
-        """Answer in place of the work that was ended."""
+        """Respond in place of the cancelled work."""
         if self._answering is not None:
             await self._answering
         elif self.ending is Ending.TIMEOUT:
@@ -267,22 +267,22 @@ def _what_became_of(limit: "_RequestLimit", *, goes_on: bool) -> WellheadError:
         return CommitUnknownError.after_silence()
     if commits.succeeded:
         return CommittedError(
-            f"The request was not answered within {limit.seconds:g} s, after it had committed "
+            f"The request got no response within {limit.seconds:g} s, after it had committed "
             f"{commits.succeeded} transactions.",
             commits=commits.succeeded,
         )
-    became = "its thread goes on" if goes_on else "its work was cancelled"
+    became = "its thread is still running" if goes_on else "its work was cancelled"
     return RequestTimeoutError(
-        f"The request was not answered within {limit.seconds:g} s; {became}, and nothing was "
+        f"The request got no response within {limit.seconds:g} s; {became}, and nothing was "
         "committed.",
-        hint=f"Make it faster, raise {limit.variable}, or give the route a deadline of its own.",
+        hint=f"Make it faster, raise {limit.variable}, or give the route its own deadline.",
     )
 
 
 def _note_gone(scope: Scope) -> None:
     method, path = shown(scope)
     logger.info(
-        "%s %s: the client has gone; the work was cancelled",
+        "%s %s: the client disconnected; the work was cancelled",
         method,
         path,
         extra={"event": "client_gone", "path": path},

@@ -1,4 +1,4 @@
-"""The database in a route: opened with the application, one session or reader a request."""
+"""The database in a route: opened with the application, one session or reader per request."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -30,14 +30,14 @@ def lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """A lifespan that opens the database before the first request and closes it after the last.
 
-    An application with a lifespan of its own uses ``async with database:`` in it instead, and
-    :meth:`wellhead.Database.drain` when it is told to end.
+    An application with its own lifespan uses ``async with database:`` in it instead, and calls
+    :meth:`wellhead.Database.drain` when it is told to shut down.
 
     Args:
-        database: What to open and close.
-        further: The same, opened after it and closed before it.
-        drain_seconds: Seconds for which the process still takes requests after SIGTERM while
-            ``/health/ready`` already answers 503; 0 for none. None leaves signals alone.
+        database: The database to open and close.
+        further: More databases, opened after it and closed before it.
+        drain_seconds: Seconds for which the process still accepts requests after SIGTERM while
+            ``/health/ready`` already responds with 503; 0 for none. None leaves signals alone.
     """
     databases = (database, *further)
 
@@ -72,8 +72,8 @@ class _Of:
 class _SessionOf(_Of):
     __slots__ = ()
 
-    # Neither this nor the reader's is a generator: what FastAPI does for one takes longer than all
-    # else that is done outside of statements.
+    # Neither this nor the reader's is a generator: FastAPI's handling of one takes longer than
+    # everything else that is done outside statements.
     async def __call__(self, connection: HTTPConnection) -> ExclusiveSession:
         database, scope = self._of(connection), connection.scope
         opened: dict[Database[Any], ExclusiveSession] = scope.setdefault(_SESSIONS, {})
@@ -92,8 +92,8 @@ class _RequestSession(AbstractAsyncContextManager[ExclusiveSession]):
 
     Args:
         connection: The request.
-        database: Whose session.
-        opened: The sessions of the request; it is added, and taken away again.
+        database: The session's database.
+        opened: The request's open sessions; this one is added, and removed at the end.
     """
 
     __slots__ = ("_block", "_connection", "_database", "_opened", "_token")
@@ -149,7 +149,7 @@ class _RequestSession(AbstractAsyncContextManager[ExclusiveSession]):
     ) -> None:
         try:
             if error is None:
-                # What another database refuses is better heard before this one commits.
+                # If another database refuses, it is better to know before this one commits.
                 for other in self._opened.values():
                     if has_changes(other):
                         await other.flush()
@@ -195,7 +195,7 @@ class Run:
         deadline: float | None = None,
         is_repeatable: bool = False,
     ) -> T:
-        """Do ``work(session)`` in a transaction of its own, again where that is safe."""
+        """Do ``work(session)`` in its own transaction, again where that is safe."""
         with serving(self._route):
             return await self._database.run(work, deadline=deadline, is_repeatable=is_repeatable)
 
@@ -209,35 +209,35 @@ refuse_without_scopes()
 
 
 def session_of(database: Database[Any] | str) -> Any:
-    """What :data:`SessionDep` is, of another database than the main one.
+    """The equivalent of :data:`SessionDep` for another database than the main one.
 
     For a line such as ``ArchiveSession = Annotated[AsyncSession, session_of(archive)]``. It has
-    ``scope="function"`` already; a request has one session of a database, however many parameters
+    ``scope="function"`` already; a request has one session per database, however many parameters
     and dependencies ask for it.
 
     Args:
         database: The database, or the name under which ``install`` was given it.
     """
-    # With the default scope FastAPI would commit after the response was sent, and a COMMIT that
-    # fails would hide behind a 201.
+    # With the default scope FastAPI would commit after the response was sent, and a failed COMMIT
+    # would hide behind a 201.
     return Depends(_SessionOf(database), scope="function")
 
 
 def run_of(database: Database[Any] | str) -> Any:
-    """What :data:`RunDep` is, of another database than the main one; with ``Run`` as its type."""
+    """The equivalent of :data:`RunDep` for another database; its type is ``Run``."""
     return Depends(_RunOf(database))
 
 
 def reader_of(database: Database[Any] | str) -> Any:
-    """What :data:`ReaderDep` is, of another database than the main one, as a ``Reader``."""
+    """The equivalent of :data:`ReaderDep` for another database; its type is ``Reader``."""
     return Depends(_ReaderOf(database), scope="function")
 
 
 SessionDep = Annotated[ExclusiveSession, session_of(MAIN)]
-"""One transaction a request, committed before the response is sent; a failed commit is an error.
+"""One transaction per request, committed before the response is sent; a failed commit is an error.
 
 It ends when the route returns, so a stream, a WebSocket or a background task opens its own with
-``database.session()``. A dependency with ``yield`` that takes it needs ``scope="function"``, too.
+``database.session()``. A dependency with ``yield`` that takes it also needs ``scope="function"``.
 """
 
 RunDep = Annotated[Run, run_of(MAIN)]
@@ -248,4 +248,4 @@ several transactions.
 """
 
 ReaderDep = Annotated[Reader, reader_of(MAIN)]
-"""A reader for the request: no transaction, one round trip a statement, nothing to write with."""
+"""A reader for the request: no transaction, one round trip per statement, no way to write."""

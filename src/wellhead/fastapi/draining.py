@@ -1,4 +1,4 @@
-"""The last moments of a process: it is not ready any more, and still answers."""
+"""Draining: the process is no longer ready, but still responds."""
 
 import asyncio
 import signal
@@ -13,14 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wellhead.database import Database
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""What asks a server to end: Ctrl-C, and the way of everything that runs services."""
+"""The signals that ask a server to stop: Ctrl-C, and the one that process supervisors send."""
 
 
 class Farewell:
-    """Sends the clients of a draining process elsewhere with their next request.
+    """Makes the clients of a draining process reconnect elsewhere for their next request.
 
-    Its answers carry ``Connection: close``, so that no connection is left on which a client could
-    be sending a request in the moment when the server hangs up (RFC 9112, section 9.6).
+    Its responses carry ``Connection: close``, so that no connection is left on which a client could
+    be sending a request at the moment when the server closes it (RFC 9112, section 9.6).
     """
 
     def __init__(self, app: ASGIApp, databases: Collection[Database]) -> None:
@@ -46,11 +46,11 @@ class Farewell:
 
 @contextmanager
 def drained_on_signals(databases: Collection[Database], seconds: float) -> Iterator[None]:
-    """Let SIGTERM turn readiness off first, and reach the server so many seconds later.
+    """On SIGTERM, turn readiness off first, and pass the signal to the server so much later.
 
-    A second signal reaches it at once, and so does Ctrl-C, after which nobody sends requests. The
-    server must have set its handlers with ``signal.signal``, as uvicorn does, in the main thread;
-    in any other thread nothing happens.
+    A second signal reaches the server at once, and so does Ctrl-C, after which no requests are
+    expected. The server must have set its handlers with ``signal.signal``, as uvicorn does, in the
+    main thread; in any other thread nothing happens.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -69,8 +69,8 @@ def drained_on_signals(databases: Collection[Database], seconds: float) -> Itera
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal has_waited
-        # Not from within the handler: it may have interrupted a write to the log, and a loop that
-        # sleeps must be woken.
+        # Not directly in the handler: it may have interrupted a write to the log, and a sleeping
+        # event loop must be woken.
         for database in databases:
             loop.call_soon_threadsafe(database.drain)
         if number == signal.SIGTERM and seconds > 0 and not has_waited:

@@ -1,4 +1,4 @@
-"""The form in which Wellhead's own errors reach the client: the one that the application chose."""
+"""The form in which Wellhead's own errors reach the client: the one the application chose."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ def failure_response(
 ) -> Response:
     """A response that says what went wrong.
 
-    FastAPI's form has the title as its ``detail``, and all other members as a problem has them.
+    FastAPI's form has the title as its ``detail``, and all other members as in a problem.
     """
     if installed_for(connection).errors != "detail":
         return problem_response(status, title=title, type=type, headers=headers, **members)

@@ -1,4 +1,4 @@
-"""Every error of an application as a problem, or in the form that the application chose."""
+"""Every error of an application as a problem, or in the form the application chose."""
 
 import logging
 import traceback
@@ -36,16 +36,16 @@ from wellhead.pool.holders import place_of_failure
 logger = logging.getLogger("wellhead.fastapi")
 
 MOST_FAULTS = 100
-"""So many values of one request are named at the most; a large body may hold more bad ones."""
+"""The most faulty values of one request that are named; a large body may hold more."""
 
 LONGEST_FIELD = 200
-"""So many characters of a field's name are repeated: a client may have made up a longer one."""
+"""How many characters of a field's name are repeated: clients may send a longer one."""
 
 _MOST_NAMES = 5
 
 
 def handlers_for(form: Form) -> dict[type[Exception], Handler]:
-    """The handlers that respond in a form, by what they are for."""
+    """The handlers that respond in a form, by exception type."""
     if form == "own":
         return {}
     handlers: dict[type[Exception], Handler] = {
@@ -65,14 +65,14 @@ def handlers_for(form: Form) -> dict[type[Exception], Handler]:
 
 
 async def answer_http_exception(connection: HTTPConnection, error: Exception) -> Response:
-    """Answer what a route or the router itself refused.
+    """Respond to an exception from a route or from the router itself.
 
-    A detail that is not text, which a problem has no place for, becomes its member ``details``.
+    A detail that is not text has no place in a problem; it becomes the member ``details``.
     """
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     status, headers = error.status_code, dict(error.headers or {})
     if status < HTTPStatus.BAD_REQUEST:
-        # No error: a redirection, or a status without a body.
+        # Not an error: a redirect, or a status without a body.
         return fit(connection, Response(status_code=status, headers=headers))
     if status == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := allowed_methods(connection)):
         headers["Allow"] = ", ".join(allowed)
@@ -89,7 +89,7 @@ def _members_of(detail: object, *, status: int) -> Mapping[str, Any]:
 
 
 async def answer_validation_error(connection: HTTPConnection, error: Exception) -> Response:
-    """Answer 422 and name each field; the values themselves are not repeated."""
+    """Respond with 422 and name each field; the values themselves are not repeated."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
     faults = [_fault_of(item) for item in error.errors()[:MOST_FAULTS]]
     names = list(dict.fromkeys(fault.field for fault in faults))
@@ -98,8 +98,8 @@ async def answer_validation_error(connection: HTTPConnection, error: Exception) 
         connection,
         problem_response(
             422,
-            title="The request is not valid.",
-            detail=f"Look at: {', '.join(names[:_MOST_NAMES])}{more}.",
+            title="The request is invalid.",
+            detail=f"Check {', '.join(names[:_MOST_NAMES])}{more}.",
             errors=faults,
         ),
     )
@@ -108,7 +108,7 @@ async def answer_validation_error(connection: HTTPConnection, error: Exception) 
 def _fault_of(item: Mapping[str, Any]) -> ValidationFault:
     place, message = item["loc"], item["msg"]
     if item["type"] == "json_invalid":
-        # What follows is not the name of a field but where in the text the parser gave up.
+        # The rest is not a field name but the position at which the parser gave up.
         place, message = place[:1], f"{message} at character {place[-1]}"
     field = ".".join(str(part) for part in place)
     if len(field) > LONGEST_FIELD:
@@ -117,9 +117,9 @@ def _fault_of(item: Mapping[str, Any]) -> ValidationFault:
 
 
 async def answer_database_error(connection: HTTPConnection, error: Exception) -> Response:
-    """Answer a failure of the database by what it means; see :func:`wellhead.classify`.
+    """Respond to a database failure according to its meaning; see :func:`wellhead.classify`.
 
-    Where the request had committed, or may have, that is said in place of what failed then.
+    If the request had committed, or may have, the response says that instead of the failure.
     """
     error = truth_of(connection, not_loaded(error) or error)
     meaning = classify(error)
@@ -139,10 +139,10 @@ async def answer_database_error(connection: HTTPConnection, error: Exception) ->
 
 
 async def answer_unreadable(connection: HTTPConnection, error: Exception) -> Response:
-    """Answer a model that could not be made, where an attribute of a row was not loaded.
+    """Respond when a model could not be built because an attribute of a row was not loaded.
 
     Raises:
-        ValidationError: It is unexpected.
+        ValidationError: It has another reason.
         ResponseValidationError: The same.
     """
     unloaded = not_loaded(error)
@@ -152,12 +152,12 @@ async def answer_unreadable(connection: HTTPConnection, error: Exception) -> Res
 
 
 async def answer_group(connection: HTTPConnection, error: Exception) -> Any:
-    """Answer an exception group as the exception of it that says most; see :func:`spokesman`.
+    """Respond to an exception group as to its most telling exception; see :func:`spokesman`.
 
     The others are logged.
 
     Raises:
-        ExceptionGroup: It is unexpected.
+        ExceptionGroup: It is an unexpected error.
     """
     chosen = spokesman(error, connection)
     if chosen is None or (handler := handler_of(chosen, connection)) is None:
@@ -168,12 +168,12 @@ async def answer_group(connection: HTTPConnection, error: Exception) -> Any:
         if isinstance(other, Exception) and is_of_database(other):
             _log(connection, other, classify(other))
         elif handler_of(other, connection) is None:
-            logger.error("unexpected, beside a failure of the database", exc_info=other)
+            logger.error("unexpected, in addition to a database failure", exc_info=other)
     return await answer_with(handler, connection, chosen)
 
 
 async def answer_unexpected_error(connection: HTTPConnection, error: Exception) -> Response:
-    """Answer 500 and say nothing of the cause; the server logs it with its traceback."""
+    """Respond with 500 and say nothing of the cause; the server logs it with its traceback."""
     return fit(
         connection,
         problem_response(500, detail="The error was logged.", **outcome_of(connection, error)),
@@ -183,8 +183,8 @@ async def answer_unexpected_error(connection: HTTPConnection, error: Exception) 
 def _log(connection: HTTPConnection, error: Exception, meaning: Classification) -> None:
     is_grave = not meaning.is_expected or meaning.fault is Fault.PARTLY_COMMITTED
     level = logging.ERROR if is_grave else logging.WARNING
-    # Of a mistake the frames tell the place. A formatted exception would tell the statement, too,
-    # where the engine is not Wellhead's.
+    # For a mistake, the stack frames give the place. A formatted exception would also show the
+    # statement if the engine is not Wellhead's.
     frames = "" if meaning.is_expected else "".join(traceback.format_tb(error.__traceback__))
     method, path = shown(connection.scope)
     hint = error.hint if isinstance(error, WellheadError) else None

@@ -1,4 +1,4 @@
-"""What an application gets from Wellhead, and how it is told to do without."""
+"""What Wellhead adds to an application, and how to opt out of it."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ def install(
 ) -> None:
     """Give the application its databases, its error handlers and the routes about the databases.
 
-    It takes over, and says so in one line of the log (INFO) when the application starts:
+    What it takes over is logged in one line (INFO) when the application starts:
 
     - Errors. ``errors="problems"`` adds handlers for ``HTTPException``,
       ``RequestValidationError``, ``SQLAlchemyError``, ``WellheadError``, ``ExceptionGroup`` and
@@ -44,30 +44,29 @@ def install(
       ``SQLAlchemyError``, ``WellheadError`` and ``ExceptionGroup`` only, which respond as FastAPI
       does, with ``{"detail": ...}``. ``"own"`` adds none.
     - Routes: ``/health``, ``/health/live``, ``/health/startup``, ``/health/ready``,
-      ``/health/db``, ``/db/pool-status``, and ``/metrics`` on demand.
-    - Time. A request has ``DATABASE_REQUEST_TIMEOUT`` seconds until its response begins, and its
-      work ends when its client has gone.
+      ``/health/db``, ``/db/pool-status``, and ``/metrics`` on request.
+    - Time limits. A request has ``DATABASE_REQUEST_TIMEOUT`` seconds until its response begins, and
+      its work is cancelled when its client disconnects.
 
-    What the application has of its own wins, whether it was added before or is added after: its
-    handler for the same exception or a more specific one, and its route for the same path.
+    The application's own code takes precedence, whether added before or after: its handler for the
+    same exception or a more specific one, and its route for the same path.
 
     Applications that are mounted in this one share its databases and its deadline, and their
-    failures of the database are answered as here.
+    database failures get the same responses.
 
     Args:
-        app: The application, before it serves.
-        database: Its main database, ``default`` by name; it may still be closed.
-        errors: The form of the errors.
+        app: The application, before it serves requests.
+        database: Its main database, named ``default``; it may still be closed.
+        errors: The form of error responses.
         probes: Whether to add the routes about the databases.
-        metrics: Whether to add ``/metrics`` for Prometheus, too.
-        prefix: What the paths of these routes begin with, such as ``/internal``.
-        include_in_schema: Whether the OpenAPI document tells of the routes; never of
-            ``/metrics``.
-        further: More databases by name, which :func:`session_of` and its like, the probes and
-            the metrics know them by.
+        metrics: Whether to add ``/metrics`` for Prometheus as well.
+        prefix: The start of these routes' paths, such as ``/internal``.
+        include_in_schema: Whether the OpenAPI document lists the routes; never ``/metrics``.
+        further: More databases by name; :func:`session_of` and its like, the probes and the
+            metrics use these names.
 
     Raises:
-        ConfigurationError: The application has a database already; metrics are wanted, and
+        ConfigurationError: The application has a database already; metrics are requested, and
             prometheus-client is not installed; or an argument cannot be used.
     """
     _check(app, errors, prefix, further)
@@ -89,7 +88,7 @@ def install(
         added[:] = [each for each in added if each in app.router.routes]
 
     def start(stack: ASGIApp) -> ASGIApp:
-        # Starlette makes its middleware when the application starts; this one adds nothing to it.
+        # Starlette builds its middleware when the application starts; this adds nothing to it.
         settle()
         refuse_ended_sessions(app)
         share_deadline(app)
@@ -113,11 +112,11 @@ def _check(app: FastAPI, errors: Form, prefix: str, further: Mapping[str, object
         )
     if errors not in get_args(Form):
         raise ConfigurationError(
-            f"errors is {errors!r}; it takes one of: {', '.join(map(repr, get_args(Form)))}."
+            f"errors is {errors!r}; it must be one of {', '.join(map(repr, get_args(Form)))}."
         )
     if prefix and not (prefix.startswith("/") and not prefix.endswith("/")):
         raise ConfigurationError(
-            f"prefix is {prefix!r}; it begins with a slash and does not end with one."
+            f"prefix is {prefix!r}; it must begin with a slash and not end with one."
         )
     for name, each in further.items():
         if not isinstance(each, Database):
@@ -135,8 +134,7 @@ def _announce(
     present = app.exception_handlers
     answered = [kind.__name__ for kind, each in handlers.items() if present.get(kind) is each]
     logger.info(
-        "this application has from Wellhead: databases %s; errors %r, with handlers for %s; "
-        "routes %s",
+        "Wellhead gives this application: databases %s; errors %r, with handlers for %s; routes %s",
         ", ".join(installed.databases),
         installed.errors,
         ", ".join(answered) or "none",

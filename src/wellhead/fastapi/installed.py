@@ -1,4 +1,4 @@
-"""What an application was given: its databases, by name, and the form of its errors."""
+"""What an application was given: its databases, by name, and the form of its error responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from wellhead.errors import ConfigurationError, NotOpenError
 from wellhead.fastapi.mounted import HOST
 
 MAIN = "default"
-"""The name of the database that was given without one."""
+"""The name of the database given without one."""
 
 Form = Literal["problems", "detail", "own"]
 
@@ -23,7 +23,7 @@ class Installed:
 
     Attributes:
         databases: By name, the main one first.
-        errors: The form of its errors.
+        errors: The form of error responses.
     """
 
     databases: Mapping[str, Database[Any]]
@@ -42,7 +42,7 @@ def installed_in(app: Starlette) -> Installed | None:
 
 
 def installed_for(connection: HTTPConnection) -> Installed:
-    """What the application was given; a mounted one without, the application around it.
+    """What the application was given; for a mounted one without, what its parent was given.
 
     Raises:
         NotOpenError: Neither was given anything.
@@ -53,8 +53,8 @@ def installed_for(connection: HTTPConnection) -> Installed:
             return installed
     raise NotOpenError(
         "The application has no database.",
-        hint="Call wellhead.fastapi.install(app, database) where the application is made, or "
-        "mount it in one that has.",
+        hint="Call wellhead.fastapi.install(app, database) where the application is created, or "
+        "mount it in one that has a database.",
     )
 
 
@@ -63,7 +63,7 @@ def database_of(connection: HTTPConnection, name: str = MAIN) -> Database[Any]:
 
     Raises:
         NotOpenError: The application has none at all.
-        ConfigurationError: It has none of this name.
+        ConfigurationError: It has none with this name.
     """
     databases = installed_for(connection).databases
     if name not in databases:

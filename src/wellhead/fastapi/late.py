@@ -1,7 +1,7 @@
-"""COMMITs that come after the response: refused before it, or told of where that is too late.
+"""COMMITs after the response: refused beforehand, or reported if it is too late for that.
 
-FastAPI ends a dependency of the usual scope, ``request``, after the response was sent. Where it
-commits then, a failure hides behind a status of success.
+FastAPI ends a dependency of the default scope, ``request``, after the response was sent. If it
+commits then, a failure hides behind a success status.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from wellhead.sessions.commits import Commits
 logger = logging.getLogger("wellhead.fastapi")
 
 _MEND = (
-    "Take the session by SessionDep or session_of(database), or give the dependency that opens it "
+    "Use SessionDep or session_of(database), or give the dependency that opens it "
     'scope="function": Depends(..., scope="function").'
 )
 
 
 def has_changes(session: AsyncSession) -> bool:
-    """Whether something was added, changed or deleted in a session, and not sent yet."""
+    """Whether a session has objects to add, change or delete that it has not sent yet."""
     return bool(session.new or session.dirty or session.deleted)
 
 
@@ -38,10 +38,10 @@ class LateCommits:
     """What a request would commit after its response has begun.
 
     Args:
-        scope: The request's.
+        scope: The request's ASGI scope.
         commits: Its COMMITs.
-        told: The routes that the log has told of; added to.
-        task: The request's.
+        told: The routes already reported in the log; added to.
+        task: The request's task.
 
     Attributes:
         refusal: Why the response was refused, or None.
@@ -59,9 +59,9 @@ class LateCommits:
         self.refusal: Exception | None = None
 
     async def refuse(self) -> None:
-        """Refuse the response while a session of the request is open that has something to commit.
+        """Refuse the response while a session of the request is open that has changes to commit.
 
-        A session that another task opened is that one's own affair.
+        Sessions that another task opened do not count.
 
         Raises:
             LateCommitError: There is one.
@@ -78,30 +78,30 @@ class LateCommits:
     async def _refuse(self, session: AsyncSession) -> None:
         if has_changes(session) or (self._commits.changes.pending and await _has_written(session)):
             raise LateCommitError(
-                "A session was open when the response was about to begin, and would have been "
-                "committed after it; it is rolled back.",
+                "A session was still open when the response was about to begin, and would have "
+                "been committed after it; it is rolled back.",
                 hint=_MEND,
             )
 
     def tell_from_now_on(self) -> None:
         """Log what the request's dependencies commit when they end, once for each route.
 
-        That is what was begun before the response. What they open and commit after it is their own
-        affair, and so is what the response itself does, as a stream or a background task.
+        Only work begun before the response counts. What they open and commit after it is their own
+        affair, and so is the work of the response itself, as a stream or a background task.
         """
         stack = self._scope.get("fastapi_inner_astack")
         # Most requests have no dependency that ends after the response.
         if not (isinstance(stack, AsyncExitStack) and stack._exit_callbacks):  # type: ignore[attr-defined] # noqa: SLF001 - tests/test_undocumented_names.py
             return
-        # Sessions are numbered as they are made.
+        # Sessions are numbered as they are created.
         self._mark, self._pending = _new_sessionid(), frozenset(self._commits.changes.pending)
-        # What is put on the stack last ends first: after the response, before the dependencies.
+        # The last callback on the stack runs first: after the response, before the dependencies.
         stack.push(self._watch)
 
     def end(self) -> None:
-        """Tell no more: the request's dependencies have ended."""
+        """Stop reporting: the request's dependencies have ended."""
         self._commits.on_late_commit = None
-        # What answers a refusal pushes to a stack that has ended.
+        # The response to a refusal pushes to a stack that has ended.
         self._scope = {}
 
     def _watch(self, *_: object) -> None:
@@ -120,8 +120,8 @@ class LateCommits:
             return
         self._told.add(route)
         logger.error(
-            "%s: what was begun before the response is committed after it, where the client cannot "
-            "be told of a COMMIT that fails. %s",
+            "%s: work begun before the response is committed after it, where a failed COMMIT "
+            "cannot be reported to the client. %s",
             route,
             _MEND,
             extra={"event": "commit_after_response", "route": route},
@@ -134,7 +134,7 @@ async def _has_written(session: AsyncSession) -> bool:
     connection = await session.connection()
     if connection.dialect.name != "postgresql":
         return False
-    # What is pending may be another session's, or only look like a change.
+    # Pending objects may be another session's, or only look like a change.
     return await connection.scalar(select(func.txid_current_if_assigned())) is not None
 
 

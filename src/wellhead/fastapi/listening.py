@@ -1,7 +1,7 @@
-"""What a client still says while its request is served: the rest of its body, or that it has gone.
+"""What a client sends while its request is served: the rest of its body, or a disconnect.
 
-ASGI tells of a client that hung up only to whoever asks for the next message, and a route at work
-asks for none.
+ASGI reports a disconnect only to a caller that asks for the next message, and a route at work does
+not ask.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from typing import Protocol
 from starlette.types import Message, Receive, Scope
 
 LISTEN_AFTER = 0.25
-"""Seconds before a request is listened to; most are answered by then, and need no task for it."""
+"""Seconds before a request is listened to; most have finished by then, and need no task for it."""
 
 
 class ListenTimer:
-    """Lets listeners begin in time, with one timer of the event loop for all of them.
+    """Starts listeners on time, with one timer of the event loop for all of them.
 
-    asyncio keeps a timer that was cancelled until it would have rung, and compares it with all that
-    are set meanwhile: one for each request takes longer than all else that a deadline does.
+    asyncio keeps a cancelled timer until it is due, and compares every new timer with it: a timer
+    per request takes longer than everything else that a deadline does.
 
     Attributes:
-        loop: The event loop whose it is.
+        loop: The event loop it belongs to.
     """
 
     __slots__ = ("_is_set", "_waiting", "loop")
@@ -33,7 +33,7 @@ class ListenTimer:
         self._is_set = False
 
     def start(self, listener: "Listener") -> float:
-        """Let a listener begin when its time has come; returns the loop's time of that."""
+        """Start a listener when its time has come; returns the loop's time of that."""
         begins_at = self._waiting[listener] = self.loop.time() + LISTEN_AFTER
         if not self._is_set:
             self._set(begins_at)
@@ -51,7 +51,7 @@ class ListenTimer:
         self._is_set = False
         now = self.loop.time()
         due = []
-        # They came in the order of their times.
+        # They were added in order of time.
         for listener, begins_at in self._waiting.items():
             if begins_at > now:
                 self._set(begins_at)
@@ -66,27 +66,27 @@ class Watched(Protocol):
     """The work for a request."""
 
     def watch(self) -> None:
-        """Called when it takes so long that the client is listened to unasked."""
+        """Called when the work takes so long that listening begins without being asked."""
 
     def gone(self) -> None:
-        """Called when the client has gone."""
+        """Called when the client has disconnected."""
 
 
 class Listener:
-    """Passes messages on, and listens for the end of the client's connection when nobody asks.
+    """Passes messages on, and detects a client disconnect while the application is not receiving.
 
-    Of a body one piece is read ahead, so where an application leaves a long one unread, the end of
-    the connection is not noticed. Of one that the client holds back until it is asked for, nothing
-    is read before the application asks.
+    It reads one piece of a body ahead, so if an application leaves a long body unread, a disconnect
+    goes unnoticed. If a client sends its body only on request (``Expect``), nothing is read before
+    the application asks.
 
     Args:
-        scope: The request's.
-        receive: The server's.
-        timer: The one of the running loop.
-        work: Told of the client.
+        scope: The request's ASGI scope.
+        receive: The server's ``receive``.
+        timer: The timer of the running loop.
+        work: Notified about the client.
 
     Attributes:
-        begins_at: The event loop's time when that is; None while the client holds its body back.
+        begins_at: The event loop's time of the start; None while the client holds its body back.
     """
 
     def __init__(
@@ -99,14 +99,14 @@ class Listener:
         self._receive = receive
         self._work = work
         self._timer = timer
-        # A server may take what the context holds for granted where it is asked for a message.
+        # A server may rely on its own context when it is asked for a message.
         self._context = copy_context()
         self._listening: asyncio.Task[None] | None = None
         self._asking = 0
         self._is_due = self._has_whole_body = False
         self._end: Message | None = None
         self.begins_at: float | None = None
-        # ASGI's names are in lower case, and may come only once.
+        # ASGI's header names are lower case, and this one may occur only once.
         headers = scope["headers"] = list(scope["headers"])
         if b"expect" not in dict(headers):
             self.begins_at = timer.start(self)
@@ -128,21 +128,21 @@ class Listener:
             if self._is_due:
                 self._listen()
         if message["type"] == "http.disconnect":
-            # Where its end cancels the task that asks, that is to happen here.
+            # If a disconnect cancels the task that asks, it must do so here.
             await asyncio.sleep(0)
         return message
 
     def stop(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._timer.stop(self)
         self._is_due = False
         if self._listening is not None:
             self._listening.cancel()
-            # What a cycle holds waits for the collector.
+            # A reference cycle would wait for the collector.
             self._listening = None
 
     def begin(self) -> None:
-        """Listen, though nobody asks; while somebody does, nobody else need listen."""
+        """Listen while no task is receiving; a task that is receiving makes this unnecessary."""
         self._work.watch()
         self._is_due = True
         self._listen()
@@ -154,7 +154,7 @@ class Listener:
             self._listening = self._timer.loop.create_task(self._hold(), context=self._context)
 
     async def _heard(self) -> Message:
-        # Starlette asks and gives up at once: what comes then is for the next who asks.
+        # Starlette asks and gives up at once: a message that comes then is kept for the next call.
         await self._has_some.wait()
         first = self._held[0]
         if isinstance(first, Exception):
@@ -169,13 +169,13 @@ class Listener:
     async def _hold(self) -> None:
         message: Message | Exception
         while self._end is None:
-            # After a body only its client's end may come. A server that sends something else is not
+            # After a body, only a disconnect may come. A server that sends something else is not
             # asked again and again for it.
             is_last = self._has_whole_body
             try:
                 message = await self._receive()
                 self._note(message)
-            except Exception as error:  # noqa: BLE001 - it goes to whoever asks
+            except Exception as error:  # noqa: BLE001 - it goes to the next receive()
                 self._keep(error)
                 return
             self._keep(message)

@@ -1,7 +1,7 @@
-"""Applications that are mounted in the one that was given a database: they share it.
+"""Applications mounted in the one that was given a database: they share it.
 
-A mounted application has handlers and middleware of its own, and answers an error that it does not
-know with 500 before the application around it hears of it.
+A mounted application has its own handlers and middleware, and responds with 500 to an error that it
+does not know before the parent application sees it.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import Receive, Scope, Send
 
 HOST = "wellhead.host"
-"""The key in a connection's scope of the application that was given the database."""
+"""The key in a connection's scope for the application that was given the database."""
 
 _CATCH_ALL = (Exception, 500)
 
@@ -21,7 +21,7 @@ _CATCH_ALL = (Exception, 500)
 def parts_of(app: FastAPI) -> Iterator[Any]:
     """Every route, router and application in one, at any depth.
 
-    Also what is behind middleware, where that keeps it as ``app``, as Starlette's does.
+    Includes those behind middleware that keeps them as ``app``, as Starlette's middleware does.
     """
     seen: set[int] = set()
     waiting: list[Any] = list(app.routes)
@@ -45,10 +45,10 @@ def mounted_in(app: FastAPI) -> Iterator[Starlette]:
 async def answer_as(
     app: Starlette, error: Exception, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Answer an error as if a route of this application had raised it.
+    """Respond to an error as if a route of this application had raised it.
 
-    Its own handlers decide, then those of the application that was given the database. One for
-    every ``Exception`` does not: that is for what nobody else knows.
+    Its own handlers decide, then those of the application that was given the database. A handler
+    for every ``Exception`` does not: it is a last resort.
     """
     host: Starlette = scope[HOST]
     handlers = {

@@ -1,4 +1,4 @@
-"""What became of a request's work in its databases, where it failed: in which it is committed."""
+"""The outcome of a failed request in its databases: which of them have committed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,14 +16,14 @@ from wellhead.sessions.changes import Changes
 from wellhead.sessions.commits import current_commits
 
 UNNAMED = "unnamed"
-"""What a database is called that the application was not given by name."""
+"""The name for a database that the application was not given by name."""
 
 
 def truth_of(connection: HTTPConnection, error: Exception) -> Exception:
-    """The error that says what became of the work, in place of one that says only what failed.
+    """The error that says what happened to the work, in place of one that only says what failed.
 
-    Where a COMMIT of the request had no response, what failed after that does not matter; and where
-    one database has committed, what kept another from it is only the cause.
+    If a COMMIT of the request got no reply, what failed after it does not matter; and if one
+    database has committed, what kept another from committing is only the cause.
     """
     commits = current_commits.get()
     if commits is None or not is_of_database(error) or isinstance(error, CommitUnknownError):
@@ -47,8 +47,8 @@ def truth_of(connection: HTTPConnection, error: Exception) -> Exception:
 def outcome_of(connection: HTTPConnection, error: Exception) -> Mapping[str, Any]:
     """Members of a response: how many transactions were committed, and in which databases.
 
-    The databases are named where the request has worked in several, and those of which nobody
-    knows, wherever the application has several.
+    The databases are named if the request has used several; those with an unknown outcome, whenever
+    the application has several.
     """
     commits = current_commits.get()
     count = commits.succeeded if commits is not None else getattr(error, "commits", 0)

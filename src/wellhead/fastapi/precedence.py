@@ -1,4 +1,4 @@
-"""What an application has of its own, handlers and routes, comes before Wellhead's."""
+"""The application's own handlers and routes take precedence over Wellhead's."""
 
 import logging
 import re
@@ -17,27 +17,27 @@ logger = logging.getLogger("wellhead.fastapi")
 
 _FASTAPIS = (http_exception_handler, request_validation_exception_handler)
 
-# A part of a path that no route names.
+# A path segment that no route names.
 _UNNAMED = "-no-route-names-this-"
 
 
 def add_handlers(app: FastAPI, handlers: Mapping[type[Exception], Callable[..., Any]]) -> None:
-    """Add these handlers, but for those that the application has already; FastAPI's do not count.
+    """Add these handlers, except those the application already has; FastAPI's do not count.
 
-    One for the status 500 is, to Starlette, the one for ``Exception``.
+    To Starlette, a handler for the status 500 is the one for ``Exception``.
     """
     present = app.exception_handlers
     for kind, handler in handlers.items():
         has_own = present.get(kind, _FASTAPIS[0]) not in _FASTAPIS
-        if not has_own and not (kind is Exception and 500 in present):  # noqa: PLR2004 - of HTTP
+        if not has_own and not (kind is Exception and 500 in present):  # noqa: PLR2004 - HTTP
             app.add_exception_handler(kind, handler)
 
 
 def leave_out_answered(app: FastAPI, ours: Sequence[Route]) -> None:
-    """Take those of our routes away that the application answers itself, and warn of a mix-up.
+    """Remove those of our routes that the application serves itself, and warn of a mix-up.
 
-    A route that names the path, or a part of it, wins wherever it was added. One for every path
-    wins where it was added before ours, as it does over any route; that is seldom meant.
+    A route that names the path, or a part of it, wins wherever it was added. A catch-all wins if it
+    was added before ours, as it does over any route; that is seldom intended.
     """
     shadowed: dict[str, str] = {}
     for route in ours:
@@ -49,8 +49,8 @@ def leave_out_answered(app: FastAPI, ours: Sequence[Route]) -> None:
             shadowed[route.path] = str(getattr(rival, "path", rival))
     if shadowed:
         logger.warning(
-            "the application's route %s, which takes every path, was added before %s: it answers "
-            "in their place. Call wellhead.fastapi.install before you add it",
+            "the application's route %s, which takes every path, was added before %s: it serves "
+            "these paths instead. Call wellhead.fastapi.install before you add it",
             ", ".join(dict.fromkeys(shadowed.values())),
             ", ".join(shadowed),
             extra={"event": "routes_shadowed", "routes": list(shadowed)},

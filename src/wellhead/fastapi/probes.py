@@ -1,4 +1,4 @@
-"""The probes: alive, started, ready, and what is known of the database and of its pool."""
+"""The probes: alive, started, ready, and what is known about the database and its pool."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -20,9 +20,9 @@ T = TypeVar("T")
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 _TITLES = {
-    "draining": "The server is about to end.",
+    "draining": "The server is shutting down.",
     "starting": "The server has not started yet.",
-    "behind": "The schema of the database is behind; it has to be migrated.",
+    "behind": "The database schema is behind; it has to be migrated.",
     "unavailable": "The database is not available.",
     "saturated": "Too many requests are waiting for the database.",
     "read_only": "The database accepts no changes at the moment.",
@@ -33,7 +33,7 @@ Evidence = Literal["traffic", "probe", "none"]
 
 
 class Alive(BaseModel):
-    """The process answers."""
+    """The process responds."""
 
     status: Literal["alive"] = "alive"
     app: str = Field(description="The application's name.")
@@ -56,16 +56,16 @@ class Ready(BaseModel):
 
 
 class DatabaseHealth(BaseModel):
-    """What is known of the database."""
+    """What is known about the database."""
 
     status: Literal["healthy"] = "healthy"
     database: Literal["connected", "idle"] = Field(
-        description="`idle`: nothing was heard lately, and asking would wake it."
+        description="`idle`: there was no recent traffic, and a query would wake the database."
     )
-    evidence: Evidence = Field(description="Where this is known from.")
+    evidence: Evidence = Field(description="How this is known.")
     age: float | None = Field(description="Seconds since it was observed.")
     migrations: Literal["at_head", "ahead"] | None = Field(
-        description="`ahead`: a newer program has migrated the schema. Null where nobody looks."
+        description="`ahead`: a newer program has migrated the schema. Null if it is not checked."
     )
 
 
@@ -74,10 +74,10 @@ class PoolStatus(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    mode: Literal["pool", "none", "static"] = Field(description="Which kind of pool it is.")
+    mode: Literal["pool", "none", "static"] = Field(description="The kind of pool.")
     reason: str = Field(description="Why it is of this kind.")
     pool_size: int = Field(description="Connections kept open.")
-    checked_in: int = Field(description="Open connections that are free.")
+    checked_in: int = Field(description="Open connections that are idle.")
     checked_out: int = Field(description="Connections in use.")
     overflow: int = Field(description="Connections open beyond `pool_size`.")
     total: int = Field(description="Connections open now.")
@@ -93,28 +93,28 @@ class ReadyOfEach(Ready):
 
 
 class HealthOfEach(DatabaseHealth):
-    """What is known of the main database, and of each."""
+    """What is known about the main database, and about each."""
 
-    databases: dict[str, DatabaseHealth] = Field(description="The same of each, by name.")
+    databases: dict[str, DatabaseHealth] = Field(description="The same for each database, by name.")
 
 
 class PoolOfEach(PoolStatus):
-    """How busy the main database's pool is, and each."""
+    """How busy the main database's pool is, and that of each database."""
 
-    databases: dict[str, PoolStatus] = Field(description="The same of each, by name.")
+    databases: dict[str, PoolStatus] = Field(description="The same for each database, by name.")
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A route, before it is made for an application.
+    """A route, before it is added to an application.
 
     Attributes:
-        path: Below the application's prefix.
-        endpoint: What answers.
-        summary: What it tells.
-        model: Of the response.
-        name: Of the route; None for the function's.
-        statuses: Of other responses.
+        path: The path below the application's prefix.
+        endpoint: The function that serves it.
+        summary: Its summary in the OpenAPI document.
+        model: The response's model.
+        name: The route's name; None for the function's.
+        statuses: The statuses of other responses.
     """
 
     path: str
@@ -137,7 +137,7 @@ def _probe(
     name: str | None = None,
     statuses: tuple[int, ...] = (),
 ) -> Callable[[Endpoint], Endpoint]:
-    # Not a router's way, which would make every route twice.
+    # Not a router's decorator, which would create every route twice.
     def keep(endpoint: Endpoint) -> Endpoint:
         PROBES.append(Probe(path, endpoint, summary, model, name, statuses))
         return endpoint
@@ -151,13 +151,13 @@ _OF_EACH = {Ready: ReadyOfEach, DatabaseHealth: HealthOfEach, PoolStatus: PoolOf
 @_probe("/health", "Is the process alive?", Alive)
 @_probe("/health/live", "Is the process alive?", Alive, name="live")
 async def health(request: Request) -> Alive:
-    """Answers as long as the process does; asks the database nothing."""
+    """Responds as long as the process does; sends the database no query."""
     return Alive(app=request.app.title, version=request.app.version)
 
 
 @_probe("/health/startup", "Has the process been ready once?", Started, statuses=(503,))
 async def startup(request: Request) -> Response | Started:
-    """Tells whether the database was open and its schema new enough once; then asks nothing."""
+    """Whether the database has once been open with a new enough schema; then sends no query."""
     databases = installed_for(request).databases
     waited_for = {name: each for name, each in databases.items() if not each.is_started}
     if waited_for:
@@ -173,7 +173,7 @@ async def startup(request: Request) -> Response | Started:
 
 @_probe("/health/ready", "Should this process get requests?", Ready, statuses=(503,))
 async def ready(request: Request) -> Response | Ready:
-    """Tells no before it has started, while it drains, and while the database is not there."""
+    """Refuses before the process has started, while it drains, and while the database is away."""
     installed = installed_for(request)
     found: list[Readiness] = await _asked(each.ready() for each in installed.databases.values())
     reports = dict(zip(installed.databases, (each.health for each in found), strict=True))
@@ -188,12 +188,12 @@ async def ready(request: Request) -> Response | Ready:
 
 @_probe(
     "/health/db",
-    "Does the database answer, and is its schema new enough?",
+    "Does the database respond, and is its schema new enough?",
     DatabaseHealth,
     statuses=(503,),
 )
 async def database_health(request: Request) -> Response | DatabaseHealth:
-    """Tells what real traffic saw; without recent traffic it asks, unless that would wake it."""
+    """Reports what real traffic saw; without recent traffic it asks, unless that would wake it."""
     installed = installed_for(request)
     found: list[HealthReport] = await _asked(each.check() for each in installed.databases.values())
     reports = dict(zip(installed.databases, found, strict=True))
@@ -208,7 +208,7 @@ async def database_health(request: Request) -> Response | DatabaseHealth:
 
 @_probe("/db/pool-status", "How busy is the connection pool?", PoolStatus)
 async def pool_status(request: Request) -> PoolStatus:
-    """Reads the figures; costs no query and never waits."""
+    """Reads the pool's figures; sends no query and never waits."""
     installed = installed_for(request)
     found = {
         name: PoolStatus.model_validate(each.stats()) for name, each in installed.databases.items()
@@ -219,16 +219,16 @@ async def pool_status(request: Request) -> PoolStatus:
 
 
 class ProbeRoute(APIRoute):
-    """A route without parameters, which the requests for all others pass in one step."""
+    """A route without parameters, which requests for other routes pass in one step."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether it is this one's request; FastAPI looks closer where it may be."""
+        """Whether the request is for this route; FastAPI looks closer if it may be."""
         if not scope["path"].endswith(self.path):
             return _ANOTHER
         return super().matches(scope)
 
 
-# Python 3.11 looks a member of an enumeration up for longer than all else that matches() does.
+# In Python 3.11, looking up a member of an enumeration takes longer than the rest of matches().
 _ANOTHER: tuple[Match, Scope] = (Match.NONE, {})
 
 
@@ -251,7 +251,7 @@ def add_probes(app: FastAPI, installed: Installed, *, prefix: str, include_in_sc
 
 async def _asked(questions: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     first, *others = questions
-    # One alone needs no task of its own.
+    # A single coroutine needs no task.
     return await asyncio.gather(first, *others) if others else [await first]
 
 

@@ -18,9 +18,9 @@ _FASTAPIS = ("HTTPValidationError", "ValidationError")
 
 
 class ValidationFault(BaseModel):
-    """One value of a request that cannot be taken."""
+    """An invalid value in a request."""
 
-    field: str = Field(description="Where it stands, such as `body.title` or `query.limit`.")
+    field: str = Field(description="Where it is, such as `body.title` or `query.limit`.")
     message: str = Field(description="What is wrong with it.")
     code: str = Field(description="The same, for programs.")
 
@@ -31,19 +31,19 @@ class Problem(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     type: str = Field("about:blank", description="The kind of problem, for programs.")
-    title: str = Field(description="The kind of problem, for people; the same each time.")
+    title: str = Field(description="The kind of problem, for people; always the same.")
     status: int = Field(description="The HTTP status.")
-    detail: str | None = Field(None, description="What happened this time.")
+    detail: str | None = Field(None, description="What happened in this case.")
     errors: list[ValidationFault] | None = Field(None, description="What is wrong, by field.")
 
 
 class ProblemResponse(JSONResponse):
-    """A problem on its way to the client."""
+    """A response with a problem as its body."""
 
     media_type = PROBLEM_JSON
 
     def render(self, content: Any) -> bytes:
-        """Write JSON; half a surrogate pair, which UTF-8 cannot hold, becomes a question mark."""
+        """Write JSON; a lone surrogate, which UTF-8 cannot encode, becomes a question mark."""
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode("utf-8", "replace")
 
@@ -58,16 +58,16 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     **extensions: Any,
 ) -> JSONResponse:
-    """Answer with a problem.
+    """Respond with a problem.
 
     Args:
         status: The HTTP status.
-        title: For people; by default the status's own phrase.
-        detail: What happened this time.
-        type: A URI reference that names the kind of problem.
+        title: For people; by default the status phrase.
+        detail: What happened in this case.
+        type: A URI reference that identifies the kind of problem.
         errors: What is wrong, by field.
         headers: More headers, such as ``Retry-After``.
-        extensions: More members of the body; anything that JSON can hold.
+        extensions: More members of the body; any JSON values.
     """
     problem = Problem(
         type=type,
@@ -85,7 +85,7 @@ def problem_response(
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Say in the OpenAPI document that these statuses are answered with a problem.
+    """Declare in the OpenAPI document that these statuses come with a problem.
 
     For ``responses=`` of a route, a router or the application; :func:`wellhead.fastapi.install`
     adds the schema of a problem to the document.
@@ -106,17 +106,17 @@ def describe_problems(
     refusal: Callable[..., Any] | None = None,
     before: Callable[[], None] | None = None,
 ) -> None:
-    """Let the OpenAPI document of an application say what the responses are.
+    """Make the OpenAPI document of an application describe its error responses.
 
-    That is the schema of a problem, and that a request which is not valid gets one, unless the
-    application has a handler of its own for that. FastAPI adds the schema of a ``model`` by itself,
-    but then says that problems come as ``application/json``, too, which they never do.
+    It gets the schema of a problem, and a problem as the response to an invalid request, unless the
+    application has its own handler for that. FastAPI adds the schema of a ``model`` by itself, but
+    then also declares problems as ``application/json``, which they never are.
 
     Args:
         app: The application.
-        refusal: The handler that responds to a request which is not valid with a problem; None
-            where errors have another form, and the schema is there only where it is referred to.
-        before: Called before the document is made.
+        refusal: The handler that responds to an invalid request with a problem; None if errors
+            have another form, and then the schema is there only if something refers to it.
+        before: Called before the document is built.
     """
     describe = app.openapi
 
@@ -143,7 +143,7 @@ def _refers_to(model: str, document: Mapping[str, Any]) -> bool:
 
 
 def _describe_refusals(document: dict[str, Any]) -> None:
-    """Replace the form in which FastAPI by itself refuses what is not valid."""
+    """Replace FastAPI's own form of the response to an invalid request."""
     usual = {"schema": {"$ref": _REFERENCE.format(model=_FASTAPIS[0])}}
     for path in document["paths"].values():
         for operation in path.values():
@@ -156,7 +156,7 @@ def _describe_refusals(document: dict[str, Any]) -> None:
 
 
 def phrase_of(status: int) -> str:
-    """The phrase of a status, such as ``Not Found``; a general word for one without."""
+    """The phrase of a status, such as ``Not Found``; a general term for one without."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -14,12 +14,12 @@ from wellhead.telemetry.metrics import DatabaseCollector
 def install_metrics(app: FastAPI, databases: Mapping[str, Database], *, prefix: str) -> None:
     """Add ``/metrics``, with the figures of these databases and nothing else.
 
-    It is left out of the OpenAPI document: its clients know it by its name.
+    The OpenAPI document leaves it out: its clients know its path.
     """
     registry = CollectorRegistry()
     registry.register(DatabaseCollector(databases))
 
-    # In the event loop, where the figures change, so that they fit each other.
+    # In the event loop, where the figures change, so that they are consistent.
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return Response(encode(registry), headers={"Content-Type": content_type})

@@ -1,7 +1,7 @@
-"""The answer to those whom a full queue sends away: at once, but not without end.
+"""The response when the pool's queue is full: immediate, but only up to a rate.
 
-A client that asks again the moment it is refused does so hundreds of times a second, and each
-refusal takes time from those who are served, in the one process that has to answer both.
+A client that retries the moment it is refused does so hundreds of times a second, and each refusal
+takes time from the requests that are served by the same process.
 """
 
 import asyncio
@@ -14,19 +14,19 @@ from fastapi.requests import HTTPConnection
 from wellhead.errors import PoolSaturated
 
 AT_ONCE = 50
-"""Refusals in a second that are answered at once."""
+"""Refusals per second that are sent at once."""
 
 PAUSE = 0.2
-"""Seconds that the further ones are held back."""
+"""Seconds by which further refusals are delayed."""
 
 Answer = Callable[[HTTPConnection, Exception], Awaitable[Response]]
 
 
 class Refusals:
-    """Paces the answers to :class:`wellhead.PoolSaturated`, and passes other errors on.
+    """Paces the responses to :class:`wellhead.PoolSaturated`, and passes other errors on.
 
     Args:
-        answer: Makes the answer.
+        answer: Creates the response.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -34,7 +34,7 @@ class Refusals:
         self._last: deque[float] = deque(maxlen=AT_ONCE)
 
     async def __call__(self, connection: HTTPConnection, error: Exception) -> Response:
-        """Answer an error."""
+        """Respond to an error."""
         if not isinstance(error, PoolSaturated):
             return await self._answer(connection, error)
         last, now = self._last, asyncio.get_running_loop().time()

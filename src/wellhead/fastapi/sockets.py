@@ -1,4 +1,4 @@
-"""Answers on a WebSocket, where an HTTP response has a place only before it is accepted."""
+"""Errors on a WebSocket, where an HTTP response is possible only before it is accepted."""
 
 from fastapi import Response, WebSocket
 from fastapi.requests import HTTPConnection
@@ -11,7 +11,7 @@ _TRY_AGAIN_LATER = 1013
 
 
 class ClosingFrame(Response):
-    """The end of a WebSocket, with a status of RFC 6455 in place of one of HTTP."""
+    """The end of a WebSocket, with an RFC 6455 close code instead of an HTTP status."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Close the connection."""
@@ -20,11 +20,11 @@ class ClosingFrame(Response):
 
 
 def fit(connection: HTTPConnection, response: Response) -> Response:
-    """The response as this connection can carry it.
+    """The response in a form that this connection can carry.
 
-    An accepted WebSocket is closed: with 1013 where a response would say ``Retry-After``, with
-    1011 for another failure of the server, else with 1008. One that is not yet accepted is
-    refused with the response itself, or just refused where the server cannot send one.
+    An accepted WebSocket is closed: with 1013 if the response has ``Retry-After``, with 1011 for
+    another server error, else with 1008. One that is not yet accepted is refused with the response
+    itself, or without a body if the server cannot send one.
     """
     if not isinstance(connection, WebSocket):
         return response
@@ -37,4 +37,4 @@ def fit(connection: HTTPConnection, response: Response) -> Response:
 def _code_of(response: Response) -> int:
     if "Retry-After" in response.headers:
         return _TRY_AGAIN_LATER
-    return _FAILED if response.status_code >= 500 else _REFUSED  # noqa: PLR2004 - of HTTP
+    return _FAILED if response.status_code >= 500 else _REFUSED  # noqa: PLR2004 - the HTTP status

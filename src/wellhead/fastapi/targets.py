@@ -1,4 +1,4 @@
-"""The target of a request: which methods it knows, and how the log shows it."""
+"""The target of a request: which methods it supports, and how the log shows it."""
 
 from urllib.parse import quote
 
@@ -14,7 +14,7 @@ _OF_FILES = ("GET", "HEAD")
 def route_of(scope: Scope) -> str:
     """The method and the template of the route that serves a connection.
 
-    The template, not the path: the pool's figures are kept by it.
+    The template, not the path: the pool keeps its figures by it.
     """
     route = scope.get("route")
     path = getattr(route, "path_format", None) or getattr(route, "path", "?")
@@ -22,14 +22,13 @@ def route_of(scope: Scope) -> str:
 
 
 LONGEST_PATH = 200
-"""So many characters of a path are logged."""
+"""The most characters of a path that are logged."""
 
 
 def shown(scope: Scope) -> tuple[str, str]:
-    """The method and the path of a connection, for a line of the log.
+    """The method and the path of a connection, for a log line.
 
-    Both come from outside: decoded they could hold line breaks, and what a terminal takes for
-    commands.
+    Both come from outside: decoded, they could contain line breaks and terminal control characters.
     """
     path = scope["path"]
     end = "..." if len(path) > LONGEST_PATH else ""
@@ -38,13 +37,13 @@ def shown(scope: Scope) -> tuple[str, str]:
 
 
 def allowed_methods(connection: HTTPConnection) -> list[str]:
-    """Every method that some route takes at this path; none where the routes cannot tell.
+    """Every method that some route supports at this path; none if the routes cannot tell.
 
-    Starlette names only those of the first route that has the path, and FastAPI makes a route of
-    its own for each method. RFC 9110, section 15.5.6, wants them all in the answer 405.
+    Starlette lists only those of the first route that has the path, and FastAPI makes one route per
+    method. RFC 9110, section 15.5.6, wants them all in the 405 response.
     """
     scope, routes = connection.scope, connection.app.router.routes
-    # A mount moves the root of the path that it hands on, and remembers the application's own.
+    # A mount moves the root of the path that it passes on, and keeps the application's own.
     root = scope.get("app_root_path", scope.get("root_path", ""))
     found = [
         method

@@ -1,4 +1,4 @@
-"""Exception groups in a request: what several failures at once are to its client."""
+"""Exception groups in a request: what several failures at once mean to its client."""
 
 import asyncio
 import inspect
@@ -15,10 +15,10 @@ Handler = Callable[[Any, Any], Any]
 
 
 def failure_in(error: BaseException) -> Exception | None:
-    """The failure of the database that an exception is, or has in it; None where it has none.
+    """The database failure that an exception is or contains; None if there is none.
 
-    A group with a cancellation in it is no ``Exception``, so handlers never hear of it: here it is
-    the rest of it, unless it is the request that is cancelled.
+    A group that contains a cancellation is not an ``Exception``, so handlers never see it: here it
+    counts without the cancellation, unless the request itself is cancelled.
     """
     leaves = leaves_of(error)
     if not any(map(is_of_database, leaves)):
@@ -33,15 +33,15 @@ def failure_in(error: BaseException) -> Exception | None:
 
 
 def spokesman(group: BaseException, connection: HTTPConnection) -> Exception | None:
-    """The exception of a group by which the request is answered, or None for an unexpected error.
+    """The exception of a group that decides the response, or None for an unexpected error.
 
-    That is its gravest failure of the database. Without one it is the first exception, where there
-    is a handler for each of them, such as ``HTTPException``.
+    That is its gravest database failure. Without one it is the first exception, provided there is a
+    handler for each of them, such as for ``HTTPException``.
     """
     leaves = leaves_of(group)
     failures = [each for each in leaves if isinstance(each, Exception) and is_of_database(each)]
     if failures:
-        chosen = decisive(ExceptionGroup("failures of the database", failures))
+        chosen = decisive(ExceptionGroup("database failures", failures))
     elif all(handler_of(each, connection) for each in leaves):
         chosen = leaves[0]
     else:
@@ -50,7 +50,7 @@ def spokesman(group: BaseException, connection: HTTPConnection) -> Exception | N
 
 
 def handler_of(error: BaseException, connection: HTTPConnection) -> Handler | None:
-    """The application's handler for an exception, as Starlette finds it; None for none."""
+    """The application's handler for an exception, as Starlette finds it, or None."""
     by_class, by_status = connection.scope["starlette.exception_handlers"]
     handler: Handler | None = None
     if isinstance(error, HTTPException):
@@ -61,7 +61,7 @@ def handler_of(error: BaseException, connection: HTTPConnection) -> Handler | No
 
 
 async def answer_with(handler: Handler, connection: HTTPConnection, error: BaseException) -> Any:
-    """Let a handler answer, which may be a function of either kind, as Starlette does it."""
+    """Call a handler, sync or async, as Starlette does."""
     if inspect.iscoroutinefunction(handler):
         answer = await handler(connection, error)
     else:

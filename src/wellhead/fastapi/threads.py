@@ -1,8 +1,8 @@
-"""The threads of routes: a task that waits for one is cancelled when that has ended, not before.
+"""The threads of routes: a task that waits for one is cancelled after it has ended, not before.
 
-Nobody can stop a thread. anyio bounds their number, 40 by default, by a place that the task holds
-while it waits, and ignores its own cancelling meanwhile. ``asyncio.Task.cancel`` it cannot ignore:
-the task would give its place up, and another thread begin beside the one that goes on.
+A thread cannot be stopped. anyio limits their number, to 40 by default, with a token that the task
+holds while it waits in a shielded scope. ``asyncio.Task.cancel`` breaks through the shield: the
+task would give its token back, and another thread would start next to the one still running.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ Task = asyncio.Task[Any]
 
 
 def await_threads(task: Task) -> bool:
-    """Let whatever cancels a task reach it only when the threads that it waits for have ended.
+    """Delay the cancellation of a task until the threads that it waits for have ended.
 
-    So it is for the tasks that it waits for in turn, alone or gathered or in a group.
+    This includes the tasks that it waits for in turn, alone or gathered or in a group.
 
     Returns:
         Whether there is such a thread.
     """
     results = list(_results_of_threads(task))
     for result in results:
-        # asyncio cancels a task whose future refuses when that is done, in place of its result.
+        # If the awaited future refuses to be cancelled, asyncio cancels the task when it is done.
         result.cancel = lambda msg=None: False  # type: ignore[method-assign]  # noqa: ARG005
     return bool(results)
 
@@ -41,8 +41,8 @@ def _results_of_threads(task: Task) -> Iterator[asyncio.Future[Any]]:
 
 
 def _waits_for_a_thread(task: Task) -> bool:
-    # The innermost frame is anyio's, and waits for nothing but the result; while the task waits for
-    # its place, there are some more.
+    # The innermost frame is anyio's, and waits only for the result; while the task waits for its
+    # token, there are more frames.
     called = next(islice(frames_of(task), 1, 2), None)
     return (
         called is not None

@@ -1,7 +1,7 @@
-"""Whether the database answers, the process is ready, and the schema is at head.
+"""Whether the database responds, the process is ready, and the schema is at head.
 
-Begin with ``health``, which learns it from real traffic and asks only where it must. ``readiness``
-makes a yes or no of it for an orchestrator; ``schema`` knows where the migrations stand.
+Begin with ``health``, which learns it from real traffic and queries only if necessary.
+``readiness`` turns it into a yes or no for an orchestrator; ``schema`` tracks the migrations.
 """
 
 from wellhead.health.health import Health, HealthReport, State

@@ -1,9 +1,9 @@
-"""Whether the database answers, learnt from real traffic wherever there is some.
+"""Whether the database responds, learnt from real traffic whenever there is some.
 
 A probe that queries keeps a database awake that would sleep, and a probe that queues in the
-application's own pool fails when the pool is merely busy. So traffic is the evidence; only
-without any is the database asked, on a connection of its own, with a deadline of its own, once
-for all who ask at the same time, and never where the question would wake it.
+application's own pool fails when the pool is merely busy. So traffic is the evidence; only without
+any is the database queried, on a separate connection, with its own deadline, once for all
+concurrent probes, and never if the query would wake it.
 """
 
 import asyncio
@@ -27,35 +27,35 @@ from wellhead.health.schema import SchemaState
 logger = logging.getLogger(__package__)
 
 FRESH_FOR = 10.0
-"""Seconds for which a success stands before the database is asked again."""
+"""Seconds for which a success is valid before the database is asked again."""
 
 FAILED_FOR = 1.0
-"""Seconds for which a failure to connect stands; short, for the database may be back."""
+"""Seconds for which a failure to connect is valid; short, as the database may be back."""
 
 REFUSED_FOR = 5.0
-"""Seconds for which the pool counts as saturated after somebody got no connection of it."""
+"""Seconds for which the pool counts as saturated after a caller got no connection."""
 
 MOST_LOSSES = 5
-"""Uses in a row that may end with a lost connection before the pool itself is doubted."""
+"""Consecutive uses that may end with a lost connection before the pool itself is doubted."""
 
 State = Literal["connected", "idle", "saturated", "read_only", "behind", "unavailable", "starting"]
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """What is known of the database.
+    """What is known about the database.
 
     Attributes:
         is_healthy: Whether requests that need the database can be expected to work.
-        state: ``connected``; ``idle``, when nothing was heard lately from a database that
-            sleeps when it is left alone, and asking would wake it; ``saturated``, when the pool
-            turns callers away; ``read_only``, when the server takes no changes; ``behind``, when
-            it answers but its schema lacks migrations; ``unavailable``; or ``starting``, when it
-            could not be opened yet and the attempts go on.
-        fault: What is wrong, where something is.
-        evidence: Where this is known from.
-        age: Seconds since it was observed, or None before anything was.
-        schema: Where its schema stands, where that is looked at and could be read.
+        state: ``connected``; ``idle``, if there was no recent traffic from a database that sleeps
+            when unused, and a query would wake it; ``saturated``, if the pool turns callers away;
+            ``read_only``, if the server refuses writes; ``behind``, if it responds but its schema
+            lacks migrations; ``unavailable``; or ``starting``, if it could not be opened yet and
+            the attempts continue.
+        fault: What is wrong, if anything is.
+        evidence: How this is known.
+        age: Seconds since the observation, or None before the first one.
+        schema: The state of its schema, if that is checked and could be read.
     """
 
     is_healthy: bool
@@ -72,11 +72,11 @@ class HealthReport:
 
     @classmethod
     def starting(cls, fault: Fault, age: float) -> Self:
-        """The report of a database whose opening has failed so far and is tried again."""
+        """The report of a database whose opening has failed so far and is being retried."""
         return cls(False, "starting", fault, "probe", age)
 
     def with_schema(self, schema: SchemaState | None) -> Self:
-        """The same report, with what the schema's state means for it."""
+        """The same report, adjusted for the schema's state."""
         if schema is None or schema.is_ready:
             return replace(self, schema=schema)
         return replace(self, is_healthy=False, state="behind", schema=schema)
@@ -91,24 +91,24 @@ class _Observation(NamedTuple):
     def stands_for(self) -> float:
         if self.fault is None:
             return FRESH_FOR
-        # That one connection was lost says little about the next one.
+        # One lost connection says little about the next one.
         is_one_loss = self.fault is Fault.CONNECTION_LOST and self.evidence == "traffic"
         return 0.0 if is_one_loss else FAILED_FOR
 
 
 class Health:
-    """Gathers evidence and answers probes.
+    """Gathers evidence and responds to probes.
 
     Args:
-        ask: Opens a connection, asks for a sign of life and closes it, all within a deadline;
-            says whether the server takes no changes, and raises a
-            :class:`wellhead.ConnectError` when there is no answer.
-        may_sleep: Whether the database goes to sleep when nobody asks it anything.
-        use_pool: Uses a connection of the pool for one statement, all within a deadline. That is
-            how the database is asked once the pool's uses keep losing their connections: that
-            new connections can be made says nothing then.
+        ask: Opens a connection, sends a query and closes it, all within a deadline; returns
+            whether the server refuses writes, and raises a :class:`wellhead.ConnectError` if there
+            is no response.
+        may_sleep: Whether the database goes to sleep when it gets no queries.
+        use_pool: Uses a pool connection for one statement, all within a deadline. This is how the
+            database is asked once the pool's connections keep getting lost: that new connections
+            can be made proves nothing then.
         queue_is_full: Whether the pool would refuse the next caller now.
-        clock: Tells the time in seconds; only differences count.
+        clock: Returns the time in seconds; only differences count.
     """
 
     def __init__(
@@ -129,12 +129,12 @@ class Health:
         self._losses = 0
         self._refused_at = -math.inf
         self._is_read_only = False
-        # When the server itself said whether it takes changes; never, after traffic was refused.
+        # When the server itself said whether it accepts writes; never, after traffic was refused.
         self._asked_at = -math.inf
         self._asking: asyncio.Task[None] | None = None
 
     def watch(self, engine: AsyncEngine) -> None:
-        """Take every failed statement of this engine as evidence; costs no query."""
+        """Take every failed statement of this engine as evidence; sends no query."""
 
         @event.listens_for(engine.sync_engine, "handle_error")
         def failed(context: ExceptionContext) -> None:
@@ -143,16 +143,16 @@ class Health:
             elif fault_of(context.original_exception) is Fault.READ_ONLY_SERVER:
                 self.record_failure(Fault.READ_ONLY_SERVER)
             elif sqlstate_of(context.original_exception) is not None:
-                # A server that refuses a statement answers.
+                # A server that refuses a statement responds.
                 self._losses = 0
 
     def note_answer(self, context: Any, statement: str, seconds: float) -> None:
-        """Take a statement that was answered as evidence.
+        """Take a completed statement as evidence.
 
         Args:
-            context: SQLAlchemy's, of the statement.
+            context: SQLAlchemy's execution context.
             statement: Its text.
-            seconds: What it took.
+            seconds: Its duration.
         """
         del statement, seconds
         self._losses = 0
@@ -161,39 +161,39 @@ class Health:
             self._is_read_only = False
 
     def record_failure(self, fault: Fault) -> None:
-        """Note that real traffic met this fault."""
+        """Note that real traffic ran into this fault."""
         if fault is Fault.SATURATED:
             self._refused_at = self._clock()
         elif fault is Fault.READ_ONLY_SERVER:
-            # The server, or only this transaction? The server is asked at the next report.
+            # The server, or only this transaction? The next report asks the server.
             self._is_read_only, self._asked_at = True, -math.inf
         else:
             self._losses += fault is Fault.CONNECTION_LOST
             self._last = _Observation(self._clock(), fault, "traffic")
 
     def record_success(self, *, has_written: bool = False) -> None:
-        """Note that the database answered real traffic, and whether it took a change."""
+        """Note that the database served real traffic, and whether it accepted a write."""
         self._losses = 0
         if has_written:
             self._is_read_only = False
         self._last = _Observation(self._clock(), None, "traffic")
 
     async def report(self) -> HealthReport:
-        """Say what is known; waits only when the database has to be asked."""
+        """What is known; waits only if the database has to be asked."""
         if self._must_ask():
             if self._asking is None or self._asking.done():
-                # For all who ask: in the context of one its log lines would carry that one's name.
+                # Shared by all callers: its log lines must not carry one caller's context.
                 self._asking = Context().run(asyncio.create_task, self._probe())
             asking = self._asking
-            # Neither does whoever stops waiting end the question for the others, nor does the end
-            # of the question end the one who waits.
+            # A caller that stops waiting does not cancel the query for the others, and a cancelled
+            # query does not cancel its waiters.
             await asyncio.wait({asking})
             if asking.cancelled():
                 return HealthReport.not_open()
         return self.known()
 
     def known(self) -> HealthReport:
-        """Say what is known without asking the database anything; never waits."""
+        """What is known without a query; never waits."""
         if self._last is None:
             return HealthReport(True, "idle", None, "none", None)
         last, age = self._last, self._clock() - self._last.at
@@ -207,7 +207,7 @@ class Health:
         return HealthReport(True, state, None, last.evidence, age)
 
     async def close(self) -> None:
-        """Give up a question that is under way; those who wait for it hear ``not_open``."""
+        """Cancel a pending query; its waiters get ``not_open``."""
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait({self._asking})
@@ -218,7 +218,7 @@ class Health:
             return False
         if self._is_stale():
             return has_failed or not self._may_sleep
-        # It has just answered, so a question does not wake it.
+        # It has just responded, so a query does not wake it.
         may_have_changed = self._is_read_only and self._clock() - self._asked_at >= FRESH_FOR
         return may_have_changed and not has_failed
 
@@ -243,7 +243,7 @@ class Health:
             fault = Fault.UNKNOWN
         last = self._last
         if fault is not None and last is not None and last.fault is None and last.at >= began:
-            return  # Meanwhile traffic was answered, and it is traffic that matters.
+            return  # In the meantime traffic succeeded, and traffic is what counts.
         self._last = _Observation(self._clock(), fault, "probe")
 
 

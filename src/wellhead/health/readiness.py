@@ -11,9 +11,9 @@ Reason = Literal["draining", "starting", "behind", "unavailable"]
 KEEPS_TRAFFIC: frozenset[State] = frozenset({"connected", "idle", "saturated", "read_only"})
 """The states in which requests are better sent here than nowhere.
 
-A saturated pool refuses in milliseconds and has room again in the next; a balancer that took the
-process away would push its share onto the others, until all of them are away. And a server that
-takes no changes still answers reads.
+A saturated pool refuses in milliseconds and soon has room again; a load balancer that removed the
+process would push its share onto the others, until all of them are removed. And a server that
+refuses writes still serves reads.
 """
 
 _REASONS: Mapping[State, Reason] = {"starting": "starting", "behind": "behind"}
@@ -25,9 +25,9 @@ class Readiness:
 
     Attributes:
         is_ready: Whether it should.
-        reason: Why not: ``draining``, it is about to end; ``starting``, it has not been ready
-            yet; ``behind``, the schema lacks migrations; or ``unavailable``, the database.
-        health: What is known of the database.
+        reason: Why not: ``draining``, it is shutting down; ``starting``, it has not been ready yet;
+            ``behind``, the schema lacks migrations; or ``unavailable``, the database.
+        health: What is known about the database.
     """
 
     is_ready: bool
@@ -36,7 +36,7 @@ class Readiness:
 
 
 def readiness(health: HealthReport, *, is_started: bool) -> Readiness:
-    """What the state of the database means for a process that has been ready once, or not."""
+    """What the database's state means for a process, depending on whether it has been ready."""
     if health.state in KEEPS_TRAFFIC:
         return Readiness(is_started, None if is_started else "starting", health)
     return Readiness(False, _REASONS.get(health.state, "unavailable"), health)

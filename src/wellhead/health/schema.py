@@ -1,6 +1,6 @@
-"""Where the schema stands, compared with the migrations that this program brings along.
+"""The state of the schema, compared with the migrations of this program.
 
-Readiness needs it, and must not need Alembic for it: whoever reads the state is handed in.
+Readiness needs it, and must not need Alembic for it: the reader of the state is passed in.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ from wellhead.errors import WellheadError
 logger = logging.getLogger(__package__)
 
 ASK_AGAIN_AFTER = 5.0
-"""Seconds for which a schema that was behind is taken to be behind still."""
+"""Seconds before a schema that was behind is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """Where a database's schema stands.
+    """The state of a database's schema.
 
     Attributes:
-        position: ``at_head``; ``behind``, migrations are missing; or ``ahead``, the database
-            knows migrations that this program does not, as an old program finds it while a new
-            one is being rolled out.
-        current: The revisions that the database says it is at; none when it is empty.
-        head: The newest revision of the program; None when it has no migrations.
-        pending: The revisions still to be applied, the oldest first.
+        position: ``at_head``; ``behind``, migrations are missing; or ``ahead``, the database has
+            migrations that this program does not know, as an old program sees it while a new one
+            is being rolled out.
+        current: The revisions that the database is at; none if it is empty.
+        head: The newest revision of the program; None if it has no migrations.
+        pending: The revisions still to be applied, oldest first.
     """
 
     position: Literal["at_head", "behind", "ahead"]
@@ -55,7 +55,7 @@ class SchemaState:
 
 
 class SchemaSource(Protocol):
-    """Whatever can read the state; :class:`wellhead.migrations.Migrations` does."""
+    """An object that can read the state; :class:`wellhead.migrations.Migrations` does."""
 
     async def read_state(self, connection: AsyncConnection) -> SchemaState:
         """Read the state on a connection, which is left as it was."""
@@ -67,7 +67,7 @@ class SchemaWatch:
 
     Args:
         source: Reads the state.
-        connect: Gives a connection to read it on.
+        connect: Returns a connection to read it on.
         timeout: Seconds that a reading may take.
 
     Attributes:
@@ -101,10 +101,10 @@ class SchemaWatch:
         return state
 
     async def state(self) -> SchemaState | None:
-        """The state as far as it is known; None where it could never be read.
+        """The state as far as it is known; None if it could never be read.
 
-        Asks the database only while the schema is behind, and then not more often than every
-        ``ASK_AGAIN_AFTER`` seconds.
+        Queries the database only while the schema is behind, and at most every ``ASK_AGAIN_AFTER``
+        seconds.
         """
         async with self._reading:
             last = self.known
@@ -115,7 +115,7 @@ class SchemaWatch:
                 async with asyncio.timeout(self._timeout), self._connect() as connection:
                     await self.read(connection)
             except (WellheadError, SQLAlchemyError, OSError) as error:
-                # That the database does not answer is told elsewhere.
+                # That the database does not respond is reported elsewhere.
                 logger.debug("the state of the schema could not be read: %s", type(error).__name__)
             return self.known
 

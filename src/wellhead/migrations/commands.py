@@ -59,7 +59,7 @@ class Commands:
         return tuple(done)
 
     def state(self) -> SchemaState:
-        """Where the database stands that ``env.py`` connects to."""
+        """The state of the schema of the database that ``env.py`` connects to."""
         current: list[str] = []
 
         def read(heads: tuple[str, ...], _: MigrationContext) -> list[MigrationStep]:

@@ -18,7 +18,7 @@ _DEFAULTS: Final = {
 
 enable()
 
-# By these it is Wellhead that knows where the migrations run, and that nobody else does.
+# With these, the project would decide where the migrations run, which only Wellhead may.
 _OWNED: Final = {
     "connection": "Put it into config.attributes['connection'] to bring one along.",
     "url": "Give it as settings=DatabaseSettings(url=...).",

@@ -1,9 +1,9 @@
-"""How a migration waits for tables in use without holding up everybody who uses them.
+"""How a migration waits for tables in use without blocking the application.
 
-A statement that needs a table for itself queues behind those who use it, and whoever comes later
-queues behind the statement. So it queues for ``lock_timeout`` only, then gives way, and the whole
-migration is tried again a little later. What PostgreSQL itself runs beside the traffic
-(``CONCURRENTLY``) holds nobody up, and may wait as long as it needs.
+A statement that needs a table for itself queues behind the transactions that use it, and all later
+ones queue behind the statement. So it waits for ``lock_timeout`` only, then gives way, and the
+whole migration is tried again a little later. A statement that PostgreSQL runs next to the traffic
+(``CONCURRENTLY``) blocks no others, and may wait as long as it needs.
 """
 
 import logging
@@ -67,7 +67,7 @@ class Progress:
         await try_again(migrate, self._pause)
 
     def watch(self, connection: Connection) -> None:
-        """Lift the limit for statements that hold nobody up, and notice what cannot be undone."""
+        """Lift the limit for statements that block no others, and notice what cannot be undone."""
 
         @event.listens_for(connection, "before_cursor_execute")
         def adapt(connection: Connection, cursor: Any, statement: str, *_: object) -> None:

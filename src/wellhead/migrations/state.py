@@ -1,4 +1,4 @@
-"""Where a database stands, by its version table and the scripts at hand."""
+"""The state of a schema, from its version table and the scripts."""
 
 from collections.abc import Sequence
 

@@ -1,10 +1,10 @@
-"""The connection pool: it lends each connection to one caller at a time, and makes the rest wait.
+"""The connection pool: lends each connection to one caller at a time, and makes the others wait.
 
 Begin with ``core``: it decides, in plain asyncio, which caller gets which connection; ``stock``
-opens, keeps and closes them. ``slots`` has what they know of each connection and of each waiter,
-``policy`` their knobs and ``stats`` their figures. Two pools are built on
-it: ``sqlalchemy`` for engines, ``driver_pool`` for callers of asyncpg or psycopg, whose connections
-``connection_state`` knows.
+opens, keeps and closes them. ``slots`` holds what they know about each connection and each waiter,
+``policy`` the settings and ``stats`` the figures. Two pools are built on it: ``sqlalchemy`` for
+engines, and ``driver_pool`` for callers that use asyncpg or psycopg directly.
+``connection_state`` inspects the drivers' connections.
 """
 
 from wellhead.pool.connection_state import is_gone

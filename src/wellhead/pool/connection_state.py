@@ -1,6 +1,6 @@
-"""The state of a driver's connection: dead or alive, in a transaction or free for the next caller.
+"""The state of a driver connection: closed or open, in a transaction or free for the next caller.
 
-asyncpg notices by itself when the server hangs up; psycopg has to be made to look.
+asyncpg notices by itself when the server closes the connection; psycopg has to be made to look.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from asyncpg.protocol.protocol import PreparedStatementState
 
 from wellhead.errors import PoolMisuseError
 
-# How often it is looked whether a task has read its answer, and seconds between two looks.
+# How often to check whether a task has read its result, and the seconds between two checks.
 _LOOKS, _TICK = 1000, 0.001
 
-# Linux tells by this that the other side has sent its last; macOS tells it unasked.
+# On Linux this flag reports that the peer has shut down; macOS reports it unasked.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0)
 
 
 def closed_check(connection: Any) -> Callable[[], bool]:
-    """A function that says, without asking the server, whether a connection is closed."""
+    """A function that tells whether a connection is closed, without asking the server."""
     if isinstance(connection, asyncpg.Connection):
         return connection.is_closed
     if hasattr(connection, "pgconn"):
@@ -39,27 +39,27 @@ def closed_check(connection: Any) -> Callable[[], bool]:
 def _psycopg_closed(connection: Any) -> Callable[[], bool]:
     if connection.closed:
         return _always
-    # Reading would be asking libpq to; whether the other side has hung up is known without that.
+    # Reading is left to libpq; a hang-up can be detected without it.
     line = select.poll()
     line.register(connection.fileno(), _HUNG_UP)
     return lambda: bool(connection.closed or line.poll(0))
 
 
 def driver_of(dbapi_connection: Any) -> Any:
-    """The driver's own connection of one of SQLAlchemy's, to look at only."""
+    """The driver's own connection behind one of SQLAlchemy's; only to inspect it."""
     return getattr(dbapi_connection, "driver_connection", dbapi_connection)
 
 
 def free_check(connection: Any, mutex: Any = None) -> Callable[[], bool]:
-    """A function that says whether a connection can be lent; sends nothing.
+    """A function that tells whether a connection can be lent; sends nothing.
 
-    It is open then, outside a transaction, and without an operation in progress.
+    Then it is open, outside a transaction, and without an operation in progress.
 
     Args:
-        connection: The driver's.
-        mutex: SQLAlchemy's lock around each of its operations on the connection, where nothing
-            else uses it. asyncpg has no flag for an operation in progress: to ask it takes 1.7 us,
-            and to look at the lock 0.05.
+        connection: The driver's connection.
+        mutex: SQLAlchemy's lock around each of its operations on the connection, if nothing else
+            uses it. asyncpg has no flag for an operation in progress: asking it takes 1.7 us,
+            checking the lock 0.05.
     """
     if isinstance(connection, asyncpg.Connection):
         return _asyncpg_free(connection, mutex)
@@ -77,7 +77,7 @@ def _asyncpg_free(connection: Any, mutex: Any) -> Callable[[], bool]:
 
 def _asyncpg_busy(connection: Any) -> Callable[[], bool]:
     protocol = connection._protocol  # noqa: SLF001 - as above
-    # A statement that cannot be closed, for it is in use; but first asyncpg looks whether another
+    # A statement that is in use and cannot be closed; but asyncpg checks first whether another
     # operation is in progress. Nothing is sent in either case.
     statement = PreparedStatementState("", "", protocol, asyncpg.Record, False)
     statement.attach()
@@ -91,7 +91,7 @@ def _asyncpg_busy(connection: Any) -> Callable[[], bool]:
             return False
         except asyncpg.InterfaceError:
             return True
-        # It waits for a cancellation.
+        # It is waiting for a cancellation to complete.
         operation.close()
         return True
 
@@ -116,9 +116,9 @@ def _never() -> bool:
 
 
 def is_gone(connection: Any) -> bool:
-    """Whether the other side is known to have hung up; sends nothing, and looks at what arrived.
+    """Whether the peer is known to have hung up; sends nothing, and inspects what has arrived.
 
-    A server speaks without being asked only to say why it ends the connection.
+    An idle server sends data only to say why it ends the connection.
     """
     if closed_check(connection)():
         return True
@@ -132,13 +132,13 @@ def is_gone(connection: Any) -> bool:
     except OSError:
         return True
     finally:
-        # The descriptor stays the connection's.
+        # The connection keeps its descriptor.
         twin.detach()
     return arrived in (b"", b"E")
 
 
 def terminate(connection: Any) -> None:
-    """Close a connection at once, without a word to the server and without waiting."""
+    """Close a connection at once, without notifying the server and without waiting."""
     if isinstance(connection, asyncpg.Connection):
         try:
             connection.terminate()
@@ -146,7 +146,7 @@ def terminate(connection: Any) -> None:
             _close_after_its_loop(connection)
     elif hasattr(connection, "pgconn"):
         if connection.lock.locked() and not connection.closed:
-            # A task that waits for it would wait for ever on a closed descriptor.
+            # A task waiting on a closed file descriptor would wait forever.
             _hang_up(connection)
             _finish_later(connection)
         else:
@@ -172,7 +172,7 @@ def _finish_later(connection: Any) -> None:
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        # No task waits for anything any more.
+        # No task is waiting any more.
         connection.pgconn.finish()
         return
     task = Context().run(loop.create_task, _finish_after_use(connection))
@@ -189,12 +189,12 @@ async def _finish_after_use(connection: Any) -> None:
     connection.pgconn.finish()
 
 
-# The event loop itself keeps no task alive.
+# The event loop itself holds only weak references to tasks.
 _finishing: set[asyncio.Task[None]] = set()
 
 
 async def abort(connection: Any) -> None:
-    """Have the server cancel what it is doing, then close; a task that waits for it gets an error.
+    """Have the server cancel the running operation, then close; a waiting task gets an error.
 
     Takes as long as the server needs for that.
     """
@@ -204,7 +204,7 @@ async def abort(connection: Any) -> None:
         else:
             await connection.cancel_safe()
             for _ in range(_LOOKS):
-                # The task that waits for it reads that it was cancelled.
+                # The task waiting for it learns that it was cancelled.
                 if not connection.lock.locked():
                     break
                 await asyncio.sleep(_TICK)
@@ -212,8 +212,8 @@ async def abort(connection: Any) -> None:
         terminate(connection)
 
 
-# Whatever a session can set, by https://www.postgresql.org/docs/current/sql-discard.html, but for
-# the statements that the drivers have prepared, and without a connection's own settings.
+# All session state, by https://www.postgresql.org/docs/current/sql-discard.html, except for the
+# statements that the drivers have prepared, and without a connection's startup settings.
 RESET = """
     SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION; RESET ALL;
     DISCARD TEMP; DISCARD SEQUENCES;
@@ -223,16 +223,16 @@ RESET = """
         END LOOP;
     END $$
 """
-"""Takes back what a session has set, in one round trip; leaves the drivers' statements alone."""
+"""Resets all session state in one round trip; keeps the drivers' prepared statements."""
 
 
 def remember(connection: Any) -> None:
-    """Note what a new connection is like, for its resets."""
+    """Note the initial state of a new connection, for its resets."""
     if hasattr(connection, "pgconn"):
         _MADE_WITH[connection] = attrgetter(*_KEPT)(connection), attrgetter(*_PLAIN)(connection)
 
 
-# What psycopg's connection has that is not the server's; the first have methods that set them.
+# Client-side state of psycopg connections; the first have methods that set them.
 _KEPT = ("autocommit", "isolation_level", "read_only", "deferrable")
 _PLAIN = (
     "row_factory", "cursor_factory", "server_cursor_factory", "prepare_threshold", "prepared_max",
@@ -241,24 +241,24 @@ _MADE_WITH: WeakKeyDictionary[Any, tuple[tuple[Any, ...], tuple[Any, ...]]] = We
 
 
 async def reset(connection: Any) -> None:
-    """Take back what was set on a connection that is free: one round trip.
+    """Reset the session state of a free connection: one round trip.
 
-    Another one for a connection that is not of Wellhead's own class of asyncpg's. The set-up of the
-    application's runs again.
+    Takes another one for an asyncpg connection that is not of Wellhead's own class. The
+    application's set-up runs again.
 
     Raises:
-        Exception: It could not be reset, or was set in a way that cannot be taken back.
+        Exception: It could not be reset, or has state that cannot be reset.
     """
     set_up_again = getattr(connection, "set_up_again", None)
     if isinstance(connection, asyncpg.Connection):
-        # So it forgets its listeners, too. Its own query leaves the role and temporary tables.
+        # This removes its listeners, too. Its own query leaves the role and temporary tables.
         await connection.reset()
         if connection.get_reset_query() != RESET:
             await connection.execute(RESET)
     else:
         for handler in tuple(connection._notify_handlers):  # noqa: SLF001 - tests/test_undocumented_names.py
             if set_up_again is None:
-                raise PoolMisuseError("A handler of notifications was left on a connection.")
+                raise PoolMisuseError("A notification handler was left on a connection.")
             connection.remove_notify_handler(handler)
         await _in_autocommit(connection, RESET)
         kept, plain = _MADE_WITH[connection]
@@ -283,10 +283,10 @@ def is_in_transaction(connection: Any) -> bool:
 
 
 async def ping(connection: Any, *, timeout: float) -> None:
-    """One round trip; whatever goes wrong, the connection is useless afterwards.
+    """One round trip; after any failure the connection is unusable.
 
     Raises:
-        Exception: There was no answer in time, or the connection is broken.
+        Exception: There was no response in time, or the connection is broken.
     """
     if isinstance(connection, asyncpg.Connection):
         await connection.execute("SELECT 1", timeout=timeout)
@@ -305,7 +305,7 @@ async def _ping_psycopg(connection: Any, *, timeout: float) -> None:
 
 
 async def _in_autocommit(connection: Any, statement: str) -> None:
-    # Without autocommit the statement would open a transaction, and cost two more trips.
+    # Without autocommit the statement would open a transaction, and cost two more round trips.
     autocommit = connection.autocommit
     await connection.set_autocommit(True)
     await connection.execute(statement)
@@ -318,11 +318,11 @@ def _hang_up(connection: Any) -> None:
 
 
 class HangUps:
-    """Tells when the server hangs up on a connection that nobody uses; asks nobody for that.
+    """Detects when the server closes an idle connection, without sending anything.
 
-    asyncpg tells by itself. psycopg does not look, and a reader of the loop would be called for
-    each response: so the operating system is told to wait for nothing but the end, on all
-    connections at once. Where it cannot, as on macOS, the next use notices.
+    asyncpg notices by itself. psycopg does not look, and a reader in the event loop would be called
+    for every response: so epoll watches for nothing but the hang-up, on all connections at once. If
+    epoll is not available, as on macOS, the next use notices.
     """
 
     def __init__(self) -> None:
@@ -331,7 +331,7 @@ class HangUps:
         self._stop: Callable[[], object] = dict
 
     def watch(self, connection: Any, lost: Callable[[], None]) -> None:
-        """Call ``lost`` in the running loop once the server has hung up, or we have."""
+        """Call ``lost`` in the running loop once either side has closed the connection."""
         if isinstance(connection, asyncpg.Connection):
             connection.add_termination_listener(lambda _: lost())
         elif hasattr(connection, "pgconn") and hasattr(select, "epoll"):
@@ -342,14 +342,14 @@ class HangUps:
             self._lost[at] = lost
 
     def unwatch(self) -> None:
-        """Tell no more."""
+        """Stop watching."""
         self._stop()
         self._epoll = None
         self._lost.clear()
 
     def _begin(self) -> None:
         loop, self._epoll = asyncio.get_running_loop(), select.epoll()
-        # In the context of nobody, for as long as there is something to watch.
+        # In an empty context, for as long as there is something to watch.
         Context().run(loop.add_reader, self._epoll.fileno(), _look, weakref.WeakMethod(self._tell))
         self._stop = weakref.finalize(self, _end_looking, loop, self._epoll, os.getpid())
 
@@ -364,7 +364,7 @@ def _look(tell: "weakref.WeakMethod[Callable[[], None]]") -> None:
 
 
 def _end_looking(loop: asyncio.AbstractEventLoop, epoll: Any, process: int) -> None:
-    # A forked process has the descriptors of its parent's loop, and must leave them alone.
+    # A forked process has the descriptors of its parent's loop, and must not touch them.
     if process == os.getpid() and not loop.is_closed():
         loop.remove_reader(epoll.fileno())
     epoll.close()

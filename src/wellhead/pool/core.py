@@ -1,8 +1,8 @@
 """Which caller gets which connection, and which callers wait; in plain asyncio.
 
 It knows neither SQLAlchemy nor a driver; connections come from a :class:`Link`. Everything that
-changes its state runs in one event loop and without an ``await`` in between, so a cancelled caller
-can be met only where it waits for its turn or for a ping.
+changes its state runs in one event loop without an ``await`` in between, so a caller can be
+cancelled only while it waits in the queue or for a ping.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ C = TypeVar("C")
 class Core(Stock[C]):
     """Hands out connections of one kind.
 
-    Its methods come in the order in which a connection meets them: it is taken, or a caller waits
-    for it; it comes back and goes to the next caller. How it is opened before that, and closed
-    after it, is in :class:`Stock`.
+    Its methods come in the order of a connection's use: it is acquired, or a caller waits for it;
+    it is released and goes to the next caller. Opening it before that and closing it after that
+    are in :class:`Stock`.
 
     Args:
         link: Opens and closes connections.
-        policy: The knobs.
+        policy: The settings.
         name: For messages.
-        advice: What users are told of a use from another event loop; None for that of a pool.
+        advice: The hints for a use from another event loop; None for those of a pool.
     """
 
     __slots__ = (
@@ -51,7 +51,7 @@ class Core(Stock[C]):
         # The timer for the waiters' deadlines.
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0.0
-        # Looked up here once, because taking and giving back need them each time.
+        # Cached here, because every acquire and release needs them.
         after = policy.check_after_idle
         self._check_after = math.inf if after is None else after
         lifo = policy.use_lifo
@@ -73,10 +73,10 @@ class Core(Stock[C]):
         most = self.policy.max_waiting
         if most is None:
             return False
-        # Callers for whom a connection is free, or can be opened, do not wait for other callers.
-        # There are less than none where the pool was made smaller than what is in use.
+        # If a connection is idle or can be opened, callers do not wait for other callers. There are
+        # fewer than none if the pool was made smaller than the number in use.
         free = max(0, self._limit - len(self._slots) + len(self._idle))
-        # The line may hold callers that gave up; to count the others takes longer.
+        # The queue can contain callers that gave up; counting the others takes longer.
         return len(self._line) - free >= most and self._queue.exact() - free >= most
 
     def stats(self, *, reason: str) -> PoolStats:
@@ -110,7 +110,7 @@ class Core(Stock[C]):
             routes=tally.held_by_route(),
         )
 
-    # Taking a connection.
+    # Acquiring a connection.
 
     async def acquire(self, stack: Stack = (), timeout: float | None = None) -> Slot[C]:
         """A connection, within ``timeout`` seconds (the policy's by default).
@@ -119,17 +119,17 @@ class Core(Stock[C]):
             PoolTimeout: There was none in time.
             PoolSaturated: The queue is full.
             PoolMisuseError: Called from another event loop, or after a fork.
-            Exception: What opening a connection raised, where waiting does not help.
+            Exception: What opening a connection raised, if waiting does not help.
         """
         return self.take(stack) or await self.wait(stack, timeout)
 
     def take(self, stack: Stack = ()) -> Slot[C] | None:
-        """A free connection, if that needs no waiting: neither in line nor for a ping.
+        """An idle connection if one is available without waiting, neither in line nor for a ping.
 
         Raises:
             PoolMisuseError: Called from another event loop, or after a fork.
         """
-        # As _next_idle, without its call: this runs for every use of a connection.
+        # Like _next_idle, but without its call: this runs for every use of a connection.
         owner = self.owner
         if get_ident() != owner.thread or not owner.is_running():
             owner.check()
@@ -155,17 +155,17 @@ class Core(Stock[C]):
         return None
 
     async def wait(self, stack: Stack = (), timeout: float | None = None) -> Slot[C]:
-        """What ``acquire`` does once ``take`` gave nothing."""
+        """The rest of ``acquire`` when ``take`` returned nothing."""
         now = monotonic()
         deadline = now + (self.policy.timeout if timeout is None else wait_of(timeout))
         self.refuse_if_full()
         future: asyncio.Future[Slot[C]] = asyncio.get_running_loop().create_future()
-        # Short outages are waited out; in a long one callers hear at once that it goes on.
+        # Callers wait out short outages; during a long one they fail at once.
         is_patient = not self.outage.lasts(self.policy.timeout, now)
         context = copy_context() if stack else None
         waiter = Waiter(future, now, deadline, is_patient, get_route(), stack, context)
         had_its_turn = False
-        # No caller may stand in line while a connection is free: it would not be called.
+        # No caller may queue while a connection is idle: it would not be woken.
         while not self._queue and (slot := self._next_idle(monotonic())) is not None:
             had_its_turn = True
             if await self._check(slot, waiter):
@@ -175,7 +175,7 @@ class Core(Stock[C]):
         return await self._stand_in_line(waiter, at_front=had_its_turn)
 
     def refuse_if_full(self) -> None:
-        """Raise at once what ``acquire`` would raise, where the queue is full.
+        """Raise at once what ``acquire`` would raise if the queue is full.
 
         Raises:
             PoolSaturated: The queue is full.
@@ -197,18 +197,18 @@ class Core(Stock[C]):
         return None
 
     async def _check(self, slot: Slot[C], waiter: Waiter[C]) -> bool:
-        """Ping a connection, and hand it out where that succeeds."""
+        """Ping a connection, and hand it out if that succeeds."""
         limit = min(self.policy.connect_timeout, waiter.deadline - monotonic())
         try:
             await self._link.ping(slot.connection, timeout=limit)
-        except Exception:  # noqa: BLE001 - whatever it is, the connection is not usable
-            # A caller in a hurry proves nothing about the other connections.
+        except Exception:  # noqa: BLE001 - any failure makes the connection unusable
+            # A caller with a short timeout proves nothing about the other connections.
             if limit >= self.policy.connect_timeout or monotonic() < waiter.deadline - TICK:
                 self.retire(Close.CHECK)
             self._end(slot, Close.CHECK)
             return False
         except BaseException as error:
-            # Cancelled in the middle of the ping: a response may still be on its way.
+            # Cancelled during the ping: a response may still be on its way.
             self._end(slot, Close.INVALIDATED)
             if isinstance(error, asyncio.CancelledError) and not is_cancelled():
                 return False
@@ -229,12 +229,12 @@ class Core(Stock[C]):
         try:
             return await waiter.future
         except BaseException:
-            # Cancelled, or its coroutine was closed; or this is what its future brought.
+            # Cancelled, its coroutine was closed, or its future got an exception.
             self._withdraw(waiter)
             raise
 
     def _set_alarm(self, when: float) -> None:
-        # One for all: a timer for each waiter would cost more than the rest of its waiting.
+        # One timer for all: one per waiter would cost more than the rest of its wait.
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm_at = when
@@ -279,22 +279,22 @@ class Core(Stock[C]):
             self._queue.leave()
             self._tell()
         elif future.exception() is None:
-            # It got its connection and was cancelled before it could run: the next one gets it.
+            # It got a connection and was cancelled before it could run: the next waiter gets it.
             slot = future.result()
             now = monotonic()
             self._account(slot, now)
             self._hand_over(slot, now)
 
-    # Giving a connection back.
+    # Releasing a connection.
 
     def release(self, slot: Slot[C], *, is_usable: bool = True, is_clean: bool = True) -> None:
-        """Take a connection back; it goes straight to the caller that has waited longest.
+        """Release a connection; it goes straight to the caller that has waited longest.
 
         Args:
             slot: What ``acquire`` returned.
             is_usable: Whether the connection can be used again; False closes it.
-            is_clean: Whether it is certain that nothing was set on it that would outlive the use;
-                False resets it before it is handed out again.
+            is_clean: Whether it is certain that the connection has no session state that would
+                outlive this use; False resets it before it is handed out again.
 
         Raises:
             PoolMisuseError: Called from another event loop, or after a fork.
@@ -309,7 +309,7 @@ class Core(Stock[C]):
             and not (self._line or slot.is_named)
             and slot.is_free()
         ):
-            # The usual case of what follows, without its calls, which would make a block of
+            # The common case of the code below, without its calls, which would make a block of
             # ``DriverPool`` take 40 % longer.
             if slot.route is None and len(self._holds) < BATCH:
                 self._holds.append(now - slot.held_since)
@@ -347,7 +347,7 @@ class Core(Stock[C]):
             self._end(slot, Close.UNCLEAN)
 
     def renew(self, slot: Slot[C]) -> None:
-        """Take note that the user of a slot made a new connection in it."""
+        """Note that the user of a slot made a new connection in it."""
         slot.is_closed = self._link.closed_check(slot.connection)
         slot.is_free = self._link.free_check(slot.connection)
         slot.is_spoilt = False
@@ -360,7 +360,7 @@ class Core(Stock[C]):
             self._drop(slot, reason)
             return
         loop = self.owner.loop
-        # The garbage collector runs in any thread, and also when the loop is gone.
+        # The garbage collector runs in any thread, and also after the loop has ended.
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._drop, slot, reason, context=Context())
 
@@ -388,7 +388,7 @@ class Core(Stock[C]):
         elif slot.generation != self._generation:
             self._discard(slot, self._retired)
         elif now > slot.expires_at:
-            # Not >=: with ``recycle=0`` a new connection is used once, not thrown away unused.
+            # Not >=: with ``recycle=0`` a new connection is used once, not closed unused.
             self._discard(slot, Close.LIFETIME)
         elif self._is_too_large:
             # The pool was made smaller.
@@ -417,10 +417,10 @@ class Core(Stock[C]):
     # Closing the pool.
 
     async def close(self, *, grace: float = 0.0) -> None:
-        """Close the free connections and wait for that; the others are closed on return.
+        """Close the idle connections and wait for that; others are closed on return.
 
         Args:
-            grace: Seconds to wait for those who hold connections, or wait for one, before that.
+            grace: Seconds to wait first for callers that hold connections or wait for one.
         """
         self.owner.check()
         self._stop()
@@ -431,7 +431,7 @@ class Core(Stock[C]):
         if not self._queue:
             for errand in self._openings:
                 errand.cancel(GOODBYE)
-        # Whatever is under way ends in time.
+        # Everything in progress ends in time.
         await self._see(lambda: not (self._errands or (self._openings and not self._queue)))
 
     @property
@@ -441,7 +441,7 @@ class Core(Stock[C]):
         return has_some and not self.is_closed and not self.owner.is_forked
 
     def leave(self) -> None:
-        """Close what is free, from any thread, where the pool's loop is still there."""
+        """Close idle connections, from any thread, if the pool's loop still exists."""
         loop = self.owner.loop
         if self.owner.is_here:
             self.abandon()
@@ -449,16 +449,16 @@ class Core(Stock[C]):
             loop.call_soon_threadsafe(self.abandon, context=Context())
 
     def abandon(self) -> None:
-        """Close the free connections at once, where no waiting is possible.
+        """Close the idle connections at once, where waiting is impossible.
 
-        Where the pool's loop has ended, also those in use: nobody can give them back.
+        If the pool's loop has ended, also those in use: they cannot be returned any more.
         """
         self._stop()
         self._age(Close.DISPOSED)
         for slot in tuple(self._slots if self.owner.has_ended else self._idle):
             self._slots.discard(slot)
             self.tally.closed[Close.DISPOSED] += 1
-            # After a fork the sockets, and what watches them, are the parent's, too.
+            # After a fork, the sockets and their watchers belong to the parent, too.
             if not self.owner.is_forked:
                 self._link.terminate(slot.connection)
         self._idle.clear()
@@ -476,6 +476,6 @@ class Core(Stock[C]):
                     timer.cancel()
             self._alarm = self._retry = None
         self.holders.stop()
-        # After a fork the parent watches, by the same descriptor.
+        # After a fork, the parent is watching by the same file descriptor.
         if not self.owner.is_forked:
             self._link.unwatch()

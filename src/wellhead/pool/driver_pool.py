@@ -1,4 +1,4 @@
-"""The pool for callers that use the driver itself: no SQLAlchemy, no greenlets."""
+"""The pool for callers that use the driver directly: no SQLAlchemy, no greenlets."""
 
 import asyncio
 import warnings
@@ -20,19 +20,19 @@ C = TypeVar("C")
 class DriverPool(Generic[C]):
     """A pool of asyncpg or psycopg connections.
 
-    It belongs to the event loop that uses it first, and opens nothing before that. One that is
-    dropped with open connections and was not closed warns of that (``ResourceWarning``), with the
-    place where it was made.
+    It belongs to the event loop that uses it first, and opens nothing before that. If it is
+    garbage-collected with open connections, a ``ResourceWarning`` names the place where it was
+    created.
 
     Args:
         connect: Opens a connection, such as ``lambda: asyncpg.connect(dsn)``.
-        policy: The knobs; see :class:`PoolPolicy`.
+        policy: The settings; see :class:`PoolPolicy`.
         name: For messages.
-        reset: Whether what a block sets on a connection is taken back after it, in the background:
-            settings, the role, listeners, session locks, temporary tables, prepared and held
-            statements. It takes a round trip, with a plain asyncpg connection two. False where the
-            blocks set nothing, and behind a transaction pooler, where it would meet another
-            connection.
+        reset: Whether session state that a block leaves on a connection is reset after it, in the
+            background: settings, the role, listeners, session locks, temporary tables, prepared
+            statements and holdable cursors. It takes one round trip, with a plain asyncpg
+            connection two. Use False if the blocks leave no state, and behind a transaction pooler,
+            where the reset would reach another connection.
 
     Raises:
         SettingsError: An argument of the wrong type.
@@ -47,9 +47,9 @@ class DriverPool(Generic[C]):
         reset: bool = True,
     ) -> None:
         if not callable(connect):
-            raise SettingsError(f"connect of the pool is {connect!r}; it takes a function.")
+            raise SettingsError(f"connect of the pool is {connect!r}; it must be a function.")
         if not isinstance(policy, PoolPolicy | None):
-            raise SettingsError(f"policy of the pool is {policy!r}; it takes a PoolPolicy.")
+            raise SettingsError(f"policy of the pool is {policy!r}; it must be a PoolPolicy.")
         check_name(name)
         check_switch("reset", reset)
         self._core: Core[C] = Core(DriverLink(connect), policy or PoolPolicy(), name=name)
@@ -57,11 +57,11 @@ class DriverPool(Generic[C]):
         self._made_at = stack_here()
 
     def __del__(self) -> None:
-        # There is none where the arguments were refused.
+        # It does not exist if the arguments were refused.
         core: Core[C] | None = getattr(self, "_core", None)
         if core is not None and core.is_left_open:
             warnings.warn(
-                f"the pool {core.name!r} was not closed; it was made in {nearest(self._made_at)}",
+                f"the pool {core.name!r} was not closed; created in {nearest(self._made_at)}",
                 ResourceWarning,
                 source=self,
                 stacklevel=2,
@@ -80,13 +80,13 @@ class DriverPool(Generic[C]):
         await self.close()
 
     def acquire(self, *, timeout: float | None = None) -> "Borrowed[C]":
-        """A connection for the length of an ``async with`` block.
+        """A connection for the duration of an ``async with`` block.
 
-        It must come back outside a transaction, and with nothing under way: one that does not, or
-        whose block was cancelled, is closed, and the server cancels what it was doing.
+        It must be returned outside a transaction and with no operation in progress: otherwise, or
+        if the block was cancelled, it is closed, and the server cancels the operation.
 
         Args:
-            timeout: Seconds to wait for it; the policy's by default. 0 takes one that is free.
+            timeout: Seconds to wait for it; the policy's by default. 0 takes only an idle one.
 
         Raises:
             PoolTimeout: There was none in time.
@@ -97,10 +97,10 @@ class DriverPool(Generic[C]):
 
     def stats(self) -> PoolStats:
         """A snapshot of the figures; never waits."""
-        return self._core.stats(reason="A pool of the driver's connections.")
+        return self._core.stats(reason="A pool of driver connections.")
 
     async def wait(self, timeout: float | None = None) -> None:
-        """Open ``min_idle`` connections and wait for them; returns at once where they are open.
+        """Open ``min_idle`` connections and wait for them; returns at once if they are open.
 
         Args:
             timeout: Seconds to wait; the policy's by default.
@@ -108,15 +108,15 @@ class DriverPool(Generic[C]):
         Raises:
             PoolTimeout: They were not open in time.
             NotOpenError: The pool is closed.
-            Exception: What opening one raised, where waiting does not help.
+            Exception: What opening one raised, if waiting does not help.
         """
         await self._core.warm_up(timeout)
 
     def resize(self, *, pool_size: int | None = None, max_overflow: int | None = None) -> None:
-        """Let the pool have another size from now on; what is not given stays as it is.
+        """Change the size of the pool; a value that is not given stays as it is.
 
-        Never waits. Free connections that are too many are closed, those in use when they come
-        back; callers that wait get what a larger pool may open.
+        Never waits. Surplus idle connections are closed now, those in use when they are returned;
+        waiting callers get what a larger pool may open.
 
         Raises:
             SettingsError: A value outside its range, or ``pool_size`` below ``min_idle``.
@@ -125,25 +125,25 @@ class DriverPool(Generic[C]):
         self._core.resize(pool_size, max_overflow)
 
     def retire_all(self) -> None:
-        """Lend none of the present connections again, as after a change of the server's settings.
+        """Retire all current connections, as after a change of the server's settings.
 
-        Never waits: free ones are closed in the background, those in use when they come back.
+        Never waits: idle ones are closed in the background, those in use when they are returned.
         """
         self._core.check_owner()
         self._core.retire(Close.INVALIDATED)
 
     async def close(self, *, grace: float = 0.0) -> None:
-        """Close the free connections, and lend none any more; callers that wait are still served.
+        """Close the idle connections, and lend no more; callers already waiting are still served.
 
         Args:
-            grace: Seconds to wait for connections in use, and for callers that wait. Those that
-                stay longer are warned of, and their connections closed when they come back.
+            grace: Seconds to wait for connections in use and for waiting callers. Any that remain
+                are logged as a warning, and their connections closed when they are returned.
         """
         await self._core.close(grace=wait_of(grace))
 
 
 class Borrowed(Generic[C]):
-    """A connection of the pool, for the length of an ``async with`` block."""
+    """A connection of the pool for the duration of an ``async with`` block."""
 
     __slots__ = ("_core", "_is_clean", "_slot", "_timeout")
 
@@ -178,7 +178,7 @@ class Borrowed(Generic[C]):
         slot, self._slot = self._slot, None
         if slot is None:
             return
-        # A block that was cancelled may have left a response on its way.
+        # A cancelled block may have left a response on its way.
         was_cancelled = kind is not None and not issubclass(kind, Exception)
         self._core.release(slot, is_usable=not was_cancelled, is_clean=self._is_clean)
 
@@ -196,16 +196,16 @@ class DriverLink:
         self.watch, self.unwatch = hang_ups.watch, hang_ups.unwatch
 
     async def open(self, *, timeout: float) -> Any:
-        """Open a connection in so many seconds."""
+        """Open a connection within this many seconds."""
         async with asyncio.timeout(timeout):
             return await self._connect()
 
     def opened(self, slot: Slot[Any]) -> None:
-        """Note what it is like."""
+        """Note its initial state."""
         connection_state.remember(slot.connection)
 
     async def close(self, connection: Any) -> None:
-        """Say goodbye and close."""
+        """Terminate the session and close."""
         await connection.close()
 
     abort = staticmethod(connection_state.abort)

@@ -1,4 +1,4 @@
-"""The holders of connections: remembered cheaply, named in messages, and warned of when slow."""
+"""The holders of connections: recorded cheaply, named in messages, and warned about when slow."""
 
 import asyncio
 import importlib
@@ -22,15 +22,15 @@ C = TypeVar("C")
 
 logger = logging.getLogger(__package__)
 
-# It comes without types.
+# It has no type stubs.
 getcurrent: Callable[[], Any] = importlib.import_module("greenlet").getcurrent
-"""The greenlet that runs; SQLAlchemy makes one for each of its calls."""
+"""The current greenlet; SQLAlchemy starts one for each of its calls."""
 
 _DEPTH = 8
 _NAMED = 3
 
-# The code between the application and the pool, which does not help to find a place: Wellhead's,
-# Python's, and that of what both are built on.
+# Code between the application and the pool, which does not help to find a place: Wellhead's,
+# Python's, and that of the libraries below both.
 _OURS = re.compile(
     rf"{re.escape(str(Path(__file__).parents[1]))}|<"
     rf"|{re.escape(str(Path(asyncio.__file__).parents[1]))}/(?!(site|dist)-packages/)"
@@ -43,12 +43,12 @@ current_route: ContextVar[str | None] = ContextVar("wellhead_route", default=Non
 """The route that the running task serves, such as ``GET /tasks/{id}``."""
 
 get_route = current_route.get
-"""Which route is being served, if any; without a look-up, for each use of a connection."""
+"""The route being served, if any; bound here to save a lookup for each use of a connection."""
 
 
 @contextmanager
 def serving(route: str) -> Iterator[None]:
-    """Name the route for connections that are taken in the block, in figures and warnings."""
+    """Name the route for connections acquired in the block, in figures and warnings."""
     token = current_route.set(route)
     try:
         yield
@@ -60,9 +60,9 @@ def serving(route: str) -> Iterator[None]:
 
 
 def application_frame() -> FrameType | None:
-    """The frame that waits for this greenlet; None outside of one.
+    """The frame that is waiting for this greenlet; None outside one.
 
-    Within a greenlet the stack ends at SQLAlchemy's border; the application is on the other side.
+    Inside a greenlet the stack ends at SQLAlchemy's boundary; the application is beyond it.
     """
     parent = getcurrent().parent
     frame: FrameType | None = None if parent is None else parent.gr_frame
@@ -70,7 +70,7 @@ def application_frame() -> FrameType | None:
 
 
 def stack_of(frame: FrameType | None) -> Stack:
-    """Remember a frame and its callers; looks up no source, so it costs a microsecond or two."""
+    """Record a frame and its callers; reads no source, so it costs a microsecond or two."""
     found: list[tuple[CodeType, int]] = []
     while frame is not None and len(found) < _DEPTH:
         found.append((frame.f_code, frame.f_lasti))
@@ -79,13 +79,13 @@ def stack_of(frame: FrameType | None) -> Stack:
 
 
 def stack_here() -> Stack:
-    """Remember the callers of the function that calls this."""
-    # A function that has its own frame in a variable leaves it, and its callers', to the collector.
+    """Record the callers of the calling function."""
+    # A function with its own frame in a variable leaves it, and its callers', to the collector.
     return stack_of(sys._getframe(1))  # noqa: SLF001 - as inspect does it
 
 
 def describe(stack: Stack) -> str:
-    """The stack as a traceback shows it, the nearest caller last."""
+    """The stack in the format of a traceback, the nearest caller last."""
     return "".join(
         f'\n  File "{code.co_filename}", line {_line(code, at)}, in {code.co_name}'
         + _source(code, at)
@@ -108,7 +108,7 @@ def place_of(frames: Iterable[FrameType]) -> str | None:
 
 
 def place_of_failure(error: BaseException) -> str | None:
-    """The innermost line of the application that an exception came through, in a few words."""
+    """The innermost application line that an exception passed through, in a few words."""
     stack, at = [], error.__traceback__
     while at is not None:
         stack.append((at.tb_frame.f_code, at.tb_lasti))
@@ -142,7 +142,7 @@ def _source(code: CodeType, at: int) -> str:
 
 
 def say(slots: Collection[Slot[C]], now: float) -> str:
-    """A sentence on the callers that have held a connection longest; empty where none does."""
+    """A sentence about the longest holders of connections; empty if there are none."""
     held = sorted((slot for slot in slots if slot.held_since), key=lambda slot: slot.held_since)
     if not held:
         return ""
@@ -153,14 +153,14 @@ def say(slots: Collection[Slot[C]], now: float) -> str:
 
 
 def _holder(slot: Slot[C]) -> str:
-    return " in ".join(part for part in (slot.route, nearest(slot.stack)) if part) or "someone"
+    return " in ".join(part for part in (slot.route, nearest(slot.stack)) if part) or "unknown code"
 
 
 def warn_unclean(name: str, route: str | None) -> None:
-    """Warn of a connection that came back with something still under way on it."""
+    """Warn about a connection that was returned with an operation still in progress."""
     logger.warning(
-        "pool %r: a connection came back in a transaction, or with an operation in progress, from "
-        "%s; it was closed",
+        "pool %r: a connection was returned in a transaction, or with an operation in progress, "
+        "from %s; it was closed",
         name,
         route or "no route",
         extra={"event": "connection_unclean", "pool": name, "route": route},
@@ -168,11 +168,11 @@ def warn_unclean(name: str, route: str | None) -> None:
 
 
 def warn_stayed(name: str, slots: Collection[Slot[C]], waiting: int, grace: float) -> None:
-    """Warn of those who held connections, or waited for one, when a pool's closing went on."""
+    """Warn about callers that still held or awaited connections when closing went ahead."""
     held = sum(slot.held_since > 0.0 for slot in slots)
     logger.warning(
-        "pool %r: %d connections were still in use, and %d callers waited, %g s after closing "
-        "began; they are closed when they come back.%s",
+        "pool %r: %d connections were still in use, and %d callers were waiting, %g s after "
+        "closing began; connections are closed when they are returned.%s",
         name,
         held,
         waiting,
@@ -183,9 +183,9 @@ def warn_stayed(name: str, slots: Collection[Slot[C]], waiting: int, grace: floa
 
 
 def say_refused(name: str, error: BaseException) -> None:
-    """Warn of a connection that was to be kept and cannot be made, where no caller hears of it."""
+    """Warn about a connection for ``min_idle`` that cannot be made, as no caller sees the error."""
     logger.warning(
-        "pool %r: a connection that is to be kept cannot be made (%s); it is tried again once a "
+        "pool %r: a connection for min_idle cannot be made (%s); the next attempt is made when a "
         "caller needs one",
         name,
         fault_of(error),
@@ -196,11 +196,11 @@ def say_refused(name: str, error: BaseException) -> None:
 
 
 class Holders(Generic[C]):
-    """Warns once of each connection that is held for too long; one timer serves them all.
+    """Warns once about each connection that is held for too long; one timer serves them all.
 
     Args:
         name: The pool's name.
-        threshold: Seconds from which it is too long; None for never.
+        threshold: Seconds from which on it is too long; None for never.
     """
 
     __slots__ = ("__weakref__", "_name", "_slots", "_threshold", "_timer", "is_watching")
@@ -209,12 +209,12 @@ class Holders(Generic[C]):
         self._name = name
         self._threshold = threshold
         self._timer: asyncio.TimerHandle | None = None
-        # Also where there is nothing to watch for.
+        # Also if there is nothing to watch for.
         self.is_watching = threshold is None
         self._slots: Collection[Slot[C]] = ()
 
     def watch(self, slots: Collection[Slot[C]]) -> None:
-        """See to it that the holders among these are looked at in time."""
+        """Make sure that the holders among these are checked in time."""
         if self._threshold is None:
             return
         self._slots = slots
@@ -222,18 +222,18 @@ class Holders(Generic[C]):
         self._timer = later(self._threshold, self._look)
 
     def stop(self) -> None:
-        """Look no more, until a connection is taken again."""
+        """Stop checking until a connection is acquired again."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
             self.is_watching = False
 
     def came_back(self, slot: Slot[C], now: float) -> None:
-        """Say that a connection came back that was warned of."""
+        """Log the return of a connection that had been warned about."""
         slot.is_named = False
         seconds = now - slot.held_since
         logger.warning(
-            "pool %r: a connection came back after %.1f s, held by %s",
+            "pool %r: a connection was returned after %.1f s, held by %s",
             self._name,
             seconds,
             _holder(slot),
@@ -244,10 +244,10 @@ class Holders(Generic[C]):
         self._timer = None
         threshold, now = self._threshold or 0.0, monotonic()
         watched = [slot for slot in self._slots if slot.held_since and not slot.is_named]
-        # uvloop counts in milliseconds, so its timers may come early.
+        # uvloop counts in milliseconds, so its timers may fire early.
         late = [slot for slot in watched if now - slot.held_since >= threshold - 0.002]
         for slot in late:
-            # The log names the request of the holder, not of whoever started the timer.
+            # The log must show the holder's request, not that of the caller that set the timer.
             (slot.context or Context()).run(self._warn, slot, now - slot.held_since)
         others = [slot.held_since for slot in watched if not slot.is_named]
         self.is_watching = bool(others)

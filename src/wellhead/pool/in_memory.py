@@ -1,4 +1,4 @@
-"""An SQLite database in memory, which is there for longer than any of its connections."""
+"""An in-memory SQLite database that outlives each of its connections."""
 
 import itertools
 import weakref
@@ -7,10 +7,10 @@ _numbers = itertools.count(1)
 
 
 class InMemory:
-    """Keeps a database in memory, from :meth:`keep` until nobody holds this object any more.
+    """Keeps a database in memory, from :meth:`keep` until this object is no longer referenced.
 
-    SQLite drops such a database when its last connection is closed, so one is kept that does
-    nothing. https://www.sqlite.org/inmemorydb.html
+    SQLite drops such a database when its last connection is closed, so one idle connection
+    is kept. https://www.sqlite.org/inmemorydb.html
 
     Args:
         name: By which connections of this process reach it; None for one that nothing else has.
@@ -21,7 +21,7 @@ class InMemory:
         self._is_kept = False
 
     def keep(self) -> None:
-        """Begin to keep it; nothing happens when it is kept already."""
+        """Keep the database from now on; does nothing if it is kept already."""
         if self._is_kept:
             return
         import sqlite3  # noqa: PLC0415 - a Python may lack it

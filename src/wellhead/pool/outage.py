@@ -1,4 +1,4 @@
-"""While the database is away: since when, why, and when to knock again."""
+"""While the database is away: since when, why, and when to try again."""
 
 import logging
 import math
@@ -12,10 +12,10 @@ FIRST_PAUSE = 0.05
 """Seconds between the first failed attempt to connect and the second, without jitter."""
 
 LONGEST_PAUSE = 0.25
-"""Seconds between two attempts at the most: one process knocks five times a second."""
+"""The longest pause in seconds: one process attempts to connect five times a second."""
 
 LONGEST_PAUSE_FOR_NOBODY = 5.0
-"""The same while no caller waits, and connections are only to be kept."""
+"""The same while no caller waits, and connections are only needed for ``min_idle``."""
 
 _PASSING = frozenset(
     {
@@ -30,19 +30,19 @@ _PASSING = frozenset(
 
 
 def will_pass(error: BaseException) -> bool:
-    """Whether another attempt to connect can succeed though nothing is changed."""
+    """Whether another attempt to connect can succeed without any change."""
     return fault_of(error) in _PASSING
 
 
 class Outage:
-    """What is known of a database that cannot be connected to.
+    """What is known about a database that cannot be reached.
 
     Args:
         name: The pool's name.
-        memory: Seconds after which a failed attempt says nothing any more.
+        memory: Seconds after which a failed attempt is no longer evidence.
 
     Attributes:
-        error: Why the last attempt failed; None while the database is there.
+        error: Why the last attempt failed; None while the database is available.
         not_before: When the next attempt may start, by the loop's clock.
         restore_at: The same while no caller waits.
     """
@@ -61,7 +61,7 @@ class Outage:
         self.error: BaseException | None = None
 
     def begin_or_go_on(self, error: BaseException, now: float) -> None:
-        """Note a failed attempt, and put off the next."""
+        """Note a failed attempt, and postpone the next."""
         if self.error is None or self._is_forgotten(now):
             self._since, self._pause = now, FIRST_PAUSE
             logger.warning(
@@ -73,14 +73,14 @@ class Outage:
         else:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
         self.error = error
-        # Processes that lost the same server must not come back in step.
+        # Processes that lost the same server must not retry in step.
         self.not_before = now + _jittered(self._pause)
         self.put_off_restoring(now)
 
     def put_off_restoring(self, now: float) -> None:
-        """Put off replacing a connection that nobody used; the longer, the more often it happens.
+        """Postpone the replacement of a connection that was unused; longer each time.
 
-        A server that takes connections and drops them would be connected to without a pause.
+        Otherwise a server that accepts and drops connections would get new ones without a pause.
         """
         if self.restore_at > now:
             return
@@ -89,7 +89,7 @@ class Outage:
         self.restore_at = now + _jittered(self._pause_for_nobody)
 
     def end(self, now: float) -> None:
-        """Note a connection that was made."""
+        """Note a successful connection."""
         if self.error is None:
             return
         self.error = None
@@ -105,7 +105,7 @@ class Outage:
         )
 
     def lasts(self, seconds: float, now: float) -> bool:
-        """Whether the database has been away for so long already, as far as was tried."""
+        """Whether the database has been away for this long, as far as attempts show."""
         if self.error is None or self._is_forgotten(now):
             return False
         return now - self._since >= seconds
@@ -116,4 +116,4 @@ class Outage:
 
 
 def _jittered(pause: float) -> float:
-    return pause * random.uniform(0.5, 1)  # noqa: S311 - no secret
+    return pause * random.uniform(0.5, 1)  # noqa: S311 - not a secret

@@ -1,7 +1,7 @@
-"""To whom a pool belongs, one event loop of one process, and what the pool starts there by itself.
+"""The event loop and process that own a pool, and the tasks that the pool starts there.
 
-Its timers and tasks run in an empty context: in that of the caller who happened to start them they
-would log under another request's name, and keep alive what that request has set.
+Its timers and tasks run in an empty context: in the context of the caller that happened to start
+them, they would log under that request's name, and keep its context variables alive.
 """
 
 import asyncio
@@ -21,18 +21,18 @@ _forks = 0
 
 _owners: "weakref.WeakSet[Owner]" = weakref.WeakSet()
 
-# A connection of asyncpg that is forgotten ends itself, and takes its socket from what the event
-# loop watches. A forked process watches by the same epoll: its parent would hear nothing any more.
+# A garbage-collected asyncpg connection closes itself, and removes its socket from the event loop's
+# epoll. A forked process shares that epoll: its parent would receive nothing any more.
 _inherited: list[object] = []
 
 
 def forks() -> int:
-    """How often the process, or one that it comes from, was forked."""
+    """How often this process or one of its ancestors was forked."""
     return _forks
 
 
 def _count_fork() -> None:
-    global _forks  # noqa: PLW0603 - the operating system forks the process, not an object
+    global _forks  # noqa: PLW0603 - a fork concerns the process, not an object
     _forks += 1
     for owner in _owners:
         owner.loop, owner.thread = None, 0
@@ -45,14 +45,14 @@ if hasattr(os, "register_at_fork"):
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What users are told of a use from elsewhere.
+    """The hints for a use from another event loop or process.
 
     Attributes:
-        what: What was used, as the beginning of a sentence.
-        elsewhere: What helps where its event loop still runs.
-        ended: What helps where its event loop has ended.
-        forked: What helps in a forked process.
-        outside: What helps outside an event loop.
+        what: The object that was used, as the beginning of a sentence.
+        elsewhere: The hint if its event loop is still running.
+        ended: The hint if its event loop has ended.
+        forked: The hint in a forked process.
+        outside: The hint outside an event loop.
     """
 
     what: str
@@ -63,36 +63,36 @@ class Advice:
 
 
 def advice_for_pool(name: str) -> Advice:
-    """What helps those who made the pool."""
+    """The hints for a pool."""
     for_a_loop = (
-        "Make an engine in each loop, or await engine.dispose() before the first loop ends."
+        "Create an engine in each loop, or await engine.dispose() before the first loop ends."
     )
     return Advice(
         f"The pool {name!r}",
         elsewhere=for_a_loop,
         ended=for_a_loop,
-        forked="Make the engine after the fork, or call engine.dispose(close=False) in the child "
+        forked="Create the engine after the fork, or call engine.dispose(close=False) in the child "
         "first.",
-        outside="Use it from a coroutine, with an engine of create_async_engine().",
+        outside="Use it from a coroutine, with an engine from create_async_engine().",
     )
 
 
 class Owner:
-    """Binds a pool to the event loop that uses it first, and notices every other.
+    """Binds a pool to the event loop that uses it first, and detects any other.
 
-    A connection belongs to the loop that made it: used from another one it would wait for ever.
-    After a fork two processes would write into the same sockets.
+    A connection belongs to the loop that made it: used from another one it would wait forever.
+    After a fork, two processes would write to the same sockets.
 
     Args:
-        advice: What users are told of a use from elsewhere.
+        advice: The hints for a use from another event loop or process.
         held: The pool's connections, which a forked process keeps and never uses.
 
     Attributes:
-        loop: The loop, once there is one; a forked process has none, even where it runs a loop that
+        loop: The loop, once there is one; a forked process has none, even if it runs a loop that
             it inherited.
         thread: The identifier of the loop's thread; 0 while there is none.
-        is_running: Whether the loop runs. In its thread no other can then, and to ask this costs
-            less than to ask for the running loop: Python 3.11 makes a system call for that.
+        is_running: Whether the loop is running. No other loop can then run in its thread, and this
+            check is cheaper than asking for the running loop, a system call in Python 3.11.
     """
 
     __slots__ = ("__weakref__", "_advice", "_forks", "held", "is_running", "loop", "thread")
@@ -108,12 +108,12 @@ class Owner:
 
     @property
     def is_forked(self) -> bool:
-        """Whether the process was forked since the pool was made."""
+        """Whether the process was forked since the pool was created."""
         return self._forks != _forks
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing can run in the owner's loop any more, or it is a parent process's."""
+        """Whether the owner's loop has ended, or belongs to a parent process."""
         return self.is_forked or (self.loop is not None and self.loop.is_closed())
 
     @property
@@ -126,7 +126,7 @@ class Owner:
         return running is self.loop and self._forks == _forks
 
     def check(self) -> asyncio.AbstractEventLoop:
-        """The owner's loop, in which the caller runs; the first caller's loop becomes it.
+        """The owner's loop, in which the caller must run; the first caller's loop becomes it.
 
         Raises:
             PoolMisuseError: The caller runs in another loop, in none, or in a forked process.
@@ -147,8 +147,8 @@ class Owner:
             if self.loop is not None:
                 has_ended = self.loop.is_closed()
                 raise PoolMisuseError(
-                    f"{advice.what} was used from another event loop than its own"
-                    f"{', which has ended' if has_ended else ''}.",
+                    f"{advice.what} was used from a different event loop"
+                    f"{' than its own, which has ended' if has_ended else ''}.",
                     hint=advice.ended if has_ended else advice.elsewhere,
                 )
             self.loop, self.thread, self.is_running = running, get_ident(), running.is_running
@@ -156,27 +156,27 @@ class Owner:
 
 
 def later(seconds: float, method: Callable[[], None]) -> asyncio.TimerHandle:
-    """Call a method in so many seconds, unless its object has been forgotten by then."""
+    """Call a method after this many seconds, unless its object was garbage-collected."""
     return asyncio.get_running_loop().call_later(
         max(0.0, seconds), call, weakref.WeakMethod(method), context=Context()
     )
 
 
 def call(method: "weakref.WeakMethod[Callable[[], None]]") -> None:
-    """Call a method if its object is still there."""
+    """Call a method if its object still exists."""
     if (bound := method()) is not None:
         bound()
 
 
 class Errand(Generic[T]):
-    """A task for code that is not the pool's. It ends in time, whatever that code does.
+    """A task for foreign code. It ends in time, whatever that code does.
 
     Args:
         work: Called in the task, and awaited.
-        seconds: After which it is cancelled and given up.
-        ended: Called once with what the work returned, or with what it raised: an asyncio
-            ``CancelledError`` only where the task was cancelled.
-        late: Called with what the work returned after it was given up.
+        seconds: The time after which it is cancelled and abandoned.
+        ended: Called once with the result of the work, or with its exception: an asyncio
+            ``CancelledError`` only if the task was cancelled.
+        late: Called with a result that arrives after it was abandoned.
     """
 
     __slots__ = ("_ended", "_late", "_task", "_timer")
@@ -192,13 +192,13 @@ class Errand(Generic[T]):
         self._ended: Callable[[Errand[T], T | None, BaseException | None], None] | None = ended
         self._late = late
         loop = asyncio.get_running_loop()
-        # Not every task factory takes a context.
+        # Not every task factory accepts a context.
         self._task = Context().run(loop.create_task, _outcome_of(work))
         self._timer = loop.call_later(seconds, self._give_up, context=Context())
         self._task.add_done_callback(self._end, context=Context())
 
     def cancel(self, within: float) -> None:
-        """Cancel it, and give it up unless that ends it within so many seconds."""
+        """Cancel it, and abandon it if it has not ended within this many seconds."""
         self._task.cancel()
         self._timer.cancel()
         loop = asyncio.get_running_loop()
@@ -214,7 +214,7 @@ class Errand(Generic[T]):
         if self._ended is not None:
             self._report(value, error)
         elif error is None and self._late is not None:
-            self._late(value)  # type: ignore[arg-type]  # without an error it is the result
+            self._late(value)  # type: ignore[arg-type]  # without an error there is a result
 
     def _report(self, value: T | None, error: BaseException | None) -> None:
         ended, self._ended = self._ended, None
@@ -225,18 +225,18 @@ class Errand(Generic[T]):
 async def _outcome_of(
     work: Callable[[], Awaitable[T]],
 ) -> tuple[T, None] | tuple[None, BaseException]:
-    # Not a method: what a traceback keeps alive would keep the traceback alive.
+    # Not a method: an object kept alive by a traceback would keep the traceback alive.
     try:
         return await work(), None
     except asyncio.CancelledError as error:
         if is_cancelled():
             raise
         return None, error
-    except BaseException as error:  # noqa: BLE001 - out of a task it would end the loop
+    except BaseException as error:  # noqa: BLE001 - raised from a task it would stop the loop
         return None, error
 
 
 def is_cancelled() -> bool:
-    """Whether somebody cancels the running task; a ``CancelledError`` may come from elsewhere."""
+    """Whether the running task is being cancelled; ``CancelledError`` has other causes, too."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

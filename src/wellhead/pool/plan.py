@@ -1,4 +1,4 @@
-"""Which pool an engine gets, and the one that keeps no connections."""
+"""Which pool an engine gets, and the pool that keeps no connections."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from wellhead.pool.stats import PoolStats
 
 
 class CountingNullPool(NullPool):
-    """SQLAlchemy's NullPool that knows how many connections are out."""
+    """SQLAlchemy's NullPool with a count of the connections in use."""
 
-    # As that of AsyncPool.
+    # Like that of AsyncPool.
     _sqla_logger_namespace = "sqlalchemy.pool.CountingNullPool"
     _out = 0
     before_wait: Callable[[], None] | None = None
-    """As that of AsyncPool: everybody waits for a connection here."""
+    """Like that of AsyncPool: every caller waits for a connection here."""
 
     def recreate(self) -> Self:
-        """A new pool that does the same."""
-        pool: Self = super().recreate()  # type: ignore[assignment]  # of its own class
+        """A new pool of the same kind."""
+        pool: Self = super().recreate()  # type: ignore[assignment]  # an instance of its own class
         pool.before_wait = self.before_wait
         return pool
 
@@ -36,8 +36,8 @@ class CountingNullPool(NullPool):
         exception: BaseException | None = None,
         _checkin: bool = True,
     ) -> None:
-        # Nothing is kept, so there is nothing else to invalidate. SQLAlchemy would note the time,
-        # and once the clock was set back it would make each connection twice.
+        # Nothing is kept, so nothing else needs invalidating. SQLAlchemy would note the time, and
+        # after the clock was set back it would make each connection twice.
         if _checkin and connection.is_valid:
             connection.invalidate(exception)
 
@@ -68,7 +68,7 @@ class PoolPlan:
     in_memory: InMemory | None = None
 
     def stats(self, pool: Pool | None) -> PoolStats:
-        """Read the figures of a pool that was made after this plan; None before there is one."""
+        """The figures of a pool that was made after this plan; None before there is one."""
         if isinstance(pool, AsyncPool):
             return pool.stats(reason=self.reason)
         return PoolStats(

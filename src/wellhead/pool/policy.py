@@ -1,4 +1,4 @@
-"""The knobs of a pool, checked once; and the size with which all processes fit the server."""
+"""The settings of a pool, checked once; and the size at which all processes fit the server."""
 
 import math
 import random
@@ -14,29 +14,29 @@ class PoolPolicy:
     """What a pool may do and how long it waits; all times in seconds.
 
     Attributes:
-        pool_size: Free connections that are kept; 0 for no limit.
+        pool_size: Idle connections to keep; 0 for no limit.
         max_overflow: Connections opened beyond ``pool_size`` while callers need them; -1 for no
             limit.
-        timeout: What a caller waits for a connection, its set-up included; more than 0.
+        timeout: How long a caller waits for a connection, including set-up; more than 0.
         max_waiting: Callers that may queue while every connection is in use; None for no limit.
-        min_idle: Connections kept open while none is used: opened after the first one, replaced
-            when they are lost or get too old. 0 for a database that goes to sleep when nobody
-            uses it, which it would keep awake.
-        idle_timeout: Idleness after which a connection beyond ``min_idle`` is closed; None for
+        min_idle: Connections kept open even when unused: opened after the first one, replaced when
+            they are lost or get too old. Use 0 for a database that goes to sleep when unused, as
+            they would keep it awake.
+        idle_timeout: Idle time after which a connection beyond ``min_idle`` is closed; None for
             never.
-        recycle: Age at which a connection is closed, while it is idle or when it comes back; 0 to
-            use each once, -1 for never.
-        lifetime_jitter: The share of ``recycle`` by which each connection's age limit is shortened
-            at random, at the most.
-        check_after_idle: Idleness after which a connection is pinged before it is handed out;
+        recycle: Age at which a connection is closed, when idle or returned; 0 to use each once,
+            -1 for never.
+        lifetime_jitter: The largest share of ``recycle`` by which each connection's age limit is
+            randomly shortened.
+        check_after_idle: Idle time after which a connection is pinged before it is handed out;
             None for never.
-        connect_timeout: What opening one connection may take; more than 0.
+        connect_timeout: How long opening one connection may take; more than 0.
         leak_threshold: How long a connection may be held before a warning names its holder; None
             for no warning.
-        use_lifo: Whether the connection that came back last is taken first.
+        use_lifo: Whether the most recently returned connection is used first.
 
     Raises:
-        SettingsError: A value outside its range, or of another type; infinity is no number here.
+        SettingsError: A value outside its range, or of another type; infinity is not accepted.
     """
 
     pool_size: int = 5
@@ -78,51 +78,51 @@ class PoolPolicy:
         if value is None and name in _OPTIONAL:
             return
         fits = isinstance(value, kind) and not isinstance(value, bool)
-        # An infinity is no number of seconds, and whatever is compared with a NaN is not so.
+        # Infinity is not a number of seconds, and every comparison with a NaN is false.
         if not fits or not low <= value <= (sys.float_info.max if high is None else high):
             takes = f"a number {'above' if name in _TIMES_TO_CONNECT else 'from'} {low}"
             takes += "" if high is None else f" to {high}"
             takes += ", a whole one" if kind is int else ""
             takes += ", or None" if name in _OPTIONAL else ""
-            raise SettingsError(f"{name} of the pool is {value!r}; it takes {takes}.")
+            raise SettingsError(f"{name} of the pool is {value!r}; it must be {takes}.")
 
     def _check_together(self) -> None:
         for name in _TIMES_TO_CONNECT:
             if getattr(self, name) == 0:
                 raise SettingsError(
-                    f"{name} of the pool is 0, in which no connection can be made; it takes a "
+                    f"{name} of the pool is 0, in which no connection can be made; it must be a "
                     "number above 0. To refuse callers at once while all connections are in use, "
                     "set max_waiting=0."
                 )
         if -1 < self.recycle < 0:
             raise SettingsError(
-                f"recycle of the pool is {self.recycle!r}; it takes a number from 0, or -1 for "
+                f"recycle of the pool is {self.recycle!r}; it must be a number from 0, or -1 for "
                 "never."
             )
         if self.pool_size and self.min_idle > self.pool_size:
             raise SettingsError(
-                f"min_idle of the pool is {self.min_idle!r}; it takes a number from 0 to its "
+                f"min_idle of the pool is {self.min_idle!r}; it must be a number from 0 to its "
                 f"pool_size, {self.pool_size!r}."
             )
 
     @property
     def limit(self) -> float:
-        """The most connections at any instant, those being opened included."""
+        """The most connections at any instant, including those being opened."""
         if self.pool_size == 0 or self.max_overflow < 0:
             return math.inf
         return self.pool_size + self.max_overflow
 
     @property
     def kept(self) -> float:
-        """The most free connections; one more that comes back is closed."""
+        """The most idle connections; any more are closed when they are returned."""
         return self.pool_size or math.inf
 
     def lifetime(self) -> float:
-        """How old the next connection may get; infinite where age does not matter."""
+        """The age limit for the next connection; infinite if age does not matter."""
         if self.recycle < 0:
             return math.inf
-        # So that connections that were opened together do not have to be replaced together.
-        return self.recycle * (1 - self.lifetime_jitter * random.random())  # noqa: S311 - no secret
+        # So that connections opened together do not have to be replaced together.
+        return self.recycle * (1 - self.lifetime_jitter * random.random())  # noqa: S311 - not a secret
 
 
 _TIMES_TO_CONNECT = ("timeout", "connect_timeout")
@@ -132,42 +132,42 @@ _OPTIONAL = frozenset({"max_waiting", "idle_timeout", "check_after_idle", "leak_
 
 
 def check_switch(name: str, value: object) -> None:
-    """Refuse what is neither True nor False.
+    """Refuse a value that is neither True nor False.
 
     Raises:
         SettingsError: It is neither.
     """
     if not isinstance(value, bool):
-        raise SettingsError(f"{name} of the pool is {value!r}; it takes True or False.")
+        raise SettingsError(f"{name} of the pool is {value!r}; it must be True or False.")
 
 
 def check_name(name: object) -> None:
-    """Refuse a name that is no text.
+    """Refuse a name that is not text.
 
     Raises:
-        SettingsError: It is none.
+        SettingsError: It is not text.
     """
     if not isinstance(name, str):
-        raise SettingsError(f"name of the pool is {name!r}; it takes text.")
+        raise SettingsError(f"name of the pool is {name!r}; it must be text.")
 
 
 def wait_of(timeout: float) -> float:
-    """The seconds that a caller wants to wait, if they can be waited.
+    """The seconds that a caller wants to wait, if that is a valid time.
 
     Raises:
-        SettingsError: They cannot.
+        SettingsError: It is not.
     """
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
-        raise SettingsError(f"timeout is {timeout!r}; it takes a number of seconds.")
+        raise SettingsError(f"timeout is {timeout!r}; it must be a number of seconds.")
     if not 0 <= timeout < math.inf:
-        raise SettingsError(f"timeout is {timeout!r}; it takes a finite number from 0.")
+        raise SettingsError(f"timeout is {timeout!r}; it must be a finite number from 0.")
     return timeout
 
 
 # How large each process's pool may be, so that all of them fit the server.
 
 RESERVED = 3
-"""Connections that PostgreSQL keeps for superusers unless told otherwise.
+"""Connections that PostgreSQL reserves for superusers by default.
 
 https://www.postgresql.org/docs/current/runtime-config-connection.html
 """
@@ -179,9 +179,9 @@ class PoolSize:
 
     Attributes:
         per_process: Connections that each process may open.
-        pool_size: Of these, connections that it keeps.
-        max_overflow: Of these, connections that it opens under load.
-        processes: How many processes share the server.
+        pool_size: How many of them it keeps.
+        max_overflow: How many of them it opens under load.
+        processes: The number of processes that share the server.
         available: Connections that the server has for them.
     """
 
@@ -195,7 +195,7 @@ class PoolSize:
 def largest_pool(
     *, max_connections: int, replicas: int, workers: int, reserved: int = RESERVED
 ) -> PoolSize:
-    """The largest pool for each process with which the server never runs out of connections.
+    """The largest pool per process with which the server never runs out of connections.
 
     Two thirds, rounded up, are kept; the rest is overflow.
 
@@ -223,7 +223,7 @@ def largest_pool(
 def overbooking(
     *, max_connections: int, reserved: int, processes: int, per_process: float
 ) -> str | None:
-    """A sentence on a fleet that the server cannot serve; None where it can."""
+    """A sentence about a fleet that the server cannot serve; None if it can."""
     wanted, available = processes * per_process, max_connections - reserved
     if wanted <= available:
         return None

@@ -1,4 +1,4 @@
-"""Slots, each with a connection; the link that makes it; and the queue of who waits for one."""
+"""Slots, each with a connection; the link that makes it; and the queue of waiting callers."""
 
 import asyncio
 import enum
@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 C = TypeVar("C")
 
 Stack = tuple[tuple[CodeType, int], ...]
-"""Code and position of each caller, the nearest first; keeps no variable alive."""
+"""Code and position of each caller, nearest first; keeps no variables alive."""
 
 
 class Close(enum.StrEnum):
@@ -31,23 +31,23 @@ class Close(enum.StrEnum):
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Slot(Generic[C]):
-    """A connection, and what the pool knows of it.
+    """A connection, and what the pool knows about it.
 
     Attributes:
-        connection: What the pool's users get.
+        connection: The object that the pool's users get.
         is_closed: Whether the driver knows that the connection is closed; sends nothing.
         is_free: Whether it is open, outside a transaction, and without an operation in progress;
             sends nothing.
-        expires_at: When it is too old, by the loop's clock.
-        generation: Connections of an earlier generation than the pool's are not used again.
-        idle_since: When it came back.
+        expires_at: When it becomes too old, by the loop's clock.
+        generation: Connections of an older generation than the pool's are not used again.
+        idle_since: When it was returned.
         held_since: When it was handed out; 0 while it is not.
         route: The route that holds it, under FastAPI.
-        stack: Where it was taken.
-        context: That of its holder, where the stack is known.
-        handle: What the link wants to remember of the connection.
+        stack: Where it was acquired.
+        context: The holder's context, if the stack is known.
+        handle: Whatever the link stores for the connection.
         is_named: Whether the log has already named its holder.
-        is_spoilt: Whether its user said that it must not be used again.
+        is_spoilt: Whether its user declared it unusable.
     """
 
     connection: C
@@ -69,26 +69,26 @@ class Link(Protocol[C]):
     """How a pool opens, watches and closes connections of one kind."""
 
     async def open(self, *, timeout: float) -> C:
-        """Open a connection in so many seconds; what it raises is a failure to connect."""
+        """Open a connection within this many seconds; any exception is a failure to connect."""
         ...
 
     def closed_check(self, connection: C) -> Callable[[], bool]:
-        """A function that says whether the driver knows that the connection is closed."""
+        """A function that tells whether the driver knows that the connection is closed."""
         ...
 
     def free_check(self, connection: C) -> Callable[[], bool]:
-        """A function that says whether the connection can be lent; sends nothing.
+        """A function that tells whether the connection can be lent; sends nothing.
 
-        It is open then, outside a transaction, and without an operation in progress.
+        Then it is open, outside a transaction, and without an operation in progress.
         """
         ...
 
     def opened(self, slot: Slot[C]) -> None:
-        """Take note of the slot of a new connection."""
+        """Called with the slot of a new connection."""
         ...
 
     def watch(self, connection: C, lost: Callable[[], None]) -> None:
-        """Call ``lost`` once the server has hung up, where that can be noticed for free."""
+        """Call ``lost`` once the server has hung up, if that can be detected at no cost."""
         ...
 
     def unwatch(self) -> None:
@@ -96,42 +96,42 @@ class Link(Protocol[C]):
         ...
 
     async def ping(self, connection: C, *, timeout: float) -> None:
-        """One round trip; raises when there is no response in time."""
+        """One round trip; raises if there is no response in time."""
         ...
 
     async def reset(self, connection: C) -> None:
-        """Take back what a caller set; may be cut off.
+        """Reset the state that a caller left; may be cancelled.
 
         Raises:
-            Exception: That is not possible.
+            Exception: It cannot be reset.
         """
         ...
 
     async def abort(self, connection: C) -> None:
-        """Have the server cancel what it is doing, and close; may be cut off likewise."""
+        """Have the server cancel the running operation, and close; may be cancelled likewise."""
         ...
 
     async def close(self, connection: C) -> None:
-        """Say goodbye and close; may be cut off."""
+        """Terminate the session and close; may be cancelled."""
         ...
 
     def terminate(self, connection: C) -> None:
-        """Close at once, without a word to the server."""
+        """Close at once, without notifying the server."""
         ...
 
 
 @dataclass(slots=True, eq=False)
 class Waiter(Generic[C]):
-    """One caller that waits.
+    """A waiting caller.
 
     Attributes:
-        future: Gets the slot, or the reason why there is none.
-        began: When it came, by the loop's clock.
+        future: Gets the slot, or the reason that there is none.
+        began: When it began to wait, by the loop's clock.
         deadline: When it gives up.
         is_patient: Whether it waits through failed attempts to connect.
         route: The route that it serves, under FastAPI.
         stack: Where it waits.
-        context: Its own, where the stack is known.
+        context: Its context, if the stack is known.
     """
 
     future: "asyncio.Future[Slot[C]]"
@@ -147,7 +147,7 @@ class Queue(Generic[C]):
     """First come, first served; a waiter that gives up costs the others nothing.
 
     Attributes:
-        line: The waiters, some of which may have given up; when it is empty, there are none.
+        line: The waiters, some of which may have given up; empty if there are none.
     """
 
     __slots__ = ("_count", "line")
@@ -157,7 +157,7 @@ class Queue(Generic[C]):
         self._count = 0
 
     def __len__(self) -> int:
-        # Waiters that were cancelled in this very moment still count.
+        # Waiters that were cancelled a moment ago still count.
         return self._count
 
     def __bool__(self) -> bool:
@@ -166,11 +166,11 @@ class Queue(Generic[C]):
         return bool(self.line)
 
     def exact(self) -> int:
-        """How many wait, without those that were cancelled in this very moment."""
+        """The number of waiters, without those cancelled a moment ago."""
         return len(self.present())
 
     def join(self, waiter: Waiter[C], *, at_front: bool = False) -> None:
-        """Stand in line; at the front, where a waiter has had its turn and got nothing."""
+        """Join the queue; at the front for a waiter that had its turn and got nothing."""
         if at_front:
             self.line.appendleft(waiter)
         else:
@@ -178,7 +178,7 @@ class Queue(Generic[C]):
         self._count += 1
 
     def next(self) -> Waiter[C] | None:
-        """Take the oldest waiter out of the line."""
+        """Remove the oldest waiter from the queue."""
         while self.line:
             waiter = self.line.popleft()
             if not waiter.future.done():
@@ -187,19 +187,19 @@ class Queue(Generic[C]):
         return None
 
     def leave(self) -> None:
-        """Note that one waiter in the line gave up; call it once, when its future is done."""
+        """Note that a waiter in the queue gave up; call it once, when its future is done."""
         self._count -= 1
         self._forget_the_first_that_gave_up()
 
     def _forget_the_first_that_gave_up(self) -> None:
-        # The others that gave up are passed over when their turn comes.
+        # Others that gave up are skipped when their turn comes.
         while self.line and self.line[0].future.done():
             self.line.popleft()
 
     def present(self) -> list[Waiter[C]]:
-        """The waiters that did not give up, in their order."""
+        """The waiters that have not given up, in order."""
         return [each for each in self.line if not each.future.done()]
 
     def impatient(self) -> list[Waiter[C]]:
-        """The waiters that do not wait through a failed attempt, in their order."""
+        """The waiters that do not wait through a failed attempt, in order."""
         return [each for each in self.present() if not each.is_patient]

@@ -1,4 +1,4 @@
-"""The pool as SQLAlchemy knows pools: the core, holding SQLAlchemy's connection records."""
+"""The pool in SQLAlchemy's interface: the core, holding SQLAlchemy's connection records."""
 
 import asyncio
 import math
@@ -24,13 +24,13 @@ from wellhead.pool.stats import PoolStats
 try:
     from sqlalchemy.util.concurrency import await_
 except ImportError:
-    # So it is called in SQLAlchemy 2.0.
+    # Its name in SQLAlchemy 2.0.
     from sqlalchemy.util.concurrency import await_only as await_
 
 __all__ = ["UNCLEAN", "AsyncPool", "await_"]
 
 UNCLEAN = "wellhead_unclean"
-"""The key in a connection's ``info`` by which its user says that it set something on it."""
+"""The key in a connection's ``info`` by which its user marks it as having session state."""
 
 NameTimeout = Callable[[TimeoutError], Exception]
 
@@ -38,37 +38,37 @@ NameTimeout = Callable[[TimeoutError], Exception]
 class AsyncPool(Pool):
     """A connection pool for ``create_async_engine(url, poolclass=wellhead.AsyncPool, ...)``.
 
-    ``create_async_engine`` takes SQLAlchemy's words with ``pool_`` in front (``pool_size``,
+    ``create_async_engine`` takes SQLAlchemy's names with the prefix ``pool_`` (``pool_size``,
     ``max_overflow``, ``pool_timeout``, ``pool_recycle``, ``pool_use_lifo``, ``pool_pre_ping``,
-    ``pool_reset_on_return``), and this pool's own as they are here. Their meaning is in
+    ``pool_reset_on_return``), and this pool's own names as they are. Their meaning is in
     :class:`wellhead.PoolPolicy`.
 
     It belongs to the event loop and the process that use it first.
 
     Args:
-        creator: Makes a connection; SQLAlchemy passes it.
+        creator: Creates a connection; SQLAlchemy passes it.
         pool_size: Connections kept open; 0 for no limit.
         max_overflow: Connections opened beyond ``pool_size``; -1 for no limit.
-        timeout: Seconds a caller waits for a connection, its set-up included; more than 0.
-        recycle: Seconds after which a connection is closed, idle or on its return; -1 for never.
-        use_lifo: Whether the connection that came back last is taken first.
-        pre_ping: False switches the ping of ``check_after_idle`` off.
-        min_idle: Connections kept open while none is used, and replaced when they are lost.
+        timeout: Seconds a caller waits for a connection, including set-up; more than 0.
+        recycle: Seconds after which a connection is closed, when idle or returned; -1 for never.
+        use_lifo: Whether the most recently returned connection is used first.
+        pre_ping: False turns off the ping of ``check_after_idle``.
+        min_idle: Connections kept open even when unused, and replaced when lost.
         max_waiting: Callers that may queue while every connection is in use; None for no limit.
-        idle_timeout: Seconds after which a free connection beyond ``min_idle`` is closed.
+        idle_timeout: Seconds after which an idle connection beyond ``min_idle`` is closed.
         lifetime_jitter: Share of ``recycle`` by which lifetimes differ at random.
         check_after_idle: Seconds of idleness after which a connection is pinged first.
-        connect_timeout: Seconds for one connection to be made.
+        connect_timeout: Seconds to establish one connection.
         leak_threshold: Seconds a connection may be held before a warning names its holder; None
-            for no warning. To remember the holder costs some 3 us for each use.
+            for no warning. Recording the holder costs some 3 us for each use.
         name: The pool's name in messages.
-        name_connect_timeout: Makes the exception for a connection that was not made in time.
-        advice: What users are told of a use from another event loop; None for that of an engine.
-        **options: SQLAlchemy's further ones: ``reset_on_return``, ``echo``, ``events``, ...
+        name_connect_timeout: Creates the exception for a connection that was not made in time.
+        advice: The hints for a use from another event loop; None for those of an engine.
+        **options: Further options of SQLAlchemy: ``reset_on_return``, ``echo``, ``events``, ...
 
     Raises:
-        SettingsError: A knob outside its range or of another type. Where SQLAlchemy's pool waits
-            for ever (``pool_timeout=None``) or not at all (0), this one has a deadline, and
+        SettingsError: A setting outside its range or of another type. Where SQLAlchemy's pool waits
+            forever (``pool_timeout=None``) or not at all (0), this one has a deadline and
             ``max_waiting=0``.
     """
 
@@ -76,7 +76,7 @@ class AsyncPool(Pool):
     before_wait: Callable[[], None] | None = None
     """Called by each caller that has to wait for a connection, in its own greenlet."""
 
-    # Its lines belong to the loggers that SQLAlchemy documents, which are quiet below WARNING.
+    # It logs to the loggers that SQLAlchemy documents, which are quiet below WARNING.
     _sqla_logger_namespace = "sqlalchemy.pool.AsyncPool"
 
     def __init__(
@@ -100,7 +100,7 @@ class AsyncPool(Pool):
         advice: Advice | None = None,
         **options: Any,
     ) -> None:
-        # Age and pings are the core's business; SQLAlchemy would reconnect in the caller's time.
+        # The core handles age and pings; SQLAlchemy would reconnect in the caller's time.
         super().__init__(creator, **options)
         check_name(name)
         check_switch("pre_ping", pre_ping)
@@ -126,18 +126,18 @@ class AsyncPool(Pool):
 
     @property
     def policy(self) -> PoolPolicy:
-        """The knobs in force."""
+        """The effective settings."""
         return self._core.policy
 
     @property
     def core(self) -> Core[ConnectionPoolEntry]:
-        """What lends the connections, for callers that count microseconds."""
+        """The core that lends the connections, for callers that count microseconds."""
         return self._core
 
-    # What SQLAlchemy asks for.
+    # SQLAlchemy's interface.
 
     def recreate(self) -> Self:
-        """A new, empty pool with the same knobs and event listeners."""
+        """A new, empty pool with the same settings and event listeners."""
         self.logger.info("Pool recreating")
         pool = type(self)(
             self._creator,
@@ -155,9 +155,9 @@ class AsyncPool(Pool):
         return pool
 
     def dispose(self) -> None:
-        """Close the free connections; those in use are closed when they come back.
+        """Close the idle connections; those in use are closed when they are returned.
 
-        Waits for the closing where it can, that is from ``AsyncEngine.dispose()``.
+        Waits for that if it can, that is, from ``AsyncEngine.dispose()``.
         """
         if in_greenlet() and self._core.owner.is_here:
             await_(self._core.close())
@@ -166,7 +166,7 @@ class AsyncPool(Pool):
         self.logger.info("Pool disposed. %s", self.status())
 
     def status(self) -> str:
-        """The figures of the moment, in SQLAlchemy's words."""
+        """The current figures, in SQLAlchemy's words."""
         return (
             f"Pool size: {self.size()}  Connections in pool: {self.checkedin()} "
             f"Current Overflow: {self.overflow()} Current Checked out connections: "
@@ -182,7 +182,7 @@ class AsyncPool(Pool):
         return self.policy.timeout
 
     def checkedin(self) -> int:
-        """Open connections that are free."""
+        """Idle connections."""
         return self._core.idle
 
     def checkedout(self) -> int:
@@ -190,7 +190,7 @@ class AsyncPool(Pool):
         return self._core.active
 
     def overflow(self) -> int:
-        """Connections open beyond the size; negative while there are fewer, as SQLAlchemy's."""
+        """Connections open beyond the size; negative if there are fewer, as in SQLAlchemy."""
         return self._core.idle + self._core.active - self.size() if self.size() else 0
 
     def _do_get(self) -> ConnectionPoolEntry:
@@ -207,10 +207,10 @@ class AsyncPool(Pool):
         slot: Slot[ConnectionPoolEntry] = record.wellhead_slot
         if record.dbapi_connection is not slot.handle:
             if record.dbapi_connection is None:
-                # SQLAlchemy closed it, or gave it away.
+                # SQLAlchemy closed it, or detached it.
                 self._core.drop(slot, Close.INVALIDATED if slot.is_spoilt else Close.DETACHED)
                 return
-            # A listener for "checkout" refused the connection, and SQLAlchemy made another.
+            # A "checkout" listener refused the connection, and SQLAlchemy made another.
             slot.handle = record.dbapi_connection
             self._core.renew(slot)
             if record.spoilt is record.dbapi_connection:
@@ -228,8 +228,8 @@ class AsyncPool(Pool):
         exception: BaseException | None = None,
         _checkin: bool = True,
     ) -> None:
-        # SQLAlchemy compares times of a clock that may be set back, and would then replace every
-        # connection at each use. So generations take the place of its ``_invalidate_time``.
+        # SQLAlchemy compares times of a clock that can be set back, and would then replace every
+        # connection at each use. So generations replace its ``_invalidate_time``.
         record: Any = getattr(connection, "_connection_record", None)
         slot = getattr(record, "wellhead_slot", None)
         if slot is None or self._core.is_current(slot):
@@ -237,14 +237,14 @@ class AsyncPool(Pool):
         if _checkin and connection.is_valid:
             connection.invalidate(exception)
 
-    # What this pool offers beyond.
+    # What this pool adds.
 
     def stats(self, *, reason: str = "") -> PoolStats:
         """A snapshot of the figures; costs microseconds and never waits."""
         return self._core.stats(reason=reason)
 
     async def open_one(self) -> None:
-        """Open a connection, unless one is free; raises at once what opening raises."""
+        """Open a connection, unless one is idle; raises at once what opening raises."""
         await self._core.open_one()
 
     async def wait(self, timeout: float | None = None) -> None:
@@ -252,12 +252,12 @@ class AsyncPool(Pool):
         await self._core.warm_up(timeout)
 
     def resize(self, *, pool_size: int | None = None, max_overflow: int | None = None) -> None:
-        """Let the pool have another size from now on; see :meth:`DriverPool.resize`."""
+        """Change the size of the pool; see :meth:`DriverPool.resize`."""
         self._core.check_owner()
         self._core.resize(pool_size, max_overflow)
 
     def retire_all(self) -> None:
-        """Lend none of the present connections again; see :meth:`DriverPool.retire_all`."""
+        """Retire all current connections; see :meth:`DriverPool.retire_all`."""
         self._core.check_owner()
         self._core.retire(Close.INVALIDATED)
 
@@ -272,7 +272,7 @@ class AsyncPool(Pool):
         return self._core.is_left_open
 
     def refuse_if_full(self) -> None:
-        """Raise at once what taking a connection would raise, where the queue is full.
+        """Raise at once what acquiring a connection would raise if the queue is full.
 
         Raises:
             PoolSaturated: The queue is full.
@@ -283,14 +283,15 @@ class AsyncPool(Pool):
     async def driver_connection(
         self, *, timeout: float | None = None, reset: bool = True
     ) -> AsyncIterator[Any]:
-        """A connection of this pool as the driver's own object, past SQLAlchemy.
+        """A connection of this pool as the driver's own object, without SQLAlchemy.
 
-        It must come back outside a transaction, and with nothing under way: one that does not, or
-        whose block was cancelled, is closed, and the server cancels what it was doing.
+        It must be returned outside a transaction and with no operation in progress: otherwise, or
+        if the block was cancelled, it is closed, and the server cancels the operation.
 
         Args:
             timeout: Seconds to wait for it; the pool's by default.
-            reset: Whether what the block sets is taken back; see :class:`wellhead.DriverPool`.
+            reset: Whether session state that the block leaves is reset; see
+                :class:`wellhead.DriverPool`.
 
         Raises:
             PoolTimeout: There was none in time.
@@ -310,17 +311,17 @@ class AsyncPool(Pool):
             self._core.release(slot, is_usable=is_usable, is_clean=not reset)
 
     def _create_connection(self) -> ConnectionPoolEntry:
-        # To guard against listeners costs a call for each use.
+        # A guard against listeners costs a call for each use.
         return GuardedRecord(self) if self.dispatch.checkin else PoolRecord(self)
 
 
 class PoolRecord(_ConnectionRecord):
-    """SQLAlchemy's record of a connection; notes that the driver's own object was asked for.
+    """SQLAlchemy's record of a connection; notes that the driver's own object was requested.
 
-    Past SQLAlchemy anything can be set on it, and be under way on it.
+    Without SQLAlchemy's knowledge, that object can get any state and have operations in progress.
 
     Attributes:
-        spoilt: The connection that its user said must not be used again.
+        spoilt: The connection that its user declared unusable.
     """
 
     wellhead_slot: Slot[ConnectionPoolEntry]
@@ -330,7 +331,7 @@ class PoolRecord(_ConnectionRecord):
         try:
             super().__init__(pool)
         except BaseException:
-            # Where a listener to "connect" raises, an early SQLAlchemy 2.0 leaves it open.
+            # If a "connect" listener raises, an early SQLAlchemy 2.0 leaves the connection open.
             stranded: Any = getattr(self, "dbapi_connection", None)
             if stranded is not None:
                 connection_state.terminate(connection_state.driver_of(stranded))
@@ -346,16 +347,16 @@ class PoolRecord(_ConnectionRecord):
         try:
             super().invalidate(e, soft)
         finally:
-            # By a clock that may be set back; the slot knows without.
+            # By a clock that can be set back; the slot does not need it.
             self._soft_invalidate_time = 0.0
 
     def spoil(self) -> None:
-        """Let the core close this connection when it comes back."""
-        # The core looks at one time only when a connection comes back.
+        """Let the core close this connection when it is returned."""
+        # The core checks a single time when a connection is returned.
         self.wellhead_slot.is_spoilt, self.wellhead_slot.expires_at = True, -math.inf
 
     @property
-    def driver_connection(self) -> Any:  # type: ignore[override]  # SQLAlchemy's is read-only, too
+    def driver_connection(self) -> Any:  # type: ignore[override]  # read-only in SQLAlchemy, too
         """The driver's own object."""
         self.info[UNCLEAN] = True
         if hasattr(self, "wellhead_slot"):
@@ -364,14 +365,14 @@ class PoolRecord(_ConnectionRecord):
 
 
 class GuardedRecord(PoolRecord):
-    """The same where listeners hear of each return: one that raises does not cost the slot."""
+    """The same if listeners are called on each return: a listener that raises loses no slot."""
 
     def __init__(self, pool: AsyncPool) -> None:
         self._guarded = pool
         super().__init__(pool)
 
     def checkin(self, _fairy_was_created: bool = True) -> None:
-        """Give the connection back, also where a listener fails."""
+        """Return the connection, even if a listener fails."""
         try:
             super().checkin(_fairy_was_created)
         except BaseException as error:
@@ -383,7 +384,7 @@ class GuardedRecord(PoolRecord):
 
 
 def driver_of(record: ConnectionPoolEntry) -> Any:
-    """The driver's own object of a record, to look at only."""
+    """The driver's own object behind a record; only to inspect it."""
     return connection_state.driver_of(record.dbapi_connection)
 
 
@@ -403,11 +404,11 @@ class RecordLink:
 
     @property
     def _dialect(self) -> Any:
-        # The engine gives the pool its dialect after it has made the pool.
+        # The engine sets the pool's dialect after it has made the pool.
         return self._pool._dialect  # noqa: SLF001 - SQLAlchemy's name, for pools
 
     async def open(self, *, timeout: float) -> ConnectionPoolEntry:
-        """Make a record and its connection; SQLAlchemy's events for a new one happen here."""
+        """Create a record and its connection; SQLAlchemy's events for new ones happen here."""
         limit = asyncio.timeout(timeout)
         try:
             async with limit:
@@ -423,31 +424,31 @@ class RecordLink:
             ) from error
 
     def closed_check(self, connection: ConnectionPoolEntry) -> Callable[[], bool]:
-        """A function that says whether the driver knows that the connection is closed."""
+        """A function that tells whether the driver knows that the connection is closed."""
         return connection_state.closed_check(driver_of(connection))
 
     def free_check(self, connection: ConnectionPoolEntry) -> Callable[[], bool]:
-        """A function that says whether the connection can be lent; sends nothing."""
+        """A function that tells whether the connection can be lent; sends nothing."""
         mutex = getattr(connection.dbapi_connection, "_execute_mutex", None)
         return connection_state.free_check(driver_of(connection), mutex)
 
     async def reset(self, connection: ConnectionPoolEntry) -> None:
-        """Take back what was set.
+        """Reset the state that a caller left.
 
         Raises:
-            PoolMisuseError: A listener of the application's set up the connection when it was
-                made, and a reset would take that back, too.
+            PoolMisuseError: A listener of the application set up the connection when it was made,
+                and a reset would undo that, too.
         """
         if not all(map(_is_known, self._pool.dispatch.connect)):
-            raise PoolMisuseError('What a listener for "connect" set must not be taken back.')
+            raise PoolMisuseError('State that a "connect" listener set must not be reset.')
         await connection_state.reset(driver_of(connection))
 
     async def abort(self, connection: ConnectionPoolEntry) -> None:
-        """Have the server cancel what it is doing, and close."""
+        """Have the server cancel the running operation, and close."""
         record: Any = connection
         dbapi_connection, driver_connection = record.dbapi_connection, driver_of(connection)
         try:
-            # First, as everywhere: a new connection may come before this one has ended.
+            # First, as everywhere: a new connection may arrive before this one has ended.
             self._tell_of_close(record, dbapi_connection)
             record.dbapi_connection = None
             await connection_state.abort(driver_connection)
@@ -455,16 +456,16 @@ class RecordLink:
             self._hang_up(record, dbapi_connection)
 
     def opened(self, slot: Slot[ConnectionPoolEntry]) -> None:
-        """Let the record know its slot."""
+        """Give the record its slot."""
         record: Any = slot.connection
         record.wellhead_slot = slot
-        # SQLAlchemy itself asks for the driver's object when it gets to know the server.
+        # SQLAlchemy itself requests the driver's object when it initializes the dialect.
         record.info.pop(UNCLEAN, None)
         slot.handle = slot.connection.dbapi_connection
         connection_state.remember(driver_of(slot.connection))
 
     def watch(self, connection: ConnectionPoolEntry, lost: Callable[[], None]) -> None:
-        """Call ``lost`` once the server has hung up, where that can be noticed for free."""
+        """Call ``lost`` once the server has hung up, if that can be detected at no cost."""
         self._watch(driver_of(connection), lost)
 
     async def ping(self, connection: ConnectionPoolEntry, *, timeout: float) -> None:
@@ -477,7 +478,7 @@ class RecordLink:
             await greenlet_spawn(self._dialect.do_ping, connection.dbapi_connection)
 
     async def close(self, connection: ConnectionPoolEntry) -> None:
-        """Say goodbye and close."""
+        """Terminate the session and close."""
         await greenlet_spawn(connection.close)
 
     def terminate(self, connection: ConnectionPoolEntry) -> None:
@@ -498,7 +499,7 @@ class RecordLink:
             raise
         except BaseException:
             # The caller that happens to release a connection can do nothing about a listener.
-            self._pool.logger.exception("A listener for the close of a connection failed")
+            self._pool.logger.exception("A listener for the closing of a connection failed")
 
     def _hang_up(self, record: Any, dbapi_connection: DBAPIConnection) -> None:
         driver_connection, record.dbapi_connection = (
@@ -508,7 +509,7 @@ class RecordLink:
         if connection_state.is_known(driver_connection):
             connection_state.terminate(driver_connection)
         elif in_greenlet():
-            # Here SQLAlchemy's way to terminate would wait; a callback is in no greenlet.
+            # SQLAlchemy's way to terminate would wait here; a callback is not in a greenlet.
             loop = asyncio.get_running_loop()
             loop.call_soon(self._dialect.do_terminate, dbapi_connection)
         else:

@@ -25,9 +25,9 @@ class Timing:
 
     Attributes:
         count: How often it happened.
-        total: Seconds altogether.
-        longest: Seconds of the longest.
-        buckets: How often it took up to each of ``BOUNDS``, and at the end longer than the last.
+        total: The sum in seconds.
+        longest: The longest in seconds.
+        buckets: How many took up to each of ``BOUNDS``, and at the end longer than the last.
     """
 
     count: int = 0
@@ -42,21 +42,21 @@ class Timing:
 
     @property
     def p50(self) -> float:
-        """Seconds within which half of them were done."""
+        """The median in seconds."""
         return self.percentile(50)
 
     @property
     def p95(self) -> float:
-        """Seconds within which 95 % of them were done."""
+        """The 95th percentile in seconds."""
         return self.percentile(95)
 
     @property
     def p99(self) -> float:
-        """Seconds within which 99 % of them were done."""
+        """The 99th percentile in seconds."""
         return self.percentile(99)
 
     def percentile(self, share: float) -> float:
-        """Seconds within which so many percent were done, exact to a factor of 1.41.
+        """A percentile in seconds, exact to a factor of 1.41.
 
         Args:
             share: From 0 to 100.
@@ -73,24 +73,24 @@ class Timing:
 class PoolStats:
     """A snapshot of the pool; taking it costs microseconds and never waits.
 
-    Figures of the moment come first, then counters and times since the pool was made.
+    Current figures come first, then counters and times since the pool was created.
 
     Attributes:
         mode: ``pool`` keeps connections, ``none`` opens one for each use, ``static`` has one.
         reason: Why this mode was chosen, in one sentence.
         pool_size: Connections kept open, 0 in mode ``none``.
         max_overflow: Connections allowed beyond ``pool_size``; None for no limit.
-        checked_in: Open connections that are free.
+        checked_in: Idle connections.
         checked_out: Connections in use.
         overflow: Connections open beyond ``pool_size``.
-        waiting: Callers that wait for a connection.
+        waiting: Callers waiting for a connection.
         opening: Connections being opened.
         closing: Connections being closed; they still count towards the limit.
         max_waiting: Callers that may queue while every connection is in use; None for no limit.
         is_full: Whether the next caller is refused: every connection is in use, and the queue is
             full.
         acquired: How often a connection was handed out.
-        timeouts: How often a caller waited in vain.
+        timeouts: How often a caller timed out waiting.
         saturated: How often a caller was refused because the queue was full.
         opened: Connections that were opened.
         failed_connects: Attempts to open one that failed.
@@ -138,20 +138,20 @@ class PoolStats:
 
     @property
     def idle(self) -> int:
-        """Open connections that are free; the same as ``checked_in``."""
+        """Idle connections; the same as ``checked_in``."""
         return self.checked_in
 
     @property
     def utilization(self) -> float:
-        """Connections in use as a percentage of ``pool_size``; 0 where there is no pool."""
+        """Connections in use as a percentage of ``pool_size``; 0 if there is no pool."""
         return self.checked_out / self.pool_size * 100 if self.pool_size else 0.0
 
 
 class Stopwatch:
-    """Collects durations, and sorts them into buckets by the hundred: that is cheaper by far.
+    """Collects durations, and sorts them into buckets by the hundred, which is far cheaper.
 
     Attributes:
-        fresh: What is not sorted in yet. Code that appends to it calls ``sort_in`` once it is as
+        fresh: Durations not sorted in yet. Code that appends to it calls ``sort_in`` once it is as
             long as ``BATCH``.
     """
 
@@ -166,24 +166,24 @@ class Stopwatch:
 
     @property
     def count(self) -> int:
-        """How many durations were collected."""
+        """The number of durations collected."""
         return self._count + len(self.fresh)
 
     def add(self, seconds: float) -> None:
-        """Count one duration."""
+        """Add one duration."""
         self.fresh.append(seconds)
         if len(self.fresh) >= BATCH:
             self.sort_in()
 
     def read(self, *, at_once: int = 0) -> Timing:
-        """What was collected so far, and so many more that took no time worth measuring."""
+        """What was collected so far, plus a number that took too little time to measure."""
         self.sort_in()
         first, *others = self._buckets
         count = self._count + at_once
         return Timing(count, self._total, self._longest, (first + at_once, *others))
 
     def sort_in(self) -> None:
-        """Put what is fresh into its buckets."""
+        """Sort fresh durations into their buckets."""
         fresh = self.fresh
         if not fresh:
             return
@@ -224,7 +224,7 @@ class Tally:
     def acquired(self, held: int) -> int:
         """How often a connection was handed out.
 
-        All came back but those held now, so nothing is counted when one is handed out.
+        All have been returned except those held now, so nothing is counted when one is handed out.
         """
         return self.hold.count + held
 
@@ -234,13 +234,13 @@ class Tally:
         self.waits.add(seconds)
 
     def wait(self, held: int) -> Timing:
-        """How long callers waited, those that did not wait or got nothing included."""
+        """How long callers waited, including those that did not wait or got nothing."""
         at_once = self.acquired(held) - self.waited
         return self.waits.read(at_once=at_once)
 
     def held(self, seconds: float, route: str | None) -> None:
-        """Count that a connection came back."""
-        # As ``add`` does, without the call: under FastAPI each request comes by here.
+        """Count that a connection was returned."""
+        # Like ``add``, without the call: under FastAPI each request gets here.
         self.hold.fresh.append(seconds)
         if len(self.hold.fresh) >= BATCH:
             self.hold.sort_in()
@@ -248,14 +248,14 @@ class Tally:
             return
         watch = self.routes.get(route)
         if watch is None:
-            # Routes are templates, so there are few; a caller's own names must not fill memory.
+            # Routes are templates, so there are few; names chosen by a caller must not fill memory.
             if len(self.routes) >= _MOST_ROUTES:
                 return
             watch = self.routes[route] = Stopwatch()
         watch.add(seconds)
 
     def closed_by_reason(self) -> Mapping[str, int]:
-        """Connections that were closed, every reason named."""
+        """Connections that were closed, with every reason listed."""
         return MappingProxyType({reason.value: self.closed[reason] for reason in Close})
 
     def held_by_route(self) -> Mapping[str, Timing]:

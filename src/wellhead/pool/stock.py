@@ -1,7 +1,7 @@
 """The connections of a pool, without its callers: opened, kept, replaced and closed.
 
-What is not the pool's own code runs in errands, whose ends are reported to plain functions. So its
-state changes without an ``await`` in between.
+Foreign code runs in errands, whose ends are reported to plain functions. So the pool's state
+changes without an ``await`` in between.
 """
 
 import asyncio
@@ -25,25 +25,25 @@ from wellhead.pool.stats import Tally
 C = TypeVar("C")
 
 GOODBYE = 2.0
-"""Seconds that closing a connection in order may take."""
+"""Seconds that closing a connection cleanly may take."""
 
 TICK = 0.002
-"""Seconds by which a loop's timer may come early: uvloop counts in milliseconds."""
+"""Seconds by which a loop's timer may fire early: uvloop counts in milliseconds."""
 
 _LOST = frozenset({Close.SERVER, Close.CHECK})
 
 
 class Stock(Generic[C]):
-    """Opens connections where callers wait or some are to be kept, and closes them.
+    """Opens connections for waiting callers and for ``min_idle``, and closes them.
 
     Args:
         link: Opens and closes connections.
-        policy: The knobs.
+        policy: The settings.
         name: For messages.
         advice: What users are told of a use from another event loop; None for that of a pool.
 
     Attributes:
-        is_closed: Whether the pool was closed; callers that wait are still served.
+        is_closed: Whether the pool was closed; callers already waiting are still served.
     """
 
     __slots__ = (
@@ -62,25 +62,25 @@ class Stock(Generic[C]):
         self.outage = Outage(name, memory=policy.timeout)
         self.is_closed = False
         self._link = link
-        # Every slot, and those of them whose connection is free.
+        # Every slot, and those among them whose connection is idle.
         self._slots: set[Slot[C]] = set()
         self.owner = Owner(advice or advice_for_pool(name), self._slots)
         self._idle: deque[Slot[C]] = deque()
         self._queue: Queue[C] = Queue()
-        # Connections that are being opened have no slot yet; those being closed still have theirs.
+        # Connections being opened have no slot yet; those being closed still have theirs.
         self._opening = 0
         self._closing = 0
-        # Connections that are being reset will be free in a moment.
+        # Connections being reset will be idle in a moment.
         self._resetting = 0
-        # Connections of an earlier generation are closed, for the reason why it ended.
+        # Connections of an older generation are closed, for the reason that generation ended.
         self._generation = 0
         self._retired = Close.INVALIDATED
-        # Why the last attempt to connect failed, where that does not pass by itself.
+        # Why the last attempt to connect failed, if that does not pass by itself.
         self._refusal: BaseException | None = None
-        # What is under way: attempts to connect, and everything else.
+        # What is in progress: attempts to connect, and everything else.
         self._openings: set[Errand[Any]] = set()
         self._errands: set[Errand[Any]] = set()
-        # Of those who wait for the pool to get as they want it.
+        # The futures of callers that wait for a state of the pool.
         self._onlookers: set[asyncio.Future[None]] = set()
         # The timers: for the next attempt to connect, for connections that have been idle for too
         # long, and for those that get too old.
@@ -89,18 +89,18 @@ class Stock(Generic[C]):
         self._shrink: asyncio.TimerHandle | None = None
         self._aging: asyncio.TimerHandle | None = None
         self._aging_at = 0.0
-        # Looked up here once, because taking and giving back need them each time.
+        # Cached here, because every acquire and release needs them.
         self._limit = policy.limit
         self._room = policy.kept
 
     @property
     def idle(self) -> int:
-        """Open connections that are free."""
+        """Idle connections."""
         return len(self._idle)
 
     @property
     def active(self) -> int:
-        """Connections in use, those that are being pinged included."""
+        """Connections in use, including those being pinged."""
         return len(self._slots) - len(self._idle) - self._closing
 
     def _figures(self) -> str:
@@ -109,14 +109,14 @@ class Stock(Generic[C]):
             f"waiting {len(self._queue)}, opening {self._opening}, limit {self._limit:g}"
         )
 
-    # What only the pool with its callers can do.
+    # Implemented by the pool with its callers.
 
     def _hand_over(self, slot: Slot[C], now: float) -> None:
         """Give a connection to the oldest waiter, else keep it, else close it."""
         raise NotImplementedError
 
     def _give_up(self, waiter: Waiter[C]) -> None:
-        """Tell a waiter that it waited in vain."""
+        """Tell a waiter that its time is up."""
         raise NotImplementedError
 
     # Opening connections: in tasks of the pool, and one at a time in an outage.
@@ -124,7 +124,7 @@ class Stock(Generic[C]):
     async def open_one(self) -> None:
         """Open a connection and put it in the pool, or raise why that is not possible.
 
-        Nothing is tried again. Does nothing when there is a free one already.
+        Makes one attempt only. Does nothing if there is an idle connection already.
         """
         loop = self.owner.check()
         if self._idle or len(self._slots) + self._opening >= self._limit:
@@ -141,9 +141,9 @@ class Stock(Generic[C]):
         """Wait until ``min_idle`` connections are open.
 
         Raises:
-            PoolTimeout: They were not within ``timeout`` seconds (the policy's by default).
+            PoolTimeout: They were not open within ``timeout`` seconds (the policy's by default).
             NotOpenError: The pool is closed.
-            Exception: What opening one raised, where waiting does not help.
+            Exception: What opening one raised, if waiting does not help.
         """
         self.owner.check()
         began, limit = monotonic(), self.policy.timeout if timeout is None else wait_of(timeout)
@@ -160,21 +160,21 @@ class Stock(Generic[C]):
             raise PoolTimeout(
                 f"The pool {self.name!r} did not have its {self.policy.min_idle} connections "
                 f"within {limit:g} s ({self._figures()}).",
-                hint="Where attempts to connect failed, the last error is the cause of this one.",
+                hint="If attempts to connect failed, the last error is the cause of this one.",
             ) from self.outage.error
         self.refuse_if_closed()
         if self._refusal is not None:
             raise self._refusal
 
     def _open_more(self) -> None:
-        """Open what waiters and the warm minimum need; while the database is away, one to see."""
+        """Open what waiters and ``min_idle`` need; while the database is away, one at a time."""
         waiting, due = len(self._queue), -math.inf
         needed = waiting - self._opening - self._resetting
         if not waiting and not self.is_closed and self._refusal is None:
             present = len(self._slots) - self._closing + self._opening
             needed = self.policy.min_idle - present
             if not self._onlookers:
-                # For nobody, one at a time.
+                # No caller is waiting for these, so one at a time.
                 needed, due = min(needed, 1 - self._opening), self.outage.restore_at
         if self.outage.error is not None:
             needed = 0 if self._opening else min(needed, 1)
@@ -204,7 +204,7 @@ class Stock(Generic[C]):
         self._opening += 1
         limit = self.policy.connect_timeout
         ended = partial(self._was_opened, monotonic(), self._generation, heard)
-        # The link has the time-out; that of the errand is for one that does not heed it.
+        # The link enforces the timeout; that of the errand is for a link that ignores it.
         errand = Errand(
             partial(self._connect, limit), limit + GOODBYE, ended, late=self._link.terminate
         )
@@ -219,12 +219,12 @@ class Stock(Generic[C]):
         except BaseException as error:
             if is_cancelled():
                 raise
-            # For a caller it would mean that it is being cancelled itself.
+            # A caller would take it for its own cancellation.
             raise ConnectError(
                 f"Opening a connection of the pool {self.name!r} ended in {type(error).__name__}, "
-                "though nobody cancelled it.",
-                hint="Its cause shows which code of connect() or of a listener raised it; a shared "
-                "task that was cancelled does so.",
+                "although it was not cancelled.",
+                hint="Its cause shows which code of connect() or of a listener raised it; awaiting "
+                "a shared task that was cancelled does so.",
             ) from error
 
     def _was_opened(
@@ -247,7 +247,7 @@ class Stock(Generic[C]):
             elif heard is not None and not heard.done():
                 heard.set_result(None)
         finally:
-            # Nothing is begun anew for nobody where the loop is ending, and cancels all tasks.
+            # Unused connections are not replaced while the loop is ending and cancels all tasks.
             if self._queue or not isinstance(error, asyncio.CancelledError):
                 self._open_more()
             self._tell()
@@ -255,7 +255,7 @@ class Stock(Generic[C]):
     def _admit(
         self, connection: C, generation: int, began: float, now: float
     ) -> BaseException | None:
-        """Give a new connection its slot, or say why it is of no use."""
+        """Give a new connection its slot, or say why it is useless."""
         link = self._link
         try:
             slot = Slot(
@@ -270,7 +270,7 @@ class Stock(Generic[C]):
             link.opened(slot)
             if self.policy.min_idle:
                 link.watch(connection, partial(self._lost, weakref.ref(slot)))
-        except Exception as error:  # noqa: BLE001 - it is raised where the connection was wanted
+        except Exception as error:  # noqa: BLE001 - it is raised to the caller that needs the connection
             link.terminate(connection)
             return error
         self.tally.opened += 1
@@ -297,7 +297,7 @@ class Stock(Generic[C]):
         if heard is not None and not heard.done():
             heard.set_exception(error)
         elif passes and not self.active:
-            # While others hold connections, as at a full server, one of theirs may come back.
+            # While callers hold connections, as at a full server, one of theirs may be returned.
             for waiter in self._queue.impatient():
                 self._give_up(waiter)
         elif not passes and (oldest := self._queue.next()) is not None:
@@ -308,7 +308,7 @@ class Stock(Generic[C]):
     # Closing connections.
 
     def retire(self, reason: Close) -> None:
-        """Use none of the present connections again: close the free ones, the others on return."""
+        """Retire all current connections: close the idle ones now, the others on return."""
         self._age(reason)
         while self._idle:
             self._discard(self._idle.pop(), reason)
@@ -316,16 +316,16 @@ class Stock(Generic[C]):
     def _age(self, reason: Close) -> None:
         self._generation += 1
         self._retired = reason
-        # So that giving back has one thing to look at; the generation tells why.
+        # So that releasing has one thing to check; the generation says why.
         for slot in self._slots:
             slot.expires_at = -math.inf
 
     def is_current(self, slot: Slot[C]) -> bool:
-        """Whether no earlier generation's end has retired this slot's connection."""
+        """Whether the generation of this slot's connection has not ended."""
         return slot.generation == self._generation
 
     def _lost(self, slot: "weakref.ref[Slot[C]]") -> None:
-        """Replace a free connection on which the server has hung up; its user sees to any other."""
+        """Replace an idle connection that the server closed; its user handles any other."""
         lost = slot()
         if lost is None or lost not in self._idle:
             return
@@ -336,7 +336,7 @@ class Stock(Generic[C]):
     def _discard_unfit(self, slot: Slot[C]) -> None:
         """Close a connection that is closed already, still in use by a task, or too old."""
         if slot.is_closed():
-            # The others went with the same server, whether the news has arrived or not.
+            # The others were lost with the same server, whether that is known yet or not.
             self.retire(Close.SERVER)
             self._end(slot, Close.SERVER)
         elif slot.is_free():
@@ -345,14 +345,14 @@ class Stock(Generic[C]):
             self._abort(slot, Close.UNCLEAN)
 
     def _discard(self, slot: Slot[C], reason: Close) -> None:
-        """Close a connection in order, in the background; it counts until it is closed."""
+        """Close a connection cleanly, in the background; it counts until it is closed."""
         if reason in _LOST:
             self._end(slot, reason)
         else:
             self._say_goodbye(slot, reason, self._link.close)
 
     def _abort(self, slot: Slot[C], reason: Close) -> None:
-        """Close a connection on which something may be under way; it counts until then."""
+        """Close a connection that may have an operation in progress; it counts until then."""
         self._say_goodbye(slot, reason, self._link.abort)
 
     def _say_goodbye(
@@ -401,7 +401,7 @@ class Stock(Generic[C]):
             if isinstance(error, SystemExit | KeyboardInterrupt):
                 raise error
 
-    # Timers for connections that nobody uses: idle for too long, and too old.
+    # Timers for unused connections: idle for too long, and too old.
 
     def _plan_shrink(self) -> None:
         after = self.policy.idle_timeout
@@ -437,17 +437,17 @@ class Stock(Generic[C]):
             self._idle.remove(slot)
             self.outage.put_off_restoring(now)
             self._discard(slot, Close.LIFETIME)
-        # Those in use are closed when they come back.
+        # Those in use are closed when they are returned.
         self._plan_aging(
             min(
                 (slot.expires_at for slot in self._slots if slot.expires_at > now), default=math.inf
             )
         )
 
-    # Another size.
+    # Resizing.
 
     def resize(self, pool_size: int | None, max_overflow: int | None) -> None:
-        """Let the pool have another size from now on; None leaves a part of it as it is.
+        """Change the size of the pool; None leaves a value as it is.
 
         Raises:
             SettingsError: A value outside its range, or less than ``min_idle``.
@@ -463,7 +463,7 @@ class Stock(Generic[C]):
             self._open_more()
 
     def check_owner(self) -> None:
-        """Raise where the pool belongs to another loop; unlike a use, this binds it to none.
+        """Raise if the pool belongs to another loop; unlike a use, this binds it to none.
 
         Raises:
             PoolMisuseError: It does.
@@ -476,13 +476,13 @@ class Stock(Generic[C]):
         return len(self._slots) - self._closing > self._limit
 
     def _fit_room(self) -> None:
-        # Giving back looks at this only, and then it does not keep what is too many.
+        # Releasing checks only this, and then does not keep a surplus connection.
         self._room = 0 if self.is_closed or self._is_too_large else self.policy.kept
 
-    # Who waits for the pool itself.
+    # Callers that wait for the pool itself.
 
     async def _see(self, is_so: Callable[[], bool], deadline: float = math.inf) -> bool:
-        """Wait until something is so, and say whether it was before the deadline."""
+        """Wait until a condition is true; return whether it was before the deadline."""
         while True:
             change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._onlookers.add(change)
@@ -502,7 +502,7 @@ class Stock(Generic[C]):
                 change.set_result(None)
 
     def refuse_if_closed(self) -> None:
-        """Raise where the pool was closed.
+        """Raise if the pool was closed.
 
         Raises:
             NotOpenError: It was.
@@ -512,5 +512,5 @@ class Stock(Generic[C]):
 
     def _closed(self) -> NotOpenError:
         return NotOpenError(
-            f"The pool {self.name!r} is closed.", hint="Make a new one to connect again."
+            f"The pool {self.name!r} is closed.", hint="Create a new one to connect again."
         )

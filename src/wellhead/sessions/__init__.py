@@ -1,9 +1,9 @@
-"""Reading, writing and committing, and the truth about what became of it.
+"""Reading, writing and committing, with a definite account of the outcome.
 
 Begin with ``reader`` for reads and ``unit_of_work`` for work that is run again where that is safe.
-``queries`` compiles statements once. ``commits`` knows what became of each COMMIT, ``deadline``
-ends work that is not waited for any more, ``exclusive`` keeps a session to one task, and
-``run_stats`` counts.
+``queries`` compiles statements once. ``commits`` tracks the outcome of each COMMIT, ``deadline``
+cancels work whose time is up, ``exclusive`` restricts a session to one task, and ``run_stats``
+counts.
 """
 
 from wellhead.sessions.exclusive import ExclusiveSession

@@ -1,7 +1,7 @@
-"""The engine that readers use: the pool, the dialect and the events of another, in autocommit.
+"""The engine for readers: another engine's pool, dialect and events, in autocommit.
 
-The option ``isolation_level`` of SQLAlchemy's own such engines listens for each connection, and a
-listener makes each connection look for those of all events.
+SQLAlchemy implements the option ``isolation_level`` with a listener for each connection, and a
+listener makes every connection check for the listeners of all events.
 """
 
 from typing import Any, Literal
@@ -14,10 +14,10 @@ _LEVEL: Literal["AUTOCOMMIT"] = "AUTOCOMMIT"
 
 
 class AutocommitEngine(OptionEngine):
-    """What ``engine.execution_options(isolation_level="AUTOCOMMIT")`` gives, without a listener.
+    """Equivalent to ``engine.execution_options(isolation_level="AUTOCOMMIT")``, but no listener.
 
     Args:
-        engine: Whose pool, dialect and events it has.
+        engine: The engine whose pool, dialect and events it uses.
         **options: Further execution options.
     """
 
@@ -26,13 +26,13 @@ class AutocommitEngine(OptionEngine):
         self._execution_options = self._execution_options.union({"isolation_level": _LEVEL})
 
     def execution_options(self, **options: Any) -> OptionEngine:
-        """The same with further options, as SQLAlchemy makes it."""
+        """The same with further options, as SQLAlchemy does it."""
         return self._proxied.execution_options(**{**self.get_execution_options(), **options})
 
     def raw_connection(self) -> PoolProxiedConnection:
-        """A connection of the pool, which commits by itself until it goes back."""
+        """A connection of the pool, in autocommit until it is returned."""
         connection: Any = self.pool.connect()
         self.dialect.set_isolation_level(connection.dbapi_connection, _LEVEL)
         record = connection._connection_record  # noqa: SLF001 - test_undocumented_names.py
         record.finalize_callback.append(self.dialect.reset_isolation_level)
-        return connection  # type: ignore[no-any-return]  # Any for its record's sake
+        return connection  # type: ignore[no-any-return]  # Any because of its record

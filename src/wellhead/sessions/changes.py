@@ -1,18 +1,18 @@
-"""What a piece of work changed in each database, and what became of it."""
+"""What a piece of work changed in each database, and the outcome."""
 
 from dataclasses import dataclass, field
 
-# Bits of one figure for each database: a set for each of them would be four objects a request.
+# Bits of one integer per database: a set for each state would be four objects per request.
 _PENDING, _COMMITTED, _GIVEN_UP, _UNSURE = 1, 2, 4, 8
 
 
 @dataclass(slots=True, eq=False)
 class Changes:
-    """What was changed, by database: each is known by a key of its own.
+    """What was changed, per database; each database has a key.
 
     Attributes:
-        around: Those of the work around this; each change counts there, too.
-        states: The bits of each.
+        around: The changes of the surrounding work; each change counts there, too.
+        states: The bits of each database.
     """
 
     around: "Changes | None" = None
@@ -20,35 +20,35 @@ class Changes:
 
     @property
     def pending(self) -> set[object]:
-        """Where a statement ran that is not proved to read only, and no COMMIT was sent since."""
+        """Databases with a statement not proved to be read-only, and no COMMIT sent since."""
         return self._all_that_are(_PENDING)
 
     @property
     def committed(self) -> set[object]:
-        """Where such changes are committed."""
+        """Databases in which such changes are committed."""
         return self._all_that_are(_COMMITTED)
 
     @property
     def given_up(self) -> set[object]:
-        """Where a transaction has failed or was rolled back, and none was committed since."""
+        """Databases whose transaction failed or was rolled back, with none committed since."""
         return self._all_that_are(_GIVEN_UP)
 
     @property
     def unsure(self) -> set[object]:
-        """Where a COMMIT was sent and not answered."""
+        """Databases in which a COMMIT was sent and got no reply."""
         return self._all_that_are(_UNSURE)
 
     @property
     def are_divided(self) -> bool:
-        """Whether those in one database are committed, and those in another are not."""
+        """Whether the changes in one database are committed, and those in another are not."""
         return any(one is not other for one in self.committed for other in self.given_up)
 
     def begin(self, database: object) -> None:
-        """Note a statement that is not proved to read only."""
+        """Note a statement that is not proved to be read-only."""
         self._change(database, add=_PENDING)
 
     def commit(self, database: object) -> None:
-        """Note a COMMIT that succeeded; one of a transaction that only read changes nothing."""
+        """Note a successful COMMIT; one of a transaction that only read changes nothing."""
         scope: Changes | None = self
         while scope is not None:
             state = scope.states.get(database, 0)
@@ -57,15 +57,15 @@ class Changes:
             scope = scope.around
 
     def give_up(self, database: object) -> None:
-        """Note a transaction that has failed, or was rolled back."""
+        """Note a transaction that failed or was rolled back."""
         self._change(database, add=_GIVEN_UP, take=_PENDING)
 
     def doubt(self, database: object) -> None:
-        """Note a COMMIT that was sent and not answered."""
+        """Note a COMMIT that was sent and got no reply."""
         self._change(database, add=_UNSURE, take=_PENDING)
 
     def settle(self) -> None:
-        """Doubt no more: the work was done again, and that is known."""
+        """Clear the doubts: the work was repeated, with a known outcome."""
         for database in self.unsure:
             self._change(database, take=_UNSURE)
 

@@ -1,12 +1,12 @@
-"""What became of COMMITs: how many succeeded, and which may have taken effect unheard.
+"""The outcomes of COMMITs: how many succeeded, and which may have taken effect without a reply.
 
-A COMMIT that was sent and not answered may have taken effect. That is not a lost connection like
-any other: to repeat the work may do it twice. And after a COMMIT that succeeded nothing may say
+A COMMIT that was sent and got no reply may have taken effect. That is not an ordinary lost
+connection: repeating the work could do it twice. And after a successful COMMIT nothing may claim
 that the work was not done.
 
 The drivers' connections report here (:class:`SentCommit`), below SQLAlchemy, so that no way to
-commit is missed. A piece of work that must know opens a scope, :class:`Commits`, in its context;
-the tasks that it starts inherit it.
+commit is missed. Work that has to know opens a scope, :class:`Commits`, in its context; the tasks
+that it starts inherit it.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ from wellhead.sessions.changes import Changes
 from wellhead.sessions.statements import statements_of
 
 READS = "wellhead_reads"
-"""The execution option of connections that only read: their ends commit nothing."""
+"""The execution option of connections that only read: ending their transactions commits nothing."""
 
-# Text of one statement ends a transaction where it begins so; a script, where it has such a word
-# anywhere, may. Where it does not after all, the work is not run again, which is safe.
+# The text of one statement ends a transaction if it begins like this; a script may, if it contains
+# such a word anywhere. If it does not after all, the work is not run again, which is safe.
 _ENDS = re.compile(
     r"(?>\s+|/\*.*?\*/|--[^\n]*)*+(commit|end|prepare\s+transaction)\b", re.IGNORECASE | re.DOTALL
 )
@@ -43,19 +43,19 @@ _MAY_END = re.compile(r"\b(commit|end|prepare|rollback|abort)\b", re.IGNORECASE)
 
 @dataclass(slots=True, eq=False)
 class Commits:
-    """The COMMITs of one piece of work; each counts in the scopes around it, too.
+    """The COMMITs of one piece of work; each also counts in the surrounding scopes.
 
     Attributes:
-        around: The scope around this one.
-        under_way: COMMITs that were sent and may still be answered.
-        succeeded: COMMITs that were answered with success.
-        unknown: COMMITs that were sent and not answered.
+        around: The surrounding scope.
+        under_way: COMMITs that were sent and can still get a reply.
+        succeeded: COMMITs that succeeded.
+        unknown: COMMITs that were sent and got no reply.
         possible: Statements that may have committed by themselves: in autocommit, and text that
             may end a transaction.
-        sessions: The sessions of :meth:`wellhead.Database.session` that are open, each with the
-            task that opened it.
-        on_late_commit: Told of a COMMIT of what was written, just before it is sent, with the key
-            of its database; set once whatever is committed is committed too late.
+        sessions: The open sessions of :meth:`wellhead.Database.session`, each with the task that
+            opened it.
+        on_late_commit: Called just before a COMMIT of changes is sent, with the key of its
+            database; set once any further COMMIT would be too late.
     """
 
     around: "Commits | None" = None
@@ -82,13 +82,13 @@ class Commits:
 
     @property
     def is_open(self) -> bool:
-        """Whether something may have been committed, and that is not known."""
+        """Whether something may have been committed, with an unknown outcome."""
         return bool(self.under_way or self.unknown or self.possible)
 
     def note(
         self, *, under_way: int = 0, succeeded: int = 0, unknown: int = 0, possible: int = 0
     ) -> None:
-        """Add to the figures, here and in the scopes around."""
+        """Add to the figures, here and in the surrounding scopes."""
         scope: Commits | None = self
         while scope is not None:
             scope.under_way += under_way
@@ -98,26 +98,26 @@ class Commits:
             scope = scope.around
 
     def settle(self) -> None:
-        """Take back what is open here: the work was done again, and that is known."""
+        """Clear what is open here: the work was repeated, with a known outcome."""
         self.note(unknown=-self.unknown, possible=-self.possible)
         self.changes.settle()
 
 
 current_commits: ContextVar[Commits | None] = ContextVar("wellhead_commits", default=None)
-"""The scope of the running task, and of the tasks that it starts."""
+"""The scope of the running task and of the tasks that it starts."""
 
 
 def counting_commits(*, apart: bool = False) -> "Counting":
     """A scope for the COMMITs of the block.
 
     Args:
-        apart: Whether they do not count in the scopes around it.
+        apart: Whether they do not count in the surrounding scopes.
     """
     return Counting(Commits(None if apart else current_commits.get()))
 
 
 class Counting:
-    """The block of a scope; without a generator, which costs twice as much."""
+    """The context manager of a scope; not a generator, which costs twice as much."""
 
     __slots__ = ("_commits", "_token")
 
@@ -139,24 +139,23 @@ class Counting:
 
 _NO_SCOPE = Commits()
 
-# The function of the server that gives up waiting for a standby; its text is translated. It says
-# so in a warning, and answers COMMIT with success:
+# The server function that stops waiting for a standby; its message is translated. The server
+# reports it in a warning, and replies to COMMIT with success:
 # https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
 GAVE_UP_WAITING = "SyncRepWaitForLSN"
 
 
 class SentCommit:
-    """The block in which a driver sends a COMMIT and waits for the answer.
+    """The block in which a driver sends a COMMIT and waits for the reply.
 
     Args:
-        connection: The driver's. ``is_outcome_unknown`` is set on it where there is no answer;
-            ``is_unreplicated`` is set from outside where the server gave up waiting for its
+        connection: The driver's connection. ``is_outcome_unknown`` is set on it if there is no
+            reply; ``is_unreplicated`` is set from outside if the server stopped waiting for its
             standby.
-        was_gone: Whether it is known that the other side had hung up; None to look.
+        was_gone: Whether the peer is known to have hung up; None to check.
 
     Raises:
-        CommitUnknownError: It was sent and not answered, or it may not be on the standby that it
-            was to reach.
+        CommitUnknownError: It was sent and got no reply, or it may not have reached its standby.
     """
 
     __slots__ = ("_commits", "_connection", "_was_gone")
@@ -164,7 +163,7 @@ class SentCommit:
     def __init__(self, connection: Any, *, was_gone: bool | None = None) -> None:
         self._connection = connection
         self._commits = current_commits.get() or _NO_SCOPE
-        # What had ended before cannot have read the COMMIT.
+        # A connection that had ended before cannot have delivered the COMMIT.
         self._was_gone = is_gone(connection) if was_gone is None else was_gone
 
     def __enter__(self) -> None:
@@ -208,7 +207,7 @@ class SentCommit:
 
 
 class SentStatement(SentCommit):
-    """The same for a statement that commits by itself; a refusal of its values is an answer, too.
+    """The same for a statement that commits by itself; here a refusal of its values is definite.
 
     Raises:
         CommitUnknownError: As above.
@@ -228,19 +227,19 @@ class SentStatement(SentCommit):
         if super()._says_that_nothing_was_done(error):
             return True
         if isinstance(self._connection, asyncpg.Connection):
-            # asyncpg uses the server's class for a value that it cannot send.
+            # asyncpg uses the server's exception class for a value that it cannot send.
             return isinstance(error, asyncpg.DataError) and error.severity is None
-        # psycopg waits for nothing, and no server failed: it sent nothing.
+        # psycopg is not waiting for anything and no server reported an error: nothing was sent.
         return not self._connection.pgconn.transaction_status
 
 
 def watch_commits(engine: Engine, *, on_unknown: Callable[[], None], database: object) -> None:
-    """Note the statements of an engine that write or may commit, and count unknown outcomes.
+    """Track an engine's statements that write or may commit, and count unknown outcomes.
 
     Args:
-        engine: Whose connections.
-        on_unknown: Told of each COMMIT that was sent and not answered.
-        database: What the database is known by in :class:`Commits`.
+        engine: The engine.
+        on_unknown: Called for each COMMIT that was sent and got no reply.
+        database: The database's key in :class:`Commits`.
     """
     _know_late_commits(engine, database)
 
@@ -271,7 +270,7 @@ def watch_commits(engine: Engine, *, on_unknown: Callable[[], None], database: o
         if READS not in connection.get_execution_options():
             on_unknown()
         if isinstance(context.original_exception, CommitUnknownError):
-            # SQLAlchemy knows only the drivers' own errors as the end of a connection.
+            # SQLAlchemy recognises only the drivers' own errors as a lost connection.
             context.is_disconnect = closed_check(driver_connection)()
 
 

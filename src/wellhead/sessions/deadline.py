@@ -1,8 +1,8 @@
-"""The time that a task has for its work, and the end of work that nobody waits for any more.
+"""The time that a task has for its work, and the cancellation of work that is no longer needed.
 
-The task is cancelled, as ``asyncio.timeout`` does it, with two differences: after a COMMIT, and
-during one, the task gets a moment to finish and to say what it did; and a task that cannot end,
-because a server does not answer its request to cancel, is cancelled once more.
+The task is cancelled like by ``asyncio.timeout``, with two differences: after and during a COMMIT,
+the task gets a moment to finish and to report it; and a task that cannot end, because a server does
+not respond to its cancel request, is cancelled a second time.
 """
 
 import asyncio
@@ -15,21 +15,21 @@ from wellhead.errors import leaves_of
 from wellhead.sessions.commits import Commits, current_commits
 
 COMMIT_GRACE = 0.4
-"""Seconds that a COMMIT under way has to finish, and the answer to begin."""
+"""Seconds that a COMMIT in progress has to finish, and the response to begin."""
 
 END_GRACE = 0.6
-"""Seconds after the deadline until the task is cancelled again, if the first did not end it.
+"""Seconds after the deadline until the task is cancelled again, if it has not ended by then.
 
-Until then the server may confirm that it has cancelled the query. Where the client has gone nobody
-waits for the answer, and the server has as long as the driver gives it.
+Until then the server may confirm that it has cancelled the query. After a client disconnect no
+response is needed, and the server has as long as the driver gives it.
 """
 
-# In which work may end that was cancelled, also several of them together.
+# The exceptions with which cancelled work may end, also several of them together.
 _ENDS = (Exception, asyncio.CancelledError)
 
 
 class Ending(StrEnum):
-    """Why work was ended before it was done."""
+    """Why work was cancelled."""
 
     TIMEOUT = "timeout"
     GONE = "gone"
@@ -39,17 +39,17 @@ class Deadline:
     """The time that the running task has for a block.
 
     Args:
-        seconds: From the beginning; None for no limit.
+        seconds: The limit, from the beginning; None for no limit.
         began: The event loop's time of the beginning; None for now.
 
     Attributes:
         loop: The running event loop.
         task: The running task.
         began: The event loop's time of the beginning.
-        ending: Why the block was ended, or None.
+        ending: Why the block was cancelled, or None.
         is_over: Whether the task was cancelled.
-        commits: What became of the COMMITs of the block.
-        error: What the block raised when it was cancelled, where that is something else.
+        commits: The outcomes of the block's COMMITs.
+        error: What the block raised when it was cancelled, if anything else.
     """
 
     def __init__(self, seconds: float | None, *, began: float | None = None) -> None:
@@ -59,7 +59,7 @@ class Deadline:
         self.error: Exception | None = None
         self.loop = loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
-        assert task is not None  # noqa: S101 - nobody makes one outside of a task
+        assert task is not None  # noqa: S101 - only created inside a task
         self.task = task
         self.began = loop.time() if began is None else began
         self._seconds = seconds
@@ -93,7 +93,7 @@ class Deadline:
             return False
         for _ in range(self._cancels):
             task.uncancel()
-        # Whatever it ended in, it ended because of the cancelling; but not somebody else's.
+        # Any exception counts as a result of this cancellation, but not of a foreign one.
         self.error = error if isinstance(error, Exception) else None
         is_ours = task.cancelling() <= self._cancels_of_others
         leaves = leaves_of(error) if error is not None else ()
@@ -101,16 +101,16 @@ class Deadline:
 
     @property
     def route(self) -> str | None:
-        """The route whose work this is, such as ``GET /tasks/{id}``; None where it is none's."""
+        """The route whose work this is, such as ``GET /tasks/{id}``, or None."""
         return None
 
     @property
     def seconds(self) -> float | None:
-        """The limit, from the beginning of the block; None for none."""
+        """The limit, from the beginning of the block, or None."""
         return self._seconds
 
     def move(self, seconds: float | None) -> None:
-        """Set another limit, from the beginning of the block; None for none."""
+        """Set another limit, from the beginning of the block; None for no limit."""
         if not self._is_on or self.ending is not None:
             return
         self._seconds = seconds
@@ -119,18 +119,18 @@ class Deadline:
             self.set_alarm(self.began + seconds)
 
     def set_alarm(self, when: float) -> None:
-        """End the block at this time of the loop."""
-        # A loop keeps a timer's context until it would have rung, also where it was cancelled.
+        """Cancel the block at this time of the loop."""
+        # A loop keeps a timer's context until the timer is due, even if it was cancelled.
         alarm = self.loop.call_at(when, self.end, Ending.TIMEOUT, context=Context())
         self._alarms.append(alarm)
 
     def lift(self) -> None:
-        """Let the block take as long as it likes from now on, and never end it."""
+        """Let the block take as long as it likes from now on, and never cancel it."""
         self._forget_alarms()
         self._is_on = False
 
     def end(self, ending: Ending) -> None:
-        """End the block; does nothing where that was lifted, or has happened."""
+        """Cancel the block; does nothing if the limit was lifted, or if that has happened."""
         if not self._is_on or self.ending is not None:
             return
         self.ending = ending
@@ -146,7 +146,7 @@ class Deadline:
             self._cancel()
 
     def cancel(self, task: asyncio.Task[Any]) -> None:
-        """Cancel the task of the block; called once or twice."""
+        """Cancel the block's task; called once or twice."""
         task.cancel()
 
     def _cancel(self) -> None:
@@ -162,4 +162,4 @@ class Deadline:
 
 
 current_deadline: ContextVar[Deadline | None] = ContextVar("wellhead_deadline", default=None)
-"""The deadline of the running task, and of the tasks that it started."""
+"""The deadline of the running task and of the tasks that it started."""

@@ -1,13 +1,13 @@
-"""One session, one task: a second task that uses a session in the meantime is refused.
+"""One session, one task: a second task that uses a session at the same time is refused.
 
-A session is one conversation with one transaction. SQLAlchemy lets several tasks talk at once as
-long as the connection is there, fails in three different ways while it is being made, and then may
-leave it behind. Here the second task gets one error, always, which names the places of both.
+A session is one conversation with one transaction. SQLAlchemy lets several tasks use it at once if
+the connection exists, fails in three different ways while it is being made, and may leak it then.
+Here the second task always gets the same error, which names the places of both.
 
-The ordinary statement pays for a look at an attribute: the first place is read from the suspended
-task when the conflict happens.
+An ordinary statement pays for one attribute lookup: the first place is read from the suspended task
+when the conflict happens.
 
-The same classes let SQLAlchemy's own ``execute``, ``scalars`` and ``query`` pass without SQLModel's
+The same classes accept SQLAlchemy's own ``execute``, ``scalars`` and ``query`` without SQLModel's
 advice to use ``exec``.
 """
 
@@ -41,7 +41,7 @@ from wellhead.sessions.suspended import frames_of
 logger = logging.getLogger(__package__)
 
 PATIENCE = 3.0
-"""Seconds that a statement has to end once it was cancelled because its session is closed."""
+"""Seconds for a statement to end after it was cancelled because its session is being closed."""
 
 _ASYNCIO = str(Path(asyncio.__file__).parent)
 _LOOP = {"_run", "run", "run_forever", "run_until_complete"}
@@ -50,21 +50,21 @@ Task = asyncio.Task[Any]
 
 
 class _NoUse:
-    """In place of the greenlet of a session's first use."""
+    """A placeholder for the greenlet before a session's first use."""
 
     dead = True
 
 
 class ExclusiveSyncSession(Session):
-    """The part of an :class:`ExclusiveSession` in which SQLAlchemy works, without ``await``."""
+    """The synchronous part of an :class:`ExclusiveSession`, in which SQLAlchemy works."""
 
-    # The greenlet of the last use. SQLAlchemy makes one for each call, and it dies with the call.
+    # The greenlet of the last use. SQLAlchemy starts one for each call, and it dies with the call.
     _use: Any = _NoUse
 
     execute = orm.Session.execute
     query = orm.Session.query
 
-    # Every statement passes one of the next two. They say the same, since a function that both call
+    # Every statement passes one of the next two. They repeat each other, since a shared function
     # would cost as much as all of it.
 
     def _connection_for_bind(self, *args: Any, **kwargs: Any) -> Connection:
@@ -79,10 +79,10 @@ class ExclusiveSyncSession(Session):
         return super()._connection_for_bind(*args, **kwargs)
 
     def flush(self, *args: Any, **kwargs: Any) -> None:
-        """Send what was added and changed.
+        """Send pending changes.
 
         Raises:
-            NotLoadedError: The reading of an attribute, outside of ``await``, has asked for it.
+            NotLoadedError: The access to an attribute, outside ``await``, caused it.
             SessionInUseError: Another task uses the session.
         """
         current = getcurrent()
@@ -128,7 +128,7 @@ class ExclusiveSyncSession(Session):
         return super().begin_nested()
 
     def refresh(self, *args: Any, **kwargs: Any) -> None:
-        """Load an object once more.
+        """Reload an object.
 
         Raises:
             SessionInUseError: Another task uses the session; the object is as it was.
@@ -155,7 +155,7 @@ class ExclusiveSyncSession(Session):
         super().rollback()
 
     def reset(self) -> None:
-        """Begin as a new session would.
+        """Return to the state of a new session.
 
         Raises:
             SessionInUseError: Another task uses the session.
@@ -164,9 +164,9 @@ class ExclusiveSyncSession(Session):
         super().reset()
 
     def close(self) -> None:
-        """End the session; what another task still does on it is cancelled, and waited for.
+        """End the session; an operation of another task on it is cancelled, and waited for.
 
-        A connection on which that does not end within :data:`PATIENCE` is closed.
+        If it does not end within :data:`PATIENCE`, the connection is closed.
         """
         other = self._other_use()
         if other is None or await_(self._end(_task_of(other))):
@@ -181,7 +181,7 @@ class ExclusiveSyncSession(Session):
         if other is not None:
             raise _refusal("session", _task_of(other))
         current = getcurrent()
-        # Outside of a greenlet of SQLAlchemy's nothing waits, so no other task can come.
+        # Outside SQLAlchemy's greenlets nothing is awaited, so no other task can interfere.
         if self._use.dead and current.parent is not None:
             self._use = current
 
@@ -191,7 +191,7 @@ class ExclusiveSyncSession(Session):
             return None if self._use is getcurrent() or _is_mine(self._use) else self._use
         transaction: Any = self._transaction
         while transaction is not None:
-            # Each is there twice, by its engine and by itself.
+            # Each is there twice, under its engine and under itself.
             for connection, *_ in {*transaction._connections.values()}:  # noqa: SLF001 - SQLAlchemy's
                 pooled = connection._dbapi_connection  # noqa: SLF001 - another name would connect
                 adapted = getattr(pooled, "dbapi_connection", None)
@@ -205,7 +205,7 @@ class ExclusiveSyncSession(Session):
     async def _end(self, task: Task | None) -> bool:
         if task is not None:
             logger.warning(
-                "a session was closed while a task still used it, which is cancelled: %s",
+                "a session was closed while a task was using it; the task is cancelled: %s",
                 _place_of(task),
                 extra={"event": "session_in_use"},
             )
@@ -215,14 +215,14 @@ class ExclusiveSyncSession(Session):
 
 
 class ExclusiveSession(AsyncSession):
-    """SQLModel's ``AsyncSession`` that only one task at a time can use.
+    """SQLModel's ``AsyncSession``, restricted to one task at a time.
 
-    ``db.session()`` gives such a session. Derive your own from it for
+    ``db.session()`` returns such a session. Derive your own from it for
     ``async_sessionmaker(db.engine, class_=...)``.
 
     Raises:
-        SessionInUseError: By whatever talks to the database while another task's call has not
-            ended. That task is not disturbed.
+        SessionInUseError: From any database call while another task's call has not ended. The
+            other task is not affected.
     """
 
     sync_session_class = ExclusiveSyncSession
@@ -235,9 +235,9 @@ class ExclusiveSession(AsyncSession):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close; that is finished also for a caller who is cancelled."""
-        # SQLAlchemy does it in a task of its own, which costs as much as a fifth of a read. Where
-        # nothing is to be waited for, no cancellation can come between.
+        """Close; this completes even if the caller is cancelled."""
+        # SQLAlchemy does it in a separate task, which costs as much as a fifth of a read. If there
+        # is nothing to wait for, no cancellation can interrupt it.
         if self._ends_at_once and type(self).close is AsyncSession.close:
             await self.close()
         else:
@@ -248,7 +248,7 @@ class ExclusiveSession(AsyncSession):
         session = self.sync_session
         if not session.in_transaction():
             return True
-        # Both drivers look at their own state before they send a ROLLBACK.
+        # Both drivers check their own state before they send a ROLLBACK.
         return isinstance(session.bind, AutocommitEngine) and session.bind.name == "postgresql"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -263,16 +263,16 @@ def _exclusive(kind: Any) -> Any:
         return kind
     if issubclass(ExclusiveSyncSession, kind):
         return ExclusiveSyncSession
-    # The application's class comes first: what it overrides reaches SQLAlchemy through ours.
+    # The application's class comes first: its overrides reach SQLAlchemy through ours.
     return type(kind.__name__, (kind, ExclusiveSyncSession), {})
 
 
 def keep_to_one_task() -> None:
-    """Make the session that waits for a connection, whatever its class, one for a single task.
+    """Restrict the session that is waiting for a connection, of any class, to a single task.
 
-    Called in the greenlet of its call. ``db.session()`` gives such sessions; those of an
-    application's own classes become like them where they would fail otherwise: a second task that
-    comes while the connection is being made.
+    Called in the greenlet of its call. ``db.session()`` returns such sessions already; those of an
+    application's own classes become like them just before the case that would fail: a second task
+    arriving while the connection is being made.
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as below
     while frame is not None:
@@ -288,7 +288,7 @@ def keep_to_one_task() -> None:
 
 
 class RefusingLock:
-    """In place of the lock by which a driver lets tasks wait for each other on one connection.
+    """Replaces the lock with which a driver makes tasks wait for each other on a connection.
 
     Attributes:
         locked: Whether a task is inside.
@@ -298,13 +298,13 @@ class RefusingLock:
 
     def __init__(self) -> None:
         self._frames: list[FrameType] = []
-        # The pool asks this each time: a built-in function, since to call one of Python's takes
-        # longer than all else.
+        # The pool checks this each time: a built-in function, since a call of a Python function
+        # takes longer than everything else.
         self.locked = self._frames.__len__
 
     @property
     def holder(self) -> FrameType | None:
-        """The frame that is inside."""
+        """The frame that holds the lock."""
         return self._frames[0] if self._frames else None
 
     async def __aenter__(self) -> None:
@@ -317,9 +317,9 @@ class RefusingLock:
 
 
 def refuse_second_statements(engine: Engine) -> None:
-    """Refuse a statement on a connection of this engine while another task's has not ended.
+    """Refuse a statement on a connection of this engine while another task's is in progress.
 
-    SQLAlchemy's lock and psycopg's would let them wait for each other, which works for as long as
+    SQLAlchemy's lock and psycopg's would make them wait for each other, which works only as long as
     none of them fails.
     """
 
@@ -337,7 +337,7 @@ def _refusal(what: str, task: Task | None) -> SessionInUseError:
     first, second = _place_of(task), _place_here()
     return SessionInUseError(
         f"Two tasks used one {what} at the same time: {first} had not ended when {second} began.",
-        hint=f"Give {second} a session of its own (db.session()), or let it wait for {first}; a "
+        hint=f"Give {second} its own session (db.session()), or let it wait for {first}; a "
         "reader (ReaderDep) serves its tasks in turn.",
     )
 
@@ -351,7 +351,7 @@ def _place_here() -> str:
 
 
 def _place(frames: Iterator[FrameType], task: Task | None) -> str:
-    """Where a task is, or what waits for it where it is all library."""
+    """Where a task is, or the task that waits for it if its frames are all library code."""
     waiting = _waits_for(task) if task is not None else None
     more = frames_of(waiting) if waiting is not None else ()
     name = task.get_name() if task is not None else "unknown"
@@ -359,7 +359,7 @@ def _place(frames: Iterator[FrameType], task: Task | None) -> str:
 
 
 def _task_of(use: object) -> Task | None:
-    """The suspended task that a frame belongs to, or that waits for a greenlet of SQLAlchemy's."""
+    """The suspended task that a frame belongs to, or that waits for a greenlet of SQLAlchemy."""
     tasks = asyncio.all_tasks()
     return next(
         (task for task in tasks if any(_is_of(use, each) for each in frames_of(task))), None
@@ -367,7 +367,7 @@ def _task_of(use: object) -> Task | None:
 
 
 def _is_mine(use: object) -> bool:
-    """Whether the running task waits for a greenlet of SQLAlchemy's, out of which it came here."""
+    """Whether the running task waits for this greenlet of SQLAlchemy, and got here from it."""
     return any(_is_of(use, frame) for frame in _frames_here())
 
 
@@ -378,7 +378,7 @@ def _is_of(use: object, frame: FrameType) -> bool:
 
 
 def _frames_here() -> Iterator[FrameType]:
-    """The frames of the running task, the innermost first, on both sides of SQLAlchemy's border."""
+    """The frames of the running task, innermost first, on both sides of SQLAlchemy's boundary."""
     return chain(_callers(sys._getframe()), _callers(application_frame()))  # noqa: SLF001 - as above
 
 
@@ -389,7 +389,7 @@ def _callers(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _is_of_the_loop(code: CodeType) -> bool:
-    # There a task's frames end; below them is the program that runs the loop.
+    # A task's frames end there; below them is the program that runs the loop.
     return code.co_name in _LOOP and code.co_filename.startswith(_ASYNCIO)
 
 

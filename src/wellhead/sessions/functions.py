@@ -1,8 +1,8 @@
-"""What the functions of ``pg_catalog`` do to a session and beyond, by name.
+"""The effects of ``pg_catalog`` functions on a session and beyond, by name.
 
-``pg_catalog`` is searched before every schema unless a ``search_path`` names it later, so a name
-without a schema means the server's own function where one takes these arguments. Names are left out
-that PostgreSQL 15 does not know yet: there, a function of that name is the application's.
+``pg_catalog`` is searched before every schema unless ``search_path`` names it later, so a name
+without a schema means the server's own function if one takes these arguments. Names unknown to
+PostgreSQL 15 are left out: there, a function of that name is the application's.
 """
 
 _PLAIN = """
@@ -110,19 +110,19 @@ pg_wal_replay_resume setseed
 """
 
 PLAIN = frozenset(_PLAIN.split())
-"""Functions none of whose overloads is volatile: they read, and may be called twice.
+"""Functions without a volatile overload: they only read, and may be called twice.
 
 ``tests/sessions/test_functions.py`` compares them with ``pg_proc``.
 """
 
 SYNTAX = frozenset(_SYNTAX.split())
-"""What SQLAlchemy writes as a function and PostgreSQL reads as syntax."""
+"""What SQLAlchemy writes as a function and PostgreSQL parses as syntax."""
 
 HARMLESS = frozenset(_HARMLESS.split())
-"""Volatile functions that leave nothing on the session that ran them."""
+"""Volatile functions that leave no state on the session that ran them."""
 
 EFFECTS = frozenset(_EFFECTS.split())
-"""Functions whose effect a read-only transaction does not stop, or does not end.
+"""Functions whose effect a read-only transaction does not prevent, or does not end.
 
-``set_config`` is one, too, unless its third argument is true.
+``set_config`` is one as well, unless its third argument is true.
 """

@@ -1,4 +1,4 @@
-"""What a statement may leave on its session for the next caller of the connection."""
+"""Session state that a statement may leave for the next user of the connection."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ from wellhead.sessions.statements import statements_of
 logger = logging.getLogger(__package__)
 
 TRANSACTIONAL = "wellhead_transactional"
-"""The execution option of text that sets nothing for longer than its transaction."""
+"""The execution option of text that sets nothing beyond its transaction."""
 
 _SETS = re.compile(
     r"\s*+(set\s++(?!local\b|constraints\b|transaction\b)|listen\b|prepare\b(?!\s+transaction)|load\b"
@@ -25,11 +25,11 @@ _SETS = re.compile(
 
 
 def mark_leftovers(engine: Engine) -> None:
-    """Mark a connection on which something was run that may outlive its transaction.
+    """Mark a connection on which a statement may have left session state.
 
-    The pool resets it before it is lent again. Unmarked stays what is proved to leave nothing:
-    statements that were built of tables, operators, and the functions of ``pg_catalog`` that are
-    known for that.
+    The pool resets it before it is lent again. Statements that are proved to leave nothing do not
+    mark it: those built from tables, operators, and ``pg_catalog`` functions that are known to be
+    harmless.
     """
 
     def mark(context: ExecutionContext, statement: str, options: Mapping[str, Any]) -> None:
@@ -41,10 +41,10 @@ def mark_leftovers(engine: Engine) -> None:
 
 
 def warn_of_leftovers(engine: Engine) -> None:
-    """Warn of a statement that sets something on a connection behind a transaction pooler.
+    """Warn of a statement that sets session state behind a transaction pooler.
 
-    The connection is the pooler's, which lends it to other clients after the transaction, with
-    what was set; no reset is sure to meet it again.
+    The server connection is the pooler's, which lends it to other clients after the transaction,
+    with that state; no reset is certain to reach the same connection.
     """
 
     def warn(context: ExecutionContext, statement: str, options: Mapping[str, Any]) -> None:
@@ -58,8 +58,8 @@ def warn_of_leftovers(engine: Engine) -> None:
         )
         if kind is not None or sets:
             logger.warning(
-                "a statement (%s) sets something on a session behind a transaction pooler, where "
-                "other clients meet it; use SET LOCAL, set_config(.., true) or a direct connection",
+                "a statement (%s) sets session state behind a transaction pooler, where it reaches "
+                "other clients; use SET LOCAL, set_config(.., true) or a direct connection",
                 kind or "set_config",
                 extra={"event": "session_state_behind_pooler"},
             )
@@ -68,7 +68,7 @@ def warn_of_leftovers(engine: Engine) -> None:
 
 
 def kind_of(statement: str) -> str | None:
-    """What a text begins with that sets something for its session, such as ``LISTEN``."""
+    """The beginning of a text that sets session state, such as ``LISTEN``."""
     kind = _SETS.match(statement)
     return None if kind is None else " ".join(kind[1].split()).upper()
 

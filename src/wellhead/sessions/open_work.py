@@ -1,4 +1,4 @@
-"""The sessions that are open in a piece of work."""
+"""The sessions that are open during a piece of work."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from wellhead.sessions.commits import current_commits
 
 
 class OpenWork:
-    """The time in which a session is open; the scope of COMMITs around it knows of it.
+    """The time during which a session is open; registered in the surrounding scope of COMMITs.
 
     Args:
         session: The session.
@@ -27,12 +27,12 @@ class OpenWork:
         self.is_begun = False
 
     def begin(self) -> None:
-        """The session is open."""
+        """Register the session as open."""
         if self._commits is not None:
             self._commits.sessions[self._session] = asyncio.current_task()
 
     def end(self, error: BaseException | None) -> None:
-        """The session is about to be closed; the error is what its block, or its COMMIT, raised."""
+        """Before the session is closed; the error is what its block, or its COMMIT, raised."""
         if self._commits is None:
             return
         self._commits.sessions.pop(self._session, None)

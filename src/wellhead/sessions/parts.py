@@ -1,4 +1,4 @@
-"""The parts that a statement is built of."""
+"""The parts from which a statement is built."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,11 +7,11 @@ from typing import Any
 def parts_of(clause: Any) -> Iterator[Any]:
     """A statement or a clause, and each of its parts once.
 
-    SQLAlchemy's own iteration comes to a part as often as something refers to it. Among CTEs that
-    each use the one before twice, that doubles with every one of them.
+    SQLAlchemy's own iteration visits a part as often as something refers to it. With CTEs that each
+    use the previous one twice, that doubles with every one of them.
     """
     waiting: list[Any] = [clause]
-    # Kept, since some are made when they are asked for: another one could get their identity.
+    # Kept alive, since some are created on request: another one could get the same identity.
     seen: dict[int, Any] = {}
     while waiting:
         part = waiting.pop()

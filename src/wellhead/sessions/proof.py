@@ -1,12 +1,12 @@
-"""What a statement does, proved from how it is built; what is not proved is taken for the worst.
+"""What a statement does, proved from its structure; without a proof the worst is assumed.
 
-SQLAlchemy compiles a statement once and keeps the result. While it does, everything that goes into
-the text passes its compiler, and the one here takes note: of functions, of text and of operators
-that the application wrote itself, of INSERT, UPDATE and DELETE, of locks. The verdict is kept with
-the compiled statement, so a statement that was seen before costs an attribute.
+SQLAlchemy compiles a statement once and keeps the result. Everything that goes into the
+text passes its compiler, and the one here records functions, text and operators that the
+application wrote itself, INSERT, UPDATE and DELETE, and row locks. The verdict is kept with the
+compiled statement, so for a statement that was seen before it costs an attribute lookup.
 
-What cannot be seen from here are the application's own objects behind a table's name or an
-operator's sign: views, policies, triggers, operators of its own types.
+The application's own objects behind a table name or an operator cannot be seen from here: views,
+policies, triggers, operators of its own types.
 """
 
 import re
@@ -21,13 +21,13 @@ from wellhead.sessions.functions import HARMLESS, PLAIN, SYNTAX
 from wellhead.sessions.parts import parts_of
 
 _SET_CONFIG = "set_config"
-# One name, number or constant: two words could already write, as in "1 INTO copy".
+# One name, number or constant: even two words could write, as in "1 INTO copy".
 _PLAIN_TEXT = re.compile(
     r"-?[\w.]+|(?:\w+\.)*\*|(?:(?:interval|date|timestamptz?) )?'[^'\\]*'(?:::\w+)?", re.IGNORECASE
 )
 
-# The operators of pg_catalog, by their signs and words; tests/sessions/test_proof.py asks the
-# server. Any other word in front of a parenthesis would be the call of a function.
+# The operators of pg_catalog, as signs and words; tests/sessions/test_proof.py asks the server. Any
+# other word in front of a parenthesis would be a function call.
 _SIGNS = """
 + - * / % ^ & | # ~ < > = <= >= <> != << >> << >> && || |/ ||/ !! @ @> <@ @@ @@@ @? ? ?| ?& -> ->>
 #> #>> #- <-> &< &> <<| |>> &<| |&> <^ >^ ?# ?- ?-| ?|| ## @-@ ~= ~~ ~~* !~~ !~~* ~* !~ !~* ^@ -|-
@@ -43,8 +43,8 @@ _KEYWORDS = frozenset(re.split(r"[|\n]", _WORDS.strip()))
 _NAME = re.compile(r"\w+")
 _WORDS_OF_A_TYPE = re.compile(r"[\w .@-]*")
 
-# One of SQLAlchemy's compilers comes behind it, in a class that is made for each dialect. They have
-# no types.
+# One of SQLAlchemy's compilers follows as a second base, in a class made for each dialect. They
+# have no types.
 _Compiler: Any = object
 
 _READS_ONLY = PLAIN | SYNTAX
@@ -53,16 +53,16 @@ _LEAVES_NOTHING = _READS_ONLY | HARMLESS
 
 
 class Evidence(_Compiler):  # type: ignore[misc]
-    """What a compiler saw of the statement that it compiled.
+    """What a compiler saw in the statement that it compiled.
 
     Attributes:
-        unproved: Text, operators or constructs of the application's own are in it.
-        writes: INSERT, UPDATE or DELETE is in it, anywhere.
+        unproved: It contains text, operators or constructs of the application's own.
+        writes: It contains INSERT, UPDATE or DELETE, anywhere.
         locks: It locks rows.
         functions: The names of the functions that it calls.
-        settings: The parameters by which ``set_config`` is told whether it is local.
-        only_reads: Whether it is proved to be a SELECT without any effect.
-        leaves_nothing: Whether it is proved to leave nothing on its session after its transaction.
+        settings: The parameters that tell ``set_config`` whether the setting is local.
+        only_reads: Whether it is proved to be a SELECT without side effects.
+        leaves_nothing: Whether it is proved to leave no session state after its transaction.
     """
 
     unproved = False
@@ -79,7 +79,7 @@ class Evidence(_Compiler):  # type: ignore[misc]
         for whole in (statement, built):
             if whole is not None and any(map(_is_own, parts_of(whole))):
                 self.unproved = True
-        # Their values come into the text when it runs.
+        # Their values become part of the text when it runs.
         self.unproved |= bool(self.literal_execute_params)
         self.leaves_nothing = not self.unproved and self.functions <= _LEAVES_NOTHING
         self.only_reads = not (
@@ -93,19 +93,19 @@ class Evidence(_Compiler):  # type: ignore[misc]
 
     @property
     def leaves_settings_only(self) -> bool:
-        """Whether it would leave nothing but for what ``set_config`` sets."""
+        """Whether it leaves nothing except what ``set_config`` sets."""
         return not self.unproved and self.functions - _LEAVES_NOTHING == {_SET_CONFIG}
 
     def process(self, obj: Any, **kwargs: Any) -> Any:
         """Compile a part."""
-        # A long text has many parts, and each is looked at only as long as that can matter.
+        # A long text has many parts, and each is checked only while the verdict can still change.
         self.unproved = self.unproved or _is_own(obj)
         return super().process(obj, **kwargs)
 
     def visit_function(self, func: Any, *args: Any, **kwargs: Any) -> Any:
-        """Compile the call of a function."""
+        """Compile a function call."""
         schema, name = tuple(getattr(func, "packagenames", ())), func.name.lower()
-        # In quotes a name is not the server's that is spelt in lower case.
+        # A quoted name is not the server's function of the same name in lower case.
         is_quoted = getattr(func.name, "quote", None) and name != func.name
         if is_quoted or schema not in {(), ("pg_catalog",)}:
             self.unproved = True
@@ -130,22 +130,22 @@ class Evidence(_Compiler):  # type: ignore[misc]
         return super().escape_literal_column(text)
 
     def visit_custom_op_binary(self, element: Any, operator: Any, **kwargs: Any) -> Any:
-        """Compile an operator that the application wrote, between two operands."""
+        """Compile a custom operator of the application, between two operands."""
         self.unproved |= not _is_operator(operator.opstring)
         return super().visit_custom_op_binary(element, operator, **kwargs)
 
     def visit_custom_op_unary_operator(self, element: Any, operator: Any, **kwargs: Any) -> Any:
-        """Compile an operator that the application wrote, before its operand."""
+        """Compile a custom operator of the application, before its operand."""
         self.unproved |= not _is_operator(operator.opstring)
         return super().visit_custom_op_unary_operator(element, operator, **kwargs)
 
     def visit_custom_op_unary_modifier(self, element: Any, operator: Any, **kwargs: Any) -> Any:
-        """Compile an operator that the application wrote, behind its operand."""
+        """Compile a custom operator of the application, after its operand."""
         self.unproved |= not _is_operator(operator.opstring)
         return super().visit_custom_op_unary_modifier(element, operator, **kwargs)
 
     def visit_extract(self, extract: Any, **kwargs: Any) -> Any:
-        """Compile EXTRACT, whose field is written as it is."""
+        """Compile EXTRACT, whose field is written unchanged."""
         self.unproved |= _NAME.fullmatch(extract.field) is None
         return super().visit_extract(extract, **kwargs)
 
@@ -160,12 +160,12 @@ class Evidence(_Compiler):  # type: ignore[misc]
         return super().render_bind_cast(type_, dbapi_type, sqltext)
 
     def visit_table_valued_alias(self, element: Any, **kwargs: Any) -> Any:
-        """Compile the name of a function's table, with the types of its columns."""
+        """Compile the alias of a table function, with the types of its columns."""
         self.unproved |= any(_is_own_type(each.type) for each in element.c)
         return super().visit_table_valued_alias(element, **kwargs)
 
     def render_literal_value(self, value: Any, type_: Any) -> Any:
-        """Compile a value into the text."""
+        """Compile a literal value into the text."""
         self.unproved |= not type(type_).__module__.startswith(_LIBRARIES)
         return super().render_literal_value(value, type_)
 
@@ -185,7 +185,7 @@ class Evidence(_Compiler):  # type: ignore[misc]
         return super().get_from_hint_text(table, text)
 
     def for_update_clause(self, select: Any, **kwargs: Any) -> Any:
-        """Compile the lock of rows."""
+        """Compile a row lock."""
         self.locks = True
         return super().for_update_clause(select, **kwargs)
 
@@ -206,7 +206,7 @@ class Evidence(_Compiler):  # type: ignore[misc]
 
 
 def _is_own(element: Any) -> bool:
-    # Compiled by a function of the application's, of which nothing is known.
+    # Compiled by a function of the application, about which nothing is known.
     if hasattr(type(element), "_compiler_dispatcher"):
         return True
     kind = getattr(element, "type", None)
@@ -218,12 +218,12 @@ def _is_own(element: Any) -> bool:
 
 
 def _is_raw(name: object) -> bool:
-    # Written without quotes, whatever is in it.
+    # Written without quotes, whatever it contains.
     return getattr(name, "quote", None) is False and _NAME.fullmatch(str(name)) is None
 
 
 def _is_own_type(kind: Any) -> bool:
-    """Whether what is written for a type is, or holds, text of the application's."""
+    """Whether the text of a type is, or contains, the application's."""
     if hasattr(type(kind), "_compiler_dispatcher") or isinstance(kind, UserDefinedType):
         return True
     parts = (getattr(kind, name, None) for name in ("item_type", "impl_instance"))
@@ -247,19 +247,19 @@ def _third_parameter(func: Any) -> Any:
 
 
 def collect_evidence(engine: Engine) -> None:
-    """Let the compiled statements of this engine carry their :class:`Evidence`."""
+    """Attach an :class:`Evidence` to the compiled statements of this engine."""
     compiler = engine.dialect.statement_compiler
     proving: Any = type(f"Proving{compiler.__name__}", (Evidence, compiler), {})
     engine.dialect.statement_compiler = proving
 
 
 def parameters_of(context: ExecutionContext) -> Mapping[str, Any]:
-    """The values of a built statement that is about to run, by the names of its parameters."""
+    """The values of a built statement that is about to run, by parameter name."""
     several: list[Mapping[str, Any]] = getattr(context, "compiled_parameters", None) or [{}]
     return several[0]
 
 
 def evidence_of(context: ExecutionContext) -> Evidence | None:
-    """What is known of the statement that is about to run; None of text and of DDL."""
+    """What is known about the statement that is about to run; None for text and DDL."""
     compiled: Any = context.compiled
     return compiled if isinstance(compiled, Evidence) else None

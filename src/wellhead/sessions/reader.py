@@ -1,4 +1,4 @@
-"""Reading in one round trip where that is proved to be safe, else in a read-only transaction."""
+"""Reading in one round trip if that is proved to be safe, else in a read-only transaction."""
 
 import asyncio
 import logging
@@ -39,45 +39,45 @@ READ_ONLY_TRANSACTION = "25006"
 """The SQLSTATE of a statement that writes in a read-only transaction."""
 
 PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN, Fault.SERIALIZATION})
-"""Failures that are not the statement's own: what only reads is sent once more."""
+"""Failures that are not the statement's own: a read-only statement is sent once more."""
 
 GUARDED = "wellhead_guarded"
-"""The execution option of a reader's connections, on which nothing may run that writes."""
+"""The execution option of a reader's connections, on which no statement may write."""
 
 LASTS = "lasts"
-"""Its value where the transaction lasts for longer than a statement, and so do its settings."""
+"""Its value if the transaction, and with it its settings, lasts longer than a statement."""
 
 
 class _UnprovedError(ReadOnlyError):
-    """A statement that is not proved to read only was about to be sent outside a transaction."""
+    """A statement not proved to be read-only was about to be sent outside a transaction."""
 
 
 class Reader:
     """Reads outside any transaction: one statement, one round trip.
 
     Every statement sees the database as it is at that moment; two statements may see two states.
-    Use a session where they must agree. There is nothing here to write with, and a write that
-    gets here all the same raises before anything is sent.
+    Use a session if they must agree. It has no methods that write, and a statement that writes
+    raises before anything is sent.
 
-    A statement that is proved to read only takes one round trip, and is sent once more, on a fresh
-    connection, where its connection was lost or a change of schema made its plan stale. That is a
-    SELECT built from tables, operators and the functions of ``pg_catalog`` that are not volatile.
-    So it is after a serialization failure, such as a standby's conflict with recovery.
-    Everything else, such as ``text``, runs in a transaction of its own that the server keeps
-    read-only, takes three round trips, and is never repeated. What the server does not stop there
-    is the effect outside of the transaction that a volatile function of the application's own has.
+    A statement that is proved to be read-only takes one round trip, and is sent once more, on a
+    fresh connection, if its connection was lost or a schema change made its plan stale, or after a
+    serialization failure, such as a standby's conflict with recovery. That is a SELECT built from
+    tables, operators and non-volatile ``pg_catalog`` functions. Everything else, such as ``text``,
+    runs in its own transaction that the server enforces to be read-only, takes three round trips,
+    and is never repeated. What the server does not prevent there is an effect of the application's
+    volatile functions outside the transaction.
 
-    A reader that is told of settings, or whose sessions have a hook that sends something when a
+    A reader with its own settings, or whose sessions have a hook that sends something when a
     transaction begins, is one read-only transaction from its first statement to its end.
 
-    Tasks that share a reader are served one after the other. Objects that were read before stay
-    usable after a connection was lost.
+    Tasks that share a reader take turns. Objects that were read earlier stay usable after a
+    connection was lost.
 
     Args:
         open_session: Opens a session that commits by itself.
         open_transaction: Opens a session whose transactions are read-only.
-        open_lasting: The same for transactions that last, where settings are made.
-        on_repeat: Told the fault when a statement is sent once more.
+        open_lasting: The same for transactions that last, in which settings are made.
+        on_repeat: Called with the fault when a statement is sent once more.
         runner: Runs compiled queries.
     """
 
@@ -93,7 +93,7 @@ class Reader:
         self._open_session = open_session
         self._open_transaction = open_transaction
         self._open_lasting = open_lasting
-        # Made at the first statement of its own: compiled queries need none.
+        # Created at the first statement of its own: compiled queries need none.
         self._session: AsyncSession | None = None
         self._transaction: AsyncSession | None = None
         self._settings: dict[str, str] = {}
@@ -107,10 +107,10 @@ class Reader:
 
     @property
     def runner(self) -> "Runner":
-        """Runs compiled queries, each on a connection of its own, or as this reader was told.
+        """Runs compiled queries, each on its own connection, or with this reader's settings.
 
         Raises:
-            ReadOnlyError: The reader was made without one.
+            ReadOnlyError: The reader was created without one.
         """
         if self._runner is None:
             raise ReadOnlyError("This reader cannot run compiled queries.")
@@ -121,7 +121,7 @@ class Reader:
     def set_local(self, settings: Mapping[str, str]) -> None:
         """Let every statement see these settings of the server's, such as the tenant of a policy.
 
-        They hold in this reader, by ``set_config(.., true)``, and for nobody after it. The reader
+        They hold in this reader only, by ``set_config(.., true)``. The reader
         then is one read-only transaction: three round trips, and one for each statement; none is
         repeated.
 
@@ -165,19 +165,19 @@ class Reader:
     ) -> Result[*tuple[Any, ...]]: ...
 
     async def exec(self, statement: Any, *, params: dict[str, Any] | None = None) -> Any:
-        """Run a SELECT, as SQLModel's ``AsyncSession.exec`` does; ``text("SELECT ...")``, too.
+        """Run a SELECT like SQLModel's ``AsyncSession.exec``; accepts ``text("SELECT ...")``, too.
 
         Raises:
             ReadOnlyError: The statement writes, locks rows, is several statements, or calls a
-                function whose effect does not end with a transaction. Nothing was sent, or the
-                server refused it.
+                function whose effect outlives a transaction. Nothing was sent, or the server
+                refused it.
         """
         return await self._read(lambda session: session.exec(statement, params=params))
 
     async def execute(
         self, statement: Executable, params: dict[str, Any] | None = None
     ) -> Result[*tuple[Any, ...]]:
-        """The same as SQLAlchemy's ``AsyncSession.execute`` does it: rows, also of one column."""
+        """The same as SQLAlchemy's ``AsyncSession.execute``: rows, even for a single column."""
         return await self._read(lambda session: session.execute(statement, params))
 
     @overload
@@ -207,17 +207,17 @@ class Reader:
         return await self._read(lambda session: session.get(entity, ident, options=options))
 
     async def close(self) -> None:
-        """Give the connection back, once the tasks that read have been served."""
+        """Return the connection once the tasks that are reading have finished."""
         if self._turn.locked():
             await self._turn.acquire()
         self._open_session = _refuse_to_open
-        # Leaving them, unlike their close(), is finished also for a caller who is cancelled.
+        # Exiting them, unlike their close(), completes even if the caller is cancelled.
         for session in (self._session, self._transaction):
             if session is not None:
                 await session.__aexit__(None, None, None)
 
     async def _read(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
-        # In these words half as many calls as with ``async with``.
+        # Written like this, it takes half as many calls as with ``async with``.
         await self._turn.acquire()
         try:
             session = self._session or self._begin()
@@ -227,7 +227,7 @@ class Reader:
                     return await self._read_lasting(read)
             return await read(session)
         except _UnprovedError:
-            # So that one connection will do.
+            # So that one connection is enough.
             await self._own_session().commit()
             return await self._read_in_transaction(read)
         except Exception as error:
@@ -306,7 +306,7 @@ class Reader:
             if sqlstate_of(error) == READ_ONLY_TRANSACTION:
                 raise refusal("a statement that writes", was_sent=True) from error
             raise
-        # Its end commits nothing, so it does not matter whether it is heard of.
+        # Its end commits nothing, so it does not matter whether it arrives.
         with counting_commits(apart=True), suppress(CommitUnknownError):
             await self._transaction.commit()
         return result
@@ -321,12 +321,12 @@ class Reader:
 
 
 def _refuse_to_open() -> AsyncSession:
-    # As a session that was closed does: a new one would take a connection and keep it.
+    # Like a closed session: a new one would acquire a connection and keep it.
     raise InvalidRequestError("This Reader has been closed permanently.")
 
 
 def announce_repeat(fault: Fault) -> None:
-    """Log that a statement that only reads is sent once more."""
+    """Log that a read-only statement is sent once more."""
     logger.warning(
         "sending a reader's statement once more: %s",
         fault,
@@ -335,10 +335,10 @@ def announce_repeat(fault: Fault) -> None:
 
 
 def let_only_reads_pass(engine: Engine) -> None:
-    """Refuse to readers what is known to write, or has an effect that no transaction ends.
+    """Refuse to readers what is known to write, or has an effect that outlives a transaction.
 
-    Those are the connections with the option :data:`GUARDED`. Where their transactions are
-    read-only, what is not proved to read may pass, too.
+    This applies to connections with the option :data:`GUARDED`. If their transactions are
+    read-only, statements that are not proved to be read-only may pass.
     """
 
     def refuse(context: ExecutionContext, statement: str, options: Mapping[str, Any]) -> None:
@@ -350,7 +350,7 @@ def let_only_reads_pass(engine: Engine) -> None:
             raise refusal(what)
         if not options.get("postgresql_readonly"):
             raise _UnprovedError(
-                "A statement that is not proved to read only was about to run outside a "
+                "A statement that is not proved to be read-only was about to run outside a "
                 "transaction, in the lazy load of a reader's object.",
                 hint="Load it with the query, or use db.session().",
             )
@@ -359,7 +359,7 @@ def let_only_reads_pass(engine: Engine) -> None:
 
 
 def refusal(what: str, *, was_sent: bool = False) -> ReadOnlyError:
-    """The error of what a reader does not do."""
+    """The error for what a reader does not do."""
     end = "the server refused it" if was_sent else "nothing was sent to the database"
     hint = "Use db.session(), or SessionDep in a route."
     if _SET_CONFIG in what or _SET_LOCAL in what:
@@ -373,11 +373,11 @@ def refusal(what: str, *, was_sent: bool = False) -> ReadOnlyError:
 def _what_it_does(
     statement: str, context: ExecutionContext, evidence: Evidence | None, *, lasts: bool
 ) -> str | None:
-    """In words, why a reader does not take it; None where a read-only transaction will do."""
+    """Why a reader refuses it, in words; None if a read-only transaction is enough."""
     if evidence is not None and evidence.writes:
         return "an INSERT, UPDATE or DELETE"
     if evidence is not None and evidence.locks:
-        return "a SELECT that locks rows, which means nothing once it has ended"
+        return "a SELECT that locks rows, which has no effect once it has ended"
     effects = evidence.functions & EFFECTS if evidence is not None else frozenset()
     if evidence is None or evidence.unproved:
         text = _what_text_does(statement, lasts=lasts)
@@ -418,11 +418,11 @@ _READS = re.compile(
     r"(?>\s+|/\*.*?\*/|--[^\n]*|\()*+(select|values|table|show|with|explain)\b",
     re.IGNORECASE | re.DOTALL,
 )
-# Wherever one is, also in a literal: to refuse too much is safe.
+# Anywhere, even in a literal: refusing too much is safe.
 _WORD = re.compile(r"\w++")
 _SET_CONFIG, _SET_LOCAL = "set_config", "SET LOCAL"
-_ENDLESS = "whose effect does not end with a transaction"
-_FLEETING = "which would hold for that statement alone, or not end with a transaction"
+_ENDLESS = "whose effect outlives a transaction"
+_FLEETING = "which would apply to that statement alone, or outlive a transaction"
 # Where this is the first statement of a transaction, it could end its being read-only.
 _SETS_LOCALLY = re.compile(
     r"\s*+set\s++local\s++(?!.*(?:transaction|\bU&))", re.IGNORECASE | re.DOTALL

@@ -1,4 +1,4 @@
-"""What became of the units of work of one database."""
+"""The outcomes of the units of work of one database."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from wellhead.errors import Fault
 
 @dataclass(frozen=True, slots=True)
 class RunStats:
-    """A snapshot of what units of work, COMMITs and readers came to.
+    """A snapshot of the outcomes of units of work, COMMITs and readers.
 
-    Every figure counts from the making of the :class:`wellhead.Database`.
+    Every figure counts from the creation of the :class:`wellhead.Database`.
 
     Attributes:
-        units: Units of work begun, each counted once however often it ran.
+        units: Units of work started, each counted once however often it ran.
         retried: How often one was run again, by the fault that made it necessary.
         reads_repeated: Statements of readers that were sent once more, by fault.
-        unknown: COMMITs that were sent and not answered, of every session.
+        unknown: COMMITs that were sent and got no reply, of all sessions.
     """
 
     units: int
@@ -45,11 +45,11 @@ class RunCounter:
         self._reads_repeated[fault] += 1
 
     def count_unknown(self) -> None:
-        """A COMMIT was sent and not answered."""
+        """A COMMIT was sent and got no reply."""
         self._unknown += 1
 
     def snapshot(self) -> RunStats:
-        """The figures of the moment."""
+        """The current figures."""
         return RunStats(
             units=self.units,
             retried=MappingProxyType(dict(self._retried)),

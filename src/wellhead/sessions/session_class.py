@@ -1,9 +1,9 @@
-"""The class of a database's sessions, where an application brings one of its own.
+"""The class of a database's sessions, if an application brings its own.
 
-It is not changed: sessions are of a class that is made of it and of :class:`ExclusiveSession`. What
-it overrides comes before what SQLModel and SQLAlchemy do, and after that it is checked, once, on a
-session that is never used, since a session that forgets its engine or expires what it has committed
-fails much later and somewhere else.
+It is not changed: the sessions' class is derived from it and :class:`ExclusiveSession`. Its
+overrides come before SQLModel and SQLAlchemy. It is checked once, on a session that is never used,
+since a session that forgets its engine or expires committed objects fails much later and somewhere
+else.
 """
 
 import inspect
@@ -18,22 +18,22 @@ from wellhead.errors import ConfigurationError
 from wellhead.sessions.exclusive import ExclusiveSession, ExclusiveSyncSession
 
 LASTING: Mapping[str, Any] = {
-    # Loaded objects stay readable after the commit, without a query that nobody awaits.
+    # Loaded objects stay readable after the commit, without a query that is not awaited.
     "expire_on_commit": False,
-    # A session used after its end raises; otherwise it would take a connection and leak it.
+    # A session used after its end raises; otherwise it would acquire a connection and leak it.
     "close_resets_only": False,
 }
-"""How the sessions of a database are made."""
+"""How the sessions of a database are created."""
 
 _AWAITED = ("commit", "rollback", "close", "__aenter__", "__aexit__", "execute", "exec", "get")
 
 
 def fitted(kind: Any) -> type[Any]:
-    """The class itself where it is an :class:`ExclusiveSession`, else one made of both.
+    """The class itself if it is an :class:`ExclusiveSession`, else one derived from both.
 
     Raises:
-        ConfigurationError: It is no class of async sessions, or its sessions would not keep what is
-            promised of them.
+        ConfigurationError: It is not a class of async sessions, or its sessions would break
+            Wellhead's guarantees.
     """
     if not (isinstance(kind, type) and issubclass(kind, AsyncSession)):
         name = kind.__name__ if isinstance(kind, type) else type(kind).__name__
@@ -49,7 +49,7 @@ def fitted(kind: Any) -> type[Any]:
         session = async_sessionmaker(class_=made, **LASTING)()
     except Exception as error:
         raise _refusal(
-            kind.__name__, f"no session of it can be made ({type(error).__name__}: {error})"
+            kind.__name__, f"it cannot be instantiated ({type(error).__name__}: {error})"
         ) from error
     fault = next(_faults(session), None)
     if fault is not None:
@@ -60,7 +60,7 @@ def fitted(kind: Any) -> type[Any]:
 def _refusal(name: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"session_class={name} cannot be used: {why}.",
-        hint="Derive it from wellhead.ExclusiveSession, and let its __init__ pass all keywords on.",
+        hint="Derive it from wellhead.ExclusiveSession, and let its __init__ pass on all keywords.",
     )
 
 
@@ -72,16 +72,16 @@ def _faults(session: Any) -> Iterator[str]:
     if not isinstance(sync, ExclusiveSyncSession):
         yield f"its sync_session is a {type(sync).__name__}, which is not its sync_session_class"
         return
-    # SQLAlchemy 2.0 sets the two only where they are given.
+    # SQLAlchemy 2.0 sets the two only if they are given.
     own = getattr(session, "bind", None) or getattr(session, "binds", None)
     if own or sync.bind:
-        yield "its sessions have an engine of their own"
+        yield "its sessions have their own engine"
     if type(sync).get_bind is not orm.Session.get_bind:
-        yield "it overrides get_bind(), so that statements would pass the database's engine"
+        yield "it overrides get_bind(), so that statements would bypass the database's engine"
     if sync.expire_on_commit:
         yield "it sets expire_on_commit, so that nothing could be read after the commit"
     if sync.twophase:
-        yield "it sets twophase, and of such a COMMIT nobody can tell whether it was done"
+        yield "it sets twophase, and the outcome of such a COMMIT cannot be known"
     sync.close()
     try:
         sync.begin()

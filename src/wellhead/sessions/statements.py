@@ -1,8 +1,8 @@
-"""Every statement on its way to the driver: what is asked before it, and what is told after it.
+"""Every statement on its way to the driver: hooks before it and after it.
 
-SQLAlchemy has events for that. But as soon as an engine has one listener, each connection looks for
-the listeners of all its events, which takes longer than what ours do. So ours stand where a dialect
-hands a statement or a COMMIT to the driver. Listeners of the application's are called as ever.
+SQLAlchemy has events for that. But once an engine has one listener, each connection checks for
+the listeners of all its events, which takes longer than what ours do. So ours are called where a
+dialect hands a statement or a COMMIT to the driver. The application's listeners work as usual.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,8 +21,8 @@ class Statements:
     """The statements and COMMITs of one engine; see :func:`statements_of`.
 
     Args:
-        engine: Its dialect hands them over through this, once SQLAlchemy has asked the server what
-            it needs to know itself.
+        engine: Its dialect calls this object, once SQLAlchemy has asked the server what it needs to
+            know itself.
     """
 
     __slots__ = (
@@ -43,7 +43,7 @@ class Statements:
         event.listen(engine, "connect", self._begin)
 
     def ask_first(self, look: Look) -> None:
-        """Ask before each statement that is not proved to read only; what it raises stops it.
+        """Call before each statement that is not proved to be read-only; an exception stops it.
 
         Args:
             look: Called with the statement's context, its text, and its connection's options.
@@ -51,15 +51,15 @@ class Statements:
         self._asked.append(look)
 
     def tell_of(self, tell: Tell) -> None:
-        """Tell of each statement that the database has answered.
+        """Call after each statement that the database has completed.
 
         Args:
-            tell: Called with the statement's context, its text, and the seconds that it took.
+            tell: Called with the statement's context, its text, and its duration in seconds.
         """
         self._told.append(tell)
 
     def tell_of_commits(self, tell: Callable[[], None]) -> None:
-        """Tell of each COMMIT just before it is sent."""
+        """Call just before each COMMIT is sent."""
         self._told_commits.append(tell)
 
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
@@ -83,7 +83,7 @@ class Statements:
         self._tell(context, statement, perf_counter() - began)
 
     def do_execute_no_params(self, cursor: Any, statement: str, context: Any = None) -> None:
-        """Run a statement as it is, without looking for parameters in it."""
+        """Run a statement as it is, without parsing parameters in it."""
         if not getattr(context.compiled, "only_reads", False):
             self._ask(context, statement)
         began = perf_counter()
@@ -115,7 +115,7 @@ class Statements:
 
 
 def statements_of(engine: Engine) -> Statements:
-    """The statements of an engine, and of all that are made of it by ``execution_options``."""
+    """The statements of an engine, and of all derived from it by ``execution_options``."""
     dialect: Any = engine.dialect
     if not hasattr(dialect, "wellhead_statements"):
         dialect.wellhead_statements = Statements(engine)

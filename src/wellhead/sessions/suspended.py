@@ -1,4 +1,4 @@
-"""Where a suspended task is: its frames, as far as Python shows them."""
+"""Where a suspended task is: its frames, as far as Python exposes them."""
 
 import asyncio
 import gc
@@ -11,7 +11,7 @@ _STEPS = {"async_generator_asend", "async_generator_athrow"}
 
 
 def frames_of(task: asyncio.Task[Any]) -> Iterator[FrameType]:
-    """The frames of a suspended task, the innermost first."""
+    """The frames of a suspended task, innermost first."""
     frames: list[FrameType] = []
     awaited: Any = task.get_coro()
     while awaited is not None:
@@ -24,6 +24,6 @@ def frames_of(task: asyncio.Task[Any]) -> Iterator[FrameType]:
 
 def _awaited_by(awaitable: Any) -> Any:
     if type(awaitable).__name__ in _STEPS:
-        # One step of an asynchronous generator names it to nobody but the garbage collector.
+        # A step of an asynchronous generator exposes it only to the garbage collector.
         return next(filter(inspect.isasyncgen, gc.get_referents(awaitable)), None)
     return getattr(awaitable, "cr_await", None) or getattr(awaitable, "ag_await", None)

@@ -1,4 +1,4 @@
-"""A whole unit of work, run again where it is certain that nothing of it was committed."""
+"""A whole unit of work, run again if it is certain that nothing of it was committed."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__package__)
 T = TypeVar("T")
 
 MOST_UNKNOWN = 3
-"""So many COMMITs of one repeatable unit may stay without an answer."""
+"""How many COMMITs of one repeatable unit may stay without a reply."""
 
 
 class UnitOfWork(Generic[T]):
@@ -30,7 +30,7 @@ class UnitOfWork(Generic[T]):
 
     Args:
         work: Does all of it once, and commits.
-        counter: Counts what becomes of it.
+        counter: Counts the outcomes.
         deadline: Seconds after which no attempt begins.
         is_repeatable: Whether the work may be done twice.
     """
@@ -51,17 +51,17 @@ class UnitOfWork(Generic[T]):
         self._failed: Exception | None = None
 
     async def run(self) -> T:
-        """Do the work, again and again where that is safe and there is time."""
+        """Do the work, and repeat it while that is safe and there is time."""
         self._counter.units += 1
         try:
-            # Nearly all of it succeeds at once.
+            # Nearly always the first attempt succeeds.
             return await self._attempt()
-        except Exception as error:  # noqa: BLE001 - what comes of it is decided below
+        except Exception as error:  # noqa: BLE001 - handled below
             self._failed = error
         return await self._go_on()
 
     async def _go_on(self) -> T:
-        """Decide what comes of the first attempt, which has failed."""
+        """Handle the failure of the first attempt."""
         unknown: Exception | None = None
         unanswered: list[Commits] = []
         for attempt in range(1, self._most_unknown + 1):
@@ -85,7 +85,7 @@ class UnitOfWork(Generic[T]):
                 else:
                     raise
             else:
-                # What the attempts before left open does not matter any more.
+                # What earlier attempts left open does not matter any more.
                 for each in unanswered:
                     each.settle()
                 return result
@@ -103,15 +103,15 @@ class UnitOfWork(Generic[T]):
         try:
             raise failed
         finally:
-            # What a cycle holds waits for the collector.
+            # A reference cycle would wait for the collector.
             del failed
 
     def _can_run_again(self, error: BaseException) -> bool:
         leaves = leaves_of(error)
         if not self._attempted.is_empty or any(isinstance(each, PoolTimeout) for each in leaves):
-            # Who waited for a connection in vain has had its time.
+            # A caller that timed out waiting for a connection has used up its time.
             return False
-        # A TimeoutError or an OSError of the work's own is no failure of the database.
+        # A TimeoutError or OSError raised by the work itself is not a database failure.
         return all(map(is_of_database, leaves)) and classify(error).can_run_again
 
     def _announce(self, error: BaseException, attempt: int, seconds: float) -> None:
@@ -131,7 +131,7 @@ class UnitOfWork(Generic[T]):
 
 
 def _leaves_a_commit_open(error: Exception) -> bool:
-    """Whether a COMMIT had no answer, and nothing else went wrong but what soon passes."""
+    """Whether a COMMIT got no reply, and nothing else failed except what passes soon."""
     is_open = False
     for each in leaves_of(error):
         if isinstance(each, CommitUnknownError):

@@ -1,10 +1,10 @@
-"""Every knob, and the only reader of the environment.
+"""Every setting, and the only code that reads the environment.
 
 Begin with ``settings``: :class:`DatabaseSettings` has all of them. ``place`` has those that name
-the database, and ``one_place`` sees to it that they name one; ``pooling`` and ``migrating`` have
-two more groups. ``unknown`` warns of a name with a slip in it, and ``application`` finds a name for
-the process. What an application's own settings share with them is in ``checked``: a refusal is a
-sentence, and secrets may be in files, which ``variables`` reads.
+the database, and ``one_place`` makes sure that they name a single one; ``pooling`` and
+``migrating`` have two more groups. ``unknown`` warns of misspelled names, and ``application`` finds
+a name for the process. ``checked`` is shared with an application's own settings: it turns a refusal
+into a sentence, and lets secrets come from files, which ``variables`` reads.
 """
 
 from wellhead.settings.checked import CheckedSettings

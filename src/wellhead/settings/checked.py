@@ -1,4 +1,4 @@
-"""Settings that say in a sentence which variable cannot be used, and what it takes."""
+"""Settings whose errors say which variable cannot be used, and what it accepts."""
 
 import difflib
 import re
@@ -29,7 +29,7 @@ _COMMENT = (
 
 
 class Contradiction(ValueError):  # noqa: N818 - it becomes a SettingsError
-    """Fields that cannot be used together; ``{name}`` in its text stands for a field's variable."""
+    """Fields that cannot be used together; ``{name}`` in its text is replaced by the variable."""
 
     def sentence(self, variable_of: VariableOf) -> str:
         """The text with the names of the variables."""
@@ -39,41 +39,41 @@ class Contradiction(ValueError):  # noqa: N818 - it becomes a SettingsError
 class CheckedSettings(BaseSettings):
     """Settings of keyword arguments, the environment and ``.env``, in this order; then frozen.
 
-    An empty variable counts as none.
+    An empty variable counts as unset.
 
     Args:
-        values: The fields that are given in code; and ``env_prefix``, what the names of the
-            variables begin with, in place of the class's own prefix.
+        values: The fields given in code; and ``env_prefix``, a prefix for the variables in place
+            of the class's own.
 
     Raises:
-        SettingsError: An unknown keyword, or values that cannot be used: a line for each, with the
-            variable, the value and what it takes.
+        SettingsError: An unknown keyword, or values that cannot be used: one line each, with the
+            variable, the value and what it accepts.
     """
 
     secret_fields: ClassVar[tuple[str, ...]] = ()
-    """The fields that may also come from a file, which a variable such as `DATABASE_URL_FILE`
-    names; no message shows their values."""
+    """The fields that can also be read from a file named by a variable such as
+    `DATABASE_URL_FILE`; no message shows their values."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
         env_file_encoding="utf-8",
-        # Compose files write NAME= for what is not set.
+        # Compose files write NAME= for an unset variable.
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
-        # Most are there to be inherited from; what is used is built when it is.
+        # Most classes are only inherited from; a class that is used is built on first use.
         defer_build=True,
     )
 
     _env_prefix: str | None = PrivateAttr(default=None)
 
     def __init__(self, **values: Any) -> None:
-        # By itself in the signature it would not let a dictionary of numbers be given as values.
+        # As a parameter of its own it would keep mypy from accepting a **dict of numbers.
         env_prefix = values.pop("env_prefix", None)
         if env_prefix is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*_", env_prefix):
             raise SettingsError(
-                f"The env_prefix {env_prefix!r} cannot be: write letters, digits and underscores, "
+                f"The env_prefix {env_prefix!r} is invalid: use letters, digits and underscores, "
                 "with an underscore at the end, such as ARCHIVE_DATABASE_."
             )
         fields = type(self).model_fields
@@ -102,17 +102,17 @@ class CheckedSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let secrets come from files, whose names stand where the secrets would."""
+        """Let secrets come from files, which a variable with the suffix _FILE names."""
         return init_settings, cls._variables(env_settings), cls._variables(dotenv_settings)
 
     @classmethod
     def _variables(cls, source: PydanticBaseSettingsSource) -> PydanticBaseSettingsSource:
-        """The environment's variables or those of ``.env``, as this class reads them."""
+        """The variables of the environment or of ``.env``, as this class reads them."""
         assert isinstance(source, EnvSettingsSource)  # noqa: S101 - pydantic's own are
         return Variables(source, *cls.secret_fields)
 
     def variable_of(self, field: str) -> str:
-        """The environment's name of a field, such as ``DATABASE_POOL_SIZE``."""
+        """The environment variable of a field, such as ``DATABASE_POOL_SIZE``."""
         return self._variable(self._prefix(self._env_prefix), field)
 
     @classmethod
@@ -140,24 +140,24 @@ class CheckedSettings(BaseSettings):
         name = str(fault["loc"][0])
         value = "(hidden)" if name in cls.secret_fields else repr(fault["input"])
         takes = accepted_values(cls.model_fields[name])
-        why = f"it takes {takes}" if takes else fault["msg"][0].lower() + fault["msg"][1:]
+        why = f"it must be {takes}" if takes else fault["msg"][0].lower() + fault["msg"][1:]
         sentence = f"{variable_of(name)} is {value}; {own or why}."
         return f"{sentence} {_COMMENT}" if re.search(r"'.*\s#.*'", value) else sentence
 
 
 def in_own_names(text: str, variable_of: VariableOf) -> str:
-    """A text that names variables such as ``DATABASE_URL``, with the names of a prefix instead."""
+    """A text that names variables such as ``DATABASE_URL``, with the prefix of these settings."""
     return re.sub(r"\bDATABASE_(\w+)", lambda match: variable_of(match[1]), text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question after the known name that is nearest to an unknown one; nothing if none is."""
+    """A question that suggests the most similar known name; empty if none is similar."""
     matches = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {matches[0]}?" if matches else ""
 
 
 def accepted_values(field: FieldInfo) -> str:
-    """What a field accepts, in words: its choices, its range, its length; empty if it has none."""
+    """What a field accepts, in words: its choices, its range, its length; empty if unrestricted."""
     annotated: Any = Annotated[field.annotation, Field(), *field.metadata]
     try:
         schema = TypeAdapter(annotated).json_schema()
@@ -165,7 +165,7 @@ def accepted_values(field: FieldInfo) -> str:
         return ""
     kinds = schema.get("anyOf", [schema])
     kind = kinds[0]
-    # Around some types pydantic writes the limits as it was given them.
+    # For some types pydantic writes the limits as they were given.
     low, high = kind.get("minimum", schema.get("ge")), kind.get("maximum", schema.get("le"))
     if kind.get("type") == "boolean":
         text = "true or false"

@@ -1,7 +1,7 @@
-"""Which database is meant: every part of the answer from one place, and never from two.
+"""Which database is meant: every part comes from one source, never from two.
 
-What is given in code stands alone. Of the environment and ``.env``, the one that says where the
-database is says it all; a direct URL of the other one could lead to another database.
+What is given in code is used alone. Of the environment and ``.env``, the one that names the
+database supplies everything; a direct URL from the other could lead to another database.
 """
 
 import logging
@@ -25,16 +25,16 @@ PARTS: Final = ("host", "port", "user", "password", "name", "driver", "parameter
 PLACE: Final = ("url", "url_direct", *PARTS)
 """The fields that say which database is meant."""
 
-# Without them the others say who connects and how, and complete what a weaker source says.
+# Without them, the other fields only say who connects and how, and complete a weaker source.
 _WHERE: Final = {"url", "host", "port", "name"}
 
 
 class OnePlace(Variables):
-    """Variables that do not complete the database which a stronger source names."""
+    """Variables that do not complete a database named by a stronger source."""
 
     def __call__(self) -> dict[str, Any]:
-        """The fields that are given, without those of another database."""
-        # There is nothing for the word none to switch off in a text.
+        """The given fields, without those of another database."""
+        # In a text field, the word none has nothing to switch off.
         values = {
             name: "none" if value is None and name in PARTS else value
             for name, value in super().__call__().items()
@@ -47,7 +47,7 @@ class OnePlace(Variables):
         left_out = [self._variable(name) for name in others if name in values]
         if left_out:
             logger.warning(
-                "%s in .env: left out, because the environment names the database.",
+                "%s in .env: ignored, because the environment names the database.",
                 ", ".join(left_out),
                 extra={"event": "setting_left_out", "settings": left_out},
             )
@@ -56,7 +56,7 @@ class OnePlace(Variables):
     def _refuse_half(self, stronger: set[str], values: Mapping[str, Any]) -> None:
         if "url_direct" in stronger and values.keys() & _WHERE:
             raise SettingsError(
-                f"{self._variable('url_direct')} is set in the environment, and its database in "
+                f"{self._variable('url_direct')} is set in the environment, but its database in "
                 ".env; set both in the same place, so that they mean one database."
             )
 
@@ -65,11 +65,11 @@ class OnePlace(Variables):
 
 
 class NotGivenError(URLError):
-    """No field says which database is meant, neither in code nor in the environment."""
+    """No field names a database, neither in code nor in the environment."""
 
 
 def defaults_of(settings: type[BaseSettings]) -> set[str]:
-    """The fields of the database that the class itself gives: a default in a class is code, too."""
+    """The database fields that the class itself sets: a default in a class is code, too."""
     fields = {name: settings.model_fields[name] for name in PLACE}
     return {
         name
@@ -79,14 +79,14 @@ def defaults_of(settings: type[BaseSettings]) -> set[str]:
 
 
 def url_of_parts(values: Mapping[str, Any]) -> PostgresURL | None:
-    """Make the URL that ``host``, ``name`` and the other parts stand for.
+    """Build the URL from ``host``, ``name`` and the other parts.
 
     Args:
         values: The fields that could be used.
 
     Raises:
-        Contradiction: A part is missing, or cannot be used; without a text where the part's own
-            field has said so.
+        Contradiction: A part is missing or cannot be used; without a text if the part's own
+            field has reported it.
     """
     if any(name not in values for name in PARTS):
         raise Contradiction
@@ -96,8 +96,8 @@ def url_of_parts(values: Mapping[str, Any]) -> PostgresURL | None:
     missing = [name for name in ("host", "name") if name not in parts]
     if missing:
         raise Contradiction(
-            f"{{{missing[0]}}} is not set, and {{{next(iter(parts))}}} is: without {{url}}, "
-            "{host} and {name} are needed."
+            f"{{{missing[0]}}} is not set, but {{{next(iter(parts))}}} is: without {{url}}, "
+            "{host} and {name} are required."
         )
     if isinstance(password := parts.get("password"), SecretStr):
         parts["password"] = password.get_secret_value()
@@ -109,13 +109,13 @@ def url_of_parts(values: Mapping[str, Any]) -> PostgresURL | None:
 
 
 def both(values: Mapping[str, Any]) -> Contradiction:
-    """What to say of a URL and parts at once."""
+    """The error for a URL and parts at once."""
     part = next(iter(_parts(values)))
-    return Contradiction(f"{{url}} and {{{part}}} are both set: keep the URL, or the parts.")
+    return Contradiction(f"{{url}} and {{{part}}} are both set: keep either the URL or the parts.")
 
 
 def replaced_by(changes: Iterable[str], fields: Iterable[str]) -> set[str]:
-    """The fields of an earlier database that do not count beside those of another one."""
+    """The fields of an earlier database that a new database makes void."""
     if "url" in changes:
         return set(PLACE)
     if set(changes) & set(PARTS):
@@ -124,19 +124,19 @@ def replaced_by(changes: Iterable[str], fields: Iterable[str]) -> set[str]:
 
 
 def refuse_another_database(url: PostgresURL | SQLiteURL, direct: PostgresURL | SQLiteURL) -> None:
-    """Refuse a direct URL that shows that it leads to another database than the pooled one.
+    """Refuse a direct URL that clearly leads to another database than the pooled one.
 
-    Only what cannot be otherwise shows it: the database's name, and the endpoint where both hosts
-    are Neon's. A pooler and its server differ in host and port, and may in the user.
+    Two things show it: another database name, and another endpoint if both hosts are Neon's. The
+    host and port of a pooler differ from those of its server, and the user can.
 
     Raises:
-        Contradiction: It does.
+        Contradiction: It leads to another one.
     """
     one, other = _names(url), _names(direct)
     for what, name in one.items():
         if what in other and other[what] != name:
             raise Contradiction(
-                f"{{url_direct}} names the {what} {other[what]!r}, and {{url}} the {what} "
+                f"{{url_direct}} names the {what} {other[what]!r}, but {{url}} the {what} "
                 f"{name!r}; both must lead to one database."
             )
 

@@ -33,14 +33,14 @@ def _parse_url(value: object) -> PostgresURL | SQLiteURL:
     if isinstance(value, PostgresURL | SQLiteURL):
         return value
     if not isinstance(value, str | URL):
-        raise URLError("The database URL must be text, or SQLAlchemy's URL.")
+        raise URLError("The database URL must be a str or a sqlalchemy.URL.")
     return parse_url(value)
 
 
 DatabaseURL = Annotated[
     PostgresURL | SQLiteURL,
     PlainValidator(_parse_url),
-    # Without it a dump of the settings would take the URL apart and show its password.
+    # Without it, a dump of the settings would serialise the URL's fields, password included.
     PlainSerializer(str, return_type=str),
 ]
 Part = Annotated[str | None, NoDecode, Field(min_length=1)]
@@ -48,15 +48,15 @@ _NOT_GIVEN: Any = None
 
 
 class PlaceSettings(CheckedSettings):
-    """Which database is meant, by what is given in code or else by the environment."""
+    """Which database is meant, given in code or else by the environment."""
 
     secret_fields = ("url", "url_direct", "user", "password")
 
     model_config = SettingsConfigDict(arbitrary_types_allowed=True)
 
     host: Part = None
-    """Where the server is, in place of ``url``, where a platform gives the parts by themselves: a
-    host, an address, the directory of a socket, or several with commas between them."""
+    """The server's host, in place of ``url``, for platforms that provide the parts separately: a
+    host name, an address, a socket directory, or several separated by commas."""
 
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """The server's port; none for 5432."""
@@ -65,7 +65,7 @@ class PlaceSettings(CheckedSettings):
     """The role that connects; none for the operating system's user."""
 
     password: Annotated[SecretStr | None, NoDecode] = None
-    """Its password as it is: nothing in it is encoded."""
+    """Its password, as it is: not percent-encoded."""
 
     name: Part = None
     """The database's name."""
@@ -74,15 +74,15 @@ class PlaceSettings(CheckedSettings):
     """The driver; none for asyncpg."""
 
     parameters: Part = None
-    """What else a URL would say after its ``?``, such as ``sslmode=verify-full``."""
+    """Further URL parameters, as after the ``?``, such as ``sslmode=verify-full``."""
 
-    # NoDecode: read as JSON, a URL would lose the quotes that were pasted along.
+    # NoDecode: parsed as JSON, a URL would lose quotes that were pasted with it.
     url_direct: Annotated[DatabaseURL | None, NoDecode] = None
     """The same database past its pooler, for migrations; for Neon it is derived from ``url``."""
 
     url: Annotated[DatabaseURL, NoDecode] = _NOT_GIVEN
-    """Where the database is, as the provider prints it, or SQLAlchemy's ``URL``; made of ``host``,
-    ``name`` and the other parts where these are given instead."""
+    """The database URL as the provider prints it, or SQLAlchemy's ``URL``; built from ``host``,
+    ``name`` and the other parts if these are given instead."""
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -97,7 +97,7 @@ class PlaceSettings(CheckedSettings):
 
     @classmethod
     def is_given(cls, *, env_prefix: str | None = None) -> bool:
-        """Whether the environment or ``.env`` names a database, be it one that cannot be used."""
+        """Whether the environment or ``.env`` names a database, even an unusable one."""
         try:
             cls(env_prefix=env_prefix)
         except one_place.NotGivenError:
@@ -115,7 +115,7 @@ class PlaceSettings(CheckedSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave out the environment where the database is given in code."""
+        """Leave out the environment if the database is given in code."""
         in_code = init_settings()
         if one_place.defaults_of(cls) or not in_code.keys().isdisjoint(one_place.PLACE):
             return (init_settings,)
@@ -152,7 +152,7 @@ class PlaceSettings(CheckedSettings):
         url = one_place.url_of_parts(info.data)
         if url is None and given is None:
             if info.data.get("url_direct") is not None:
-                raise Contradiction("{url_direct} is set, and {url} is not: set both.")
+                raise Contradiction("{url_direct} is set, but {url} is not: set both.")
             raise one_place.NotGivenError("no database")
         if url is not None and given is not None and _parse_url(given) != url:
             raise one_place.both(info.data)
@@ -165,7 +165,7 @@ class PlaceSettings(CheckedSettings):
         return self
 
     def direct_url(self) -> PostgresURL | SQLiteURL:
-        """Where migrations and session locks go: ``url_direct``, else the twin of ``url``.
+        """The URL for migrations and session locks: ``url_direct``, else the twin of ``url``.
 
         Raises:
             URLError: ``url`` leads to a pooler whose direct address cannot be derived.
@@ -180,10 +180,10 @@ class PlaceSettings(CheckedSettings):
             raise URLError(in_own_names(error.args[0], self.variable_of)) from None
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with some fields changed, and checked as new settings are.
+        """A copy with some fields changed, checked like new settings.
 
-        With another database, by ``url`` or parts of it, the copy has no ``url_direct`` but the one
-        that comes along: the old one leads to the old database.
+        If ``url`` or parts of it change, the copy keeps no old ``url_direct``, which would lead to
+        the old database.
 
         Raises:
             SettingsError: A value that cannot be used.

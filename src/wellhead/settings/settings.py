@@ -1,4 +1,4 @@
-"""Every knob of the database connection: its default, its unit, its range.
+"""Every setting of the database connection: its default, its unit, its range.
 
 The only module that reads the environment. Read once, then frozen.
 """
@@ -25,15 +25,14 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
     Read from keyword arguments, then from the environment (``DATABASE_`` and the field's name),
     then from a ``.env`` file in the working directory, then from the profile, then the defaults.
     ``DATABASE_URL_FILE``, ``DATABASE_URL_DIRECT_FILE``, ``DATABASE_USER_FILE`` and
-    ``DATABASE_PASSWORD_FILE`` name files to read these from.
+    ``DATABASE_PASSWORD_FILE`` name files to read these values from.
 
-    A database that is given in code, by ``url`` or its parts, stands alone: then neither the
-    environment nor ``.env`` is read.
+    If a database is given in code, by ``url`` or its parts, neither the environment nor ``.env``
+    is read.
 
     Args:
-        values: The fields that are given in code; and ``env_prefix``, what the names of the
-            variables begin with in place of ``DATABASE_``, for a further database, such as
-            ``ARCHIVE_DATABASE_``.
+        values: The fields given in code; and ``env_prefix``, a prefix for the variables in place
+            of ``DATABASE_``, for a further database, such as ``ARCHIVE_DATABASE_``.
 
     Raises:
         SettingsError: A value outside its range, an unknown keyword, or two values that
@@ -49,35 +48,35 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
     )
 
     application_variables: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = ()
-    """Names of the application's own that begin as those of these settings do, and are not to be
-    warned of; ``*`` stands for any rest."""
+    """The application's own variables that begin with the same prefix, about which no warning is
+    logged; ``*`` matches any rest."""
 
     may_sleep: Literal["auto", "yes", "no"] = "auto"
-    """Whether the database goes to sleep when nobody uses it: then nothing wakes it that no user
-    caused, and ``pool_min_idle`` has no effect; ``auto`` says yes of Neon's own hosts."""
+    """Whether the database goes to sleep when unused: then only user requests wake it, and
+    ``pool_min_idle`` has no effect; ``auto`` means yes for Neon's own hosts."""
 
     connect_timeout: Annotated[float, Field(ge=1, le=300)] = 10.0
-    """Seconds for one connection to be made; must be less than ``pool_timeout``."""
+    """Seconds to establish one connection; must be less than ``pool_timeout``."""
 
     request_timeout: Seconds | None = 60.0
-    """Seconds until the answer to a request must begin, with ``wellhead.fastapi``; more than
+    """Seconds until the response to a request must begin, with ``wellhead.fastapi``; more than
     ``pool_timeout``; none for no limit."""
 
     command_timeout: Seconds | None = 60.0
     """Seconds a statement may take before the client cancels it (asyncpg); none for no limit."""
 
     statement_timeout: Seconds | None = None
-    """Seconds a statement may take before the server cancels it; none for the server's own."""
+    """Seconds a statement may take before the server cancels it; none for the server's default."""
 
     lock_timeout: Seconds | None = None
-    """Seconds a statement may wait for a lock; none for the server's own."""
+    """Seconds a statement may wait for a lock; none for the server's default."""
 
     idle_in_transaction_timeout: Annotated[float, Field(ge=0, le=86400)] | None = None
-    """Seconds a transaction may wait for its client before the server ends the connection, on
-    direct connections; none for twice ``request_timeout``, 0 for the server's own."""
+    """Seconds a transaction may idle before the server ends the connection, on direct connections;
+    none for twice ``request_timeout``, 0 for the server's default."""
 
     connect_retry_count: Annotated[int, Field(ge=1, le=100)] = 3
-    """Attempts to connect when the database is opened, the first one included."""
+    """Attempts to connect when the database is opened, including the first one."""
 
     connect_retry_delay: Annotated[float, Field(ge=0, le=60)] = 2.0
     """Seconds before the second attempt; doubled for each later one, with jitter."""
@@ -86,34 +85,34 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
     """Seconds to keep trying when the database is opened, in place of a number of attempts."""
 
     start_degraded: bool = False
-    """Whether opening goes on without the database when the first attempt fails, and tries again
-    in the background until it succeeds."""
+    """Whether the application starts without the database if the first attempt fails, and keeps
+    trying in the background until it succeeds."""
 
     run_timeout: Annotated[float, Field(ge=0, le=600)] = 10.0
-    """Seconds within which ``run()`` may begin its unit of work again; less than
+    """Seconds within which ``run()`` may start its unit of work again; less than
     ``request_timeout``; 0 for never."""
 
     prepared_statements: Literal["auto", "on", "off"] = "auto"
-    """Named prepared statements: ``auto`` leaves them out behind a transaction pooler."""
+    """Named prepared statements: ``auto`` avoids them behind a transaction pooler."""
 
     application_name: Annotated[str, Field(max_length=63)] | None = None
-    """The name shown in ``pg_stat_activity``; wins over the URL's. Without either it is the
-    program's name, and on direct connections the machine's, as in ``shop.main@web-1``."""
+    """The name shown in ``pg_stat_activity``; overrides the URL's. Without either it is the name of
+    the program, and on direct connections the machine, as in ``shop.main@web-1``."""
 
     jit: bool | None = None
-    """Whether the server may compile statements, on direct connections; none for its own choice."""
+    """Whether the server may use JIT, on direct connections; none for the server's default."""
 
     echo: bool = False
     """Log every statement, without its values."""
 
     echo_parameters: bool = False
-    """Let values appear with the statements of ``echo`` and in exceptions; may expose secrets."""
+    """Show values with the statements of ``echo`` and in exceptions; may expose secrets."""
 
     slow_query_threshold: Annotated[float, Field(ge=0, le=3600)] | None = 0.5
-    """Seconds from which a statement is logged as slow; none for never."""
+    """Seconds from which on a statement is logged as slow; none for never."""
 
     def __init__(self, **values: Any) -> None:
-        # Without it mypy's plugin makes one that takes each field by itself, and no **values.
+        # Otherwise mypy's plugin generates one that takes each field, and no **values.
         super().__init__(**values)
 
     @model_validator(mode="after")
@@ -121,8 +120,8 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
         if self.effective_connect_timeout >= self.pool_timeout:
             raise Contradiction(
                 f"{{connect_timeout}} ({self.effective_connect_timeout:g} s) must be less "
-                f"than {{pool_timeout}} ({self.pool_timeout:g} s): whoever waits for a "
-                "connection waits for its set-up, too."
+                f"than {{pool_timeout}} ({self.pool_timeout:g} s): waiting for a connection "
+                "includes its set-up."
             )
         if self.request_timeout is not None and self.pool_timeout >= self.request_timeout:
             raise Contradiction(
@@ -137,21 +136,21 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
         ):
             raise Contradiction(
                 f"{{run_timeout}} ({self.run_timeout:g} s) must be less than "
-                f"{{request_timeout}} ({self.request_timeout:g} s): what begins again then is "
-                "cut at once."
+                f"{{request_timeout}} ({self.request_timeout:g} s): a unit of work that starts "
+                "again after that would be cancelled at once."
             )
         idle = self.idle_in_transaction_timeout
         if idle and self.request_timeout is not None and idle <= self.request_timeout:
             raise Contradiction(
                 f"{{idle_in_transaction_timeout}} ({idle:g} s) must be more than "
                 f"{{request_timeout}} ({self.request_timeout:g} s): a request may hold its "
-                "transaction for so long."
+                "transaction that long."
             )
         return self
 
     @property
     def effective_may_sleep(self) -> bool:
-        """Whether the database goes to sleep: the setting, else whether the hosts are Neon's."""
+        """Whether the database goes to sleep: the setting, else whether its hosts are Neon's."""
         if self.may_sleep == "auto":
             return isinstance(self.url, PostgresURL) and self.url.provider == "neon"
         return self.may_sleep == "yes"
@@ -174,14 +173,14 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
 
     @property
     def effective_run_timeout(self) -> float:
-        """Seconds within which ``run()`` begins again: the setting, at most a request's."""
+        """Seconds within which ``run()`` starts again: the setting, at most the request's."""
         if self.request_timeout is None:
             return self.run_timeout
         return min(self.run_timeout, self.request_timeout)
 
     @property
     def effective_idle_in_transaction_timeout(self) -> float | None:
-        """Seconds for a transaction without its client; None for the server's own limit."""
+        """Seconds for an idle transaction; None for the server's own limit."""
         if self.idle_in_transaction_timeout is not None:
             return self.idle_in_transaction_timeout or None
         return None if self.request_timeout is None else 2 * self.request_timeout
@@ -193,10 +192,10 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
         return self._given_name or program(is_pooled=is_pooled)
 
     def named(self, name: str) -> Self:
-        """These settings with an application name, where neither they nor the URL have one.
+        """These settings with an application name, unless they or the URL have one.
 
         Args:
-            name: Who connects, such as the name of the service; cut at PostgreSQL's 63 bytes.
+            name: The client, such as the name of the service; cut at PostgreSQL's 63 bytes.
         """
         if self._given_name is not None:
             return self

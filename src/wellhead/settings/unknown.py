@@ -1,4 +1,4 @@
-"""Variables that begin as a setting's do and are none: most often a setting with a slip in it."""
+"""Variables with the prefix of the settings that are not settings: usually a typo."""
 
 import logging
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from wellhead.settings.checked import CheckedSettings, nearest
 logger = logging.getLogger(__package__)
 
 DECLARED = "application_variables"
-"""The field that has the application's own names."""
+"""The field that lists the application's own names."""
 
 
 def warn_of_unknown(
@@ -20,12 +20,12 @@ def warn_of_unknown(
     in_code: Mapping[str, Any],
     *sources: PydanticBaseSettingsSource,
 ) -> None:
-    """Warn of each variable that begins as those of the settings do, and is none of them.
+    """Warn of each variable with the prefix of the settings that is not one of them.
 
     Args:
-        settings: Whose fields are known.
-        in_code: The fields that are given in code.
-        sources: The environment's and the ``.env`` file's.
+        settings: The class whose fields are known.
+        in_code: The fields given in code.
+        sources: The sources for the environment and the ``.env`` file.
     """
     variables = [source for source in sources if isinstance(source, EnvSettingsSource)]
     prefix = variables[0].env_prefix.upper()
@@ -47,7 +47,7 @@ def warn_of_unknown(
 
 
 def split(value: object) -> Any:
-    """The names in a text, with commas or spaces between them; all else stays as it is."""
+    """The names in a text, separated by commas or spaces; anything else is returned unchanged."""
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 

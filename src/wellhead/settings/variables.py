@@ -1,6 +1,6 @@
-"""The variables of the environment or of ``.env``, and the secrets in the files that they name.
+"""The variables of the environment or ``.env``, and secrets in the files that they name.
 
-Orchestrators mount secrets as files; a value in the environment shows in `docker inspect`, in
+Orchestrators mount secrets as files; a value in the environment is visible in `docker inspect`, in
 crash reports and in every child process.
 """
 
@@ -14,17 +14,17 @@ from wellhead.errors import SettingsError
 
 
 class Variables(PydanticBaseSettingsSource):
-    """A settings source with the fields of another one, and those that `<NAME>_FILE` names.
+    """A settings source with the fields of another source, and those that `<NAME>_FILE` names.
 
-    The end of the file's last line is no part of the value. An empty variable counts as none.
+    The line end at the end of the file is not part of the value. An empty variable counts as unset.
 
     Args:
-        beside: The environment's source or the `.env` file's; the names are looked up there.
-        fields: The fields that may come from files.
+        beside: The source for the environment or the `.env` file; the names are looked up there.
+        fields: The fields that can come from files.
 
     Raises:
         SettingsError: When the settings are read: a file cannot be read or is empty, or the value
-            is given as well. The message never holds a value.
+            is set directly as well. The message never contains a value.
     """
 
     def __init__(self, beside: EnvSettingsSource, *fields: str) -> None:
@@ -45,12 +45,12 @@ class Variables(PydanticBaseSettingsSource):
         return _read(variable, Path(path)), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """The fields that are given, by themselves or by a file."""
+        """The given fields, set directly or by a file."""
         return {**self._beside(), **self._from_files()}
 
     def _from_files(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
-        # A file that nobody needs, because a stronger source has the value, is not opened.
+        # A file is not opened if a stronger source has the value.
         wanted = [name for name in self._fields if name not in self.current_state]
         values = {name: self.get_field_value(fields[name], name)[0] for name in wanted}
         return {name: value for name, value in values.items() if value is not None}

@@ -1,5 +1,5 @@
-"""What leaves the process as figures and as log lines.
+"""What leaves the process as metrics and log lines.
 
-Begin with ``metrics``, which hands the figures of a database to Prometheus and needs the extra
-``metrics``, or with ``logging``, which keeps passwords out of the lines.
+Begin with ``metrics``, which exports the figures of a database to Prometheus and needs the extra
+``metrics``, or with ``logging``, which keeps passwords out of log lines.
 """

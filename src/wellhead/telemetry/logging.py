@@ -1,19 +1,19 @@
-"""What is logged, without the passwords of URLs.
+"""Logging without the passwords of URLs.
 
-Wellhead only writes records to the loggers below ``wellhead``, each with an ``event`` field. Where
-they go is the application's to say.
+Wellhead only writes records to the loggers below ``wellhead``, each with an ``event`` field. The
+application decides where they go.
 """
 
 import logging
 import re
 
-# Clients choose what stands in a line, so none of these looks at a character more than a few times:
-# none goes back, and what one has read as the beginning of a URL the next does not begin in.
+# Clients influence what a line contains, so no pattern looks at a character more than a few times:
+# none backtracks, and none starts inside what another has already tried as the start of a URL.
 _DATABASE_URL = re.compile(r"\bpostgres(?:ql)?(?:\+\w++)?://[^\s\"']++")
 _USER = re.compile(r"\bpostgres(?:ql)?(?:\+\w++)?://[^\s:/@\"']*+:")
 _ANY_URL = re.compile(r"(://[^\s:/@]*+:)[^\s@/]*+(?=@)")
-# As libpq reads it: blanks may stand around the sign, and a value in quotes may hold some. In JSON
-# a double quote ends the text, and what stands before it is one more character.
+# As libpq parses it: spaces are allowed around the sign, and inside a quoted value. In JSON a
+# double quote ends the text, and the backslash before it is one more character.
 _KEYWORD = re.compile(
     r"(password[ \t]*+=[ \t]*+)(?:\\*+'(?:\\.|[^'\"\\\n])*+'?|(?:\\.|[^\s&\"'\\])++)", re.IGNORECASE
 )
@@ -22,7 +22,7 @@ _KEYWORD = re.compile(
 class RedactingFormatter(logging.Formatter):
     """Formats like ``logging.Formatter``; the password of any URL becomes ``***``.
 
-    As the first of two bases it redacts what the other one writes, such as JSON.
+    As the first of two bases it redacts the output of the other, such as JSON.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -33,20 +33,20 @@ class RedactingFormatter(logging.Formatter):
 def redact(text: str) -> str:
     """Replace every password in the URLs and connection strings of a text by ``***``.
 
-    Takes time in proportion to the text, whatever it holds, and next to none where it holds nothing
-    of the kind, as nearly every line of a log.
+    Takes time linear in the text, and almost none if the text contains neither, as nearly every log
+    line does.
     """
     if "://" in text and "@" in text:
         text = _DATABASE_URL.sub(_without_password, text)
         text = _ANY_URL.sub(r"\1***", text)
-    # Not lower(): to the pattern an old long s is one, too.
+    # Not lower(): the pattern's IGNORECASE also matches the letter long s.
     if "=" in text and "password" in text.casefold():
         text = _KEYWORD.sub(r"\1***", text)
     return text
 
 
 def _without_password(url: re.Match[str]) -> str:
-    # Up to the last @: a password that lacks its percent-encoding has some.
+    # Up to the last @: a password that was not percent-encoded can contain some.
     text = url[0]
     end = text.rfind("@")
     user = _USER.search(text)

@@ -1,7 +1,7 @@
-"""The figures of databases for Prometheus.
+"""Database figures for Prometheus.
 
-Scraping reads what was counted anyway: it asks the database nothing and waits for nobody. Needs
-the extra ``metrics``; importing ``wellhead`` does not.
+A scrape reads counters that exist anyway: it sends no query and waits for no lock. Needs the extra
+``metrics``; importing ``wellhead`` does not.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,17 +25,17 @@ from wellhead.pool.stats import BOUNDS
 from wellhead.sessions import RunStats
 
 EVERY = 2
-"""Of the bounds of a timing every so many are exported, so that each is twice the one before."""
+"""Every so many of a timing's bounds one is exported, so that each is twice the one before."""
 
 
 class DatabaseCollector(Collector):
-    """Gives a registry of prometheus-client the figures of one database, or of several.
+    """Exports the figures of one or several databases to a prometheus-client registry.
 
-    Most count from the moment a database was opened, and all only for this process: with several
-    workers each has its own. Scrape in the thread of the event loop, where the figures change.
+    Most count from the moment a database was opened, and all are per process: with several workers
+    each has its own. Scrape in the thread of the event loop, where the figures change.
 
     Args:
-        databases: Whose figures, by the value of the label ``database``; one alone is
+        databases: The databases, by the value of the label ``database``; a single one is
             ``default``. They may be closed.
     """
 
@@ -45,7 +45,7 @@ class DatabaseCollector(Collector):
         self._databases = dict(databases)
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics of the moment."""
+        """The current values of the metrics."""
         seen = {name: _Seen.of(database) for name, database in self._databases.items()}
         for figure in FIGURES:
             yield figure.metric(seen)
@@ -88,12 +88,12 @@ class Figure:
     """One metric.
 
     Attributes:
-        kind: What Prometheus takes it for.
-        name: Its name, without the ``_total`` of a counter.
+        kind: Its Prometheus type.
+        name: Its name, without the ``_total`` suffix of a counter.
         meaning: One sentence.
-        path: Where its value is, in the view of a database; None where there is none. With a
-            label: a value for each value of it.
-        label: A label beside ``database``.
+        path: Where its value is in the view of a database; None if it has none. With a label: a
+            mapping from the label's values.
+        label: A label in addition to ``database``.
     """
 
     kind: "type[_Family]"
@@ -132,7 +132,7 @@ def _add(family: "_Family", labels: list[str], value: float | Timing) -> None:
 
 
 def _cumulated(timing: Timing) -> list[tuple[str, float]]:
-    """The buckets as Prometheus counts them: each holds all that took no longer."""
+    """Cumulative buckets, as Prometheus counts them."""
     buckets, so_far = [], 0
     found = timing.buckets or (0,) * (len(BOUNDS) + 1)
     for position, (bound, count) in enumerate(zip(BOUNDS, found, strict=False)):
@@ -148,28 +148,28 @@ _HISTOGRAM, _SUMMARY = HistogramMetricFamily, SummaryMetricFamily
 FIGURES = (
     Figure(_GAUGE, "pool_info", "Always 1.", "mode", "mode"),
     Figure(_GAUGE, "pool_size", "Connections kept open.", "pool.pool_size"),
-    Figure(_GAUGE, "pool_limit", "Connections that there may be at the most.", "limit"),
-    Figure(_GAUGE, "pool_connections", "Connections by what they do.", "connections", "state"),
-    Figure(_GAUGE, "pool_waiting", "Callers that wait.", "pool.waiting"),
-    Figure(_GAUGE, "pool_max_waiting", "Callers that may wait.", "pool.max_waiting"),
+    Figure(_GAUGE, "pool_limit", "Maximum number of connections.", "limit"),
+    Figure(_GAUGE, "pool_connections", "Connections by state.", "connections", "state"),
+    Figure(_GAUGE, "pool_waiting", "Callers waiting for a connection.", "pool.waiting"),
+    Figure(_GAUGE, "pool_max_waiting", "Maximum number of waiting callers.", "pool.max_waiting"),
     Figure(_COUNTER, "pool_acquired", "Connections handed out.", "pool.acquired"),
-    Figure(_COUNTER, "pool_timeouts", "Callers that waited in vain.", "pool.timeouts"),
-    Figure(_COUNTER, "pool_saturated", "Callers that a full queue refused.", "pool.saturated"),
+    Figure(_COUNTER, "pool_timeouts", "Callers that timed out.", "pool.timeouts"),
+    Figure(_COUNTER, "pool_saturated", "Callers refused by a full queue.", "pool.saturated"),
     Figure(_COUNTER, "pool_opened", "Connections opened.", "pool.opened"),
-    Figure(_COUNTER, "pool_failed_connects", "Attempts that failed.", "pool.failed_connects"),
+    Figure(_COUNTER, "pool_failed_connects", "Failed attempts.", "pool.failed_connects"),
     Figure(_COUNTER, "pool_closed", "Connections closed.", "pool.closed", "reason"),
-    Figure(_HISTOGRAM, "pool_wait_seconds", "How long callers waited.", "pool.wait"),
-    Figure(_HISTOGRAM, "pool_hold_seconds", "How long connections were held.", "pool.hold"),
-    Figure(_HISTOGRAM, "pool_connect_seconds", "How long connecting took.", "pool.connect"),
-    Figure(_SUMMARY, "route_hold_seconds", "How long routes held them.", "pool.routes", "route"),
-    Figure(_COUNTER, "units_of_work", "Units of work begun.", "runs.units"),
+    Figure(_HISTOGRAM, "pool_wait_seconds", "Time callers waited.", "pool.wait"),
+    Figure(_HISTOGRAM, "pool_hold_seconds", "Time connections were held.", "pool.hold"),
+    Figure(_HISTOGRAM, "pool_connect_seconds", "Time to connect.", "pool.connect"),
+    Figure(_SUMMARY, "route_hold_seconds", "Time routes held them.", "pool.routes", "route"),
+    Figure(_COUNTER, "units_of_work", "Units of work started.", "runs.units"),
     Figure(_COUNTER, "units_of_work_retried", "Units of work run again.", "runs.retried", "fault"),
-    Figure(_COUNTER, "reads_repeated", "Reads sent once more.", "runs.reads_repeated", "fault"),
-    Figure(_COUNTER, "commits_unknown", "COMMITs sent and not answered.", "runs.unknown"),
+    Figure(_COUNTER, "reads_repeated", "Reads sent again.", "runs.reads_repeated", "fault"),
+    Figure(_COUNTER, "commits_unknown", "COMMITs sent without a reply.", "runs.unknown"),
     Figure(_GAUGE, "database_healthy", "1 while requests can be served.", "health.is_healthy"),
-    Figure(_GAUGE, "database_state", "1 for the state observed last.", "states", "state"),
-    Figure(_GAUGE, "database_age_seconds", "Seconds since it was seen.", "health.age"),
-    Figure(_GAUGE, "started", "1 once the process was ready.", "database.is_started"),
-    Figure(_GAUGE, "draining", "1 while the process is ending.", "database.is_draining"),
+    Figure(_GAUGE, "database_state", "1 for the last observed state.", "states", "state"),
+    Figure(_GAUGE, "database_age_seconds", "Seconds since the observation.", "health.age"),
+    Figure(_GAUGE, "started", "1 once the process has been ready.", "database.is_started"),
+    Figure(_GAUGE, "draining", "1 while the process is draining.", "database.is_draining"),
 )
-"""Every metric, in the order in which they are told."""
+"""Every metric, in output order."""

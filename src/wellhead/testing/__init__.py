@@ -4,7 +4,7 @@ Begin with ``plugin``, which pytest loads by ``-p wellhead.testing``: its fixtur
 migrated database of its own worker, and roll back what the test has done there. ``worker`` and
 ``databases_of_run`` make these databases; ``joining`` is the server in front of them through which
 everything that a test opens joins one transaction. ``counting`` tells what a piece of a test says
-to the database, and ``breaking`` what becomes of an application when the database does not answer;
+to the database, and ``breaking`` what becomes of an application when the database does not respond;
 both stand on ``network`` and its ``proxy``.
 """
 

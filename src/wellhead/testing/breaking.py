@@ -63,7 +63,7 @@ def slow_network(milliseconds: float) -> Iterator[None]:
 def kill_connections() -> int:
     """Break all connections of now by a TCP reset, as a server or a middlebox that crashed.
 
-    New ones can be made at once. What was sent and not answered may have taken effect.
+    New ones can be made at once. Statements without a response may have taken effect.
 
     Returns:
         How many there were.
@@ -81,7 +81,7 @@ def sleeping_database(*, wakes_in: float = 500) -> Iterator["SleepingDatabase"]:
     """A database that sleeps, as a compute of Neon does, until it is needed.
 
     Connections that exist end as at its suspension, with SQLSTATE 57P01. The first new one wakes
-    it: that one, and all others meanwhile, wait so long. Afterwards it stays awake, until
+    it: that one, and all others until then, wait that long. Afterwards it stays awake, until
     :meth:`SleepingDatabase.sleep`.
 
     >>> with sleeping_database() as sleeping:

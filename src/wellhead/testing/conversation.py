@@ -8,7 +8,7 @@ from collections.abc import Callable
 from wellhead.testing.framing import ClientMessages
 
 # After these a client waits for the server; after the others it may have more to say. So a large
-# COPY, or one statement for many rows, is one round trip, though the server responds meanwhile.
+# COPY, or one statement for many rows, is one round trip, though the server responds during it.
 _GO_ON = frozenset({b"P", b"B", b"D", b"E", b"C", b"d"})
 
 Statements = tuple[str, ...]

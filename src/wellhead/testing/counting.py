@@ -53,7 +53,7 @@ def count_round_trips() -> Iterator[RoundTrips]:
 
     Everything counts that goes through a database of the pytest plugin: sessions, readers, units
     of work, compiled queries and an engine's connections, with either driver, of the test itself,
-    of a task that runs meanwhile, and of an application in another thread. In the transaction mode
+    of a concurrent task, and of an application in another thread. In the transaction mode
     the counts are those of the mode with real commits.
 
     >>> with count_round_trips() as trips:

@@ -103,7 +103,7 @@ class JoiningServer:
         if ending:
             _, pending = await asyncio.wait(ending, timeout=PATIENCE)
             if pending:
-                # In the middle of a statement, whose response nobody else can read.
+                # In the middle of a statement, whose response no other client can read.
                 await self.leave()
         if self.transaction is not None and not transaction.upstream.is_lost:
             await transaction.upstream.command("ROLLBACK")

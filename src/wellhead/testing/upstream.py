@@ -17,12 +17,12 @@ _REPORTED = (
 
 
 class Upstream:
-    """A connection of asyncpg's, with which one speaks PostgreSQL's protocol as it is.
+    """A connection of asyncpg's, over which PostgreSQL's raw protocol is spoken.
 
-    asyncpg makes it, since TLS and the forms of passwords are its business.
+    asyncpg makes it, since it handles TLS and the forms of passwords.
 
     Args:
-        connection: asyncpg's, which nobody uses from now on.
+        connection: asyncpg's; not used otherwise from now on.
         parameters: What the server reports of itself.
         may_defer: Whether there are constraints that wait for COMMIT.
     """

@@ -158,7 +158,7 @@ def serving(directory: Path) -> Iterator[str]:
         raise ConfigurationError(
             f"TEST_DATABASE_URL must lead to a PostgreSQL itself, and is {url}.",
             hint="Databases are made there, which needs a direct URL: set TEST_DATABASE_URL_DIRECT "
-            "besides, or leave both out for a server that the tests start themselves.",
+            "as well, or leave both out for a server that the tests start themselves.",
         )
     yield url.render(hide_password=False)
 

@@ -1,10 +1,10 @@
-"""Database URLs: read once, checked, and turned into what the drivers understand.
+"""Database URLs: parsed once, checked, and converted for the drivers.
 
-Begin with ``postgres``: :class:`PostgresURL` is a URL that was understood. ``split`` takes the text
-apart, ``pieces`` what never was one text; ``hosts``, ``parameters`` and ``options`` read its parts,
-``tls`` settles what is left open about TLS, and ``neon`` knows what host names say. ``drivers`` and
-``certificates`` make the arguments of asyncpg and psycopg. ``sqlite`` is the other kind of URL, for
-tests.
+Begin with ``postgres``: :class:`PostgresURL` is a parsed URL. ``split`` takes the text apart, and
+``pieces`` handles one that never was a text; ``hosts``, ``parameters`` and ``options`` parse its
+parts, ``tls`` settles what is left open about TLS, and ``neon`` interprets host names. ``drivers``
+and ``certificates`` make the arguments of asyncpg and psycopg. ``sqlite`` is the other kind of URL,
+for tests.
 """
 
 from sqlalchemy import URL
@@ -30,10 +30,10 @@ __all__ = [
 
 
 def parse_url(given: str | URL) -> PostgresURL | SQLiteURL:
-    """Read a database URL of either kind, written as text or made by SQLAlchemy.
+    """Parse a database URL of either kind, given as text or as SQLAlchemy's URL.
 
     Raises:
-        URLError: One sentence that names the fault and the fix, and never the password.
+        URLError: One sentence that names the problem and the fix, and never the password.
     """
     if isinstance(given, URL):
         if given.get_backend_name() != "sqlite":

@@ -1,4 +1,4 @@
-"""Certificates: the SSL context that does for asyncpg what libpq does for psycopg."""
+"""Certificates: builds for asyncpg the SSL context that libpq builds for psycopg."""
 
 import ssl
 from pathlib import Path
@@ -8,8 +8,8 @@ from wellhead.url.parameters import Parameters
 from wellhead.url.split import fault
 from wellhead.url.tls import SYSTEM
 
-# Where systems keep their public authorities in one file. The libpq inside psycopg's wheels
-# looks for "system" in a directory of the machine that built it and finds nothing.
+# Files in which systems keep their public certificate authorities. The libpq inside psycopg's
+# wheels looks for "system" in a directory of its build machine, and finds nothing.
 _BUNDLES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -23,11 +23,10 @@ _VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion
 def build_context(parameters: Parameters) -> ssl.SSLContext:
     """Build the context for any ``sslmode`` but disable.
 
-    Reads the files that the parameters name, and ``~/.postgresql`` as libpq does for those
-    that they do not name.
+    Reads the files that the parameters name, and for the others ``~/.postgresql``, as libpq does.
 
     Raises:
-        URLError: A named file is missing or is not what it should be.
+        URLError: A named file is missing or invalid.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = _VERSIONS[parameters.ssl_min_protocol_version or "TLSv1.2"]
@@ -41,10 +40,10 @@ def build_context(parameters: Parameters) -> ssl.SSLContext:
 
 
 def system_bundle() -> str:
-    """Name the file with the system's authorities, for a libpq that cannot find them.
+    """The file with the system's certificate authorities, for a libpq that cannot find them.
 
     Returns:
-        A path, or ``system`` where the system keeps no such file.
+        A path, or ``system`` if the system has no such file.
     """
     candidates = (ssl.get_default_verify_paths().cafile, *_BUNDLES)
     return next((path for path in candidates if path and Path(path).is_file()), SYSTEM)
@@ -80,7 +79,7 @@ def _load_system_roots(context: ssl.SSLContext) -> None:
     context.load_default_certs()
     if context.cert_store_stats()["x509_ca"] or ssl.get_default_verify_paths().capath:
         return
-    # A Python that was built elsewhere looks where this system keeps nothing.
+    # A Python built elsewhere looks in a directory that this system leaves empty.
     bundle = system_bundle()
     if bundle == SYSTEM:
         raise fault(
@@ -95,7 +94,7 @@ def _load_authorities(context: ssl.SSLContext, path: Path, name: str) -> None:
         context.load_verify_locations(cafile=path)
     except (ssl.SSLError, OSError):
         raise fault(
-            f"names as {name} a file that cannot be read, {path}", "give a readable PEM file"
+            f"has a file in {name} that cannot be read, {path}", "give a readable PEM file"
         ) from None
 
 
@@ -106,11 +105,11 @@ def _load_client_certificate(context: ssl.SSLContext, parameters: Parameters) ->
     key = _named(parameters.sslkey, "sslkey") or _at_home("postgresql.key")
     password = parameters.sslpassword or ""
     try:
-        # A password as a function, because OpenSSL asks at the terminal where there is none.
+        # The password as a function, because without one OpenSSL prompts on the terminal.
         context.load_cert_chain(certificate, keyfile=key, password=lambda: password)
     except (ssl.SSLError, OSError):
         raise fault(
-            f"names a client certificate that cannot be used, {certificate}",
+            f"has a client certificate that cannot be used, {certificate}",
             "check that sslcert and sslkey are readable PEM files that belong together, and that "
             "sslpassword opens the key",
         ) from None
@@ -121,7 +120,7 @@ def _named(text: str | None, name: str) -> Path | None:
         return None
     path = Path(text)
     if not path.is_file():
-        raise fault(f"names as {name} a file that does not exist, {path}", "correct the path")
+        raise fault(f"has a file in {name} that does not exist, {path}", "correct the path")
     return path
 
 

@@ -1,8 +1,8 @@
-"""What each driver is given besides the SQLAlchemy URL.
+"""The arguments that each driver gets in addition to the SQLAlchemy URL.
 
-Both drivers read ``PG*`` variables for whatever they are not told. Wellhead's settings are the
-only reader of the environment, so what decides about the server, the identity, the TLS policy or
-the session is always told.
+Both drivers read ``PG*`` variables for every argument they are not given. Wellhead's settings are
+the only reader of the environment, so everything that decides about the server, the identity, the
+TLS policy or the session is always passed explicitly.
 """
 
 import getpass
@@ -26,7 +26,7 @@ _TCP: Final = (
     "tcp_user_timeout",
 )
 CACHES: Final = ("statement_cache_size", "prepared_statement_cache_size")
-"""asyncpg's own cache, and the one of SQLAlchemy's dialect for it."""
+"""asyncpg's own cache, and the one that SQLAlchemy's dialect adds to it."""
 _UNKNOWN: Final[Mapping[Driver, Sequence[str]]] = {
     "asyncpg": ("gssencmode", *_TCP, "load_balance_hosts"),
     "psycopg": ("command_timeout", *CACHES),
@@ -44,11 +44,11 @@ def asyncpg_arguments(
     """Return keyword arguments for SQLAlchemy's asyncpg dialect.
 
     Args:
-        parameters: The settled parameters of the URL.
-        hosts: All hosts; more than one, or a socket, is told to asyncpg as lists.
+        parameters: The URL's parameters, after the TLS policy was applied.
+        hosts: All hosts; if there are several, or a socket, asyncpg gets lists.
         settings: Server settings for the start of the session.
-        through_neon: Neon's proxy drops all startup parameters but ``application_name`` and
-            ``options``, so settings travel inside the latter.
+        through_neon: Neon's proxy drops all startup parameters except ``application_name`` and
+            ``options``, so settings are sent inside the latter.
         prepared_statements: Whether named prepared statements may be relied on.
 
     Raises:
@@ -87,7 +87,7 @@ def psycopg_arguments(
     """Return keyword arguments for SQLAlchemy's psycopg dialect.
 
     Args:
-        parameters: The settled parameters of the URL.
+        parameters: The URL's parameters, after the TLS policy was applied.
         hosts: All hosts.
         settings: Server settings for the start of the session.
         prepared_statements: Whether named prepared statements may be relied on.
@@ -96,11 +96,11 @@ def psycopg_arguments(
         URLError: A certificate file cannot be used.
     """
     if parameters.sslmode != "disable" and not all(host.is_socket for host in hosts):
-        # libpq reads the same files by itself, but tells of a bad one only when it connects.
+        # libpq reads the same files itself, but reports a bad one only when it connects.
         build_context(parameters)
     inside = dict(settings)
     arguments: dict[str, Any] = {
-        # An empty value means libpq's default, and keeps the environment out.
+        # An empty value means libpq's default, and overrides the environment.
         "hostaddr": "",
         "sslcert": parameters.sslcert or "",
         "sslkey": parameters.sslkey or "",
@@ -110,7 +110,7 @@ def psycopg_arguments(
         "ssl_min_protocol_version": parameters.ssl_min_protocol_version or "TLSv1.2",
         "ssl_max_protocol_version": parameters.ssl_max_protocol_version or "",
         "channel_binding": parameters.channel_binding or "prefer",
-        # GSS encryption, where it is possible, would take the place of TLS.
+        # If available, GSS encryption would take the place of TLS.
         "gssencmode": parameters.gssencmode or "disable",
         "target_session_attrs": parameters.target_session_attrs or "any",
         "application_name": inside.pop("application_name", ""),
@@ -125,7 +125,7 @@ def psycopg_arguments(
     if parameters.connect_timeout is not None:
         arguments["connect_timeout"] = math.ceil(parameters.connect_timeout)
     for name in ("sslpassword", "sslnegotiation", "load_balance_hosts", *_TCP):
-        # Given only where asked for: an older libpq does not know all of them.
+        # Passed only if given: an older libpq does not know all of them.
         if (value := getattr(parameters, name)) is not None:
             arguments[name] = value
     if not prepared_statements:
@@ -134,24 +134,24 @@ def psycopg_arguments(
 
 
 def identity(user: str | None, password: str | None) -> dict[str, str]:
-    """Return what the SQLAlchemy URL leaves open, so that the driver does not look it up.
+    """What the SQLAlchemy URL leaves open, so that the driver does not look it up.
 
     Raises:
-        URLError: No user is given and the operating system names none.
+        URLError: No user is given and the operating system has none.
     """
     found: dict[str, str] = {}
     if user is None:
         try:
             found["user"] = getpass.getuser()
         except (KeyError, OSError, ImportError):
-            raise fault("names no user", "write postgresql://user:password@host/database") from None
+            raise fault("has no user", "write postgresql://user:password@host/database") from None
     if password is None:
         found["password"] = ""
     return found
 
 
 def dropped(parameters: Parameters, driver: Driver) -> Iterator[str]:
-    """Say which parameters the driver cannot honour, a sentence each time."""
+    """For each parameter that the driver cannot honour, a sentence that says so."""
     if driver == "asyncpg" and parameters.channel_binding == "require":
         protection = (
             "full verification of the certificate protects the connection instead"
@@ -161,7 +161,7 @@ def dropped(parameters: Parameters, driver: Driver) -> Iterator[str]:
         yield f"channel_binding=require is dropped, asyncpg cannot bind channels; {protection}."
     names = [name for name in _UNKNOWN[driver] if getattr(parameters, name) is not None]
     if driver == "asyncpg" and parameters.load_balance_hosts == "disable":
-        # That is what asyncpg does.
+        # That is what asyncpg does anyway.
         names.remove("load_balance_hosts")
     if names:
         yield f"{', '.join(names)}: dropped, {driver} has no such parameter."

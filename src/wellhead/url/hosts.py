@@ -16,7 +16,7 @@ _BRACKETED: Final = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One place where the database may be reached.
+    """One address at which the database may be reached.
 
     Attributes:
         name: A host name, an IPv4 or IPv6 address (without brackets), or the directory of a
@@ -39,7 +39,7 @@ class Host:
 
 
 def read_hosts(authority: str, *, named: Sequence[str], ports: str | None) -> tuple[Host, ...]:
-    """Combine what stands before the path with the parameters ``host`` and ``port``.
+    """Combine the authority part of the URL with the parameters ``host`` and ``port``.
 
     Args:
         authority: ``a:5432,b:5433``, ``[::1]:5432``, ``%2Frun%2Fpostgresql``, or empty.
@@ -47,20 +47,20 @@ def read_hosts(authority: str, *, named: Sequence[str], ports: str | None) -> tu
         ports: The value of ``port``: one for all hosts, or one for each.
 
     Raises:
-        URLError: No host, hosts given twice, or a name or port that cannot be.
+        URLError: No host, hosts given twice, or an invalid name or port.
     """
     written = [_in_authority(item) for item in authority.split(",")] if authority else []
     if named:
         if any(name for name, _ in written) or len(written) > 1:
-            raise fault("names its host twice", "keep it before the database or in host=, not both")
+            raise fault("has its host twice", "keep it before the database or in host=, not both")
         if written and written[0][1] is not None:
             if ports is not None:
-                raise fault("gives its port twice", "keep one of them")
+                raise fault("has its port twice", "keep one of them")
             ports = written[0][1]
         written = [_in_parameter(item) for value in named for item in value.split(",")]
     if not written:
         raise fault(
-            "names no host",
+            "has no host",
             "write postgresql://user:password@host/database, or ?host= with the directory of a "
             "Unix socket",
         )
@@ -105,7 +105,7 @@ def _with_ports(written: Sequence[tuple[str, str | None]], ports: str | None) ->
     own = [port for _, port in written]
     if ports is not None:
         if any(port is not None for port in own):
-            raise fault("gives its port twice", "keep it with the host or in port=, not both")
+            raise fault("has its port twice", "keep it with the host or in port=, not both")
         listed: list[str | None] = [*ports.split(",")]
         if len(listed) not in {1, len(written)}:
             raise fault(
@@ -125,16 +125,16 @@ def _refuse_bad_name(name: str) -> None:
         return
     if re.search(r"[\s/\\?#@:\[\]<>\"'%,;=&]", name):
         raise fault(
-            "has a character in its host that no host name has",
+            "has a character in its host that is not allowed in host names",
             "percent-encode user name and password, and check the host",
         )
 
 
 def _port(text: str) -> int:
-    # The text is not repeated: after an unescaped character it may be part of the password.
+    # The text is not repeated: it may be part of a password with an unescaped character.
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= _HIGHEST_PORT:
         raise fault(
             "has a port that is not a number from 1 to 65535",
-            "write host:5432, and percent-encode what is special in the password",
+            "write host:5432, and percent-encode special characters in the password",
         )
     return int(text)

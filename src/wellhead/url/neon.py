@@ -1,4 +1,4 @@
-"""What a host name says about who answers there: Neon, a transaction pooler, or PostgreSQL.
+"""What a host name reveals about the server: Neon, a transaction pooler, or PostgreSQL.
 
 Neon's hosts are ``<endpoint>[-pooler].[<cell>.]<region>.<platform>.neon.tech``; the proxy reads
 the endpoint from the first label and takes ``-pooler`` off it (neon.com/docs/connect). Supabase's
@@ -13,31 +13,31 @@ from typing import Final
 from wellhead.url.hosts import DEFAULT_PORT, Host
 
 POOLER: Final = "-pooler"
-"""The end of an endpoint's name where its pooler is meant."""
+"""The suffix of an endpoint's name that selects its pooler."""
 
 _HOST: Final = re.compile(
     r"(ep-[a-z0-9-]+)((?:\.[a-z0-9-]+)+\.neon\.(?:tech|build))", re.IGNORECASE
 )
 
-# PgBouncer's own default, and Supavisor's port for transactions.
+# PgBouncer's default port, and Supavisor's port for transaction mode.
 _PGBOUNCER_PORT: Final = 6432
 _SUPAVISOR_PORT: Final = 6543
 _SUPABASE: Final = (".pooler.supabase.com", ".supabase.co")
 
 
 def endpoint_of(host: Host) -> str | None:
-    """Return the endpoint's name in lower case, with ``-pooler`` where the host has it."""
+    """The endpoint's name in lower case, with ``-pooler`` if the host has it."""
     match = _HOST.fullmatch(host.name)
     return None if match is None else match[1].lower()
 
 
 def is_pooler_port(host: Host) -> bool:
-    """Tell whether transaction poolers usually listen on this port."""
+    """Whether transaction poolers usually listen on this port."""
     return is_supavisor(host) or (not host.is_socket and host.port == _PGBOUNCER_PORT)
 
 
 def is_supavisor(host: Host) -> bool:
-    """Tell whether Supabase's pooler usually listens for transactions on this port."""
+    """Whether Supabase's pooler usually listens in transaction mode on this port."""
     return not host.is_socket and host.port == _SUPAVISOR_PORT
 
 

@@ -1,6 +1,6 @@
-"""The ``options`` parameter: switches for the server's start of a session.
+"""The ``options`` parameter: command-line switches for the start of a session.
 
-PostgreSQL splits them at white space, with a backslash before a space that belongs to a value;
+PostgreSQL splits them at white space, and a backslash escapes a space inside a value.
 ``-c name=value``, ``-cname=value`` and ``--name=value`` all set one setting.
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from wellhead.url.split import fault
 
-# What PgBouncer takes at the start of a session; all else it refuses with 08P01.
+# What PgBouncer accepts at the start of a session; it refuses everything else with 08P01.
 POOLER_SETTINGS: Final = frozenset(
     {
         "application_name",
@@ -29,11 +29,11 @@ _ENDPOINT: Final = re.compile(r"(?:endpoint|project)=(.+)")
 
 @dataclass(frozen=True, slots=True)
 class Startup:
-    """What ``options`` asks for.
+    """The parsed ``options``.
 
     Attributes:
-        settings: Server settings; names in lower case, since PostgreSQL ignores theirs.
-        other: Switches that are no settings, as written; ``endpoint=`` of Neon among them.
+        settings: Server settings; names in lower case, since PostgreSQL ignores case.
+        other: Switches that are not settings, as written; includes Neon's ``endpoint=``.
     """
 
     settings: Mapping[str, str]
@@ -47,15 +47,15 @@ class Startup:
 
 
 def read_options(text: str | None) -> Startup:
-    """Take ``options`` apart.
+    """Parse ``options``.
 
     Raises:
-        URLError: A ``-c`` without ``name=value``, or ``+`` written for a space.
+        URLError: A ``-c`` without ``name=value``, or a ``+`` in place of a space.
     """
     if text is None:
         return Startup({})
     if re.match(r"-c\+|.*\+-c|.*\+--", text):
-        raise fault("has '+' for a space in options", "write %20 for a space")
+        raise fault("has '+' instead of a space in options", "write %20 for a space")
     settings: dict[str, str] = {}
     other: list[str] = []
     switches = [

@@ -1,4 +1,4 @@
-"""The parameters after the ``?``: their names, their values, and what to write instead."""
+"""The parameters after the ``?``: their names, their values, and the alternatives to others."""
 
 import difflib
 import re
@@ -15,7 +15,7 @@ SessionAttrs = Literal["any", "read-write", "read-only", "primary", "standby", "
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Every parameter that Wellhead knows, by its name in the URL; None where it is not given.
+    """Every parameter that Wellhead knows, by its name in the URL; None if it is not given.
 
     ``timeout`` and ``ssl`` of asyncpg's form arrive as ``connect_timeout`` and ``sslmode``.
     """
@@ -47,19 +47,19 @@ class Parameters:
     pgbouncer: bool | None = None
 
     def given(self) -> Iterator[tuple[str, str]]:
-        """Yield name and text of each parameter that is set, ready to be written again."""
+        """Yield the name and text of each parameter that is set, ready to be rendered."""
         for each in fields(self):
             value = getattr(self, each.name)
             if value is not None:
                 yield each.name, _text(value)
 
 
-# What each field holds where it is given, which says how it is read.
+# The type of each field when it is given, which decides how it is parsed.
 _KINDS: Final = {name: get_args(kind)[0] for name, kind in get_type_hints(Parameters).items()}
-# Read before Parameters is made: who and where.
+# Parsed before Parameters is built: the server and the identity.
 IDENTITY: Final = ("host", "port", "user", "password", "dbname")
 _KNOWN: Final = (*(each.name for each in fields(Parameters)), *IDENTITY, "ssl", "timeout")
-# Other names for the same thing.
+# Other names for the same parameter.
 _SAME: Final = {"ssl": "sslmode", "timeout": "connect_timeout", "database": "dbname"}
 _INSTEAD: Final = {
     "client_encoding": "leave it out, Wellhead always speaks UTF-8",
@@ -69,7 +69,7 @@ _INSTEAD: Final = {
     "jit": "write options=-cjit%3Doff",
     "max_overflow": "set DATABASE_MAX_OVERFLOW",
     "max_size": "set DATABASE_POOL_SIZE and DATABASE_MAX_OVERFLOW",
-    "min_size": "leave it out, the pool opens connections when they are needed",
+    "min_size": "leave it out, the pool opens connections on demand",
     "passfile": "put the password in the URL",
     "pool_mode": "set DATABASE_POOL_MODE, or write pgbouncer=true behind a transaction pooler",
     "pool_size": "set DATABASE_POOL_SIZE",
@@ -82,19 +82,19 @@ _INSTEAD: Final = {
     "service": "write its host, user and database into the URL",
     "servicefile": "write the service's host, user and database into the URL",
     "sslaccept": "write sslmode=verify-full for strict, sslmode=require otherwise",
-    "sslcompression": "leave it out, TLS compression is unsafe and gone",
-    "sslidentity": "write sslcert and sslkey, both PEM files",
+    "sslcompression": "leave it out, TLS compression is unsafe and no longer exists",
+    "sslidentity": "use sslcert and sslkey, both PEM files",
     "statement_timeout": "write options=-cstatement_timeout%3D5000",
 }
 
 
 def read_identity(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """Check the names of all parameters and return those that say who and where.
+    """Check the names of all parameters and return those for the server and the identity.
 
-    Only ``host`` may come several times, which is how SQLAlchemy writes several hosts.
+    Only ``host`` may be repeated, which is how SQLAlchemy writes several hosts.
 
     Raises:
-        URLError: A name that is unknown or comes twice, or one without a value.
+        URLError: An unknown or repeated name, or one without a value.
     """
     names = [_SAME.get(name, name) for name, _ in pairs]
     may_hide_password = any(name in {"password", "sslpassword"} for name in names)
@@ -112,10 +112,10 @@ def read_identity(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def read_parameters(pairs: Sequence[tuple[str, str]]) -> Parameters:
-    """Read the values of all parameters whose names :func:`read_identity` has checked.
+    """Parse the values of all parameters whose names :func:`read_identity` has checked.
 
     Raises:
-        URLError: A value outside what the parameter takes.
+        URLError: A value that the parameter does not accept.
     """
     raw = {_SAME.get(name, name): value for name, value in pairs}
     if raw.get("sslmode") == "true":
@@ -140,10 +140,10 @@ def _value(name: str, text: str) -> str | float | bool:
 
 def _unknown(name: str, *, nameless: bool) -> Exception:
     if name in _INSTEAD:
-        return fault(f"has {name}=, which Wellhead does not take in the URL", _INSTEAD[name])
+        return fault(f"has {name}=, which Wellhead does not support in the URL", _INSTEAD[name])
     near = difflib.get_close_matches(name.lower(), _KNOWN, n=1)
-    fix = f"perhaps {near[0]} is meant" if near else "remove it"
-    # After an unescaped '&' in a password given as a parameter, a name is a piece of it.
+    fix = f"perhaps you mean {near[0]}" if near else "remove it"
+    # After an unescaped '&' in a password given as a parameter, a name can be a piece of it.
     if nameless or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,40}", name):
         return fault("has a parameter that Wellhead does not know", "check the parameters' names")
     return fault(f"has the unknown parameter {name}", fix)
@@ -153,8 +153,8 @@ def _one_of(name: str, text: str, values: Sequence[str]) -> str:
     if text in values:
         return text
     near = difflib.get_close_matches(text.lower(), values, n=1)
-    fix = f"perhaps {near[0]} is meant" if near else f"write one of {', '.join(values)}"
-    raise fault(f"has a value for {name} that it does not take", fix)
+    fix = f"perhaps you mean {near[0]}" if near else f"write one of {', '.join(values)}"
+    raise fault(f"has an invalid value for {name}", fix)
 
 
 def _number(name: str, text: str, pattern: str, what: str) -> float:
@@ -172,7 +172,7 @@ def _seconds(name: str, text: str) -> float:
 
 def _connect_timeout(name: str, text: str) -> float:
     number = _number(name, text, r"-?[0-9]{1,9}(\.[0-9]{1,9})?", "a number of seconds")
-    # libpq: zero and less wait for ever, and less than two seconds are two.
+    # libpq waits forever for zero and less, and raises one second to two.
     return 0.0 if number <= 0 else max(number, 2.0)
 
 

@@ -1,4 +1,4 @@
-"""A database that is given in pieces, rather than as one text: nothing in them needs encoding."""
+"""A database given in separate parts instead of one text: none of them needs encoding."""
 
 import unicodedata
 from typing import Final
@@ -15,7 +15,7 @@ from wellhead.url.split import (
     refuse_placeholder,
 )
 
-# Control characters, as a pasted line end is one, and half a surrogate pair.
+# Control characters, such as a pasted line end, and lone surrogates.
 _UNUSABLE: Final = frozenset({"Cc", "Cs"})
 
 
@@ -23,7 +23,7 @@ def parts_of(url: URL) -> Parts:
     """Take SQLAlchemy's URL apart.
 
     Raises:
-        URLError: A driver that Wellhead does not take, or a character that cannot be.
+        URLError: A driver that Wellhead does not support, or an invalid character.
     """
     pairs = (
         (name, value)
@@ -53,19 +53,19 @@ def parts_from(
     driver: Driver = "asyncpg",
     parameters: str = "",
 ) -> Parts:
-    """Put together what comes one by one.
+    """Combine separately given parts.
 
     Args:
-        host: One host or several, as the parameter ``host`` of a URL takes them.
-        name: The database's.
+        host: One or several hosts, as in the ``host`` parameter of a URL.
+        name: The database's name.
         port: The port of all hosts.
-        user: Who connects.
-        password: As it is, whatever characters it has.
+        user: The role that connects.
+        password: As it is, with any characters.
         driver: The driver.
-        parameters: As after the ``?`` of a URL, encoded as there.
+        parameters: As after the ``?`` of a URL, in the same encoding.
 
     Raises:
-        URLError: A character that cannot be, or parameters that are not ``name=value``.
+        URLError: An invalid character, or parameters that are not ``name=value``.
     """
     places = [("host", host)] if port is None else [("host", host), ("port", str(port))]
     return _checked(
@@ -84,6 +84,6 @@ def _checked(parts: Parts) -> Parts:
     texts = {"user name": parts.user, "password": parts.password, "database name": parts.database}
     for what, text in texts.items():
         if any(unicodedata.category(character) in _UNUSABLE for character in text or ""):
-            raise fault(f"has a control character in its {what}", "remove it, it was pasted along")
+            raise fault(f"has a control character in its {what}", "remove it")
     refuse_placeholder(parts.password or "")
     return parts

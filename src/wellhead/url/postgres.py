@@ -1,4 +1,4 @@
-"""`PostgresURL`: a PostgreSQL URL that has been read once, checked and understood."""
+"""`PostgresURL`: a PostgreSQL URL, parsed once and checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,18 +19,18 @@ Provider = Literal["neon", "pgbouncer", "postgresql"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PostgresURL:
-    """Where the database is, who connects, and how; never shows its password.
+    """The database's address, the identity and the options; never shows its password.
 
-    Made by :meth:`parse` or :meth:`of_parts`. Nothing is read from the environment or from files
-    until :meth:`connect_args` is called.
+    Created by :meth:`parse` or :meth:`of_parts`. Neither the environment nor any file is read until
+    :meth:`connect_args` is called.
 
     Attributes:
         driver: ``asyncpg`` (also for ``postgres://`` and ``postgresql://``) or ``psycopg``.
         hosts: At least one; tried in this order.
-        user: None stands for the operating system's user.
-        password: None where the URL has none.
+        user: None means the operating system's user.
+        password: None if the URL has none.
         database: Its name.
-        parameters: All else, by its name in the URL; ``sslmode`` is always set.
+        parameters: Everything else, by its name in the URL; ``sslmode`` is always set.
     """
 
     driver: Driver
@@ -43,31 +43,31 @@ class PostgresURL:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a URL as providers print it.
+        """Parse a URL as providers print it.
 
         Args:
             text: ``postgres://``, ``postgresql://``, ``postgresql+asyncpg://`` or
-                ``postgresql+psycopg://`` with libpq's parameters, or those that people use
+                ``postgresql+psycopg://`` with libpq's parameters, or with those in common use
                 with SQLAlchemy and asyncpg.
 
         Raises:
-            URLError: One sentence that names the fault and the fix, and never the password.
+            URLError: One sentence that names the problem and the fix, and never the password.
         """
         return cls.of_parts(split(text))
 
     @classmethod
     def of_parts(cls, parts: Parts) -> Self:
-        """Understand a URL whose text was taken apart, or which never was one text.
+        """Build a URL from its parts.
 
         Raises:
-            URLError: One sentence that names the fault and the fix, and never the password.
+            URLError: One sentence that names the problem and the fix, and never the password.
         """
         given = read_identity(parts.parameters)
         one = {name: values[0] for name, values in given.items() if name != "host"}
         hosts = read_hosts(parts.hosts, named=given.get("host", ()), ports=one.get("port"))
         database = _once("database", parts.database, one.get("dbname"))
         if database is None:
-            raise fault("names no database", "end it with '/' and the name of the database")
+            raise fault("has no database name", "end it with '/' and the name of the database")
         parameters, notes = settle(
             read_parameters(parts.parameters), driver=parts.driver, hosts=hosts
         )
@@ -85,22 +85,22 @@ class PostgresURL:
 
     @property
     def sslmode(self) -> SSLMode:
-        """The TLS mode in force, after the missing and the too weak have been settled."""
+        """The effective TLS mode, after missing and weak ones were raised."""
         return self.parameters.sslmode or "prefer"
 
     @property
     def connect_timeout(self) -> float | None:
-        """Seconds for one connection attempt; 0 waits for ever, None leaves it open."""
+        """Seconds for one connection attempt; 0 waits forever, None means unspecified."""
         return self.parameters.connect_timeout
 
     @property
     def command_timeout(self) -> float | None:
-        """Seconds for one statement, where the URL gives them."""
+        """Seconds for one statement, if the URL specifies it."""
         return self.parameters.command_timeout
 
     @property
     def provider(self) -> Provider:
-        """Who answers there, as far as host, port and parameters tell."""
+        """The provider, as far as host, port and parameters reveal it."""
         if self.endpoint_id is not None:
             return "neon"
         return "pgbouncer" if self.is_pooled else "postgresql"
@@ -112,7 +112,7 @@ class PostgresURL:
 
     @property
     def is_pooled(self) -> bool:
-        """Whether a pooler stands there that lends a server connection per transaction."""
+        """Whether the host is a pooler that lends a server connection per transaction."""
         if self.parameters.pgbouncer is not None:
             return self.parameters.pgbouncer
         return any(name.endswith(neon.POOLER) for name in self._endpoints()) or any(
@@ -129,14 +129,14 @@ class PostgresURL:
         """Return the URL that reaches PostgreSQL itself, for migrations and advisory locks.
 
         Raises:
-            URLError: It cannot be derived; only Neon's and Supabase's hosts tell.
+            URLError: It cannot be derived; only Neon's and Supabase's host names allow it.
         """
         if not self.is_pooled:
             return self
         twins = [twin for host in self.hosts if (twin := neon.direct_twin(host)) is not None]
         if len(twins) < len(self.hosts):
             raise fault(
-                "reaches a pooler, and its direct twin cannot be derived",
+                "leads to a pooler, and its direct URL cannot be derived",
                 "set DATABASE_URL_DIRECT to the URL of PostgreSQL itself",
             )
         return replace(
@@ -144,7 +144,7 @@ class PostgresURL:
         )
 
     def sqlalchemy_url(self) -> URL:
-        """Return the URL for ``create_async_engine``; it needs :meth:`connect_args` beside it."""
+        """The URL for ``create_async_engine``; needs :meth:`connect_args` as well."""
         first = self.hosts[0]
         return URL.create(
             f"postgresql+{self.driver}",
@@ -161,15 +161,15 @@ class PostgresURL:
         *,
         prepared_statements: bool | None = None,
     ) -> dict[str, Any]:
-        """Return ``connect_args`` for ``create_async_engine``; reads certificate files.
+        """The ``connect_args`` for ``create_async_engine``; reads certificate files.
 
         Args:
             settings: Server settings for the start of every session, such as
-                ``{"statement_timeout": "5000"}``; those of the URL win. Behind a transaction
-                pooler only what PgBouncer takes is sent; use ``SET LOCAL`` in each transaction
-                there, or ``ALTER ROLE ... SET``.
-            prepared_statements: Whether named prepared statements may be relied on; None
-                relies on them everywhere but behind a transaction pooler.
+                ``{"statement_timeout": "5000"}``; those of the URL take precedence. Behind a
+                transaction pooler, only what PgBouncer accepts is sent; use ``SET LOCAL`` in each
+                transaction there, or ``ALTER ROLE ... SET``.
+            prepared_statements: Whether named prepared statements may be relied on; None means
+                everywhere except behind a transaction pooler.
 
         Raises:
             URLError: A certificate file cannot be used.
@@ -197,7 +197,7 @@ class PostgresURL:
         return arguments | drivers.identity(self.user, self.password)
 
     def render(self, *, hide_password: bool = True) -> str:
-        """Write the URL in one canonical form, which :meth:`parse` reads again.
+        """Write the URL in one canonical form, which :meth:`parse` accepts.
 
         Args:
             hide_password: Write ``***`` for the passwords of the user and of the TLS key.
@@ -221,23 +221,23 @@ class PostgresURL:
         return f"PostgresURL({self.render()!r})"
 
     def _endpoints(self) -> list[str]:
-        # Through a tunnel the host is another, and options=endpoint%3D... names the endpoint.
+        # Through a tunnel the host differs, and options=endpoint%3D... names the endpoint.
         named = [*map(neon.endpoint_of, self.hosts), read_options(self.parameters.options).endpoint]
         return [name for name in named if name is not None]
 
     def _refuse_what_the_pooler_refuses(self) -> None:
         names = sorted(read_options(self.parameters.options).settings.keys() - POOLER_SETTINGS)
-        # Supavisor takes some of them, and answers clearly for the others.
+        # Supavisor accepts some of them, and reports the others clearly.
         if names and self.is_pooled and not any(neon.is_supavisor(host) for host in self.hosts):
             raise fault(
-                f"sets {', '.join(names)} in options, which the transaction pooler there refuses",
+                f"sets {', '.join(names)} in options, which the transaction pooler refuses",
                 f"use ALTER ROLE ... SET {names[0]}, or the direct URL",
             )
 
     def _pool_notes(self) -> tuple[str, ...]:
         sizes = [getattr(self.parameters, name) for name in drivers.CACHES]
         if self.driver == "asyncpg" and self.is_pooled and any(sizes):
-            return ("The statement caches are off: a transaction pooler stands there.",)
+            return ("The statement caches are off: the host is a transaction pooler.",)
         if self.driver == "asyncpg" and not self.is_pooled and 0 in sizes and sizes != [0, 0]:
             return ("Both statement caches are off: one of them alone is not safe.",)
         return ()
@@ -245,7 +245,7 @@ class PostgresURL:
 
 def _once(what: str, in_place: str | None, as_parameter: str | None) -> str | None:
     if in_place and as_parameter:
-        raise fault(f"gives its {what} twice", "keep one of them")
+        raise fault(f"has its {what} twice", "keep one of them")
     return in_place or as_parameter
 
 

@@ -1,8 +1,8 @@
-"""The text of a database URL, taken apart without ever showing it.
+"""Take the text of a database URL apart without ever showing it.
 
-The standard library's URL parser is lenient where a database URL has to be strict: it takes a
-password with an unescaped ``/`` for a host and a port, and says so in its error. Here every
-ambiguity is refused, and no message repeats what stood in the text.
+The standard library's URL parser is too lenient for a database URL: it takes a password with an
+unescaped ``/`` for a host and a port, and shows it in its error. Here every ambiguity is refused,
+and no message repeats the text.
 """
 
 import difflib
@@ -23,7 +23,7 @@ DRIVERS: Final[dict[str, Driver]] = {
     "postgresql+psycopg": "psycopg",
 }
 
-# Only these are repeated in a message: any other text before "://" may be part of a password.
+# Only these are repeated in a message: other text before "://" may be part of a password.
 _FOREIGN: Final = frozenset(
     {
         "cockroachdb", "http", "https", "jdbc:postgresql", "mariadb", "mongodb", "mysql", "oracle",
@@ -31,12 +31,12 @@ _FOREIGN: Final = frozenset(
         "postgres+psycopg", "prisma", "prisma+postgres", "redis", "sqlite",
     }
 )  # fmt: skip
-# Control and format characters, and half a surrogate pair.
+# Control and format characters, and lone surrogates.
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs"})
 _QUOTES: Final = "\"'`<>\u2018\u2019\u201c\u201d"
 _EXAMPLE: Final = "postgresql://user:password@host/database"
 _ENCODE: Final = (
-    "percent-encode what is special in the user name and the password "
+    "percent-encode special characters in the user name and the password "
     "(@ as %40, / as %2F, ? as %3F, # as %23)"
 )
 _PLACEHOLDER: Final = re.compile(r"\*{3,}|\[your[-_]?password\]|<[a-z-_]*password>", re.IGNORECASE)
@@ -44,7 +44,7 @@ _PLACEHOLDER: Final = re.compile(r"\*{3,}|\[your[-_]?password\]|<[a-z-_]*passwor
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The pieces of a PostgreSQL URL: hosts and parameters still as written, the rest decoded."""
+    """The pieces of a PostgreSQL URL: hosts and parameters as written, the rest decoded."""
 
     driver: Driver
     user: str | None
@@ -55,18 +55,18 @@ class Parts:
 
 
 def fault(problem: str, fix: str) -> URLError:
-    """Build the one sentence that names a fault and its fix.
+    """Build the sentence that names a problem and its fix.
 
     Args:
-        problem: What is wrong, going on from "The database URL"; it must never hold a piece
-            of the text that could be part of a password.
+        problem: What is wrong, continuing "The database URL"; it must never contain a piece of
+            the text that could be part of a password.
         fix: What to write instead.
     """
     return URLError(f"The database URL {problem}: {fix}.")
 
 
 def scheme_of(text: str) -> str:
-    """Return the scheme in lower case, after refusing what was pasted along with the URL."""
+    """The scheme in lower case, after refusing text that was pasted with the URL."""
     _refuse_pasted_extras(text)
     scheme, separator, _ = text.partition("://")
     if not separator:
@@ -85,7 +85,7 @@ def split(text: str) -> Parts:
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     tail = rest[len(authority) :]
     if "@" in tail or authority.count("@") > 1:
-        raise fault("has an '@' that does not stand directly before the host", _ENCODE)
+        raise fault("has an '@' that is not directly before the host", _ENCODE)
     if "#" in tail:
         raise fault("has an unescaped '#'", _ENCODE)
     path, _, query = tail.partition("?")
@@ -103,13 +103,13 @@ def split(text: str) -> Parts:
 
 
 def refuse_placeholder(password: str) -> None:
-    """Refuse what providers, and logs that hide passwords, write in place of one.
+    """Refuse what providers, and logs that hide passwords, write in place of a password.
 
     Raises:
-        URLError: It is one.
+        URLError: It is a placeholder or a mask.
     """
     if _PLACEHOLDER.fullmatch(password):
-        raise fault("has a placeholder or a mask for its password", "put the real password there")
+        raise fault("has a placeholder or a mask instead of a password", "insert the real password")
 
 
 def decode(text: str, what: str) -> str:
@@ -124,7 +124,7 @@ def decode(text: str, what: str) -> str:
     if decoded is None:
         raise fault(f"has percent-encoded bytes in its {what} that are not UTF-8", "encode UTF-8")
     if any(unicodedata.category(character) == "Cc" for character in decoded):
-        raise fault(f"has a control character in its {what}", "remove it, it was pasted along")
+        raise fault(f"has a control character in its {what}", "remove it")
     return decoded
 
 
@@ -139,9 +139,9 @@ def _refuse_pasted_extras(text: str) -> None:
     if not text.strip():
         raise fault("is empty", f"write {_EXAMPLE}")
     if re.match(r"psql\s", text.lstrip()):
-        raise fault("is a whole psql command", "keep only what stands between its quotes")
+        raise fault("is a whole psql command", "keep only the text between its quotes")
     if re.match(r"(export\s+)?[A-Za-z_]\w*\s*=", text.lstrip()):
-        raise fault("begins with the name of a variable", "keep only what stands after the '='")
+        raise fault("begins with the name of a variable", "keep only the text after the '='")
     if text != text.strip():
         raise fault("has white space before or after it", "remove it")
     if re.search(r"\s#", text):
@@ -151,14 +151,14 @@ def _refuse_pasted_extras(text: str) -> None:
     if any(character.isspace() for character in text):
         raise fault("has white space in it", "remove it, or write a space as %20")
     if any(unicodedata.category(character) in _INVISIBLE for character in text):
-        raise fault("has an invisible character in it", "remove it, it was pasted along")
+        raise fault("has an invisible character in it", "remove it")
 
 
 def driver_of(scheme: str) -> Driver:
-    """Return the driver that a scheme names.
+    """The driver that a scheme names.
 
     Raises:
-        URLError: Wellhead does not take that one.
+        URLError: Wellhead does not support it.
     """
     if scheme in DRIVERS:
         return DRIVERS[scheme]
@@ -166,7 +166,7 @@ def driver_of(scheme: str) -> Driver:
     shown = f"has the scheme {scheme}://" if scheme in _FOREIGN else "has an unknown scheme"
     near = difflib.get_close_matches(scheme, DRIVERS, n=1, cutoff=0.8)
     fix = f"write {near[0]}://" if near else f"write one of {known}"
-    raise fault(f"{shown}, which Wellhead does not take", fix)
+    raise fault(f"{shown}, which Wellhead does not support", fix)
 
 
 def _database_of(path: str) -> str:
@@ -180,10 +180,10 @@ def _database_of(path: str) -> str:
 
 
 def parameters_of(query: str) -> tuple[tuple[str, str], ...]:
-    """Take apart what is after the ``?``.
+    """Parse the part after the ``?``.
 
     Raises:
-        URLError: It is not ``name=value``, joined by ``&``.
+        URLError: It is not a list of ``name=value`` joined by ``&``.
     """
     pairs = []
     for item in query.split("&") if query else ():

@@ -11,21 +11,21 @@ from wellhead.url.split import fault, scheme_of
 
 _SCHEME: Final = "sqlite+aiosqlite"
 _MEMORY: Final = ":memory:"
-# What people write besides, and what is so here in any case.
+# Parameters that are often written as well; they always apply here.
 _IMPLIED: Final = frozenset({"uri", "check_same_thread"})
 _NAME: Final = re.compile(r"[\w:.-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class SQLiteURL:
-    """A database in memory, whose one connection all sessions share.
+    """An in-memory database, with one connection that all sessions share.
 
-    It begins empty, and lasts as long as the :class:`wellhead.Database` that it was given to, also
-    while that is closed.
+    It begins empty, and lasts as long as the :class:`wellhead.Database` that uses it, even while
+    that is closed.
 
     Attributes:
-        name: Where the URL says ``cache=shared``, the name under which everything in this process
-            reaches the same database, another library's engine, too; else None.
+        name: If the URL says ``cache=shared``, the name under which everything in this process
+            reaches the same database, even another library's engine; else None.
     """
 
     name: str | None = None
@@ -38,20 +38,20 @@ class SQLiteURL:
         "SQLite has no roles, row locks, advisory locks, time zones or statement timeouts.",
         "SQLite checks foreign keys only after PRAGMA foreign_keys=ON.",
     )
-    """What works on PostgreSQL and does not work here, one sentence each."""
+    """What works on PostgreSQL and not here, one sentence each."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a URL of a database in memory.
+        """Parse the URL of an in-memory database.
 
         Args:
             text: ``sqlite+aiosqlite://``, ``sqlite+aiosqlite:///:memory:``,
                 ``sqlite+aiosqlite:///file::memory:``, or with a name
-                ``sqlite+aiosqlite:///file:shop?mode=memory``; the latter two may share it by
+                ``sqlite+aiosqlite:///file:shop?mode=memory``; the latter two can be shared with
                 ``cache=shared``.
 
         Raises:
-            URLError: Another scheme, a database in a file, or a parameter that is not known.
+            URLError: Another scheme, a database file, or an unknown parameter.
         """
         if scheme_of(text) != _SCHEME:
             raise fault("has a scheme that is not SQLite's", f"write {_SCHEME}:///:memory:")
@@ -62,8 +62,8 @@ class SQLiteURL:
         is_named = place.startswith("/file:") and mode == "memory" and _NAME.fullmatch(name)
         if not (name in {"", _MEMORY} or is_named) or mode not in {None, "memory"}:
             raise fault(
-                "names an SQLite database in a file, and Wellhead takes SQLite only in memory",
-                f"write {_SCHEME}:///:memory: in tests, and use PostgreSQL for what must last",
+                "names a SQLite database file, and Wellhead supports SQLite only in memory",
+                f"write {_SCHEME}:///:memory: in tests, and use PostgreSQL for data that must last",
             )
         if parameters.keys() - _IMPLIED or cache not in {None, "private", "shared"}:
             raise fault(

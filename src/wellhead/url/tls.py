@@ -1,7 +1,7 @@
-"""The TLS policy: what libpq defines, and never less than that.
+"""The TLS policy: libpq's rules, and never less.
 
-Neon's certificates come from a public authority and its proxy demands TLS, so on a Neon host
-everything short of full verification is raised to it (neon.com/docs/connect/connect-securely).
+Neon's certificates come from a public authority and its proxy requires TLS, so on a Neon host
+every weaker mode is raised to full verification (neon.com/docs/connect/connect-securely).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from wellhead.url.parameters import Parameters, SSLMode
 from wellhead.url.split import Driver, fault
 
 SYSTEM: Final = "system"
-# Modes that go on without TLS, or without a certificate, when the server says so.
+# Modes that fall back to no TLS, or to no certificate, if the server says so.
 OPPORTUNISTIC: Final[frozenset[SSLMode]] = frozenset({"allow", "prefer"})
 _ENCRYPTED: Final[frozenset[SSLMode]] = frozenset({"require", "verify-ca", "verify-full"})
 
@@ -22,7 +22,7 @@ _ENCRYPTED: Final[frozenset[SSLMode]] = frozenset({"require", "verify-ca", "veri
 def settle(
     given: Parameters, *, driver: Driver, hosts: Sequence[Host]
 ) -> tuple[Parameters, tuple[str, ...]]:
-    """Fill in the TLS parameters that were left open, and raise what is too weak.
+    """Fill in the TLS parameters that were left open, and raise weak ones.
 
     Returns:
         The parameters, with ``sslmode`` set, and a sentence for each change.

@@ -79,7 +79,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "typed text": (text("SELECT 1 AS a").columns(a=Integer), {}, "text"),
     "a part that is text": (select(Team).where(text("id = 1")), {}, "text()"),
     "a column that is text": (any_select(text("id, name")), {}, "text()"),
-    "no statement": ("SELECT 1", {}, "no statement"),
+    "no statement": ("SELECT 1", {}, "not a statement"),
     "DDL": (CreateTable(Team.__table__), {}, "CreateTable"),  # type: ignore[attr-defined]
     "a function alone": (func.now(), {}, "not a SELECT"),
     "loader options": (select(Team).options(selectinload(Team.players)), {}, "options"),  # type: ignore[arg-type]
@@ -104,7 +104,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "a list outside of IN": (
         any_select(func.coalesce(bindparam("list", expanding=True))),
         {},
-        "outside of IN",
+        "outside IN",
     ),
     "a list of no type": (
         any_select(literal_column("id")).where(literal_column("id").in_(ids)),
@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     ),
     "a field without a column": (select(Team.id), {"into": Long}, "needs description"),
     "a column without a field": (select(Team.id, Team.name), {"into": Short}, "has no name"),
-    "no class for rows": (select(Team.id), {"into": int}, "no dataclass"),
+    "no class for rows": (select(Team.id), {"into": int}, "neither a dataclass"),
     "too many conditions": (select(Team), {"optional": [Team.id == bindparam("id")] * 7}, "7"),
     "a condition without a value": (select(Team), {"optional": [Team.id == 1]}, "bindparam"),
     "conditions without WHERE": (

@@ -1,4 +1,4 @@
-"""A PostgreSQL that sleeps while nobody uses it, and that whoever connects wakes up."""
+"""A PostgreSQL that sleeps while unused, and wakes up when a client connects."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +20,7 @@ _MAX_CONNECTIONS: Final = 150
 
 @dataclass(frozen=True, slots=True)
 class StoppedPostgres:
-    """A server that is stopped and that nobody else uses.
+    """A stopped server without other users.
 
     Attributes:
         server: The server itself.
@@ -81,7 +81,7 @@ class Session:
 
 
 class Compute:
-    """A server with a pooler beside it, both of which sleep and wake together.
+    """A server with a pooler next to it, both of which sleep and wake together.
 
     Asleep means stopped: connections to the server end with 57P01, as its fast shutdown has it,
     and those to the pooler without a word. Idle connections do not keep it awake, transactions do.
@@ -92,7 +92,7 @@ class Compute:
         start_delay: Seconds before the server is even started.
         suspend_after: Seconds without a statement or a transaction after which it sleeps; None
             for never.
-        pooler: Which PgBouncer stands beside the server; None for none.
+        pooler: Which PgBouncer is next to the server; None for none.
 
     Attributes:
         starts: How often it was started.
@@ -137,14 +137,14 @@ class Compute:
         await self._asleep.wait()
 
     async def wake(self) -> None:
-        """Start it where it sleeps; all who call meanwhile wait for the same start."""
+        """Start it where it sleeps; concurrent callers wait for the same start."""
         if self._waking is None or self._waking.done():
             self._waking = asyncio.create_task(self._start_where_asleep())
         # A caller may be cancelled, and the others still wait.
         await asyncio.shield(self._waking)
 
     async def suspend(self) -> None:
-        """Send it to sleep, whoever is connected."""
+        """Send it to sleep, even with clients connected."""
         watch, self._watch = self._watch, None
         if watch is not None and watch is not asyncio.current_task():
             watch.cancel()

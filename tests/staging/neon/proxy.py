@@ -1,4 +1,4 @@
-"""The proxy: it knows the compute by name, wakes it for whoever asks, and counts."""
+"""The proxy: it knows the compute by name, wakes it for its clients, and counts."""
 
 import asyncio
 import os
@@ -92,7 +92,7 @@ class StagedNeon:
 
     It runs in the event loop of the test; the compute begins asleep. It takes TLS only, both ways
     of negotiating it, and wants to be told the endpoint by SNI or by ``options=endpoint%3D...``.
-    The first connection starts the compute, and it and all others meanwhile are held until then.
+    The first connection starts the compute, and it and all others are held until then.
 
     >>> async with StagedNeon(server, pki, directory, suspend_after=1.0) as neon:
     ...     url = neon.url(pooled=True)   # Neon's own form; needs `environment` or `neon_names`
@@ -105,10 +105,10 @@ class StagedNeon:
         server: The compute's PostgreSQL; `prepare` makes one.
         pki: Whose authority signs the certificate.
         directory: For files of its own.
-        start_delay: Seconds that starting the compute takes, besides what PostgreSQL takes.
+        start_delay: Seconds that starting the compute takes, in addition to PostgreSQL's own.
         suspend_after: Seconds without any statement or transaction until it sleeps; None for
             never. Open connections do not count.
-        pooler: The PgBouncer beside the server, which sleeps and wakes with it; None for none.
+        pooler: The PgBouncer next to the server, which sleeps and wakes with it; None for none.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class StagedNeon:
     def url(self, *, pooled: bool = False) -> str:
         """The way to the server's database, as Neon prints it.
 
-        Whoever uses it must find the host and trust the authority: see `environment`.
+        Its clients must find the host and trust the authority: see `environment`.
         """
         host = f"{ENDPOINT}{_POOLER if pooled else ''}.{DOMAIN}"
         return self._at(host, "sslmode=require")
@@ -206,7 +206,7 @@ class StagedNeon:
         self._refusal, self._refusals_left = text, times
 
     def accept(self) -> None:
-        """Refuse nobody any more."""
+        """Refuse no connection any more."""
         self._refusal, self._refusals_left = None, 0
 
     async def suspend(self) -> None:
@@ -278,7 +278,7 @@ class StagedNeon:
         return streams
 
     async def _cancel(self, key: bytes) -> None:
-        """Pass on a request to cancel a statement; it wakes nobody."""
+        """Pass on a request to cancel a statement; it does not wake the compute."""
         session = self.compute.session_of(key)
         if session is None or not self.compute.is_awake:
             return

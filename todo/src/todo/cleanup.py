@@ -1,4 +1,4 @@
-"""The background job: deletes what nobody needs any more, a batch at a time."""
+"""The background job: deletes expired data, a batch at a time."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from todo.tasks.service import delete_completed
 from wellhead import Database
 
 BATCH_SIZE = 1000
-"""Rows of one transaction: small enough that nobody waits long for its locks."""
+"""Rows per transaction: small enough that its locks are short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Cleaned:
 async def clean_up(
     database: Database, *, completed_before: timedelta, batch: int = BATCH_SIZE
 ) -> Cleaned:
-    """Delete tasks completed longer ago than `completed_before`, and all that has expired.
+    """Delete tasks completed longer ago than `completed_before`, and everything that has expired.
 
-    Each batch is a transaction of its own: stopped half-way, what was deleted stays deleted. Two
-    of these may run at once; each row is deleted and counted by one of them.
+    Each batch is a separate transaction: if it is stopped half-way, what was deleted stays deleted.
+    Two of these may run at once; each row is deleted and counted by one of them.
     """
     now = utc_now()
     in_batches = partial(_in_batches, database, batch)

@@ -1,4 +1,4 @@
-"""The command `todo`: serve, migrate, clean up, make something to look at, and measure."""
+"""The `todo` command: serve, migrate, clean up, create demo data, and measure."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ from wellhead import Database, DatabaseSettings, classify
 from wellhead.errors import ConfigurationError, WellheadError
 
 UNDEFINED_TABLE = "42P01"
-NO_TABLES = "The database does not have the tables of the Todo API; make them with: todo migrate"
+NO_TABLES = "The database does not have the tables of the Todo API; create them with: todo migrate"
 
 app = typer.Typer(
     help="The Todo API on PostgreSQL. Settings come from the environment and from .env.",
@@ -32,7 +32,7 @@ app = typer.Typer(
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """What can be told in a sentence ends the command with that sentence and exit code 1."""
+    """End the command with a sentence and exit code 1 for expected errors."""
     try:
         yield
     except (WellheadError, AddressError) as error:
@@ -64,11 +64,11 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 1,
     reload: Annotated[
         bool | None,
-        typer.Option(help="Start anew when the code changes; RELOAD. One worker."),
+        typer.Option(help="Restart when the code changes; RELOAD. One worker."),
     ] = None,
     migrate: Annotated[bool, typer.Option("--migrate", help="Migrate the database first.")] = False,
 ) -> None:
-    """Serve the API until Ctrl-C; without DATABASE_URL on a PostgreSQL of its own."""
+    """Serve the API until Ctrl-C; without DATABASE_URL, on an embedded PostgreSQL."""
     with plain_errors():
         settings = _settings()
         serving = Serving(
@@ -91,7 +91,7 @@ def serve(
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the newest schema."""
+    """Migrate the database to the newest schema."""
     with plain_errors():
         settings = _settings()
         is_given = DatabaseSettings.is_given()
@@ -132,15 +132,15 @@ def cleanup(
 
 @app.command()
 def seed_demo() -> None:
-    """Make a demo account with some tasks and tags, once; not in production."""
+    """Create a demo account with some tasks and tags, once; not in production."""
     from todo import demo  # noqa: PLC0415 - the other commands need none of it
     from todo.main import passwords_of  # noqa: PLC0415
 
     async def run(settings: Settings) -> None:
         async with Database(settings.database()) as database:
             seeded = await demo.seed_demo(database, passwords_of(settings))
-        found = f"made, with {seeded.tasks} tasks" if seeded.account else "there already"
-        typer.echo(f"The demo account is {found}.")
+        found = f"was created, with {seeded.tasks} tasks" if seeded.account else "already exists"
+        typer.echo(f"The demo account {found}.")
         typer.echo(f"  E-mail    {demo.EMAIL}")
         typer.echo(f"  Password  {demo.PASSWORD}")
 
@@ -148,7 +148,7 @@ def seed_demo() -> None:
         settings = _settings()
         if settings.is_production:
             raise ConfigurationError(
-                "The demo account has a password that everybody knows; APP_ENV is production."
+                "The demo account has a public password; APP_ENV is production."
             )
         with provided_database(settings):
             asyncio.run(run(settings))
@@ -156,7 +156,7 @@ def seed_demo() -> None:
 
 @app.command()
 def measure_logins() -> None:
-    """Tell how many logins a second this machine can do, by checking passwords for a second."""
+    """Measure for a second how many logins per second this machine can handle."""
     from todo.accounts.capacity import measure  # noqa: PLC0415 - the other commands need none of it
     from todo.main import passwords_of  # noqa: PLC0415
 
@@ -165,7 +165,7 @@ def measure_logins() -> None:
     at_once, memory_kib = settings.argon2_concurrency, settings.argon2_memory_kib
     found = asyncio.run(measure(passwords_of(settings), at_once=at_once))
     typer.echo(
-        f"{found.per_second:.0f} logins a second in one worker: "
+        f"{found.per_second:.0f} logins per second in one worker: "
         f"{found.milliseconds:.0f} ms and {memory_kib / 1024:.0f} MiB each, {at_once} at a time "
         f"(ARGON2_TIME_COST={settings.argon2_time_cost}, ARGON2_MEMORY_KIB={memory_kib}, "
         f"ARGON2_PARALLELISM={settings.argon2_parallelism}, ARGON2_CONCURRENCY={at_once})."
@@ -176,7 +176,7 @@ def _upgrade(database: DatabaseSettings) -> None:
     from wellhead.migrations import Migrations  # noqa: PLC0415 - only where it is asked for
 
     migrations = Migrations(MIGRATIONS, settings=database)
-    # To look needs no Alembic, which takes longer to load than the look.
+    # The check needs no Alembic, which takes longer to load than the check.
     if migrations.state().position != "at_head":
         migrations.upgrade()
 

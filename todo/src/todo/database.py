@@ -15,17 +15,17 @@ T = TypeVar("T")
 
 
 def database_of(request: Request) -> Database:
-    """The database that `create_app` was given; open for as long as requests come."""
+    """The database that was passed to `create_app`; open while requests are served."""
     found: Database = request.app.state.database
     return found
 
 
 class Result(Protocol):
-    """What a statement says of a write to an object that was there.
+    """What a statement reports about a write to an existing object.
 
     Attributes:
-        is_expected: Whether the client knew the state that was there before.
-        is_done: Whether the object is as it was wished; else another write came between.
+        is_expected: Whether the client knew the previous state.
+        is_done: Whether the object is as requested; otherwise another write came in between.
     """
 
     is_expected: bool
@@ -43,14 +43,14 @@ async def decided(
     refuse: Callable[[ResultT], None] = lambda _: None,
     explain: Callable[[IntegrityError], None] | None = None,
 ) -> ResultT:
-    """Do a write by one statement, again and again while another write comes between.
+    """Do a write with one statement, and repeat it while another write comes in between.
 
     Args:
-        write: The statement, which commits by itself; None says that the object is not there.
-        missing: What is raised then.
-        is_repeatable: Whether it ends the same when it is done twice.
-        refuse: Raises what else speaks against it.
-        explain: Raises what a broken constraint means; returns where the statement may do better.
+        write: The statement, which commits by itself; None means that the object does not exist.
+        missing: The exception to raise then.
+        is_repeatable: Whether doing it twice has the same result.
+        refuse: Raises for any other objection.
+        explain: Raises what a constraint violation means; returns if a repetition may succeed.
 
     Raises:
         PreconditionFailedError: The object is in a state that the client does not know.
@@ -77,17 +77,17 @@ async def decided(
 
 
 async def settled(write: Callable[[], Awaitable[T]], *, is_done: Callable[[T], bool]) -> T:
-    """Do a write that may not simply be done twice, and once more where nobody answered it.
+    """Do a write that must not simply be done twice, and repeat it once if it got no reply.
 
-    The second time either does it, and then the first did nothing; or it finds nothing to do, and
-    then nobody knows whether that is the doing of the first.
+    The second time either does it, so the first did nothing; or it finds nothing to do, and then it
+    is unknown whether the first time did it.
 
     Args:
         write: One statement that commits by itself.
         is_done: Whether its result says that it wrote.
 
     Raises:
-        CommitUnknownError: It was not answered, and did nothing the second time, or failed.
+        CommitUnknownError: It got no reply, and did nothing the second time, or failed.
     """
     try:
         return await write()
@@ -101,10 +101,10 @@ async def settled(write: Callable[[], Awaitable[T]], *, is_done: Callable[[T], b
 
 @contextmanager
 def still(unknown: CommitUnknownError | None) -> Iterator[None]:
-    """Raise that the first time's outcome is unknown, where the second time fails.
+    """If the second time fails, raise that the outcome of the first is unknown.
 
-    A contradiction to the data is a verdict: had the first time been committed, the second would
-    not have come so far.
+    A constraint violation is conclusive: had the first time been committed, the second would not
+    have got that far.
     """
     try:
         yield

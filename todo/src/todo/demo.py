@@ -1,4 +1,4 @@
-"""Something to look at: one account with a few tasks and tags, made once."""
+"""Demo data: one account with a few tasks and tags, created once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from todo.tasks.models import Priority
 from wellhead import Database
 
 EMAIL = "demo@example.com"
-PASSWORD = "try-me-out-first"  # noqa: S105 - everybody may know it; production refuses the account
+PASSWORD = "try-me-out-first"  # noqa: S105 - public; production refuses the account
 
 TASKS: Sequence[Mapping[str, Any]] = (
     {"title": "Read the tutorial", "priority": Priority.HIGH, "tags": ["start"], "completed": True},
@@ -34,16 +34,16 @@ TASKS: Sequence[Mapping[str, Any]] = (
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """What was made this time; nothing of it on the second run."""
+    """What was created this time; nothing on a second run."""
 
     account: bool
     tasks: int
 
 
 async def seed_demo(database: Database, passwords: Passwords) -> Seeded:
-    """Make the demo account with its tasks, or nothing where it exists already.
+    """Create the demo account with its tasks, or nothing if it exists already.
 
-    All of it is one transaction: there is never half a demo.
+    It is one transaction: there is never half a demo.
     """
     password_hash = await passwords.hash(PASSWORD)
     async with database.session() as session:

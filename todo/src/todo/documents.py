@@ -1,6 +1,6 @@
-"""JSON that the server writes: each response is text from its rows, made once.
+"""JSON that the server writes: each response is text built from its rows.
 
-The pydantic models of the `schemas` describe these documents, and the tests hold them to it.
+The pydantic models in `schemas` describe these documents, and tests check that they agree.
 """
 
 import json
@@ -18,13 +18,13 @@ def quoted(value: SQLColumnExpression[Any]) -> ColumnElement[str]:
 
 
 def moment(value: SQLColumnExpression[Any]) -> ColumnElement[str]:
-    """A time as JSON, in UTC whatever zone the session has."""
+    """A time as JSON, in UTC whatever time zone the session has."""
     text = cast(func.to_json(func.timezone(text_of("UTC"), value)), Text)
     return func.rtrim(text, text_of('"')) + text_of('Z"')
 
 
 def or_null(document: ColumnElement[str]) -> ColumnElement[str]:
-    """The JSON of what may be missing."""
+    """The JSON of an optional value."""
     return func.coalesce(document, text_of("null"))
 
 
@@ -34,5 +34,5 @@ def etag_of(revision: SQLColumnExpression[str]) -> ColumnElement[str]:
 
 
 def page(items: Iterable[str], next_cursor: str | None) -> str:
-    """A page of a list, of documents."""
+    """A page of a list of documents."""
     return f'{{"items":[{",".join(items)}],"next_cursor":{json.dumps(next_cursor)}}}'

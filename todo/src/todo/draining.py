@@ -1,8 +1,8 @@
-"""The end of a server, without cutting anybody off.
+"""Shutting down a server without resetting connections.
 
-When a listener is closed, the kernel resets the connections that nobody has accepted yet; when a
-kept connection is closed, a request may be on its way on it. So first nobody can connect any more,
-then what is connected already gets a moment to say what it wants, and only then is closed.
+When a listener is closed, the kernel resets connections that were not accepted yet; when a
+keep-alive connection is closed, a request may be on its way. So new connections are blocked first,
+then existing ones get a moment to send a request, and only then they are closed.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 SETTLE = 0.1
-"""Seconds between the last new connection and the closing of the listener."""
+"""Seconds between blocking new connections and closing the listener."""
 
 LINGER = 0.5
 """Seconds that an idle connection stays open for a request that is on its way."""
 
-# For every packet: load the flags of the TCP header; SYN: drop it; else: take it.
+# For every packet: load the TCP flags; if SYN, drop it; otherwise accept it.
 # https://docs.kernel.org/networking/filter.html
 _DROP_SYN = b"".join(
     struct.pack("HBBI", *instruction)
@@ -30,10 +30,10 @@ _SO_ATTACH_FILTER = 26
 
 
 def turn_away(listener: socket.socket) -> None:
-    """Let nobody connect any more, in this process and every other that shares the listener.
+    """Block new connections, in this process and every other that shares the listener.
 
-    Those who are connected stay. Who tries is not refused before the listener is closed. Only
-    Linux can do that; elsewhere nothing happens.
+    Existing connections stay. New ones are not refused until the listener is closed. Only Linux
+    supports this; elsewhere nothing happens.
     """
     if sys.platform != "linux":
         return
@@ -42,15 +42,15 @@ def turn_away(listener: socket.socket) -> None:
     try:
         listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, description)
     except OSError:
-        # A kernel without filters. What is lost is a connection or two that nobody accepts.
+        # A kernel without filters: a connection or two may not get accepted.
         return
 
 
 class LingeringProtocol(HttpToolsProtocol):
-    """uvicorn's connection, whose client gets the chance to send one more request at the end."""
+    """uvicorn's connection, whose client may send one more request at the end."""
 
     def shutdown(self) -> None:
-        """End the connection when its request is answered, or when none comes."""
+        """Close the connection when its request is done, or when none arrives."""
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or cycle.response_complete:
             self.loop.call_later(LINGER, super().shutdown)
@@ -59,10 +59,10 @@ class LingeringProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which closes its listener when nobody is about to be accepted."""
+    """uvicorn's server, which closes its listener when no connection is waiting to be accepted."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End it, and let requests in flight finish."""
+        """Shut down, and let requests in progress finish."""
         for listener in sockets or []:
             turn_away(listener)
         await asyncio.sleep(SETTLE)

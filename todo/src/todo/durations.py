@@ -1,4 +1,4 @@
-"""Lengths of time as people write them on a command line: `30d`, `12h`, `2w`."""
+"""Durations as people write them on a command line: `30d`, `12h`, `2w`."""
 
 import re
 from datetime import timedelta

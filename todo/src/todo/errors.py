@@ -1,15 +1,15 @@
-"""What can go wrong in the Todo API, said without HTTP.
+"""The errors of the Todo API, independent of HTTP.
 
-Services raise these; `todo.main` knows which HTTP status each class has, and answers with a
-problem document. The tree::
+Services raise these; `todo.main` maps each class to an HTTP status, and responds with a problem
+document. The tree::
 
     TodoError
     ├── NotFoundError              no such object, or another user's
-    ├── ConflictError              the wish contradicts what is stored
+    ├── ConflictError              the request contradicts what is stored
     ├── InvalidError               well formed, but refused by a rule that spans fields or rows
     ├── PreconditionFailedError    the object has changed since the client read it
-    ├── NotAuthenticatedError      nobody is logged in, or the login is over
-    ├── ForbiddenError             somebody else's path
+    ├── NotAuthenticatedError      not logged in, or the login has ended
+    ├── ForbiddenError             another user's path
     ├── TooManyAttemptsError       wait first
     └── BusyError                  too much work at once; the same request succeeds later
 """
@@ -20,7 +20,7 @@ class TodoError(Exception):
 
     Attributes:
         code: A stable, machine-readable name of what happened, such as `email-taken`.
-        retry_after: Seconds to wait before trying again, or None where waiting does not help.
+        retry_after: Seconds to wait before trying again, or None if waiting does not help.
     """
 
     def __init__(self, message: str, *, code: str, retry_after: int | None = None) -> None:
@@ -30,15 +30,15 @@ class TodoError(Exception):
 
 
 class NotFoundError(TodoError):
-    """The object does not exist, or it belongs to somebody else: the answer is the same."""
+    """The object does not exist, or it belongs to another user: the response is the same."""
 
 
 class ConflictError(TodoError):
-    """What is wished contradicts what is stored, such as a name that is taken."""
+    """The request contradicts what is stored, such as a name that is taken."""
 
 
 class InvalidError(TodoError):
-    """Every field is well formed, yet a rule across fields or rows refuses them."""
+    """Every field is well formed, but a rule across fields or rows refuses them."""
 
 
 class PreconditionFailedError(TodoError):
@@ -46,7 +46,7 @@ class PreconditionFailedError(TodoError):
 
 
 class NotAuthenticatedError(TodoError):
-    """No valid token came with the request, or the login behind it is over."""
+    """No valid token came with the request, or its login has ended."""
 
 
 class ForbiddenError(TodoError):
@@ -58,4 +58,4 @@ class TooManyAttemptsError(TodoError):
 
 
 class BusyError(TodoError):
-    """This process has as much to do as it accepts; nothing was done."""
+    """This process has as much work as it accepts; nothing was done."""

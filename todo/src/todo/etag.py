@@ -1,4 +1,4 @@
-"""Entity tags: how a client says which state of an object it has seen (RFC 9110, section 13).
+"""Entity tags: which state of an object a client has seen (RFC 9110, section 13).
 
 The services only know revisions (`todo.revisions`); here they become `ETag`, `If-Match` and
 `If-None-Match`. The tags are strong: a revision changes with everything that a client can see.
@@ -25,12 +25,12 @@ ETAG_HEADER: dict[str, Any] = {
         "schema": {"type": "string", "examples": ['"3.2.5"']},
     }
 }
-"""The OpenAPI description of an answer's `ETag`."""
+"""The OpenAPI description of a response's `ETag`."""
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "The client has this state already.", "headers": ETAG_HEADER}
+    304: {"description": "The client already has this state.", "headers": ETAG_HEADER}
 }
-"""The OpenAPI description of the answer to an `If-None-Match` that holds."""
+"""The OpenAPI description of the response if `If-None-Match` matches."""
 
 
 def etag(revision: str) -> str:
@@ -53,17 +53,17 @@ def tagged(shown: Shown) -> Response:
 
 
 def not_modified(revision: str) -> Response:
-    """The response to a client that has this state already."""
+    """The response to a client that already has this state."""
     return Response(status_code=304, headers={"ETag": etag(revision)})
 
 
 def parse_entity_tags(lines: Sequence[str], *, header: str, weak: bool) -> Revisions | None:
-    """The revisions that the lines of an `If-Match` or `If-None-Match` header name.
+    """The revisions in the lines of an `If-Match` or `If-None-Match` header.
 
     Args:
-        lines: The header's values, one a line; none means that no condition was set.
+        lines: The header's values, one per line; empty means no condition.
         header: Its name, for the message.
-        weak: Whether a weak tag stands for its revision (`If-None-Match`) or for nothing.
+        weak: Whether a weak tag counts as its revision (`If-None-Match`) or as nothing.
 
     Raises:
         HTTPException: 400, the value is neither `*` nor a list of quoted tags.
@@ -84,19 +84,19 @@ IfMatch = Annotated[
     Given[_Conditions],
     Header(description="Change the object only while its `ETag` is one of these; else 412."),
 ]
-"""The parameter `if_match`, which `expected_by` reads; None where the client set no condition."""
+"""The parameter `if_match`, which `expected_by` parses; None if the client set no condition."""
 
 IfNoneMatch = Annotated[
     Given[_Conditions],
-    Header(description="Answer 304 without a body while the `ETag` is one of these."),
+    Header(description="Respond with 304 without a body while the `ETag` is one of these."),
 ]
-"""The parameter `if_none_match`, which `known_by` reads; None where it set no condition."""
+"""The parameter `if_none_match`, which `known_by` parses; None if it set no condition."""
 
 # Not dependencies: FastAPI takes longer for each of them than for the parameter itself.
 
 
 def expected_by(request: Request, if_match: str | None) -> Revisions | None:
-    """The revisions that the client allows to be changed; None where it set no condition.
+    """The revisions that the client allows to be changed; None if it set no condition.
 
     Raises:
         HTTPException: 400, the header is neither `*` nor a list of quoted tags.
@@ -107,7 +107,7 @@ def expected_by(request: Request, if_match: str | None) -> Revisions | None:
 
 
 def known_by(request: Request, if_none_match: str | None) -> Revisions | None:
-    """The revisions that the client has already; None where it set no condition.
+    """The revisions that the client already has; None if it set no condition.
 
     Raises:
         HTTPException: 400, the header is neither `*` nor a list of quoted tags.

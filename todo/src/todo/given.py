@@ -1,4 +1,4 @@
-"""Parameters of queries and headers that may be left out."""
+"""Optional query parameters and headers."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class _NeverNull:
-    """Drops null from the documentation: a parameter can be absent, but has no way to be null."""
+    """Removes null from the documentation: a parameter can be absent, but cannot be null."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -20,4 +20,4 @@ class _NeverNull:
 
 
 Given = Annotated[T | None, _NeverNull()]
-"""A value that was given, or None where the parameter was left out."""
+"""A value that was given, or None if the parameter was left out."""

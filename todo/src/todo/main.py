@@ -47,7 +47,7 @@ STATUSES: Mapping[type[TodoError], int] = {
     TooManyAttemptsError: 429,
     BusyError: 503,
 }
-"""What each error of the services means over HTTP."""
+"""The HTTP status of each error of the services."""
 
 DESCRIPTION = """\
 Accounts, tasks and tags. Register, log in, and use your own id in the paths below `/api`.
@@ -61,8 +61,8 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
     Args:
         settings: The application's settings; None reads the environment and `.env`.
-        database: The database, still closed; None reads `DATABASE_*`, and then `/health/db` is
-            not ready before the migrations have been run.
+        database: The database, not yet opened; None reads `DATABASE_*`, and then `/health/db` is
+            not ready until the migrations have been run.
 
     Raises:
         SettingsError: A setting cannot be used.
@@ -118,7 +118,7 @@ def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> N
 
 
 def passwords_of(settings: Settings) -> Passwords:
-    """The password hasher that the settings ask for."""
+    """The password hasher for these settings."""
     return Passwords(
         time_cost=settings.argon2_time_cost,
         memory_kib=settings.argon2_memory_kib,
@@ -128,7 +128,7 @@ def passwords_of(settings: Settings) -> Passwords:
 
 
 async def answer_todo_error(request: Request, error: Exception) -> Response:
-    """Answer what a service refused, by the status of its class."""
+    """Respond to an error of a service, with the status of its class."""
     assert isinstance(error, TodoError)  # noqa: S101 - what it is registered for
     headers: dict[str, str] = {}
     if error.retry_after is not None:
@@ -142,5 +142,5 @@ async def answer_todo_error(request: Request, error: Exception) -> Response:
 
 
 def operation_id(route: APIRoute) -> str:
-    """What an operation is called in `/openapi.json`: the route's own name, such as `login`."""
+    """The name of an operation in `/openapi.json`: the route's own name, such as `login`."""
     return route.name

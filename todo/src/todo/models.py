@@ -1,8 +1,8 @@
 """What all tables share: constraint names, keys and times.
 
-Import this before the first table is defined, as every `models` module does: the naming
-convention only reaches tables that are made after it. Alembic needs the names to be the same on
-every machine, and error handling tells constraints apart by them.
+Import this before the first table is defined, as every `models` module does: the naming convention
+only applies to tables that are created after it. Alembic needs the same names on every machine, and
+error handling identifies constraints by them.
 """
 
 from datetime import UTC, datetime
@@ -30,10 +30,10 @@ TIMESTAMP = DateTime(timezone=True)
 
 
 def new_id() -> UUID:
-    """A UUIDv7: unique without asking the database, and in the order of creation."""
+    """A UUIDv7: unique without a query, and ordered by creation."""
     return uuid7()
 
 
 def utc_now() -> datetime:
-    """The present moment, with its time zone."""
+    """The current time, with a time zone."""
     return datetime.now(UTC)

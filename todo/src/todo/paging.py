@@ -1,10 +1,10 @@
 """Keyset pagination: a cursor names the last row of a page, not how many rows came before it.
 
-Rows that are inserted or deleted meanwhile neither repeat nor skip others, and a late page costs
-what the first one costs. A cursor is base64url of a JSON array and its checksum. The checksum
-covers the list's filters and order as well: a cursor that was cut, changed or brought from
-another list is told from a good one. It is no secret: whoever forges one only moves within their
-own rows, and each value is validated like any other input.
+Rows that are inserted or deleted in the meantime neither repeat nor skip others, and a late page
+costs as much as the first. A cursor is base64url of a JSON array and its checksum. The checksum
+also covers the list's filters and order, so that a cursor that was cut, changed or taken from
+another list is detected. It is not a secret: a forged cursor only moves within the user's own rows,
+and each value is validated like any other input.
 """
 
 import hashlib
@@ -30,16 +30,16 @@ CURSOR_PATTERN = "^[A-Za-z0-9_-]+$"
 Cursor = Annotated[
     Given[Annotated[str, Field(max_length=LONGEST_CURSOR, pattern=CURSOR_PATTERN)]],
     Field(
-        description="Where to read on: the `next_cursor` of the page before; filters and order "
-        "stay the same."
+        description="Where to continue: the `next_cursor` of the page before; filters and order "
+        "must stay the same."
     ),
 ]
-"""A cursor as it stands in a query; `decode_cursor` says whether it is one."""
+"""A cursor as it appears in a query; `decode_cursor` checks it."""
 
 NextCursor = Annotated[
-    str | None, Field(description="Send it as `cursor` to read on; null on the last page.")
+    str | None, Field(description="Send it as `cursor` to continue; null on the last page.")
 ]
-"""The cursor of the next page, as it stands in an answer."""
+"""The cursor of the next page, as it appears in a response."""
 
 LINK_HEADER: dict[str, Any] = {
     "Link": {
@@ -50,7 +50,7 @@ LINK_HEADER: dict[str, Any] = {
 """The OpenAPI description of a page's `Link`."""
 
 LOCATION_HEADER: dict[str, Any] = {
-    "Location": {"description": "Where the new object is.", "schema": {"type": "string"}}
+    "Location": {"description": "The URL of the new object.", "schema": {"type": "string"}}
 }
 """The OpenAPI description of a new object's `Location`."""
 
@@ -64,9 +64,9 @@ class Position:
 
 
 def page_response(request: Request, items: Iterable[str], next_cursor: str | None) -> Response:
-    """A page of documents, with a `Link` to the next one, where there is one.
+    """A page of documents, with a `Link` to the next one, if there is one.
 
-    The link is relative to the request (`<?limit=...>`): it holds behind every proxy.
+    The link is relative to the request (`<?limit=...>`): it works behind every proxy.
     """
     response = Response(page(items, next_cursor), media_type="application/json")
     if next_cursor is not None:
@@ -89,7 +89,7 @@ def encode_cursor(position: Position, *, scope: str, kind: TypeAdapter[Any]) -> 
 
 
 def decode_cursor(cursor: str, *, scope: str, kind: TypeAdapter[Any]) -> Position:
-    """The position that a cursor names in the list that `scope` describes.
+    """The position of a cursor in the list that `scope` describes.
 
     Raises:
         PydanticCustomError: The cursor is malformed, or belongs to another list.
@@ -100,7 +100,7 @@ def decode_cursor(cursor: str, *, scope: str, kind: TypeAdapter[Any]) -> Positio
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise PydanticCustomError(
             "cursor",
-            "Not a cursor of this list: it was changed, or made with other filters or another "
+            "Not a cursor of this list: it was changed, or created with other filters or another "
             "order; start again without it",
         ) from None
 

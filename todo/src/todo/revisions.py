@@ -7,7 +7,7 @@ from todo.errors import PreconditionFailedError
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """The revisions that a caller is content with; None stands for any."""
+    """The revisions that a caller accepts; None means any."""
 
     accepted: frozenset[str] | None
 
@@ -16,7 +16,7 @@ class Revisions:
 
 
 def accepted_by(expected: Revisions | None) -> list[str] | None:
-    """The revisions of which the object must have one, or None where it may have any."""
+    """The revisions of which the object must have one, or None if any will do."""
     if expected is None or expected.accepted is None:
         return None
     return sorted(expected.accepted)

@@ -1,4 +1,4 @@
-"""`todo serve`: one address, any number of workers, and a database when there is none."""
+"""`todo serve`: one address, any number of workers, and a database if none is configured."""
 
 import errno
 import logging
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""What asks a server to end: Ctrl-C, and the way of everything that runs services."""
+"""The signals that ask a server to stop: Ctrl-C, and the one that process supervisors send."""
 
 GRACE_SECONDS = 10
-"""How long requests in flight may take to finish after Ctrl-C."""
+"""How long requests in progress may take to finish after Ctrl-C."""
 
 LOAD_SECONDS = 60
-"""Seconds that a worker has to be loaded: uvicorn takes one that does not answer within 5 for dead,
-and on a busy machine would kill and start it for ever."""
+"""Seconds for a worker to load: uvicorn considers one that does not respond within 5 s dead, and on
+a busy machine would kill and restart it forever."""
 
 LOOK_SECONDS = 0.2
-"""Seconds between two looks at a signal, and at a worker that is being loaded."""
+"""Seconds between two checks for a signal, and of a worker that is loading."""
 
 EARLIER = 0.5
-"""Seconds before several workers close their listener: then nobody can connect any more."""
+"""Seconds before several workers close their listener, during which new connections are blocked."""
 
 AGAIN = 0.2
-"""Seconds between two signals to a worker, so that it hears both."""
+"""Seconds between two signals to a worker, so that it receives both."""
 
 FIRST_CURL = """\
 curl -s {address}/api/auth/register -H 'Content-Type: application/json' \\
@@ -60,14 +60,14 @@ curl -s {address}/api/auth/register -H 'Content-Type: application/json' \\
 
 
 class AddressError(Exception):
-    """The address to listen on cannot be had."""
+    """The address to listen on is not available."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """How to serve: what the command line said, or else the settings.
+    """How to serve, from the command line or else the settings.
 
-    ``drain_seconds`` is what the workers wait after SIGTERM before they stop.
+    ``drain_seconds`` is how long the workers wait after SIGTERM before they stop.
     """
 
     host: str
@@ -78,20 +78,20 @@ class Serving:
 
 
 def served_app() -> "FastAPI":
-    """The application in a worker process, with its log set up; uvicorn calls this.
+    """The application in a worker process, with logging configured; uvicorn calls this.
 
     Raises:
-        SystemExit: It cannot be made. Its code tells uvicorn not to try again for ever.
+        SystemExit: It cannot be created. The code tells uvicorn not to retry forever.
     """
     try:
         settings = Settings()
         configure_logging(settings)
-        # Not loaded with this module: a process that only starts workers has no application.
+        # Not imported at the top: a process that only starts workers needs no application.
         app: FastAPI = load("todo.main").create_app(settings)
     except WellheadError as error:
-        logger.error("The application cannot be made: %s", error)  # noqa: TRY400 - it says it all
+        logger.error("The application cannot be created: %s", error)  # noqa: TRY400 - the message is enough
     except Exception:
-        logger.exception("The application cannot be made")
+        logger.exception("The application cannot be created")
     else:
         return app
     sys.exit(STARTUP_FAILURE)
@@ -99,10 +99,10 @@ def served_app() -> "FastAPI":
 
 @contextmanager
 def provided_database(settings: Settings) -> Iterator[str]:
-    """See to it that the environment names a database, and say where the data is.
+    """Make sure that the environment names a database, and say where the data is.
 
-    Where it names none, a PostgreSQL is started (or joined) whose data is in `DATA_DIR`, and its
-    URL put into the environment, from where worker processes inherit it.
+    If it names none, a PostgreSQL is started (or joined) with its data in `DATA_DIR`, and its URL
+    is put into the environment, from which worker processes inherit it.
 
     Raises:
         ConfigurationError: There is no `DATABASE_URL`, and this is production.
@@ -125,9 +125,9 @@ def provided_database(settings: Settings) -> Iterator[str]:
 
 
 async def wait_for_database(settings: DatabaseSettings) -> None:
-    """Connect once, before anything is served: what is wrong is then told in a sentence.
+    """Connect once before serving, so that a problem is reported in a sentence.
 
-    Where `DATABASE_START_DEGRADED` says to start without it, nothing is waited for.
+    With `DATABASE_START_DEGRADED` there is no wait.
 
     Raises:
         ConnectError: The database cannot be reached, or refuses.
@@ -139,24 +139,24 @@ async def wait_for_database(settings: DatabaseSettings) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take the address before anything else is started; port 0 takes any free one.
+    """Bind the address before anything else is started; port 0 takes any free one.
 
     Raises:
-        AddressError: It is taken, or not this machine's, or may not be used.
+        AddressError: It is taken, not an address of this machine, or not permitted.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        # asyncio turns Nagle's algorithm off only where the protocol is named; with it, answers on
-        # kept connections wait 40 ms. (uvloop always turns it off.)
+        # asyncio disables Nagle's algorithm only if the protocol is given; with it, responses on
+        # keep-alive connections wait 40 ms. (uvloop always disables it.)
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise AddressError(f"Cannot listen on {host}: {error.strerror}.") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        # From here on clients are kept waiting instead of refused, until the workers are up.
+        # From here on clients wait instead of being refused, until the workers are up.
         listener.listen(2048)
     except OSError as error:
         listener.close()
@@ -170,25 +170,25 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _advice(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "Stop what uses it, or choose another one with --port (or PORT)."
+        return "Stop the program that uses it, or choose another one with --port (or PORT)."
     if error.errno == errno.EACCES:
         return (
-            "Ports below 1024 are for root. Choose --port 8000 (or PORT), and let what stands in "
-            "front, such as a proxy or Docker's --publish 80:8000, have the other one."
+            "Ports below 1024 are for root. Choose --port 8000 (or PORT), and let a proxy in "
+            "front, or Docker's --publish 80:8000, use the other one."
         )
     return "Choose an address of this machine with --host (or HOST), and a port that you may use."
 
 
 def serve(serving: Serving, listener: socket.socket, *, announce: Callable[[], None]) -> bool:
-    """Serve until Ctrl-C or SIGTERM, then let requests in flight finish; nothing is cut off.
+    """Serve until Ctrl-C or SIGTERM, then let requests in progress finish; none is cut off.
 
     Args:
         serving: How to serve.
-        listener: Where; see :func:`listen`.
-        announce: Says that it serves. Called when a signal cannot be lost any more.
+        listener: The listening socket; see :func:`listen`.
+        announce: Called to announce that it serves, once no signal can be lost any more.
 
     Returns:
-        Whether it ended because it was asked to, rather than because the application failed to
+        Whether it ended because it was told to, rather than because the application failed to
         start.
     """
     with _handlers_put_back():
@@ -198,9 +198,9 @@ def serve(serving: Serving, listener: socket.socket, *, announce: Callable[[], N
 
 
 def _runner(serving: Serving, listener: socket.socket) -> Callable[[], bool]:
-    # From here on whoever will serve takes note of signals. Python's own answer to Ctrl-C, an
-    # exception wherever the program happens to be, is lost in a finalizer; and SIGTERM's would
-    # kill this process before it has stopped the database.
+    # From here on the serving object handles signals. Python's default for Ctrl-C, an exception
+    # wherever the program happens to be, can be lost in a finalizer; and the default for SIGTERM
+    # would kill this process before it has stopped the database.
     config = _config(serving)
     server = Server(config)
     if serving.reload:
@@ -208,7 +208,7 @@ def _runner(serving: Serving, listener: socket.socket) -> Callable[[], bool]:
         _send_signals_to(reloader.signal_handler)
         return lambda: _run_reloader(reloader)
     if serving.workers > 1:
-        # It takes note of signals as soon as it exists.
+        # It handles signals as soon as it exists.
         supervisor = _Workers(config, sockets=[listener])
         supervisor.drain_seconds = serving.drain_seconds
         return lambda: _run_workers(supervisor)
@@ -228,10 +228,10 @@ def _config(serving: Serving) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         http=LingeringProtocol,
-        # There are no WebSockets here; looking for them, uvicorn would leave a PATCH that asks for
-        # one without any answer.
+        # There are no WebSockets here; with them enabled, uvicorn would leave a PATCH that asks for
+        # an upgrade without any response.
         ws="none",
-        # Only who says which proxies to believe has their X-Forwarded-For believed.
+        # X-Forwarded-For is trusted only from explicitly configured proxies.
         proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -241,7 +241,7 @@ def _run_here(server: uvicorn.Server, listener: socket.socket) -> bool:
     try:
         server.run(sockets=[listener])
     except SystemExit:
-        # The application did not start; the reason stands in the log.
+        # The application did not start; the reason is in the log.
         return False
     return server.started
 
@@ -273,8 +273,8 @@ def _handlers_put_back() -> Iterator[None]:
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    # A terminal sends Ctrl-C to every process. One that is still importing would die of it with a
-    # traceback, so workers inherit it blocked: this process stops them, by SIGTERM. Here it is
+    # A terminal sends Ctrl-C to every process. One that is still importing would die with a
+    # traceback, so workers inherit it blocked: this process stops them with SIGTERM. Here it is
     # only held back until the worker has been started. The first start of a process also starts
     # multiprocessing's resource tracker, which would end the blocking; so that comes before.
     resource_tracker.ensure_running()
@@ -286,7 +286,7 @@ def _without_ctrl_c() -> Iterator[None]:
 
 
 class _Workers(Multiprocess):
-    """Worker processes that leave Ctrl-C to this one, and end without cutting anybody off."""
+    """Worker processes that leave Ctrl-C to this one, and shut down without cutting connections."""
 
     drain_seconds = 0.0
     is_interrupted = False
@@ -296,8 +296,8 @@ class _Workers(Multiprocess):
         super().handle_int()
 
     def terminate_all(self) -> None:
-        # A worker waits by itself, and then closes the listener. As long as anybody else has it,
-        # too, connections would be made that nobody accepts; so that ends a bit earlier.
+        # A worker waits, and then closes the listener. As long as another process shares it,
+        # connections would be made that are never accepted; so new ones are blocked earlier.
         until_then = (0.0 if self.is_interrupted else self.drain_seconds) - EARLIER
         if until_then < 0:
             self._turn_away()
@@ -307,7 +307,7 @@ class _Workers(Multiprocess):
             self._wait(until_then)
             self._turn_away()
         if self.is_interrupted or self.signal_queue:
-            # After Ctrl-C nobody wants to wait; a worker that is asked twice does not.
+            # After Ctrl-C there is no wait; a worker that gets a second signal does not wait.
             time.sleep(AGAIN)
             super().terminate_all()
         for listener in self.sockets:
@@ -324,7 +324,7 @@ class _Workers(Multiprocess):
             turn_away(listener)
 
     def init_processes(self) -> None:
-        # Until when a worker may be loading; for ever past for one that has been loaded.
+        # Until when a worker may be loading; always past for one that has loaded.
         self._loading: dict[int | None, float] = {}
         with _without_ctrl_c():
             super().init_processes()
@@ -346,7 +346,7 @@ class _Workers(Multiprocess):
 
 
 class _Reloader(WatchFilesReload):
-    """A process that is started anew when the code changes, and leaves Ctrl-C to this one."""
+    """A process that is restarted when the code changes, and leaves Ctrl-C to this one."""
 
     def startup(self) -> None:
         with _without_ctrl_c():
@@ -358,7 +358,7 @@ class _Reloader(WatchFilesReload):
 
 
 def banner(settings: Settings, serving: Serving, listener: socket.socket, data: str) -> str:
-    """What `todo serve` says first: the address, where the data lies, and a first request."""
+    """What `todo serve` prints first: the address, where the data is, and a first request."""
     port = listener.getsockname()[1]
     host = f"[{serving.host}]" if ":" in serving.host else serving.host
     if _is_every_address(serving.host):
@@ -370,14 +370,14 @@ def banner(settings: Settings, serving: Serving, listener: socket.socket, data: 
         f"  Data     {data}",
         "  Stop     Ctrl-C",
         "",
-        "Make an account:",
+        "Create an account:",
         "",
         *(f"  {line}" for line in FIRST_CURL.format(address=address).splitlines()),
         "",
     ]
     if not settings.is_production and not _is_loopback(serving.host):
         lines.append(
-            f"Anybody who can reach this machine can reach {serving.host} port {port}; this is a "
+            f"Anyone who can reach this machine can reach {serving.host} port {port}; this is a "
             "development set-up. Set APP_ENV=production, DATABASE_URL and JWT_SECRET_KEY.\n"
         )
     return "\n".join(lines)

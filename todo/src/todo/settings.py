@@ -33,10 +33,10 @@ KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """The shortest allowed secret for each algorithm: its digest's length (RFC 7518, section 3.2)."""
 
 PLACEHOLDERS = ("changethis", "changeme", "change-", "change_", "secret", "password", "example")
-"""Words that stand in copied configuration, and practically never in a random secret."""
+"""Words that occur in copied configuration, and practically never in a random secret."""
 
 DISTINCT_CHARACTERS = 10
-"""Fewer distinct characters than this are no accident of a random secret, not even in hex."""
+"""With fewer distinct characters than this, a secret cannot be random, not even in hex."""
 
 MOST_ACCESS_MINUTES = 24 * 60
 """An access token cannot be taken back, so it must not last as long as a login."""
@@ -47,7 +47,7 @@ ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE)
 
 
 def split(value: object) -> object:
-    """A list from `a, b` or from JSON's `["a", "b"]`, whichever the environment holds."""
+    """A list from `a, b` or from JSON's `["a", "b"]`."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -60,7 +60,7 @@ def split(value: object) -> object:
 
 
 def rate(value: str) -> str:
-    """A rate such as `10 per 15 minutes`, checked."""
+    """A valid rate, such as `10 per 15 minutes`."""
     try:
         parse(value)
     except ValueError as error:
@@ -73,7 +73,7 @@ Rate = Annotated[str, AfterValidator(rate)]
 
 
 class Settings(CheckedSettings):
-    """The application's settings; the variable of each is its name in capitals.
+    """The application's settings; each variable is the name in capitals.
 
     Raises:
         SettingsError: One sentence for each setting that cannot be used.
@@ -84,16 +84,16 @@ class Settings(CheckedSettings):
     model_config = SettingsConfigDict(str_strip_whitespace=True)
 
     app_env: Literal["development", "production"] = "development"
-    """`production` makes nothing up: no secret, no database, no demo account."""
+    """`production` generates nothing: no secret, no database, no demo account."""
 
     app_name: str = Field(default="Todo API", min_length=1, max_length=100)
-    """The name in the documentation and in the welcome."""
+    """The name in the documentation and on the welcome page."""
 
     app_version: str = Field(default=__version__, min_length=1, max_length=50)
-    """The version in the documentation and in the welcome."""
+    """The version in the documentation and on the welcome page."""
 
     debug: bool = False
-    """Log everything (`LOG_LEVEL` is `DEBUG` then); answers stay the same."""
+    """Log everything (`LOG_LEVEL` is then `DEBUG`); responses stay the same."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
     """The address that `todo serve` listens on; `0.0.0.0` for every address of the machine."""
@@ -102,31 +102,31 @@ class Settings(CheckedSettings):
     """The port that `todo serve` listens on; 0 takes any free one."""
 
     reload: bool = False
-    """Start anew when the code changes; for work on the application itself."""
+    """Restart when the code changes; for development of the application itself."""
 
     drain_seconds: float = Field(default=1.0, ge=0, le=300)
-    """How long after SIGTERM requests are still taken while `/health/ready` says no already."""
+    """How long requests are still accepted after SIGTERM, while `/health/ready` responds 503."""
 
     metrics: bool = False
-    """Whether `/metrics` tells Prometheus, and whoever else can reach it, how busy the pool is."""
+    """Whether `/metrics` reports to Prometheus, and to anyone who can reach it, how busy it is."""
 
     data_dir: Path = Path(".wellhead")
-    """Where development keeps what it makes: the embedded database and the secret."""
+    """Where development stores what it generates: the embedded database and the secret."""
 
     body_limit: ByteSize = Field(default=ByteSize(1024 * 1024), ge=1024, le=100 * 1024 * 1024)
     """The largest request body: bytes, or with a unit, such as `2MiB`."""
 
     log_format: Literal["text", "json"] = "text"
-    """Lines for people, or for machines."""
+    """Log lines for people, or for machines."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
-    """The least severe lines that are written."""
+    """The lowest level of log lines that are written."""
 
     cors_origins: Listed = Field(default=["http://localhost:3000", "http://localhost:3001"])
-    """Whose pages may call the API from a browser; `*` for all, without credentials."""
+    """The origins whose pages may call the API from a browser; `*` for all, no credentials."""
 
     cors_allow_credentials: bool = True
-    """Whether those pages may send cookies and HTTP authentication along."""
+    """Whether those pages may send cookies and HTTP authentication."""
 
     cors_allow_methods: Listed = Field(default=["*"])
     """Which methods those pages may use."""
@@ -135,16 +135,17 @@ class Settings(CheckedSettings):
     """Which headers those pages may send."""
 
     jwt_secret_key: SecretStr | None = None
-    """What signs tokens: random, at least as long as the digest. Changed, it ends every login."""
+    """The secret that signs tokens: random, at least as long as the digest. A change of it ends
+    every login."""
 
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     """How tokens are signed; a token with any other algorithm is refused."""
 
     jwt_access_token_expire_minutes: int = Field(default=15, ge=1, le=MOST_ACCESS_MINUTES)
-    """How long an access token is believed, also after its login or account has ended."""
+    """How long an access token is valid, even after its login or account has ended."""
 
     jwt_refresh_token_expire_minutes: int = Field(default=7 * 24 * 60, ge=5, le=365 * 24 * 60)
-    """How long a login lasts without being used; each refresh starts it anew."""
+    """How long an unused login lasts; each refresh restarts the time."""
 
     jwt_issuer: str = Field(default="todo-api", min_length=1, max_length=200)
     """The `iss` of tokens; others are refused."""
@@ -153,7 +154,7 @@ class Settings(CheckedSettings):
     """The `aud` of tokens; others are refused."""
 
     login_attempts_per_account: Rate = "10 per 15 minutes"
-    """Tries at one account's password; the right one starts the count anew."""
+    """Tries at one account's password; the right one resets the count."""
 
     login_attempts_per_address: Rate = "100 per 15 minutes"
     """Tries at any password from one client, right or wrong."""
@@ -161,22 +162,22 @@ class Settings(CheckedSettings):
     registrations_per_address: Rate = "60 per hour"
     """New accounts from one client."""
 
-    # These three are OWASP's least for Argon2id:
+    # These three are OWASP's minimum for Argon2id:
     # https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
     argon2_time_cost: int = Field(default=2, ge=1, le=10)
     """Passes of a password hash. Hashes that took less work are renewed at the next login."""
 
     argon2_memory_kib: int = Field(default=19 * 1024, ge=7 * 1024, le=1024 * 1024)
-    """Memory of a password hash in KiB; times the passes it is the work."""
+    """Memory of a password hash in KiB; times the passes, it is the work."""
 
     argon2_parallelism: int = Field(default=1, ge=1, le=16)
     """Threads of a password hash."""
 
     argon2_concurrency: int = Field(default=2, ge=1, le=64)
-    """Password hashes at one time in each worker; 16 times as many may wait for their turn."""
+    """Concurrent password hashes in each worker; 16 times as many may queue."""
 
     idempotency_key_expire_hours: int = Field(default=24, ge=1, le=30 * 24)
-    """How long an `Idempotency-Key` gives the first answer again; after that it is a new one."""
+    """How long an `Idempotency-Key` returns the first response; after that it counts as new."""
 
     @field_validator("jwt_secret_key", mode="before")
     @classmethod
@@ -192,7 +193,7 @@ class Settings(CheckedSettings):
             if error.errors()[0]["type"] != "less_than_equal":
                 raise
             raise ValueError(
-                f"it takes at most {MOST_ACCESS_MINUTES}, because neither a logout nor a new "
+                f"it must be at most {MOST_ACCESS_MINUTES}, because neither a logout nor a new "
                 "password ends an access token. For a login of that length set "
                 f"JWT_REFRESH_TOKEN_EXPIRE_MINUTES={value} in its place; POST /api/auth/refresh "
                 "then gives the next access token"
@@ -252,7 +253,7 @@ class Settings(CheckedSettings):
             raise ValueError(f"JWT_SECRET_KEY is a placeholder from an example; {NEW_KEY}")
 
     def database(self) -> DatabaseSettings:
-        """Wellhead's settings, which the environment gives; PostgreSQL knows it by `APP_NAME`.
+        """Wellhead's settings, from the environment; the application name is `APP_NAME`.
 
         Raises:
             URLError: `DATABASE_URL` is missing or cannot be used.
@@ -262,20 +263,20 @@ class Settings(CheckedSettings):
 
     @property
     def is_production(self) -> bool:
-        """Whether `APP_ENV` is `production`: then nothing is generated or made up."""
+        """Whether `APP_ENV` is `production`: then nothing is generated."""
         return self.app_env == "production"
 
     @property
     def access_lifetime(self) -> timedelta:
-        """How long an access token is believed."""
+        """How long an access token is valid."""
         return timedelta(minutes=self.jwt_access_token_expire_minutes)
 
     @property
     def refresh_lifetime(self) -> timedelta:
-        """How long a refresh token waits to be used."""
+        """How long a refresh token can be used."""
         return timedelta(minutes=self.jwt_refresh_token_expire_minutes)
 
     @property
     def idempotency_lifetime(self) -> timedelta:
-        """How long the answer to a request with a key is kept."""
+        """How long the response to a request with a key is stored."""
         return timedelta(hours=self.idempotency_key_expire_hours)

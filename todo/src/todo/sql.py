@@ -25,32 +25,32 @@ from sqlmodel import SQLModel
 from todo.models import TIMESTAMP
 
 OWNER = bindparam("owner_id", type_=Uuid)
-"""Whose object it is; the account itself, where that is made."""
+"""The owner of the object; the account itself, when that is created."""
 
 Columns: TypeAlias = Mapping[str, Any] | ReadOnlyColumnCollection[str, Any]
-"""Columns by their names: of a table, or made for a row."""
+"""Columns by name: of a table, or built for a row."""
 
 NOW = bindparam("now", type_=TIMESTAMP)
-"""When the application writes."""
+"""The time of the write, set by the application."""
 
 EXPECTED = bindparam("expected", type_=ARRAY(Text))
-"""The revisions that a client is content with; NULL stands for any."""
+"""The revisions that a client accepts; NULL means any."""
 
 
 def text_of(value: str) -> ColumnElement[str]:
-    """A fixed text, written into the statement and not sent with each use of it."""
+    """A constant text, written into the statement instead of being sent each time."""
     return literal_column(f"'{value}'", Text)
 
 
 def is_expected(revision: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether a revision is one of those that the client is content with."""
+    """Whether a revision is one of those that the client accepts."""
     return or_(EXPECTED.is_(None), revision == func.any(EXPECTED))
 
 
 def insert_once(table: type[SQLModel], given: Mapping[str, Any], turn: FromClause) -> Insert:
-    """Insert a row of these values where `turn` has one; nothing where its id is there already.
+    """Insert a row of these values if `turn` has one; nothing if its id already exists.
 
-    So it can be sent again after a first time that nobody answered.
+    So it can be sent again after a first time without a reply.
     """
     return (
         insert(table)
@@ -61,7 +61,7 @@ def insert_once(table: type[SQLModel], given: Mapping[str, Any], turn: FromClaus
 
 @dataclass(slots=True)
 class Deletion:
-    """What became of the deletion of an object that was there.
+    """The outcome of deleting an existing object.
 
     Attributes:
         is_expected: Whether the client knew the state that was there.

@@ -1,4 +1,4 @@
-"""Where the command `todo` begins: it can be stopped from its first moment."""
+"""The entry point of the `todo` command: it can be stopped from its first moment."""
 
 import gc
 import importlib
@@ -16,9 +16,9 @@ def main() -> None:
 
 
 def load(name: str) -> ModuleType:
-    """Import a module, and look for garbage neither meanwhile nor among what it consists of.
+    """Import a module without garbage collection, and keep its objects out of later ones.
 
-    Nothing of it ever becomes garbage, and the looking takes a tenth of the time.
+    None of them ever becomes garbage, and looking for it takes a tenth of the time.
     """
     gc.disable()
     try:
@@ -29,9 +29,9 @@ def load(name: str) -> ModuleType:
 
 
 def obey_sigterm() -> None:
-    """End on SIGTERM at once, as processes do that are not the first of their container.
+    """Terminate on SIGTERM at once, like processes that are not the first of their container.
 
-    The kernel drops the signals for which process 1 has no handler; a container that still waits
-    for its database would then have to be killed. The server puts its own handler in this place.
+    The kernel drops signals for which process 1 has no handler; a container still waiting for its
+    database would then have to be killed. The server replaces this handler with its own.
     """
     signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))

@@ -1,4 +1,4 @@
-"""Every table of the application: importing this module is what fills `metadata`."""
+"""Every table of the application: importing this module fills `metadata`."""
 
 from todo.accounts.models import Login, LoginAttempt, User
 from todo.idempotency.models import IdempotencyKey

@@ -1,6 +1,6 @@
-"""Text from clients: what PostgreSQL, logs and terminals can all carry.
+"""Text from clients: only what PostgreSQL, logs and terminals can all carry.
 
-PostgreSQL's `text` has no place for NUL, and a control character in a title serves nobody. Lone
+PostgreSQL's `text` cannot store NUL, and a control character in a title is of no use. Lone
 surrogates are refused by pydantic before anything here runs.
 """
 
@@ -25,10 +25,10 @@ _PROSE = re.compile(PROSE_PATTERN)
 
 
 def line(value: str) -> str:
-    """One line of text without the blanks around it; may become empty.
+    """One line of text without surrounding white space; may become empty.
 
     Raises:
-        PydanticCustomError: It holds a control character or a line break.
+        PydanticCustomError: It contains a control character or a line break.
     """
     if not _LINE.fullmatch(value):
         raise PydanticCustomError(
@@ -39,7 +39,7 @@ def line(value: str) -> str:
 
 
 def filled_line(value: str) -> str:
-    """As `line`, with something left of it.
+    """Like `line`, but not empty.
 
     Raises:
         PydanticCustomError: It is blank, or not one line.
@@ -54,7 +54,7 @@ def prose(value: str) -> str:
     """Text of many lines, as it was sent.
 
     Raises:
-        PydanticCustomError: It holds a control character other than tab and line break.
+        PydanticCustomError: It contains a control character other than tab and line break.
     """
     if not _PROSE.fullmatch(value):
         raise PydanticCustomError(

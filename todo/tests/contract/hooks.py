@@ -1,7 +1,7 @@
 """What schemathesis cannot know of the Todo API; loaded by `schemathesis.toml`.
 
 Most requests would end at 401, 403 or 404 if ids and passwords were only made up. So the requests
-of somebody who is logged in go to their own path, every second password or refresh token is one
+of a logged-in user go to their own path, every second password or refresh token is one
 that works, of an account made for that request, and every second object to delete exists.
 """
 
@@ -23,7 +23,7 @@ Case: TypeAlias = schemathesis.Case[Any]
 PASSWORD = "known to nobody but this run"
 
 FOREIGN = 16
-"""One of so many made-up user ids stays as it is: somebody else's path."""
+"""One of so many made-up user ids stays as it is: another user's path."""
 
 CONDITIONS = ("if-match", "if-none-match")
 
@@ -53,7 +53,7 @@ def before_load_schema(context: schemathesis.HookContext, raw_schema: Json) -> N
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: Case, kwargs: dict[str, Any]) -> None:
-    """Send a request of somebody who is logged in to their own path, and lend it what works."""
+    """Send a logged-in user's request to their own path, and lend it what works."""
     del context, kwargs
     drop_stray_conditions(case)
     renew_key(case)
@@ -121,7 +121,7 @@ def user_of(case: Case) -> str | None:
 
 
 def take_own_path(case: Case, user_id: str) -> None:
-    """Put the user's id into the path, unless what stands there is no id or stays foreign."""
+    """Put the user's id into the path, unless the value there is not an id or stays foreign."""
     try:
         given = UUID(str(case.path_parameters["user_id"]))
     except (KeyError, ValueError):

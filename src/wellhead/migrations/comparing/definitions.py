@@ -78,7 +78,7 @@ def _touched(operations: ops.UpgradeOps) -> Iterator[tuple[str, str]]:
 
 
 class _Comparison:
-    """One table of the models beside the table of the schema."""
+    """One table of the models next to the table of the schema."""
 
     def __init__(
         self,

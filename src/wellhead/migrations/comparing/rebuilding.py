@@ -1,4 +1,4 @@
-"""An enum type made anew with other values, for PostgreSQL takes none away and sorts none."""
+"""Rebuild an enum type with other values, since PostgreSQL cannot remove or reorder them."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -92,7 +92,7 @@ def rebuilt(
     uses: Iterable[Use],
     gone: frozenset[str],
 ) -> tuple[str, ...]:
-    """Statements that make a type anew, and give it to the columns that have it.
+    """Statements that rebuild a type, and convert the columns that have it.
 
     Args:
         connection: To look for what is worded for the type.

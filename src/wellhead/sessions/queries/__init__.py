@@ -1,9 +1,9 @@
-"""Queries that are compiled once and sent past SQLAlchemy's work for each call.
+"""Queries that are compiled once and skip SQLAlchemy's work on each call.
 
-Begin with ``building``: it says what can be compiled. ``query`` is what the application holds,
-``statement`` what becomes of it for one dialect; ``binding`` and ``shapes`` have what goes in and
-comes out. ``runner`` decides how a statement is run: past SQLAlchemy, which ``driver`` and ``wire``
-do, or through one of its connections, in ``ordinary``.
+Begin with ``building``: it says what can be compiled. ``query`` has the object that the application
+holds, ``statement`` its form for one dialect; ``binding`` and ``shapes`` handle the input and the
+output. ``runner`` decides how a statement is run: without SQLAlchemy, by ``driver`` and ``wire``,
+or through one of its connections, by ``ordinary``.
 """
 
 from wellhead.sessions.queries.building import compiled

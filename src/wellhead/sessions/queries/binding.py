@@ -1,4 +1,4 @@
-"""From the values of a call to the parameters of the driver."""
+"""From the values of a call to the driver's parameters."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ Process = Callable[[Any], Any]
 
 
 def names_in(clause: Any) -> frozenset[str]:
-    """The names of the values that a clause must be given."""
+    """The names of the values that a clause requires."""
     return frozenset(
         each.key for each in parts_of(clause) if isinstance(each, BindParameter) and each.required
     )
@@ -23,12 +23,12 @@ class Binding:
     """The parameters of one compiled statement.
 
     Args:
-        compiled: What SQLAlchemy made of the statement.
-        dialect: For which.
+        compiled: SQLAlchemy's compiled statement.
+        dialect: The dialect it was compiled for.
 
     Attributes:
-        required: The names of the values that each call gives.
-        defaults: The values of the others that a call may give.
+        required: The names of the values that each call must give.
+        defaults: The values of the others, which a call may give.
     """
 
     def __init__(self, compiled: SQLCompiler, dialect: Dialect) -> None:
@@ -62,10 +62,10 @@ class Binding:
                 self._fixed[place] = bind.value if process is None else process(bind.value)
 
     def complete(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The values of a call, with those of its defaults.
+        """The values of a call, completed with the defaults.
 
         Raises:
-            TypeError: A value is missing, or there is no parameter of that name.
+            TypeError: A value is missing, or there is no parameter with that name.
         """
         if values.keys() == self.required and not self.defaults:
             return values
@@ -80,7 +80,7 @@ class Binding:
         return {**self.defaults, **values}
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
-        """What the driver is given, of complete values: a list, or a dictionary by name.
+        """The driver's parameters for complete values: a list, or a dictionary by name.
 
         Raises:
             Exception: A type refuses its value.
@@ -110,12 +110,12 @@ class _DefaultContext:
         self.current_parameters = dict(values)
 
     def get_current_parameters(self, isolate_multiinsert_groups: bool = True) -> dict[str, Any]:
-        """The values that were given."""
+        """The given values."""
         del isolate_multiinsert_groups
         return self.current_parameters
 
     def value_of(self, column: Column[Any]) -> Any:
-        """The default of a column, or what it is set to on update."""
+        """The default of a column, or its value on update."""
         made: Any = column.default
         value = made.arg(self) if made.is_callable else made.arg
         self.current_parameters[str(column.key)] = value

@@ -21,7 +21,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 MOST_OPTIONAL = 6
-"""So many optional conditions a query may have: each of their combinations is a text of its own."""
+"""The most optional conditions of a query: each combination of them is a separate text."""
 
 
 @overload
@@ -75,17 +75,17 @@ def compiled(
 ) -> Query[Any]:
     """A query that is compiled once, at its first use, and kept.
 
-    Build it where the module is loaded: nothing is opened, configured or read for that. Its values
-    are those of ``bindparam("name")``, given by name at each call; all others are kept as they are.
+    Build it at import time: nothing is opened, configured or read for that. Its values are those of
+    ``bindparam("name")``, given by name at each call; all others are kept as they are.
 
     Args:
-        statement: A SELECT, or an INSERT, UPDATE or DELETE, of SQLAlchemy or SQLModel. A list is
+        statement: A SELECT, INSERT, UPDATE or DELETE of SQLAlchemy or SQLModel. A list is
             ``column.in_(bindparam("names"))``, of any length.
-        into: A dataclass or pydantic model that is made of each row, by the names of its columns.
-            By default one column is its value, one mapped class its object, detached, and several
-            are a named tuple.
-        optional: Conditions that are added where their values are given, and left out where one of
-            them is not, or is None.
+        into: A dataclass or pydantic model to create from each row, by column name. By default a
+            single column gives its value, a mapped class a detached object, and several a named
+            tuple.
+        optional: Conditions that are added if their values are given, and left out if any of them
+            is missing or None.
         is_repeatable: Whether a write may be done twice; see :meth:`wellhead.Database.run`.
 
     Raises:
@@ -97,12 +97,12 @@ def compiled(
     if not isinstance(statement, AnySelect | CompoundSelect | UpdateBase):
         raise _refusal(f"is a {type(statement).__name__}, not a SELECT, INSERT, UPDATE or DELETE")
     if optional and not hasattr(statement, "where"):
-        raise _refusal("has optional conditions but no WHERE of its own")
+        raise _refusal("has optional conditions but no WHERE clause")
     if len(optional) > MOST_OPTIONAL:
         raise _refusal(f"has {len(optional)} optional conditions, more than {MOST_OPTIONAL}")
     for condition in optional:
         if not names_in(condition):
-            raise _refusal("has an optional condition without a bindparam that is to be given")
+            raise _refusal("has an optional condition without a bindparam for the caller to give")
     _check_results(statement)
     if into is not None:
         fields_of(into, names_of(list(columns_of(statement))))
@@ -110,25 +110,25 @@ def compiled(
 
 
 def _check(clause: Any) -> None:
-    """Refuse what has no structure, and what is written into the text at each call."""
+    """Refuse clauses without structure, and values that are written into the text at each call."""
     if isinstance(clause, TextClause | TextualSelect) or not hasattr(clause, "get_children"):
-        raise _refusal("is text, or no statement, so that nothing is known of it")
+        raise _refusal("is text, or not a statement, so its effects are unknown")
     for each in parts_of(clause):
         if isinstance(each, TextClause | TextualSelect):
-            raise _refusal("has text() in it, of which nothing is known")
+            raise _refusal("contains text(), whose effects are unknown")
         if getattr(each, "_with_options", ()):
             raise _refusal("has loader options, which need a session")
         if isinstance(each, BindParameter) and each.literal_execute:
             raise _refusal(f"has the value {each.key!r} written into its text at each call")
         options = getattr(each, "get_execution_options", None)
         if options is not None and "schema_translate_map" in options():
-            raise _refusal("has a schema_translate_map, by which its text changes at each call")
+            raise _refusal("has a schema_translate_map, which changes its text at each call")
 
 
 def _check_lists(clause: Any) -> None:
     for each in parts_of(with_arrays(clause)):
         if isinstance(each, BindParameter) and each.expanding:
-            raise _refusal(f"has the list {each.key!r} outside of IN, by whose length it changes")
+            raise _refusal(f"has the list {each.key!r} outside IN, so its length changes the text")
 
 
 def _check_results(statement: Any) -> None:
@@ -148,13 +148,13 @@ def _check_mapper(mapper: Mapper[Any]) -> None:
         raise _refusal(f"selects {name}, which is mapped with inheritance; select its columns")
     for key in _eager(mapper):
         raise _refusal(
-            f"selects {name}, whose {key} is loaded along with it; select its columns, or write "
+            f"selects {name}, whose {key} is loaded eagerly; select its columns, or write "
             "lazy='select' for the relationship"
         )
 
 
 def _eager(mapper: Mapper[Any]) -> Iterator[str]:
-    # Not by ``mapper.relationships``: it would configure the mappers while modules still load.
+    # Not from ``mapper.relationships``: that would configure the mappers while modules still load.
     for key, attribute in mapper.all_orm_descriptors.items():
         lazy = getattr(getattr(getattr(attribute, "comparator", None), "prop", None), "lazy", None)
         if lazy in {"joined", "selectin", "subquery", "immediate", False}:

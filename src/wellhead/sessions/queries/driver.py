@@ -1,7 +1,7 @@
-"""A statement on a connection that is borrowed from the pool for it, past SQLAlchemy.
+"""A statement on a connection that is borrowed from the pool for it, without SQLAlchemy.
 
-The way of most reads: no greenlet, no event for each statement, no transaction. What is lent comes
-back clean or is closed, as everywhere: only statements that leave nothing behind come this way.
+Most reads run like this: no greenlet, no event for each statement, no transaction. As everywhere, a
+connection is returned clean or is closed: only statements that leave no state run here.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ IsSound = Callable[..., Awaitable[bool]]
 
 
 class DriverWay:
-    """Sends statements by the driver.
+    """Sends statements with the driver.
 
     Args:
-        engine: Whose pool and listeners.
-        wire: Sends by the driver of that engine.
-        health: Told what became of each statement.
-        is_sound: Says whether a connection whose statement was cancelled can be used again.
-        on_unknown: Told of each write that was sent and not answered.
-        on_slow: Told of each statement the seconds that it took; None where nobody asks.
+        engine: The engine whose pool and listeners it uses.
+        wire: Sends with that engine's driver.
+        health: Notified of the outcome of each statement.
+        is_sound: Whether a connection whose statement was cancelled can be used again.
+        on_unknown: Called for each write that was sent and got no reply.
+        on_slow: Called for each statement with its duration in seconds; None if not needed.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class DriverWay:
         self._is_sound = is_sound
         self._on_unknown = on_unknown
         self._on_slow = on_slow
-        # What was prepared before the schema was seen to change is not used any more.
+        # Statements prepared before a schema change was noticed are not used any more.
         self._schema = 0
 
     async def send(
@@ -68,7 +68,7 @@ class DriverWay:
         only_first: bool,
         is_repeated: bool = False,
     ) -> Outcome:
-        """Send a statement, and make its results.
+        """Send a statement, and build its results.
 
         Raises:
             Exception: What SQLAlchemy would raise.
@@ -131,7 +131,7 @@ class DriverWay:
         statement: Statement,
         execution: Execution,
     ) -> tuple[bool, BaseException]:
-        """Whether the connection can be used again, and what is to be raised."""
+        """Whether the connection can be used again, and the exception to raise."""
         dialect, dbapi_connection = self._engine.dialect, slot.connection.dbapi_connection
         connection = dbapi_connection.driver_connection
         if isinstance(error, asyncio.CancelledError | TimeoutError):
@@ -155,6 +155,6 @@ class DriverWay:
             self._schema += 1
             await self._wire.forget(connection)
         elif sqlstate_of(failure) is None:
-            # After a change of types asyncpg has closed what it prepared.
+            # After a change of types, asyncpg has closed the prepared statement.
             slot.connection.info.pop(_KEPT, None)
         return not is_lost, failure

@@ -1,4 +1,4 @@
-"""Objects of mapped classes as a session would load them, and as they are once it has ended."""
+"""Objects of mapped classes, as a session would load them and leave them when it ends."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -8,13 +8,13 @@ from sqlalchemy.orm.attributes import instance_dict, instance_state
 
 
 class Loader:
-    """Makes objects of one mapped class: loaded, unchanged, and of no session.
+    """Creates objects of one mapped class: loaded, unchanged, and detached.
 
-    What was not selected, such as relationships, raises as that of any detached object does.
+    Attributes that were not selected, such as relationships, raise as on any detached object.
 
     Args:
         entity: The mapper, or the alias of its class.
-        keys: The attributes that come, in their order.
+        keys: The loaded attributes, in order.
     """
 
     __slots__ = ("_identity", "_is_none", "_loaded", "_manager", "_mapper", "keys", "name")
@@ -31,16 +31,16 @@ class Loader:
         get = itemgetter(*of_key)
         self._identity = get if len(of_key) > 1 else lambda values: (get(values),)
         self._is_none = all if mapper.allow_partial_pks else any
-        # Of mutable types, composites and the application's own listeners.
+        # For mutable types, composites and the application's own listeners.
         self._loaded = self._manager.dispatch.load
 
     @property
     def width(self) -> int:
-        """How many columns it takes."""
+        """The number of columns it takes."""
         return len(self.keys)
 
     def load(self, values: Sequence[Any]) -> Any:
-        """An object of a row's values; None where its primary key is NULL, as in an outer join."""
+        """An object from a row's values; None if its primary key is NULL, as in an outer join."""
         identity = self._identity(values)
         if None in identity and self._is_none(each is None for each in identity):
             return None

@@ -1,4 +1,4 @@
-"""``IN`` lists as one array each, so that one text of a statement serves lists of every length."""
+"""``IN`` lists as one array each, so that one statement text serves lists of every length."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,7 +24,7 @@ _IN = {operators.in_op, operators.not_in_op}
 
 
 class ListOf(TypeDecorator[list[Any]]):
-    """The array of an ``IN`` list's values; its elements are bound as one of them would be.
+    """The array of an ``IN`` list's values; elements are bound like single values.
 
     Args:
         item: The type of a value.
@@ -42,10 +42,10 @@ class ListOf(TypeDecorator[list[Any]]):
         return dialect.type_descriptor(ARRAY(_Item(self.item), dimensions=1))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> list[Any]:
-        """Take any iterable but text.
+        """Accept any iterable except text.
 
         Raises:
-            TypeError: It is none.
+            TypeError: It is not one.
         """
         del dialect
         if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
@@ -54,7 +54,7 @@ class ListOf(TypeDecorator[list[Any]]):
 
 
 class _Item(TypeDecorator[Any]):
-    """An element, which is bound and called as one value of its type would be."""
+    """An element, bound like a single value of its type."""
 
     impl = NullType
     cache_ok = True
@@ -64,9 +64,9 @@ class _Item(TypeDecorator[Any]):
         self._item = item
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The type of the database, without a length: a cast to it would cut values off.
+        """The database type, without a length: a cast to a length would truncate values.
 
-        SQLAlchemy leaves that out for one value, too:
+        SQLAlchemy leaves it out for a single value, too:
         https://github.com/sqlalchemy/sqlalchemy/issues/9511
         """
         plain = self._item.dialect_impl(dialect)
@@ -77,7 +77,7 @@ class _Item(TypeDecorator[Any]):
         return plain
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        """As of one value."""
+        """Like that of a single value."""
         return self._item.dialect_impl(dialect).bind_processor(dialect)
 
 
@@ -85,9 +85,9 @@ def with_arrays(statement: Any) -> Any:
     """The same statement, with ``= ANY (array)`` for ``IN`` and ``<> ALL (array)`` for ``NOT IN``.
 
     Raises:
-        ConfigurationError: There is no array of these values.
+        ConfigurationError: There is no array type for these values.
     """
-    # To replace something copies all of the statement.
+    # Replacing something copies the whole statement.
     if not any(map(_takes_list, parts_of(statement))):
         return statement
     return visitors.replacement_traverse(statement, {}, _with_array)

@@ -1,8 +1,8 @@
-"""A compiled statement on a connection of SQLAlchemy's, with all that listens there.
+"""A compiled statement on a SQLAlchemy connection, with all its listeners.
 
-In a session this is the way, since the transaction is SQLAlchemy's. Elsewhere it is for what the
-shorter way does not do: other pools than Wellhead's, statements that are not proved to be harmless,
-and engines to whose statements the application itself listens.
+Used in a session, since the transaction is SQLAlchemy's. Otherwise it is for what the shorter way
+does not cover: other pools than Wellhead's, statements that are not proved to be harmless, and
+engines to whose statements the application itself listens.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -41,9 +41,9 @@ def _as_for(options: Mapping[str, Any], statement: Statement) -> Statement:
 
 
 class _Compiled:
-    """What SQLAlchemy's connections execute, without looking for it in their cache.
+    """An object that SQLAlchemy's connections execute without a lookup in their cache.
 
-    They would also take each name of a value for a column to be set.
+    They would also take the name of each value for a column to set.
     """
 
     def __init__(self, statement: Statement) -> None:
@@ -62,12 +62,12 @@ class _Compiled:
 
 
 def run_in(session: Session, statement: Statement, values: Mapping[str, Any]) -> Outcome:
-    """Run it in a session's transaction, after what the session has to send."""
+    """Run it in a session's transaction, after the session's flush."""
     return run_on(connection_of(session, statement), statement, values)
 
 
 def connection_of(session: Session, statement: Statement) -> Connection:
-    """A session's connection for it, after a flush where the session flushes by itself."""
+    """A session's connection for it, after an autoflush."""
     if session.autoflush and (session.new or session.dirty or session.deleted):
         session.flush()
     return session.connection(bind_arguments={"clause": statement.compiled.statement})
@@ -82,10 +82,10 @@ async def read(engine: AsyncEngine, statement: Statement, values: Mapping[str, A
 async def read_protected(
     engine: AsyncEngine, statement: Statement, values: Mapping[str, Any]
 ) -> Outcome:
-    """Read in a transaction that the server keeps read-only.
+    """Read in a transaction that the server enforces to be read-only.
 
     Raises:
-        ReadOnlyError: It writes, or has an effect that no transaction ends.
+        ReadOnlyError: It writes, or has an effect that outlives a transaction.
     """
     async with engine.connect() as connection:
         try:
@@ -99,13 +99,13 @@ async def read_protected(
 
 
 async def end_reading(connection: AsyncConnection) -> None:
-    """End a transaction that has only read; whether that is heard does not matter."""
+    """End a transaction that has only read; it does not matter whether that arrives."""
     with counting_commits(apart=True), suppress(CommitUnknownError):
         await connection.commit()
 
 
 async def write(engine: AsyncEngine, statement: Statement, values: Mapping[str, Any]) -> Outcome:
-    """Write in a transaction of its own."""
+    """Write in its own transaction."""
     async with engine.begin() as connection:
         return await connection.run_sync(run_on, statement, values)
 
@@ -113,7 +113,7 @@ async def write(engine: AsyncEngine, statement: Statement, values: Mapping[str, 
 async def stream_on(
     connection: AsyncConnection, statement: Statement, values: Mapping[str, Any]
 ) -> AsyncGenerator[Any, None]:
-    """The results one by one, by a cursor of the server's; there must be a transaction."""
+    """The results one by one, with a server-side cursor; requires a transaction."""
     options = {"yield_per": PARTITION}
     statement = _as_for(await connection.run_sync(Connection.get_execution_options), statement)
     result = await connection.stream(

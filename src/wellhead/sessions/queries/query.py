@@ -16,7 +16,7 @@ from wellhead.sessions.queries.statement import Statement
 T = TypeVar("T")
 
 MOST_DIALECTS = 4
-"""For so many engines a query keeps what was compiled; an application has one or two."""
+"""The number of engines for which a query keeps its compiled form; usually one or two."""
 
 
 class RunsQueries(Protocol):
@@ -29,23 +29,23 @@ class RunsQueries(Protocol):
 
 
 class Query(Generic[T]):
-    """A statement that is compiled once; :func:`wellhead.compiled` makes it.
+    """A statement that is compiled once; created by :func:`wellhead.compiled`.
 
-    Each method takes first where it runs, then the statement's values by name.
+    Each method first takes the object on which it runs, then the statement's values by name.
 
-    - A :class:`wellhead.Database`: on a connection that is borrowed for the one statement. What is
-      proved to read only takes one round trip, and is sent once more where its connection was lost
-      or its plan is stale; what is not proved runs in a read-only transaction. A write is a whole
-      unit of work, run again and raising as in :meth:`wellhead.Database.run`; it commits by itself,
-      in one round trip.
+    - A :class:`wellhead.Database`: on a connection that is borrowed for this statement. What is
+      proved to be read-only takes one round trip, and is sent once more if its connection was lost
+      or its plan is stale; anything else runs in a read-only transaction. A write is a whole unit
+      of work, run again and raising as in :meth:`wellhead.Database.run`; it commits by itself, in
+      one round trip.
     - A :class:`wellhead.Reader`: the same, without writes.
-    - A session: in its transaction, after a flush where the session flushes by itself, and
-      committed with it. Objects that the session holds are not changed by a write.
+    - A session: in its transaction, after an autoflush, and committed with it. A write does not
+      change objects that the session holds.
 
     Raises:
-        TypeError: A value is missing, or there is none of that name.
+        TypeError: A value is missing, or there is none with that name.
         ReadOnlyError: A reader was given a write; or the statement locks rows, outside a session.
-        CommitUnknownError: A write was sent and not answered.
+        CommitUnknownError: A write was sent and got no reply.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class Query(Generic[T]):
         """The only result.
 
         Raises:
-            NoResultFound: There is none; SQLAlchemy's.
-            MultipleResultsFound: There are several; SQLAlchemy's. What a write did stays done.
+            NoResultFound: There is none; SQLAlchemy's exception.
+            MultipleResultsFound: There are several; SQLAlchemy's. A write stays in effect.
         """
         results = (await self._run(on, values))[0]
         if len(results) != 1:
@@ -100,7 +100,7 @@ class Query(Generic[T]):
         return results[0] if results else None
 
     async def execute(self, on: RunsQueries | AsyncSession, /, **values: Any) -> int:
-        """Run it, and say how many rows it wrote or returned."""
+        """Run it, and return how many rows it wrote or returned."""
         return (await self._run(on, values))[1]
 
     def stream(
@@ -108,8 +108,8 @@ class Query(Generic[T]):
     ) -> AbstractAsyncContextManager[AsyncIterator[T]]:
         """The results one by one, for ``async with`` and then ``async for``; for large ones.
 
-        The server keeps the result, and at most 500 rows of it are here at a time. It holds a
-        connection and a transaction, which reads only, until the block ends.
+        The server holds the result, and at most 500 rows of it are in memory at a time. It uses a
+        connection and a read-only transaction until the block ends.
         """
         return self._stream(on, values)
 
@@ -142,7 +142,7 @@ class Query(Generic[T]):
     def statement(
         self, dialect: Dialect, values: Mapping[str, Any]
     ) -> tuple[Statement, Mapping[str, Any]]:
-        """What is sent for these values, and all values that it takes."""
+        """The statement to send for these values, and all values that it takes."""
         variants = self._compiled.get(dialect)
         if variants is None:
             if len(self._compiled) >= MOST_DIALECTS:
@@ -157,7 +157,7 @@ class Query(Generic[T]):
         return found, found.binding.complete(values)
 
     def _choose(self, values: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
-        """Which optional conditions there are values for, as bits, and the values without None."""
+        """The optional conditions that have values, as bits, and the values without None."""
         chosen, used, known = 0, set(self._own), set(self._own)
         for bit, (_, names) in enumerate(self._optional):
             known |= names

@@ -1,4 +1,4 @@
-"""What a driver raised, as SQLAlchemy would raise it, and told to all who listen for failures."""
+"""A driver's exception as SQLAlchemy would raise it, reported to all listeners for failures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 @dataclass(slots=True)
 class Execution:
-    """What listeners for failures look at: the statement, and the values that it was given."""
+    """What listeners for failures inspect: the statement and its values."""
 
     compiled: Any
     compiled_parameters: list[Any]
@@ -27,15 +27,15 @@ def as_sqlalchemy(
     dbapi_connection: Any = None,
     is_lost: bool = False,
 ) -> BaseException:
-    """The exception to raise in place of a driver's; itself where SQLAlchemy would not wrap it.
+    """The exception to raise in place of a driver's; itself if SQLAlchemy would not wrap it.
 
     Args:
-        engine: Whose listeners are told.
+        engine: The engine whose listeners are called.
         error: What the driver raised, or what refused a value before that.
         text: The statement.
-        execution: What is known of it.
-        dbapi_connection: SQLAlchemy's connection around the driver's; None before there was one.
-        is_lost: Whether the connection cannot be used any more.
+        execution: What is known about it.
+        dbapi_connection: SQLAlchemy's connection around the driver's; None if there was none yet.
+        is_lost: Whether the connection is unusable.
     """
     dialect = engine.dialect
     told = error if dbapi_connection is None else _adapted(dbapi_connection, error)
@@ -53,14 +53,14 @@ def as_sqlalchemy(
         )
         raised = wrapped
     context: Any = ExceptionContextImpl(
-        told, raised, engine.sync_engine, dialect, None, None, text, None, execution, is_lost,  # type: ignore[arg-type]  # as far as listeners look
+        told, raised, engine.sync_engine, dialect, None, None, text, None, execution, is_lost,  # type: ignore[arg-type]  # all that listeners need
         False, False,
     )  # fmt: skip
     replaced: BaseException | None = None
     for listener in dialect.dispatch.handle_error:
         try:
             given = listener(context)
-        except Exception as other:  # noqa: BLE001 - what a listener raises is the failure then
+        except Exception as other:  # noqa: BLE001 - a listener's exception replaces the failure
             replaced = other
             break
         if given is not None:
@@ -69,7 +69,7 @@ def as_sqlalchemy(
 
 
 def is_disconnect(dialect: Dialect, dbapi_connection: Any, error: BaseException) -> bool:
-    """Whether SQLAlchemy would take the connection for lost after this failure."""
+    """Whether SQLAlchemy would consider the connection lost after this failure."""
     told = _adapted(dbapi_connection, error)
     if not isinstance(told, dialect.loaded_dbapi.Error):
         return False
@@ -77,7 +77,7 @@ def is_disconnect(dialect: Dialect, dbapi_connection: Any, error: BaseException)
 
 
 def _adapted(dbapi_connection: Any, error: BaseException) -> BaseException:
-    # SQLAlchemy 2.0 has none for psycopg, whose exceptions it takes as they are.
+    # SQLAlchemy 2.0 has no adapter for psycopg, whose exceptions it uses as they are.
     adapt: Callable[[BaseException], None] | None = getattr(
         dbapi_connection, "_handle_exception", None
     )
@@ -85,6 +85,6 @@ def _adapted(dbapi_connection: Any, error: BaseException) -> BaseException:
         return error
     try:
         adapt(error)
-    except Exception as adapted:  # noqa: BLE001 - that is how it answers
+    except Exception as adapted:  # noqa: BLE001 - this is how it returns
         return adapted
     return error

@@ -1,4 +1,4 @@
-"""Where compiled queries run outside of sessions: which way each takes, and what is repeated."""
+"""How compiled queries run outside sessions: which way each takes, and what is repeated."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
@@ -26,7 +26,7 @@ class HasStatements(Protocol):
     """A query."""
 
     def statement(self, dialect: Dialect, values: Values) -> tuple[Statement, Values]:
-        """What is sent for these values, and all values that it takes."""
+        """The statement to send for these values, and all values that it takes."""
         ...
 
 
@@ -35,9 +35,9 @@ class Engines:
     """One engine with the execution options of each use.
 
     Attributes:
-        writing: For sessions, and for what writes.
-        reading: In autocommit, for what is proved to read only.
-        protected: Whose transactions are read-only.
+        writing: For sessions and writes.
+        reading: In autocommit, for what is proved to be read-only.
+        protected: With read-only transactions.
     """
 
     writing: AsyncEngine
@@ -111,20 +111,20 @@ class Sessions:
 
 
 class QueryRunner:
-    """Runs compiled queries of one database.
+    """Runs the compiled queries of one database.
 
     Args:
-        engines: Where.
-        driver: The way past SQLAlchemy; None where there is none.
+        engines: The engines.
+        driver: The way without SQLAlchemy; None if it is not available.
         runs: Counts units of work and repeated reads.
-        counted: Counts what is under way, for the end of the database.
+        counted: Counts what is in progress, for the closing of the database.
         deadline: Seconds after which no attempt of a write begins.
-        reads_directly: Whether what reads needs no transaction. False where asyncpg prepares no
-            statements: it learns the types of a response in a round trip of its own, and a change
-            of schema between the two would let it take one value for another.
-        sessions: Where every query runs while these have hooks, which may set whose rows are seen.
-        writes_directly: Whether a write may commit by itself. False in that case, too, and where
-            limits of the server, or an isolation level, hold in transactions only.
+        reads_directly: Whether reads need no transaction. False if asyncpg prepares no statements:
+            it then learns the types of a result in a separate round trip, and a schema change
+            between the two could make it misread a value.
+        sessions: Where every query runs if these have hooks, which may decide what rows it sees.
+        writes_directly: Whether a write may commit by itself. False in that case, too, and if
+            server limits, or an isolation level, apply only inside transactions.
     """
 
     def __init__(
@@ -158,9 +158,9 @@ class QueryRunner:
 
     @cached_property
     def reading(self) -> "QueryRunner":
-        """The same, for a reader: it refuses what writes."""
+        """The same for a reader: it refuses writes."""
         other = copy(self)
-        other._may_write = False  # noqa: SLF001 - it is one of these
+        other._may_write = False  # noqa: SLF001 - same class
         return other
 
     async def run(self, query: HasStatements, values: Values, *, only_first: bool) -> Outcome:
@@ -246,7 +246,7 @@ class QueryRunner:
         return await unit.run()
 
     def _direct(self) -> DriverWay | None:
-        """The way past SQLAlchemy, where nobody of the application listens on the other."""
+        """The way without SQLAlchemy, unless the application listens on its engine."""
         if self._driver is None or self._count_listeners() != self._listeners:
             return None
         return self._driver
@@ -256,7 +256,7 @@ class QueryRunner:
         heard, lent = engine.dispatch, engine.pool.dispatch
         before, after = heard.before_cursor_execute, heard.after_cursor_execute
         out, back = lent.checkout, lent.checkin
-        # Not len() of each, which is written in Python.
+        # Not len() of each, which is implemented in Python.
         return (
             len(before.listeners) + len(before.parent_listeners)
             + len(after.listeners) + len(after.parent_listeners)

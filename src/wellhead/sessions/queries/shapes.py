@@ -1,4 +1,4 @@
-"""What becomes of a row: a value, a named tuple, a dataclass, a pydantic model, an object."""
+"""What a row becomes: a value, a named tuple, a dataclass, a pydantic model, an object."""
 
 import dataclasses
 from collections import namedtuple
@@ -13,11 +13,11 @@ from wellhead.errors import ConfigurationError
 from wellhead.sessions.queries.entities import Loader
 
 Make = Callable[[Sequence[Any]], Any]
-"""Makes the result of a row's values."""
+"""Builds the result from a row's values."""
 
 
 def columns_of(statement: Any) -> Sequence[Any]:
-    """What a statement selects or returns, as it was written."""
+    """What a statement selects or returns, as written."""
     if isinstance(statement, CompoundSelect):
         return columns_of(statement.selects[0])
     selected: Sequence[Any] = getattr(statement, "_raw_columns", ())
@@ -31,7 +31,7 @@ def entity_of(column: Any) -> Any:
 
 
 def names_of(columns: Sequence[Any]) -> list[str] | None:
-    """The names of what is selected, as far as they are known before mappers are configured."""
+    """The names of the selected columns, as far as known before mappers are configured."""
     names: list[str] = []
     for column in columns:
         entity = entity_of(column)
@@ -48,11 +48,11 @@ def names_of(columns: Sequence[Any]) -> list[str] | None:
 
 
 def fields_of(into: type[Any], names: list[str] | None) -> tuple[str, ...]:
-    """The fields of a class that rows are made into; those a row need not have last.
+    """The fields of a class that rows are converted to; those with a default last.
 
     Raises:
-        ConfigurationError: It is no dataclass and no pydantic model, or a field that it must be
-            given has no column.
+        ConfigurationError: It is neither a dataclass nor a pydantic model, or a required field has
+            no column.
     """
     if issubclass(into, BaseModel):
         required = {
@@ -86,18 +86,18 @@ def fields_of(into: type[Any], names: list[str] | None) -> tuple[str, ...]:
 
 def _no_class(into: object) -> ConfigurationError:
     return ConfigurationError(
-        f"Rows cannot be made into {into!r}: it is no dataclass and no pydantic model."
+        f"Rows cannot be made into {into!r}: it is neither a dataclass nor a pydantic model."
     )
 
 
 def maker(columns: Sequence[Any], names: Sequence[str], into: type[Any] | None) -> Make:
-    """A function that makes the result of each row.
+    """A function that builds the result from each row.
 
     Args:
         columns: What the statement selects: a :class:`Loader` for each mapped class, None for each
             column.
-        names: The names of the columns that come, in their order.
-        into: The class to make; None for what the columns say themselves.
+        names: The names of the columns, in order.
+        into: The class to create; None for what the columns themselves say.
     """
     if into is not None:
         return _into(into, names)
@@ -138,9 +138,9 @@ def _validated(into: type[BaseModel], values: dict[str, Any]) -> BaseModel:
     try:
         return into.model_validate(values)
     except ValidationError as error:
-        # Its words repeat the values.
+        # Its message repeats the values.
         faults = {f"{'.'.join(map(str, each['loc']))}: {each['type']}" for each in error.errors()}
         raise ConfigurationError(
             f"A row does not fit {into.__name__} ({', '.join(sorted(faults))}).",
-            hint="Let the model take what the columns hold.",
+            hint="Make the model accept the values of the columns.",
         ) from None

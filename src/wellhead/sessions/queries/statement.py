@@ -1,4 +1,4 @@
-"""A query's statement as one dialect has it: its text, and how values go in and come out."""
+"""A query's statement for one dialect: its text, and the conversion of values in and out."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,24 +21,24 @@ Schemas = Mapping[str | None, str | None]
 
 
 class Statement:
-    """What is sent for a query, and what is made of the response.
+    """What is sent for a query, and how its result is built.
 
     Args:
-        statement: SQLAlchemy's.
-        dialect: What it is compiled for; its compilers note what they see.
-        into: The class that rows are made into, or None.
+        statement: SQLAlchemy's statement.
+        dialect: The dialect to compile for; its compilers collect evidence.
+        into: The class that rows are converted to, or None.
         is_repeatable: Whether it may be done twice although it writes.
         schemas: A ``schema_translate_map`` like that of the connections on which it will run.
 
     Attributes:
-        compiled: What SQLAlchemy made of it.
-        text: What is sent.
+        compiled: SQLAlchemy's compiled statement.
+        text: The text that is sent.
         binding: Its parameters.
-        make: Makes the result of each row.
-        has_rows: Whether rows come back.
-        only_reads: Whether it is proved to read only.
+        make: Builds the result from each row.
+        has_rows: Whether it returns rows.
+        only_reads: Whether it is proved to be read-only.
         writes: Whether it writes.
-        leaves_nothing: Whether it is proved to leave nothing on its session.
+        leaves_nothing: Whether it is proved to leave no session state.
         is_repeatable: As above.
 
     Raises:
@@ -65,7 +65,7 @@ class Statement:
         if dialect.name == "postgresql":
             statement = with_arrays(statement)
         if isinstance(statement, Insert) and not columns_of(statement):
-            # Nobody asked for the keys that SQLAlchemy would have returned.
+            # The keys that SQLAlchemy would have returned are not needed.
             statement = statement.inline()
         try:
             compiled = statement.compile(dialect=dialect, schema_translate_map=schemas)
@@ -108,10 +108,10 @@ class Statement:
         return found
 
     def processors(self, types: Sequence[int]) -> Processors:
-        """What has to be done to the values of a row, by their places.
+        """The conversions for the values of a row, by position.
 
         Args:
-            types: The object identifiers of the types that the server sends.
+            types: The type OIDs that the server sends.
         """
         key = tuple(types)
         found = self._by_types.get(key)
@@ -126,7 +126,7 @@ class Statement:
         return found
 
     def results(self, rows: Sequence[Any], processors: Processors) -> list[Any]:
-        """The results of the driver's rows."""
+        """The results from the driver's rows."""
         make = self.make
         if not processors:
             return [make(row) for row in rows]
@@ -146,7 +146,7 @@ def _opened(statement: Any) -> tuple[list[Any], Any]:
     for column in columns_of(statement):
         entity = entity_of(column)
         if entity is not None:
-            # Now the mappers may be configured. What is deferred stays away.
+            # Now the mappers may be configured. Deferred columns stay out.
             attributes = [each.key for each in entity.mapper.column_attrs if not each.deferred]
             columns.append((entity, attributes))
             selected += [getattr(entity.entity, key) for key in attributes]
@@ -162,11 +162,11 @@ def _opened(statement: Any) -> tuple[list[Any], Any]:
 
 
 def _loaders(columns: list[Any], entries: Any) -> list[Loader | None] | None:
-    """A loader for each mapped class, None for each column; None where there are only columns."""
+    """A loader for each mapped class, None for each column; None if there are only columns."""
     if not any(columns):
         return None
     if len(columns) == 1 and len(entries) != len(columns[0][1]):
-        raise ConfigurationError("A compiled query got other columns than its class has.")
+        raise ConfigurationError("A compiled query received columns that do not match its class.")
     return [None if each is None else Loader(*each) for each in columns]
 
 

@@ -1,4 +1,4 @@
-"""One statement and its response, with each driver; outside any transaction."""
+"""One statement and its result, with each driver; outside any transaction."""
 
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -8,20 +8,20 @@ from wellhead.sessions.commits import SentStatement
 from wellhead.sessions.queries.statement import Processors, Statement
 
 MOST_KEPT = 200
-"""Statements of compiled queries that stay prepared on a connection of asyncpg."""
+"""Statements of compiled queries that stay prepared on an asyncpg connection."""
 
 Response = tuple[Sequence[Any], Processors, int]
-"""The driver's rows, what has to be done to their values, and how many there were."""
+"""The driver's rows, the conversions of their values, and the number of rows."""
 
 
 class AsyncpgWire:
-    """Sends by asyncpg, on connections where what is prepared stays prepared."""
+    """Sends with asyncpg, on connections that keep prepared statements."""
 
     async def send(
         self, connection: Any, kept: dict[Any, Any], statement: Statement, parameters: Any,
         *, only_first: bool, is_repeated: bool,
     ) -> Response:  # fmt: skip
-        """Send it, and wait for the response."""
+        """Send it, and wait for the result."""
         del is_repeated
         found = kept.pop(statement, None)
         if found is None:
@@ -44,7 +44,7 @@ class AsyncpgWire:
         return (), (), _count_in(prepared.get_statusmsg())
 
     async def forget(self, connection: Any) -> None:
-        """Learn types anew that the schema's change has changed."""
+        """Reload the types that a schema change has changed."""
         await connection.reload_schema_state()
 
 
@@ -55,13 +55,13 @@ def _count_in(status: str) -> int:
 
 
 class PsycopgWire:
-    """Sends by psycopg, which prepares by itself what is sent often."""
+    """Sends with psycopg, which itself prepares statements that are sent often."""
 
     async def send(
         self, connection: Any, kept: dict[Any, Any], statement: Statement, parameters: Any,
         *, only_first: bool, is_repeated: bool,
     ) -> Response:  # fmt: skip
-        """Send it, and wait for the response."""
+        """Send it, and wait for the result."""
         del kept
         await connection.set_autocommit(True)
         try:
@@ -83,21 +83,21 @@ class PsycopgWire:
             await _end_autocommit(connection)
 
     async def forget(self, connection: Any) -> None:
-        """Close the connection: psycopg would send what is out of date again."""
+        """Close the connection: psycopg would send the outdated statement again."""
         terminate(connection)
 
 
 def _sent(connection: Any, working: Generator[Any, Any, None]) -> Generator[Any, Any, None]:
-    # In here what a cancelled statement came to is heard.
+    # The outcome of a cancelled statement is received in here.
     with SentStatement(connection):
         yield from working
 
 
 async def _end_autocommit(connection: Any) -> None:
-    # The next user of the connection counts on a transaction.
+    # The next user of the connection relies on a transaction.
     try:
         await connection.set_autocommit(False)
-    except Exception:  # noqa: BLE001 - it is lost, or busy with what was cancelled
+    except Exception:  # noqa: BLE001 - it is lost, or busy with the cancelled statement
         terminate(connection)
     except BaseException:
         terminate(connection)

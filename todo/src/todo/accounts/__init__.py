@@ -1,1 +1,1 @@
-"""Who may use the Todo API: accounts, passwords, logins and tokens."""
+"""Access to the Todo API: accounts, passwords, logins and tokens."""

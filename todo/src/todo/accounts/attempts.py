@@ -1,8 +1,8 @@
-"""How often somebody may try: per account and per address, counted for all workers together.
+"""Limits on attempts: per account and per address, counted for all workers together.
 
-The counting rules come from the `limits` library; its counters stand in the table
-`login_attempts`, each counted in a transaction of its own, because the request that is refused
-rolls back. Subjects are stored as keyed hashes: the table tells nobody who tried.
+The counting rules come from the `limits` library; its counters are in the table `login_attempts`,
+each counted in its own transaction, because a refused request rolls back. Subjects are stored as
+keyed hashes: the table does not reveal who tried.
 """
 
 import hashlib
@@ -26,11 +26,11 @@ from todo.models import utc_now
 from wellhead import Database
 
 IPV6_NETWORK = 64
-"""One customer usually holds a whole /64, so its addresses count as one."""
+"""A customer usually has a whole /64, so its addresses count as one."""
 
 
 class DatabaseStorage(Storage):
-    """Counters of the `limits` library in PostgreSQL; each call is one transaction of its own."""
+    """Counters of the `limits` library in PostgreSQL; each call is a separate transaction."""
 
     STORAGE_SCHEME = None
 
@@ -41,11 +41,11 @@ class DatabaseStorage(Storage):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """Nothing is wrapped: a database error is answered as one."""
+        """Nothing is wrapped: a database error gets its usual response."""
         return Exception
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count `amount` and return the sum of the window, which starts anew once it is over."""
+        """Count `amount` and return the sum of the window, which restarts once it is over."""
         now = utc_now()
         ends = now + timedelta(seconds=expiry)
         is_over = col(LoginAttempt.expires_at) <= now
@@ -66,11 +66,11 @@ class DatabaseStorage(Storage):
             hits: int = (await session.exec(counted)).scalar_one()
             return hits
 
-        # Counted twice where the first COMMIT was not answered: better than not at all.
+        # Counted twice if the first COMMIT got no reply: better than not at all.
         return await self._database.run(count, is_repeatable=True)
 
     async def get(self, key: str) -> int:
-        """The sum of the current window, 0 when there is none."""
+        """The sum of the current window, 0 if there is none."""
         async with self._database.reader() as reader:
             found = await reader.exec(
                 select(LoginAttempt.hits).where(
@@ -80,7 +80,7 @@ class DatabaseStorage(Storage):
             return found.one_or_none() or 0
 
     async def get_expiry(self, key: str) -> float:
-        """When the window ends, as a POSIX timestamp; now when there is none."""
+        """When the window ends, as a POSIX timestamp; now if there is none."""
         async with self._database.reader() as reader:
             found = await reader.exec(
                 select(LoginAttempt.expires_at).where(LoginAttempt.key == self._hash(key))
@@ -95,7 +95,7 @@ class DatabaseStorage(Storage):
         return True
 
     async def reset(self) -> int:
-        """Forget every counter and return how many there were."""
+        """Delete every counter and return how many there were."""
 
         async def forget(session: AsyncSession) -> int:
             return (await session.exec(delete(LoginAttempt))).rowcount
@@ -103,7 +103,7 @@ class DatabaseStorage(Storage):
         return await self._database.run(forget)
 
     async def clear(self, key: str) -> None:
-        """Forget one counter."""
+        """Delete one counter."""
         forgotten = delete(LoginAttempt).where(col(LoginAttempt.key) == self._hash(key))
         await self._database.run(lambda session: session.exec(forgotten), is_repeatable=True)
 
@@ -115,11 +115,11 @@ class Attempts:
     """The three limits of the application.
 
     Args:
-        storage: Where the counters stand.
+        storage: The storage of the counters.
         per_account: How often the password of one account may be tried, such as
             `10 per 15 minutes`.
         per_address: How often one address may try any password.
-        registrations: How many accounts one address may ask for.
+        registrations: How many accounts one address may register.
     """
 
     def __init__(
@@ -132,9 +132,9 @@ class Attempts:
         self._registrations = parse(registrations)
 
     async def count_login(self, *, account: str, address: str | None) -> None:
-        """Count one try at a password.
+        """Count one password attempt.
 
-        The address comes first: whoever is refused for it cannot use up an account's tries.
+        The address comes first: a client refused for its address cannot use up an account's tries.
 
         Raises:
             TooManyAttemptsError: The address or the account has used up its tries.
@@ -143,14 +143,14 @@ class Attempts:
         await self._count(self._per_account, "login-account", account.casefold())
 
     async def forget_account(self, account: str) -> None:
-        """Forget the tries of an account whose owner has just proved the password."""
+        """Delete the tries of an account whose owner has just proved the password."""
         await self._limiter.clear(self._per_account, "login-account", account.casefold())
 
     async def count_registration(self, *, address: str | None) -> None:
         """Count one registration.
 
         Raises:
-            TooManyAttemptsError: The address has asked for too many accounts.
+            TooManyAttemptsError: The address has registered too many accounts.
         """
         await self._count(self._registrations, "registration-address", network(address))
 
@@ -167,7 +167,7 @@ class Attempts:
 
 
 def network(address: str | None) -> str:
-    """What one client can hold: an IPv4 address, or the /64 around an IPv6 address.
+    """The network of one client: an IPv4 address, or the /64 around an IPv6 address.
 
     Without an address (a Unix socket, a test) all such clients count as one.
     """

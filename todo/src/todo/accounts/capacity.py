@@ -1,4 +1,4 @@
-"""How many logins this machine can do: Argon2's cost decides, and only a trial tells."""
+"""How many logins this machine can handle: the cost of Argon2 decides, so it is measured."""
 
 import asyncio
 import time
@@ -9,12 +9,12 @@ from todo.accounts.passwords import Passwords
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What one process can do.
+    """The capacity of one process.
 
     Attributes:
         logins: Passwords that were checked.
         seconds: How long that took.
-        at_once: How many were checked at one time.
+        at_once: How many were checked at the same time.
     """
 
     logins: int
@@ -23,17 +23,17 @@ class Capacity:
 
     @property
     def per_second(self) -> float:
-        """Logins a second."""
+        """Logins per second."""
         return self.logins / self.seconds
 
     @property
     def milliseconds(self) -> float:
-        """How long one login waits for its hash, while as many others as may are hashed, too."""
+        """How long one login waits for its hash, while as many others as allowed are hashed."""
         return self.seconds * 1000 * self.at_once / self.logins
 
 
 async def measure(passwords: Passwords, *, at_once: int, seconds: float = 1.0) -> Capacity:
-    """Check passwords for so many seconds, at least one in each place, and count them."""
+    """Check passwords for this many seconds, at least one per thread, and count them."""
     began = time.perf_counter()
 
     async def check() -> int:

@@ -1,6 +1,6 @@
-"""Who is asking: read from the access token alone, without asking the database.
+"""Authentication: read from the access token alone, without a query.
 
-Routes below `/api/{user_id}` take `OwnerId`; routes that only need somebody take `AccessTokenDep`.
+Routes below `/api/{user_id}` use `OwnerId`; routes that only need a login use `AccessTokenDep`.
 """
 
 from typing import Annotated
@@ -28,7 +28,7 @@ class AccessTokenBearer(OAuth2PasswordBearer):
         given = await super().__call__(request)
         if not given:
             raise NotAuthenticatedError(
-                "This needs an access token: send 'Authorization: Bearer <token>'.",
+                "An access token is required: send 'Authorization: Bearer <token>'.",
                 code="token-missing",
             )
         tokens: Tokens = request.app.state.tokens
@@ -45,21 +45,21 @@ bearer = AccessTokenBearer(
 )
 
 AccessTokenDep = Annotated[AccessToken, Depends(bearer)]
-"""The user and the login that the access token names; costs no query. Without a valid one: 401."""
+"""The user and the login in the access token; costs no query. Without a valid token: 401."""
 
 
 async def owner_id(
-    user_id: Annotated[UUID, Path(description="Your own id, as `/api/auth/me` tells it.")],
+    user_id: Annotated[UUID, Path(description="Your own id, as `/api/auth/me` returns it.")],
     token: AccessTokenDep,
 ) -> UUID:
-    """The user in the path, who must be the one that the access token names.
+    """The user in the path, who must be the user of the access token.
 
     Raises:
-        ForbiddenError: The path names somebody else.
+        ForbiddenError: The path names another user.
     """
     if user_id != token.user_id:
         raise ForbiddenError(
-            "This path belongs to another user; use the id that /api/auth/me tells.",
+            "This path belongs to another user; use the id that /api/auth/me returns.",
             code="not-your-path",
         )
     return user_id

@@ -1,4 +1,4 @@
-"""What remains of logins and limits once their time is over; the background job deletes it."""
+"""Deletes expired logins and counters; run by the background job."""
 
 from datetime import datetime
 
@@ -10,9 +10,9 @@ from todo.accounts.models import Login, LoginAttempt
 
 
 async def delete_expired_logins(session: AsyncSession, *, now: datetime, batch: int) -> int:
-    """Delete up to `batch` logins whose refresh token has expired, and say how many.
+    """Delete up to `batch` logins whose refresh token has expired, and return how many.
 
-    A login that is being used at this moment is left for the next run.
+    A login that is in use at the moment is left for the next run.
     """
     expired = (
         select(Login.id)
@@ -24,7 +24,7 @@ async def delete_expired_logins(session: AsyncSession, *, now: datetime, batch: 
 
 
 async def delete_expired_attempts(session: AsyncSession, *, now: datetime, batch: int) -> int:
-    """Delete up to `batch` counters whose window is over, and say how many."""
+    """Delete up to `batch` counters whose window is over, and return how many."""
     expired = (
         select(LoginAttempt.key)
         .where(col(LoginAttempt.expires_at) <= now)

@@ -1,4 +1,4 @@
-"""The secret that signs tokens: the one given, or in development one made for this data."""
+"""The secret that signs tokens: the configured one, or in development a generated one."""
 
 import logging
 import os
@@ -14,16 +14,16 @@ logger = logging.getLogger(__name__)
 FILE_NAME = "jwt-secret-key"
 
 SHORTEST = 64
-"""Long enough for every algorithm that may be chosen."""
+"""Long enough for every allowed algorithm."""
 
 
 def signing_key(settings: Settings) -> str:
-    """`JWT_SECRET_KEY`, or else the secret that lies beside the data, made at the first start.
+    """`JWT_SECRET_KEY`, or else the secret stored next to the data, created at the first start.
 
-    Only development reaches the file: without a key, production's settings are refused.
+    The file is only used in development: production's settings are refused without a key.
 
     Raises:
-        SettingsError: The file does not hold what was written there.
+        SettingsError: The file does not contain what was written there.
     """
     if settings.jwt_secret_key is not None:
         return settings.jwt_secret_key.get_secret_value()
@@ -34,16 +34,16 @@ def signing_key(settings: Settings) -> str:
         return _make(path)
     if len(key) < SHORTEST:
         raise SettingsError(
-            f"{path} holds {len(key)} characters, which is no secret.",
-            hint="Remove the file, and a new one is made; or set JWT_SECRET_KEY.",
+            f"{path} contains {len(key)} characters, which is not a secret.",
+            hint="Remove the file to create a new one, or set JWT_SECRET_KEY.",
         )
     return key
 
 
 def _make(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside (readable for its owner only) and then linked: of several processes that start
-    # together one wins, and nobody reads half a secret.
+    # Written to a temporary file (readable only by its owner) and then linked: if several processes
+    # start at the same time one wins, and none reads half a secret.
     descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     draft = Path(name)
     try:
@@ -54,7 +54,7 @@ def _make(path: Path) -> str:
         pass
     else:
         logger.warning(
-            "JWT_SECRET_KEY is not set: made a secret for development and stored it in %s", path
+            "JWT_SECRET_KEY is not set: created a secret for development and stored it in %s", path
         )
     finally:
         draft.unlink()

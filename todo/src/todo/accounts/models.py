@@ -1,4 +1,4 @@
-"""The tables of accounts: who they are, where they are logged in, and how often somebody tried."""
+"""The tables of accounts: users, their logins, and counters of attempts."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,11 +9,11 @@ from sqlmodel import Field, SQLModel
 from todo.models import TIMESTAMP, new_id, utc_now
 
 EMAIL_INDEX = "uq_users_email_lower"
-"""The unique index that tells a taken e-mail address apart from every other conflict."""
+"""The unique index that distinguishes a taken e-mail address from every other conflict."""
 
 
 class User(SQLModel, table=True):
-    """An account. The address is kept as it was typed and is unique without regard to case."""
+    """An account. The address is stored as typed and is unique without regard to case."""
 
     __tablename__ = "users"
 
@@ -31,8 +31,8 @@ Index(EMAIL_INDEX, func.lower(User.email), unique=True)
 class Login(SQLModel, table=True):
     """One login on one device, alive as long as its refresh token is used in time.
 
-    Only the hash of the refresh token that is valid now is stored: a genuine token with another
-    hash has been used before.
+    Only the hash of the currently valid refresh token is stored: a genuine token with another hash
+    has been used before.
     """
 
     __tablename__ = "logins"

@@ -1,10 +1,10 @@
-"""Passwords: hashed with Argon2id in worker threads, few at a time.
+"""Passwords: hashed with Argon2id in worker threads, a few at a time.
 
-Every hash takes memory on purpose (19 MiB by default), so their number at one time is bounded,
-and so is the queue before them: a storm of logins is refused, it does not eat the machine.
+Every hash uses much memory on purpose (19 MiB by default), so the number of concurrent hashes is
+limited, and so is their queue: a storm of logins is refused instead of exhausting the machine.
 
-A refused login takes the same work for every address, known or not. Stored hashes differ in cost
-once the settings have been changed, so each refusal takes that of the costliest one.
+A failed login takes the same work for every address, known or not. Stored hashes differ in cost
+once the settings have changed, so each failure takes the work of the costliest one.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ from todo.errors import BusyError
 T = TypeVar("T")
 
 QUEUE_FACTOR = 16
-"""How many may wait for each one that is being hashed: some seconds' work."""
+"""How many may queue for each thread: a few seconds' work."""
 
 LEAST_MEMORY_KIB = 8
-"""What Argon2 needs for each thread of a hash (RFC 9106, section 3.1)."""
+"""The memory that Argon2 needs for each thread of a hash (RFC 9106, section 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Passwords:
         time_cost: Passes over the memory.
         memory_kib: Memory of one hash in KiB.
         parallelism: Threads of one hash.
-        concurrency: How many hashes at one time in this process; 16 times as many may wait.
+        concurrency: How many hashes at a time in this process; 16 times as many may queue.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Passwords:
             memory_cost=memory_kib,
             parallelism=parallelism,
         )
-        # Its threads are the bound: whoever stops waiting for one does not make room for another.
+        # Its threads are the limit: a caller that stops waiting for one does not free it.
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="passwords")
         self._concurrency = concurrency
         self._asked: set[Future[Any]] = set()
@@ -86,9 +86,9 @@ class Passwords:
         return await self._in_turn(lambda: self._hasher.hash(normalize(password)))
 
     async def verify(self, password: str, stored: str | None) -> Verdict:
-        """Compare a password with a stored hash, or with nobody's when there is none.
+        """Compare a password with a stored hash, or with a fake one if there is none.
 
-        A hash that took less work than the settings ask for is to be replaced; one that took more
+        A hash that took less work than the settings require is to be replaced; one that took more
         is kept.
 
         Raises:
@@ -128,11 +128,11 @@ class Passwords:
         waiting = len(self._asked) - self._concurrency
         if waiting >= self._concurrency * QUEUE_FACTOR:
             raise BusyError(
-                f"{waiting} passwords are waiting to be checked already; try again in a moment.",
+                f"{waiting} passwords are already waiting to be checked; try again in a moment.",
                 code="busy",
                 retry_after=1,
             )
-        # Cancelled before its turn it leaves the queue, and after that only when it is done.
+        # Cancelled while queued, it leaves the queue; later, only when it is done.
         asked = self._threads.submit(work)
         self._asked.add(asked)
         asked.add_done_callback(self._asked.discard)
@@ -145,14 +145,14 @@ def normalize(password: str) -> str:
 
 
 def work(parameters: Parameters) -> int:
-    """What a hash costs whoever computes it: its memory in KiB, times the passes over it."""
+    """The cost of computing a hash: its memory in KiB, times the passes over it."""
     return parameters.memory_cost * parameters.time_cost
 
 
 def made_up(parameters: Parameters) -> str:
-    """A hash that takes as long as a real one, and that no known password fits.
+    """A hash that takes as long as a real one, and that matches no known password.
 
-    Drawn, not computed: computing it would take as long again.
+    Drawn at random, not computed: computing it would take as long again.
     """
     salt, digest = (
         b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()

@@ -22,10 +22,10 @@ async def accounts(request: Request) -> Accounts:
 
 
 async def client_address(request: Request) -> str | None:
-    """Where the request came from, as the server sees it.
+    """The client's address, as the server sees it.
 
-    `X-Forwarded-For` counts only where uvicorn was told which proxies to believe
-    (`--forwarded-allow-ips`): anybody can write that header.
+    `X-Forwarded-For` counts only if uvicorn was told which proxies to trust
+    (`--forwarded-allow-ips`): anyone can write that header.
     """
     return request.client.host if request.client else None
 
@@ -54,10 +54,10 @@ async def register(
     address: AddressDep,
     once: AnybodysOnceDep,
 ) -> Response:
-    """Make an account.
+    """Create an account.
 
-    Says openly when the address has one already (409), and limits how often one client may ask.
-    Keys of everybody who is not logged in are one set: make yours at random.
+    Reports openly if the address already has an account (409), and limits how often one client may
+    ask. Keys of all clients without a login share one namespace: generate yours at random.
     """
     new_account = await accounts.prepare(
         email=new.email,
@@ -76,8 +76,8 @@ async def login(
     """Log in with e-mail address and password.
 
     After too many tries for one account, or from one client, further ones are refused for a
-    while (429, `Retry-After`), even with the right password. An `Idempotency-Key` means nothing
-    here, as on every route whose answer is a secret: sent again, it starts one more login.
+    while (429, `Retry-After`), even with the right password. An `Idempotency-Key` has no effect
+    here, as on every route whose response is a secret: a repetition starts one more login.
     """
     return await accounts.log_in(
         email=form.username, password=form.password.get_secret_value(), address=address
@@ -88,18 +88,18 @@ async def login(
 async def refresh(given: schemas.Refresh, accounts: AccountsDep) -> schemas.TokenPair:
     """Exchange a refresh token for the next pair of tokens.
 
-    Each refresh token works once. When one comes a second time, its login ends (401), for
-    whoever holds a copy. An `Idempotency-Key` means nothing here: after an answer that got lost,
-    log in again.
+    Each refresh token works once. If one is used a second time, its login ends (401) for every
+    holder of a copy. An `Idempotency-Key` has no effect here: if the response was lost, log in
+    again.
     """
     return await accounts.refresh(given.refresh_token)
 
 
 @router.post("/logout", status_code=204, responses=problem_responses(401, 413, 503, 504))
 async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
-    """End this login: its refresh token stops working; the access token expires by itself.
+    """End this login: its refresh token stops working; the access token expires on its own.
 
-    May be sent again without an `Idempotency-Key`, which means nothing here.
+    May be repeated without an `Idempotency-Key`, which has no effect here.
     """
     await accounts.log_out(token)
 
@@ -108,7 +108,7 @@ async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
     "/me", response_model=schemas.AccountRead, responses=problem_responses(401, 413, 503, 504)
 )
 async def read_account(token: AccessTokenDep, accounts: AccountsDep) -> User:
-    """Your account, with the id that stands in the paths of your tasks and tags."""
+    """Your account, with the id that is part of the paths of your tasks and tags."""
     return await accounts.get(token.user_id)
 
 
@@ -123,7 +123,7 @@ async def change_password(
 ) -> schemas.TokenPair:
     """Change the password, end every login of the account, and start a new one.
 
-    An `Idempotency-Key` means nothing here: after an answer that got lost, log in with the new
+    An `Idempotency-Key` has no effect here: if the response was lost, log in with the new
     password.
     """
     return await accounts.change_password(
@@ -145,8 +145,8 @@ async def delete_account(
     accounts: AccountsDep,
     address: AddressDep,
 ) -> None:
-    """Delete your account with all your logins, tasks and tags; there is no way back.
+    """Delete your account with all your logins, tasks and tags; this cannot be undone.
 
-    An `Idempotency-Key` means nothing here: sent again, it says that the account is gone (401).
+    An `Idempotency-Key` has no effect here: a repetition reports that the account is gone (401).
     """
     await accounts.delete(token, password=given.password.get_secret_value(), address=address)

@@ -1,4 +1,4 @@
-"""What clients send about accounts and what they are told; no answer ever holds a hash."""
+"""Requests and responses about accounts; no response ever contains a hash."""
 
 import re
 from datetime import datetime
@@ -15,15 +15,15 @@ BEARER: Literal["bearer"] = "bearer"
 
 
 def blank_is_none(value: str | None) -> str | None:
-    """The text without the space around it, or None when nothing is left."""
+    """The text without surrounding space, or None if nothing is left."""
     return (value or "").strip() or None
 
 
 def whole_text(value: SecretStr) -> SecretStr:
-    """A secret that can be written as UTF-8; pydantic itself looks into other texts only.
+    """A secret that can be written as UTF-8; pydantic itself checks only other texts.
 
     Raises:
-        PydanticCustomError: It holds a lone surrogate.
+        PydanticCustomError: It contains a lone surrogate.
     """
     try:
         value.get_secret_value().encode()
@@ -35,12 +35,12 @@ def whole_text(value: SecretStr) -> SecretStr:
 
 
 def in_any_case(name: str) -> str:
-    """A pattern for a name whatever its case; JSON Schema's patterns have no flag for it."""
+    """A pattern for a name in any case; patterns of JSON Schema have no flag for it."""
     return "".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in name)
 
 
 RESERVED_DOMAINS = rf"[.@]({'|'.join(map(in_any_case, SPECIAL_USE_DOMAIN_NAMES))})$"
-"""Domains that no mail can reach, as a pattern; `email-validator` refuses addresses there."""
+"""Domains that receive no mail, as a pattern; `email-validator` refuses addresses there."""
 
 Email = Annotated[
     EmailStr,
@@ -56,14 +56,14 @@ Password = Annotated[
     AfterValidator(whole_text),
     Field(min_length=8, max_length=128, examples=["correct horse battery staple"]),
 ]
-"""A password that somebody chooses; 8 to 128 characters of any script, and not the e-mail."""
+"""A new password; 8 to 128 characters of any script, and not the e-mail address."""
 
 GivenPassword = Annotated[
     SecretStr,
     AfterValidator(whole_text),
     Field(min_length=1, max_length=128, examples=["correct horse battery staple"]),
 ]
-"""A password that somebody proves: whatever it is, it is right or wrong."""
+"""A password to be checked: whatever it is, it is right or wrong."""
 
 Name = Annotated[
     Annotated[str, Field(max_length=100, pattern=LINE_PATTERN, examples=["Ada"])] | None,
@@ -72,7 +72,7 @@ Name = Annotated[
 
 
 class StrictBody(BaseModel):
-    """What all request bodies share: an unknown member is refused, not ignored."""
+    """The base of all request bodies: an unknown member is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -88,7 +88,7 @@ class Registration(StrictBody):
 class LoginForm(BaseModel):
     """The password form of OAuth 2 (RFC 6749, section 4.3.2); the user name is the e-mail.
 
-    Clients may send `scope`, `client_id` and `client_secret`; they mean nothing here.
+    Clients may send `scope`, `client_id` and `client_secret`; they have no effect.
     """
 
     grant_type: Literal["password"] = "password"
@@ -105,7 +105,7 @@ class Refresh(StrictBody):
 
 
 class PasswordChange(StrictBody):
-    """The password of now, as a proof, and the one to come."""
+    """The current password, as a proof, and the new one."""
 
     current_password: GivenPassword
     new_password: Password
@@ -122,7 +122,7 @@ class AccountRead(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: Annotated[UUID, Field(description="Stands in the path of your tasks and tags.")]
+    id: Annotated[UUID, Field(description="Part of the paths of your tasks and tags.")]
     email: Annotated[str, Field(examples=["ada@example.com"])]
     name: Annotated[str | None, Field(examples=["Ada"])]
     created_at: datetime

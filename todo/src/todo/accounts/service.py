@@ -1,8 +1,8 @@
-"""What accounts can do, without HTTP: register, log in and out, refresh, change, delete.
+"""The operations on accounts, without HTTP: register, log in and out, refresh, change, delete.
 
-Passwords are hashed between transactions, never inside one: no connection is held meanwhile.
-What is random is chosen before a transaction, so that each may run again, even after a COMMIT that
-nobody answered, and ends the same.
+Passwords are hashed between transactions, never inside one: no connection is held during that time.
+Random values are chosen before a transaction, so that each may run again, even after a COMMIT
+without a reply, with the same result.
 """
 
 from collections.abc import Set as AbstractSet
@@ -43,11 +43,11 @@ class Accounts:
     async def prepare(
         self, *, email: str, password: str, name: str | None, address: str | None
     ) -> Values:
-        """The values for `CREATION`: a new account, of which nothing is stored yet.
+        """The values for `CREATION`: a new account that is not stored yet.
 
         Raises:
             InvalidError: The password is the address.
-            TooManyAttemptsError: The client has asked for too many accounts.
+            TooManyAttemptsError: The client has registered too many accounts.
         """
         refuse_email_as_password(email, password)
         await self.attempts.count_registration(address=address)
@@ -66,7 +66,7 @@ class Accounts:
     async def log_in(self, *, email: str, password: str, address: str | None) -> TokenPair:
         """Prove the password and start a login.
 
-        An unknown address and a wrong password are the same answer after the same work.
+        An unknown address and a wrong password get the same response after the same work.
 
         Raises:
             NotAuthenticatedError: The address or the password is wrong.
@@ -100,7 +100,7 @@ class Accounts:
         the login ends for both.
 
         Raises:
-            NotAuthenticatedError: The token is not valid, was used before, or its login is over.
+            NotAuthenticatedError: The token is invalid, was used before, or its login has ended.
         """
         token = self.tokens.read_refresh(text)
         issued = self.tokens.issue_refresh(user_id=token.user_id, login_id=token.login_id)
@@ -109,7 +109,7 @@ class Accounts:
             update(Login)
             .where(
                 col(Login.id) == token.login_id,
-                # The new one's: this very request, run again.
+                # It is the new one's: this very request, run again.
                 col(Login.token_hash).in_([token.hash, issued.hash]),
                 col(Login.expires_at) > now,
             )
@@ -125,13 +125,13 @@ class Accounts:
 
         if not await self.database.run(rotate, is_repeatable=True):
             raise NotAuthenticatedError(
-                "This refresh token was used before or its login is over; log in again.",
+                "This refresh token was used before or its login has ended; log in again.",
                 code="login-over",
             )
         return self._pair(token.user_id, token.login_id, issued.text)
 
     async def log_out(self, token: AccessToken) -> None:
-        """End the login that the access token belongs to; ending it twice is fine."""
+        """End the login of the access token; ending it twice is fine."""
         ended = delete(Login).where(col(Login.id) == token.login_id)
         await self.database.run(lambda session: session.exec(ended), is_repeatable=True)
 
@@ -215,7 +215,7 @@ class _NewLogin:
     pair: TokenPair
 
     async def store(self, session: AsyncSession) -> None:
-        """Make the login; storing the same one twice is fine."""
+        """Store the login; storing the same one twice is fine."""
         login = Login(
             id=self.id,
             user_id=self.user_id,
@@ -231,8 +231,8 @@ async def lock_with_password(
 ) -> None:
     """Lock an account whose password is still the one that was proved, by its hash.
 
-    Since the proof the password may have been changed or the account deleted; the lock makes a
-    change that is under way finish first. A unit that stores a hash names that, too: it may run
+    Since the proof the password may have been changed or the account deleted; the lock waits for
+    a change in progress. A unit of work that stores a hash also passes the new one: it may run
     again after it was committed.
 
     Raises:
@@ -259,7 +259,7 @@ def _explain(error: IntegrityError, values: Values) -> NoReturn:
     """Raise what a broken constraint means."""
     del values
     if EMAIL_INDEX in str(error.orig):
-        message = "This e-mail address has an account already."
+        message = "This e-mail address already has an account."
         raise ConflictError(message, code="email-taken") from error
     raise error
 
@@ -270,11 +270,11 @@ async def _find(database: Database, values: Values) -> Created:
 
 
 CREATION = Creation(creation, find=_find, explain=_explain)
-"""Makes an account, of the values of `Accounts.prepare`."""
+"""Creates an account from the values of `Accounts.prepare`."""
 
 
 def canonical(email: str) -> str:
-    """The address as registration would have stored it, or as it is when it is none."""
+    """The address as registration would have stored it, or unchanged if it is not valid."""
     try:
         return validate_email(email)[1]
     except PydanticCustomError:
@@ -282,22 +282,22 @@ def canonical(email: str) -> str:
 
 
 def refuse_email_as_password(email: str, password: str) -> None:
-    """The first password that anybody would try.
+    """Refuse the first password that an attacker would try.
 
     Raises:
-        InvalidError: It is the address.
+        InvalidError: The password is the address.
     """
     if password.strip().casefold() == email.casefold():
         raise InvalidError("The password must not be the e-mail address.", code="password-is-email")
 
 
 def wrong_credentials() -> NotAuthenticatedError:
-    """The one answer to every failed login, whatever was wrong with it."""
+    """The same response to every failed login, whatever was wrong with it."""
     return NotAuthenticatedError(
         "The e-mail address or the password is wrong.", code="login-failed"
     )
 
 
 def account_gone() -> NotAuthenticatedError:
-    """A token outlives its account by minutes; whoever writes with it is nobody any more."""
+    """A token outlives its account by minutes; a write with it has no owner."""
     return NotAuthenticatedError("This account has been deleted.", code="account-gone")

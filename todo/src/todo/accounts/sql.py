@@ -1,4 +1,4 @@
-"""The statement that makes an account."""
+"""The statement that creates an account."""
 
 from sqlalchemy import CTE, FromClause, Text, bindparam, select
 from sqlmodel import col
@@ -8,7 +8,7 @@ from todo.sql import NOW, OWNER, insert_once
 
 
 def creation(turn: FromClause) -> CTE:
-    """Make an account; `document` and `revision` are what its response shows."""
+    """Create an account; `document` and `revision` are the content of its response."""
     given = {
         "id": OWNER,
         "email": bindparam("email", type_=Text),

@@ -1,8 +1,8 @@
-"""Access and refresh tokens: signed with HMAC, told apart by their `typ` header.
+"""Access and refresh tokens: signed with HMAC, distinguished by their `typ` header.
 
-An access token proves for a few minutes who is asking, and is believed without a query. A refresh
-token lives for days, is used once and is exchanged for the next pair; the database knows which
-one is valid (see `todo.accounts.models.Login`).
+An access token identifies the user for a few minutes, and is trusted without a query. A refresh
+token lives for days, is used once and is exchanged for the next pair; the database knows which one
+is valid (see `todo.accounts.models.Login`).
 """
 
 import hashlib
@@ -26,14 +26,14 @@ REFRESH = "rt+jwt"
 """The `typ` header of refresh tokens."""
 
 REMEMBERED = 1024
-"""So many access tokens are remembered as verified, those used last: some 800 KB."""
+"""How many verified access tokens are cached, most recently used ones: some 800 KB."""
 
 REQUIRED_CLAIMS = ["iss", "aud", "sub", "sid", "jti", "iat", "exp"]
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """What a verified access token says."""
+    """The content of a verified access token."""
 
     user_id: UUID
     login_id: UUID
@@ -41,7 +41,7 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """What a verified refresh token says; `hash` is what the database stores of it."""
+    """The content of a verified refresh token; `hash` is what the database stores of it."""
 
     user_id: UUID
     login_id: UUID
@@ -66,8 +66,8 @@ class Tokens:
         algorithm: `HS256`, `HS384` or `HS512`; a token with any other is refused.
         issuer: The `iss` of every token.
         audience: The `aud` of every token.
-        access_lifetime: How long an access token is believed.
-        refresh_lifetime: How long a refresh token waits to be used.
+        access_lifetime: How long an access token is valid.
+        refresh_lifetime: How long a refresh token can be used.
         now: The clock.
     """
 
@@ -89,7 +89,7 @@ class Tokens:
         self._now = now
         self.access_lifetime = access_lifetime
         self.refresh_lifetime = refresh_lifetime
-        # A signature stays right; what is refused is not remembered.
+        # A signature stays valid; refused tokens are not cached.
         self._verified_access = lru_cache(maxsize=REMEMBERED)(self._verify_access)
 
     def issue_access(self, *, user_id: UUID, login_id: UUID) -> str:
@@ -98,7 +98,7 @@ class Tokens:
         return self._encode(ACCESS, user_id, login_id, secrets.token_urlsafe(16), expires_at)
 
     def issue_refresh(self, *, user_id: UUID, login_id: UUID) -> IssuedRefreshToken:
-        """A new refresh token; the one before it is worthless once this one's hash is stored."""
+        """A new refresh token; the previous one is void once this one's hash is stored."""
         identifier = secrets.token_urlsafe(32)
         expires_at = self._now() + self.refresh_lifetime
         text = self._encode(REFRESH, user_id, login_id, identifier, expires_at)
@@ -108,7 +108,7 @@ class Tokens:
         """Verify an access token.
 
         Raises:
-            NotAuthenticatedError: Forged, expired, for somebody else, or not an access token.
+            NotAuthenticatedError: Forged, expired, for another audience, or not an access token.
         """
         token, expires_at = self._verified_access(text)
         if expires_at <= self._now().timestamp():
@@ -119,7 +119,7 @@ class Tokens:
         """Verify a refresh token; only the database knows whether it was used before.
 
         Raises:
-            NotAuthenticatedError: Forged, expired, for somebody else, or not a refresh token.
+            NotAuthenticatedError: Forged, expired, for another audience, or not a refresh token.
         """
         claims = self._decode(text, REFRESH)
         return RefreshToken(
@@ -156,7 +156,7 @@ class Tokens:
                 algorithms=[self._algorithm],
                 issuer=self._issuer,
                 audience=self._audience,
-                # Clocks of two hosts may differ by a second: `iat` decides nothing here.
+                # Clocks of two hosts may differ by a second: `iat` is not checked.
                 options={"require": REQUIRED_CLAIMS, "strict_aud": True, "verify_iat": False},
             )
             claims: dict[str, Any] = token["payload"]
@@ -165,11 +165,11 @@ class Tokens:
             raise _expired() from error
         except (jwt.PyJWTError, ValueError, AttributeError, RecursionError) as error:
             raise NotAuthenticatedError(
-                "The token is not valid; log in again.", code="token-invalid"
+                "The token is invalid; log in again.", code="token-invalid"
             ) from error
         if token["header"].get("typ") != kind:
             raise NotAuthenticatedError(
-                "This token serves another purpose; send the "
+                "This token is for another purpose; send the "
                 f"{'access' if kind == ACCESS else 'refresh'} token.",
                 code="token-invalid",
             )
@@ -183,5 +183,5 @@ def _expired() -> NotAuthenticatedError:
 
 
 def _hash(identifier: str) -> bytes:
-    # 256 random bits need no slow hash: there is nothing to guess.
+    # 256 random bits need no slow hash: they cannot be guessed.
     return hashlib.sha256(identifier.encode()).digest()

@@ -1,1 +1,1 @@
-"""Idempotency keys: a POST that comes again with its key is done once and answered alike."""
+"""Idempotency keys: a POST repeated with its key is done once and gets the same response."""

@@ -1,12 +1,12 @@
-"""Making an object in one statement, which keeps its answer under the request's key, if it has one.
+"""Create an object in one statement, which also stores the response under the request's key.
 
-Three things decide what becomes of a key, all of them in that statement:
+Three things decide what happens to a key, all of them in that statement:
 
-- an advisory lock, which it holds until it ends; whoever does not get it is told so at once, and
-  does not wait;
-- the row of the first answer: it exists if, and only if, the object was made;
-- the row's primary key, for the moment in which one request ends while another one looks: the
-  statement of the later one fails, and has done nothing.
+- an advisory lock, which the statement holds until it ends; if it is taken, the request is told so
+  at once, and does not wait;
+- the row of the first response: it exists if, and only if, the object was created;
+- the row's primary key, for the moment in which one request ends while another one looks: the later
+  statement fails, and has done nothing.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -44,7 +44,7 @@ Values: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What a new object is shown with; no `revision` where it has none."""
+    """The content of a new object's response; no `revision` if it has none."""
 
     document: str
     revision: str | None
@@ -52,13 +52,13 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of a request under its key.
+    """The outcome of a request under its key.
 
     Attributes:
-        is_ours: Whether nobody else worked on it.
-        fingerprint: Of the request that was kept; None where there is none. Then the other
-            `kept_...` mean nothing.
-        document: What the new object is shown with; None where nothing was made.
+        is_ours: Whether no other request was working on it.
+        fingerprint: That of the stored request; None if there is none. Then the other
+            `kept_...` have no meaning.
+        document: The content of the new object's response; None if nothing was created.
         revision: The same.
     """
 
@@ -73,15 +73,15 @@ class Submitted:
 
 
 class Creation:
-    """Makes one kind of object.
+    """Creates one kind of object.
 
     Args:
         build: The statement: it gets the name of the rows from which each of its INSERTs selects,
-            one or none, and returns those with `document` and `revision`. Done again with the same
-            values, it makes nothing.
-        find: What the object of these values is shown with, where it was made before.
-        explain: Raises what a broken constraint means; returns where the same statement may do
-            better.
+            one or none, and returns those with `document` and `revision`. Repeated with the same
+            values, it creates nothing.
+        find: The content of the response for the object of these values, if it already exists.
+        explain: Raises what a constraint violation means; returns if the same statement may
+            succeed when repeated.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Creation:
 
     @cached_property
     def plain(self) -> Query[Created]:
-        """Make the object of these values; no result where it was made before."""
+        """Create the object from these values; no result if it already exists."""
         created = self._build(select(literal_column("1").label("one")).cte("turn"))
         return compiled(
             select(created.c.document, created.c.revision), into=Created, is_repeatable=True
@@ -105,7 +105,7 @@ class Creation:
 
     @cached_property
     def keyed(self) -> Query[Submitted]:
-        """The same, once for each key."""
+        """The same, once per key."""
         return compiled(_keyed(self._build), into=Submitted)
 
 

@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: how a client sends the same POST again without doing it twice.
+"""`Idempotency-Key`: lets a client repeat a POST without doing it twice.
 
-The header is that of the IETF draft `draft-ietf-httpapi-idempotency-key-header`. The draft wants
-its value in quotes, and most clients send none: both are the same key.
+The header follows the IETF draft `draft-ietf-httpapi-idempotency-key-header`. The draft requires
+quotes around its value, and most clients send none: both are the same key.
 """
 
 import json
@@ -22,25 +22,25 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
 ANONYMOUS = "anonymous"
-"""The one whom all belong to who are not logged in."""
+"""The owner of all keys that are sent without a login."""
 
 _Key = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[!-~]([ -~]*[!-~])?$")]
 
 REPLAYED_HEADER: dict[str, Any] = {
     REPLAYED: {
-        "description": "`true` when this is the answer to an earlier request with the same key.",
+        "description": "`true` if this is the response to an earlier request with the same key.",
         "schema": {"type": "string", "enum": ["true"]},
     }
 }
-"""The OpenAPI description of what tells a repeated answer from a first one."""
+"""The OpenAPI description of the header that marks a repeated response."""
 
 
 _KeyHeader = Annotated[
     Given[_Key],
     Header(
-        description="A text of your own, new for each thing to do, such as a UUID. Sent again "
-        "with the same request, it gives the first answer again, and nothing is done twice; "
-        "with another one: 422; while the first is being worked on: 409.",
+        description="A text of your own, new for each operation, such as a UUID. Sent again "
+        "with the same request, it returns the first response, and nothing is done twice; "
+        "with another one: 422; while the first is in progress: 409.",
     ),
 ]
 
@@ -58,7 +58,7 @@ def _key_of(request: Request, idempotency_key: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """Makes the object of one request and answers it; with a key once, however often it comes."""
+    """Creates the object of one request and responds; with a key only once, even if repeated."""
 
     request: Request
     database: Database
@@ -66,15 +66,15 @@ class Once:
     key: str | None
 
     async def __call__(self, creation: Creation, values: Values, *, location: str) -> Response:
-        """Make the object, or give the first answer again.
+        """Create the object, or return the first response again.
 
         Args:
-            creation: Its kind.
+            creation: The kind of object.
             values: The values of its statement.
-            location: Where it is then.
+            location: The URL of the object.
 
         Raises:
-            ConflictError: A request with this key is being worked on.
+            ConflictError: A request with this key is in progress.
             InvalidError: The key was sent with another request before.
         """
         submission = None
@@ -100,14 +100,14 @@ async def _once_for_anybody(request: Request, idempotency_key: _KeyHeader = None
 
 
 OnceDep = Annotated[Once, Depends(_once)]
-"""For POSTs of somebody who is logged in: `return await once(creation, values, location=...)`."""
+"""For POSTs with a login: `return await once(creation, values, location=...)`."""
 
 AnybodysOnceDep = Annotated[Once, Depends(_once_for_anybody)]
 """For POSTs without a login."""
 
 
 async def _canonical(request: Request) -> str:
-    # Written differently, with other blanks or in another order, it is still the same request.
+    # With other white space or in another order, it is still the same request.
     body = json.dumps(json.loads(await request.body()), sort_keys=True)
     return f"{request.method} {request.url.path}\n{body}"
 

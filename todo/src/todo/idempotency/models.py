@@ -1,4 +1,4 @@
-"""The table of first answers, by idempotency key."""
+"""The table of first responses, by idempotency key."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,11 +11,11 @@ from todo.models import TIMESTAMP, utc_now
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """What a request with a key was answered, written by the statement that did its work.
+    """The response to a request with a key, written by the statement that did its work.
 
-    Only success is kept: whatever is refused rolls back, its key with it. `id` is a hash of the
-    key and of who sent it; `fingerprint` tells one request from another and is keyed, because
-    a body may hold a password.
+    Only success is stored: a refused request rolls back, including its key. `id` is a hash of the
+    key and of its sender; `fingerprint` distinguishes one request from another and is keyed,
+    because a body may contain a password.
     """
 
     __tablename__ = "idempotency_keys"

@@ -1,4 +1,4 @@
-"""Making an object once for each key, and giving its first answer again."""
+"""Create an object once per key, and return its first response again."""
 
 import asyncio
 import hashlib
@@ -22,16 +22,16 @@ from todo.idempotency.models import IdempotencyKey
 from wellhead import CommitUnknownError, Database
 
 LOOKS = 20
-"""How often a request that runs again looks whether its first run has ended on the server."""
+"""How often a repeated request checks whether its first run has ended on the server."""
 
 PAUSE = 0.1
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 MOST_UNKNOWN = 3
-"""So often a request may stay without an answer from the server."""
+"""How often a request may stay without a reply from the server."""
 
 RETRY_AFTER = 1
-"""Seconds after which a request that is being worked on has probably been answered."""
+"""Seconds after which a request in progress has probably finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +39,9 @@ class Submission:
     """One request under its key.
 
     Attributes:
-        id: Stands for the key, and for who sent it.
-        fingerprint: Stands for what was asked.
-        lifetime: How long its answer is kept.
+        id: Identifies the key and its sender.
+        fingerprint: Identifies the request.
+        lifetime: How long its response is stored.
     """
 
     id: bytes
@@ -59,9 +59,9 @@ class Idempotency:
     """How one application recognises requests.
 
     Attributes:
-        secret: What fingerprints are keyed with. Changed, it makes every repeated request look
-            like another one, which is refused and not done twice.
-        lifetime: How long an answer is kept.
+        secret: The key of fingerprints. If it changes, every repeated request looks like another
+            one, which is refused and not done twice.
+        lifetime: How long a response is stored.
     """
 
     secret: bytes = field(repr=False)
@@ -71,9 +71,9 @@ class Idempotency:
         """A request under its key.
 
         Args:
-            scope: Who sent it; the same key of somebody else is another one.
-            key: As the client made it up.
-            request: All that is asked, in one form however it was written.
+            scope: The sender; the same key from another sender is a different one.
+            key: The client's key.
+            request: The whole request, in a canonical form.
         """
         return Submission(
             id=hashlib.sha256(f"{scope}\n{key}".encode()).digest(),
@@ -84,7 +84,7 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, and whether an earlier request was the first to get it."""
+    """A response, and whether it repeats that of an earlier request."""
 
     status: int
     headers: Mapping[str, str]
@@ -100,17 +100,16 @@ async def create(
     location: str,
     submission: Submission | None = None,
 ) -> Reply:
-    """Make an object in one round trip, or find out what it was answered when it was made before.
+    """Create an object in one round trip, or return its response if it was created before.
 
-    Does so even where the server does not answer: the object's id, or the key, tells what became
-    of it.
+    This works even if the server does not reply: the object's id, or the key, reveals the outcome.
 
     Raises:
-        ConflictError: A request with this key is being worked on.
+        ConflictError: A request with this key is in progress.
         InvalidError: The key was sent with another request before.
-        CommitUnknownError: The server did not answer three times in a row.
+        CommitUnknownError: The server did not reply three times in a row.
     """
-    # A row in the way may have come with the same key, since the statement began.
+    # A conflicting row may have arrived with the same key since the statement began.
     may_be_our_own = submission is not None
     while True:
         try:
@@ -126,7 +125,7 @@ async def create(
 async def _create(database: Database, creation: Creation, values: Values, location: str) -> Reply:
     created = await creation.plain.one_or_none(database, **values)
     if created is None:
-        # A first time that nobody answered has made it.
+        # A first run without a reply has created it.
         try:
             created = await creation.find(database, values)
         except Exception as error:
@@ -158,7 +157,7 @@ async def _create_once(
             unknown = error
             continue
         if attempt.fingerprint is None:
-            assert attempt.document is not None  # noqa: S101 - nobody else was there
+            assert attempt.document is not None  # noqa: S101 - no other request was there
             return _first(attempt.document, attempt.revision, location)
         if not hmac.compare_digest(attempt.fingerprint, submission.fingerprint):
             raise InvalidError(
@@ -180,7 +179,7 @@ async def _attempt(
         if look:
             await asyncio.sleep(PAUSE)
         attempt = await creation.keyed.one(database, **keyed)
-        # With the lock, and with neither, its own first run has ended since the statement began.
+        # With the lock, or with neither, its own first run has ended since the statement began.
         if attempt.document is not None or attempt.fingerprint is not None:
             return attempt
     raise _in_use()
@@ -195,14 +194,14 @@ def _first(body: str, revision: str | None, location: str) -> Reply:
 
 def _in_use() -> ConflictError:
     return ConflictError(
-        "A request with this Idempotency-Key is being worked on; send it again in a moment.",
+        "A request with this Idempotency-Key is in progress; send it again in a moment.",
         code="idempotency-key-in-use",
         retry_after=RETRY_AFTER,
     )
 
 
 async def delete_expired_keys(session: AsyncSession, *, now: datetime, batch: int) -> int:
-    """Delete up to `batch` keys whose time is over, and say how many."""
+    """Delete up to `batch` expired keys, and return how many."""
     expired = (
         select(IdempotencyKey.id)
         .where(col(IdempotencyKey.expires_at) <= now)

@@ -1,4 +1,4 @@
-"""What Alembic runs for every command; all of it is Wellhead's."""
+"""What Alembic runs for every command; implemented by Wellhead."""
 
 from todo.tables import metadata
 from wellhead.migrations import run_env

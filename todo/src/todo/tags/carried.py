@@ -1,4 +1,4 @@
-"""Tags as tasks carry them: read, shown, told apart, and made where a task names new ones."""
+"""Tags on tasks: reading, showing, comparing, and creating those that a task names first."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ SHOWN = [col(getattr(Tag, name)) for name in ("id", "name", "name_folded", "colo
 
 
 def tags_of(task_id: ColumnElement[Any]) -> Any:
-    """The tags on a task, in no order."""
+    """The tags on a task, unordered."""
     return (
         select(*SHOWN)
         .join(TaskTag, col(TaskTag.tag_id) == col(Tag.id))
@@ -39,7 +39,7 @@ def tags_of(task_id: ColumnElement[Any]) -> Any:
 
 
 def as_json(tags: FromClause) -> ColumnElement[str]:
-    """All these tags as the members of a JSON array, in the order of their names."""
+    """All these tags as the members of a JSON array, ordered by name."""
     member = (
         text_of('{"id":"') + cast(tags.c.id, Text)
         + text_of('","name":') + quoted(tags.c.name)
@@ -50,22 +50,22 @@ def as_json(tags: FromClause) -> ColumnElement[str]:
 
 
 def state_of(tags: FromClause) -> ColumnElement[str]:
-    """What tells one state of these tags from another, while none is added to them.
+    """A value that distinguishes the states of these tags, as long as none is added to them.
 
-    Tags are renamed and recoloured, which counts their version up, or deleted, which makes them
-    fewer: so at one number of them they are the same ones, and then the sum of their versions
-    only grows.
+    Tags are renamed and recoloured, which increments their version, or deleted, which reduces their
+    number: so with the same number they are the same tags, and then the sum of their versions only
+    grows.
     """
     versions = func.coalesce(func.sum(tags.c.version), literal_column("0"))
     return cast(func.count(), Text) + text_of(".") + cast(versions, Text)
 
 
 def ensured(turn: FromClause) -> tuple[CTE, CTE]:
-    """The tags of the names that a request gives: those that exist, and those that are made.
+    """The tags named in a request: the existing ones, and those that are created.
 
     The names come folded in `tag_folded`, as they are in `tag_names`, with an id for each in
-    `tag_ids`. Two requests that make the same one at this moment make it once: the later one takes
-    the other's. All insert in one order, so that nobody waits for somebody who waits for them.
+    `tag_ids`. Two concurrent requests that create the same tag create it once: the later one uses
+    the other's. All insert in the same order, so that there is no deadlock.
     """
     wanted = (
         func.unnest(
@@ -108,5 +108,5 @@ def ensured(turn: FromClause) -> tuple[CTE, CTE]:
 
 
 def shown(tags: FromClause) -> Any:
-    """What a task shows of the tags that it carries: their JSON, and their state."""
+    """What a task shows of its tags: their JSON, and their state."""
     return select(as_json(tags).label("tags"), state_of(tags).label("state")).select_from(tags)

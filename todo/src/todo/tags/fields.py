@@ -22,7 +22,7 @@ TagName = Annotated[
 Color = Annotated[
     str, Field(pattern="^#[0-9a-fA-F]{6}$", examples=["#2563eb"]), AfterValidator(str.lower)
 ]
-"""A colour as the web writes it."""
+"""A colour in the notation of CSS, such as `#1e90ff`."""
 
 
 def _each_once(names: list[str]) -> list[str]:
@@ -30,4 +30,4 @@ def _each_once(names: list[str]) -> list[str]:
 
 
 TagNames = Annotated[list[TagName], Field(max_length=MAX_TAGS_PER_TASK), AfterValidator(_each_once)]
-"""Names of tags for one task; one that is named twice counts once."""
+"""Names of tags for one task; a duplicate counts once."""

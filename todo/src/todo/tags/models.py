@@ -1,4 +1,4 @@
-"""The tables of tags, and of which task carries which tag."""
+"""The tables of tags, and of the tags on each task."""
 
 import unicodedata
 from datetime import datetime
@@ -11,22 +11,22 @@ from sqlmodel import Field, SQLModel
 from todo.models import TIMESTAMP, new_id, utc_now
 
 DEFAULT_COLOR = "#6b7280"
-"""A neutral grey, for tags that were made by naming them in a task."""
+"""A neutral grey, for tags that were created by naming them in a task."""
 
 MAX_TAGS_PER_TASK = 20
 
 NAME_CONSTRAINT = "uq_tags_user_id_name_folded"
-"""The constraint that tells a taken tag name apart from every other conflict."""
+"""The constraint that distinguishes a taken tag name from every other conflict."""
 
 OWNER_CONSTRAINT = "fk_tags_user_id_users"
-"""The constraint that fails when the account behind a living token is gone."""
+"""The constraint that fails if the account of a valid token is gone."""
 
 
 def fold(name: str) -> str:
-    """The form of a tag name that is unique per user: without case, one Unicode spelling.
+    """The form of a tag name that is unique per user: case-folded, in one Unicode form.
 
-    Folding is done here and not by the database's `lower()`, which follows the locale that the
-    database was made with: under the C locale it leaves every letter beyond ASCII as it is.
+    Folding is done here and not by the database's `lower()`, which follows the database's locale:
+    in the C locale it leaves every non-ASCII letter unchanged.
     """
     folded = unicodedata.normalize("NFC", name).casefold()
     return unicodedata.normalize("NFC", folded)

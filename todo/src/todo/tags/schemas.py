@@ -1,4 +1,4 @@
-"""What clients send and get about tags."""
+"""Requests and responses about tags."""
 
 from datetime import datetime
 from typing import Annotated, cast

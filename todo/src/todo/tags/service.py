@@ -1,4 +1,4 @@
-"""What can be done with tags, in one statement and one round trip each."""
+"""The operations on tags, in one statement and one round trip each."""
 
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypedDict
@@ -38,7 +38,7 @@ def new_tag(*, owner_id: UUID, name: str, color: str) -> Values:
 
 
 def values_of_names(names: Sequence[str]) -> dict[str, Any]:
-    """The tags of these names as the values of a statement that makes those that do not exist."""
+    """The tags of these names as the values of a statement that creates the missing ones."""
     wanted = {fold(name): name for name in names}
     return {
         "tag_ids": [new_id() for _ in wanted],
@@ -50,13 +50,13 @@ def values_of_names(names: Sequence[str]) -> dict[str, Any]:
 async def page(
     database: Database, *, owner_id: UUID, after: Position | None, limit: int
 ) -> tuple[list[ListedTag], Position | None]:
-    """A page of a user's tags in the order of their names, each with its number of tasks.
+    """A page of a user's tags ordered by name, each with its number of tasks.
 
     Returns:
         The tags, and where the next page starts, or None after the last.
     """
     name = None if after is None else after.value
-    # One more than the page holds tells whether there is a next one.
+    # One more than the page size tells whether there is a next page.
     tags = await sql.PAGE.all(database, owner_id=owner_id, after=name, limit=limit + 1)
     last = tags[limit - 1] if len(tags) > limit else None
     return tags[:limit], None if last is None else Position(last.name_folded, last.id)
@@ -82,13 +82,13 @@ async def update(
     changes: TagChanges,
     expected: Revisions | None = None,
 ) -> TagRow:
-    """Change what `changes` holds.
+    """Change the fields in `changes`.
 
     Raises:
         NotFoundError: There is none, or it is another user's.
         PreconditionFailedError: Its revision is not among the expected ones.
-        ConflictError: The user has another tag of that name.
-        CommitUnknownError: Nobody knows whether it was changed.
+        ConflictError: The user has another tag with that name.
+        CommitUnknownError: It is unknown whether it was changed.
     """
     accepted = accepted_by(expected)
     name = changes.get("name")
@@ -117,14 +117,14 @@ async def remove(
     Raises:
         NotFoundError: There is none, or it is another user's.
         PreconditionFailedError: Its revision is not among the expected ones.
-        CommitUnknownError: Nobody knows whether it was deleted.
+        CommitUnknownError: It is unknown whether it was deleted.
     """
     values = {"owner_id": owner_id, "tag_id": tag_id, "expected": accepted_by(expected)}
     await decided(lambda: sql.DELETE.one_or_none(database, **values), missing=tag_not_found)
 
 
 def _explain(error: IntegrityError, values: Values) -> NoReturn:
-    """Raise what a broken constraint means."""
+    """Raise what a constraint violation means."""
     text = str(error.orig)
     if NAME_CONSTRAINT in text:
         message = f"You already have a tag named {values['name']!r}."
@@ -140,7 +140,7 @@ async def _find(database: Database, values: Values) -> Created:
 
 
 CREATION = Creation(sql.creation, find=_find, explain=_explain)
-"""Makes a tag, of the values of `new_tag`."""
+"""Creates a tag from the values of `new_tag`."""
 
 
 def tag_not_found() -> NotFoundError:

@@ -1,4 +1,4 @@
-"""The statements about one tag and lists of them, each compiled once; a write is one statement."""
+"""The statements about one tag and lists of tags, each compiled once; a write is one statement."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -54,11 +54,11 @@ class ListedTag:
 
 @dataclass(slots=True)
 class ChangedTag(TagRow):
-    """A tag after a change; the rest means nothing where that was not done.
+    """A tag after a change; the other fields have no meaning if that was not done.
 
     Attributes:
-        is_expected: Whether the client knew the state that was there before.
-        is_done: Whether the tag is as it was wished.
+        is_expected: Whether the client knew the previous state.
+        is_done: Whether the tag is as requested.
     """
 
     is_expected: bool
@@ -66,7 +66,7 @@ class ChangedTag(TagRow):
 
 
 def document_of(tag: Columns, task_count: ColumnElement[int] | None = None) -> ColumnElement[str]:
-    """The JSON of a tag, of its columns by name."""
+    """The JSON of a tag, from its columns by name."""
     document: ColumnElement[str] = (
         text_of('{"id":"') + cast(tag["id"], Text)
         + text_of('","name":') + quoted(tag["name"])
@@ -93,7 +93,7 @@ _is_it = and_(col(Tag.id) == _ID, col(Tag.user_id) == OWNER)
 READ = compiled(_shown(_TAG).where(_is_it), into=TagRow)
 """One of a user's tags."""
 
-# Counted per row, and not by a join and GROUP BY, so that only the tags of the page count.
+# Counted per row, and not by a join with GROUP BY, so that only the tags of the page count.
 _task_count = (
     select(func.count()).where(col(TaskTag.tag_id) == col(Tag.id)).correlate(Tag).scalar_subquery()
 )
@@ -108,18 +108,18 @@ OF_A_USER = (
     .order_by(col(Tag.name_folded))
     .limit(bindparam("limit", type_=Integer))
 )
-"""A user's tags in the order of their names, each with its number of tasks."""
+"""A user's tags ordered by name, each with its number of tasks."""
 
 PAGE = compiled(
     OF_A_USER,
     into=ListedTag,
     optional=[col(Tag.name_folded) > bindparam("after", type_=Text)],
 )
-"""The same, or those after a name."""
+"""The same, after a name."""
 
 
 def creation(turn: FromClause) -> CTE:
-    """Make a tag; `document` and `revision` are what its response shows."""
+    """Create a tag; `document` and `revision` are the content of its response."""
     given = {
         "id": _ID,
         "user_id": OWNER,

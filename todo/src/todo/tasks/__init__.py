@@ -1,1 +1,1 @@
-"""Tasks: what a user has to do, found, ordered, searched and ticked off."""
+"""Tasks: what a user has to do; listed, ordered, searched and completed."""

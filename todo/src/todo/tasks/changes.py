@@ -1,8 +1,8 @@
-"""The changes of a task, each one statement that is made and compiled once.
+"""The changes of a task, each one statement that is built and compiled once.
 
-A change sees one state of the task, decides by it, and writes only while the task is still in that
-version: `is_done` says whether it was. Where it was not, somebody else's change came between, and
-the statement has to look again. So no lock is held for longer than a statement takes.
+A change sees one state of the task, decides by it, and writes only if the task still has that
+version: `is_done` says whether it had. If not, another change came in between, and the statement
+has to run again. So no lock is held for longer than a statement takes.
 """
 
 from collections.abc import Callable
@@ -49,13 +49,13 @@ _ALWAYS: ColumnElement[bool] = literal_column("true", Boolean)
 
 @dataclass(slots=True)
 class ChangedTask(TaskRow):
-    """A task after a change, and what became of that; the rest means nothing where it was not done.
+    """A task after a change, and its outcome; the other fields have no meaning if it failed.
 
     Attributes:
-        is_expected: Whether the client knew the state that was there before.
-        is_done: Whether the task is as it was wished.
-        has_tag: Whether the tag exists that is to be put on or taken off.
-        has_room: Whether the task may carry one tag more.
+        is_expected: Whether the client knew the previous state.
+        is_done: Whether the task is as requested.
+        has_tag: Whether the tag to attach or detach exists.
+        has_room: Whether the task may have one more tag.
     """
 
     is_expected: bool
@@ -69,10 +69,10 @@ class _Tags:
     """What a change does to the tags of its task.
 
     Attributes:
-        differs: Whether they are others than before.
-        write: Given the task, which is a row only where it is changed: the tags that it carries
-            then, and the statements that write them.
-        has_tag: Whether the one exists that is spoken of.
+        differs: Whether they are different from before.
+        write: Given the task, which is a row only if it is changed: its tags afterwards, and the
+            statements that write them.
+        has_tag: Whether the tag in question exists.
         has_room: Whether there may be one more.
     """
 
@@ -95,7 +95,7 @@ def _replaced(before: CTE) -> _Tags:
     )
 
     def write(changed: CTE) -> tuple[FromClause, tuple[CTE, ...]]:
-        # Where nothing differs no tag is missing.
+        # If nothing differs, no tag is missing.
         here, made = ensured(changed)
         after = union_all(select(here), select(made)).cte("after")
         links = select(changed.c.id, after.c.id).select_from(changed.join(after, true()))
@@ -144,7 +144,7 @@ def _unlinked(changed: CTE, condition: ColumnElement[bool]) -> CTE:
 
 
 def _fields() -> dict[str, ColumnElement[Any]]:
-    """The new value of each field: NULL leaves it, where nothing else says that it is set."""
+    """The new value of each field: NULL keeps it, unless something else says that it is set."""
     completed = bindparam("completed", type_=Boolean)
     return {
         "title": func.coalesce(bindparam("title", type_=Text), col(Task.title)),
@@ -230,7 +230,7 @@ def _change(
     return compiled(statement, into=ChangedTask)
 
 
-# Made when they are first used: that takes as long as a hundred of their uses, and a process that
+# Built when they are first used: that takes as long as a hundred of their uses, and a process that
 # only migrates or serves probes needs none.
 
 
@@ -242,7 +242,7 @@ def change_fields() -> Query[ChangedTask]:
 
 @cache
 def replace_tags() -> Query[ChangedTask]:
-    """Change fields, and let the task carry the tags of these names."""
+    """Change fields, and set the task's tags to those with these names."""
     return _change(_fields(), _replaced)
 
 

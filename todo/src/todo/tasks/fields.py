@@ -25,15 +25,15 @@ def _is_rfc3339(value: object) -> object:
 
 
 def _in_utc(value: datetime) -> datetime:
-    # The first and the last day of Python's calendar can overflow when they change zone, and
-    # their ends are what asyncpg sends for -infinity and infinity.
+    # The first and the last day of Python's calendar can overflow when their zone changes, and
+    # asyncpg sends the ends of it as -infinity and infinity.
     if not _FIRST <= value.replace(tzinfo=UTC) <= _END:
-        raise PydanticCustomError("timestamp_range", "Must lie between the years 1 and 9999")
+        raise PydanticCustomError("timestamp_range", "Must be between the years 1 and 9999")
     return value.astimezone(UTC)
 
 
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_is_rfc3339), AfterValidator(_in_utc)]
-"""A moment, as RFC 3339 writes it; without a zone it is refused."""
+"""A time in the format of RFC 3339; a zone is required."""
 
 Title = Annotated[
     str,
@@ -63,4 +63,4 @@ SearchText = Annotated[
     Field(max_length=200, examples=["milk -oat"], json_schema_extra={"pattern": LINE_PATTERN}),
     AfterValidator(line),
 ]
-"""What the full-text search looks for; may be blank."""
+"""The words of the full-text search; may be blank."""

@@ -1,4 +1,4 @@
-"""Which tasks a list shows: each filter as a condition that the database can answer by an index."""
+"""Filters of a list of tasks: each is a condition that the database can check with an index."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _ROW_OF_MINUSES = re.compile(r"(?:-[\s!&|()]*){17,}")
 
 
 class TaskFilters(BaseModel):
-    """What to show; every filter that is given must hold."""
+    """Filters; every filter that is given must match."""
 
     completed: Annotated[Given[bool], Field(description="Only done, or only open tasks.")] = None
     priority: Annotated[
@@ -64,7 +64,7 @@ class TaskFilters(BaseModel):
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values that the conditions of its shape take."""
+        """The values for the conditions of its shape."""
         found: dict[str, Any] = {
             f"tag_{number}": name for number, name in enumerate(self._tags_folded)
         }
@@ -75,8 +75,8 @@ class TaskFilters(BaseModel):
         if self.due_before is not None:
             found["due_before"] = self.due_before
         if self.q:
-            # PostgreSQL fails on more than 32 operators that wait for a word (XX000, "tsquery stack
-            # too small"); so long a row of minuses, whatever it skips between them, is a line.
+            # PostgreSQL fails on more than 32 pending operators (XX000, "tsquery stack too small");
+            # so a long row of minus signs, whatever it skips in between, is treated as a line.
             found["words"] = _ROW_OF_MINUSES.sub(" ", self.q)
         return found
 
@@ -87,7 +87,7 @@ class TaskFilters(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Which filters a list has: lists of one shape are one statement."""
+    """Which filters a list has: lists of one shape share one statement."""
 
     completed: bool | None
     priority: bool

@@ -1,4 +1,4 @@
-"""Lists of tasks: a page with its tags is one query, and lists of one shape are one statement."""
+"""Lists of tasks: a page with its tags is one query, and lists of one shape share a statement."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,12 +16,12 @@ from todo.tasks.sql import COLUMNS, with_tags
 from wellhead import Database, Query, compiled
 
 MOST_SHAPES = 256
-"""So many kinds of lists are kept compiled; the others are compiled again."""
+"""How many kinds of lists are kept compiled; others are compiled again."""
 
 
 @dataclass(slots=True)
 class ListedTask:
-    """A task's document, and its place in the list: the value that decides, and its id."""
+    """A task's document, and its place in the list: the sort value and the id."""
 
     document: str
     value: Any
@@ -80,7 +80,7 @@ async def page(
         The tasks, and where the next page starts, or None after the last.
     """
     query = _query(filters.shape, sort, is_continued=after is not None)
-    # One more than the page holds tells whether there is a next one.
+    # One more than the page size tells whether there is a next page.
     tasks = await query.all(database, **values(owner_id, filters, after, limit + 1))
     if len(tasks) <= limit:
         return tasks, None

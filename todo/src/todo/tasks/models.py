@@ -1,4 +1,4 @@
-"""The table of tasks, with an index for each way the API reads it."""
+"""The table of tasks, with an index for each way in which the API reads it."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -23,10 +23,10 @@ from sqlmodel import Field, SQLModel
 from todo.models import TIMESTAMP, new_id, utc_now
 
 OWNER_CONSTRAINT = "fk_tasks_user_id_users"
-"""The constraint that fails when the account behind a living token is gone."""
+"""The constraint that fails if the account of a valid token is gone."""
 
 TAG_CONSTRAINT = "fk_task_tags_tag_id_tags"
-"""The constraint that fails when a tag is deleted while a task takes it."""
+"""The constraint that fails if a tag is deleted while it is being attached to a task."""
 
 SEARCH_VECTOR = Column(
     "search_vector",
@@ -37,8 +37,8 @@ SEARCH_VECTOR = Column(
     ),
     nullable=False,
 )
-"""The words of a task. The configuration `simple` neither stems nor drops stop words: nobody knows
-in which language a user writes, and "it" or "who" may be the very word that is looked for."""
+"""The words of a task. The configuration `simple` neither stems nor drops stop words: the language
+of the text is unknown, and "it" or "who" may be the very word that is searched for."""
 
 DUE_DATE_OR_LAST = text("coalesce(due_date, 'infinity'::timestamptz)")
 DUE_DATE_OR_FIRST = text("coalesce(due_date, '-infinity'::timestamptz)")
@@ -54,11 +54,11 @@ class Priority(StrEnum):
 
 
 RANKS = {priority: rank for rank, priority in enumerate(Priority, start=1)}
-"""How the database keeps a priority, so that it sorts."""
+"""How the database stores a priority, so that it sorts."""
 
 
 class PriorityRank(TypeDecorator[Priority]):
-    """A priority as the database keeps it: 1 for low to 4 for urgent."""
+    """A priority as the database stores it: 1 for low to 4 for urgent."""
 
     impl = SmallInteger
     cache_ok = True
@@ -76,9 +76,9 @@ _version = Column("version", Integer, nullable=False)
 
 
 class Task(SQLModel, table=True):
-    """Something a user has to do; completed as soon as `completed_at` is known.
+    """Something a user has to do; completed once `completed_at` is set.
 
-    `search_vector` belongs to the table but not to the class: the database makes it, and only
+    `search_vector` belongs to the table but not to the class: the database generates it, and only
     the full-text search reads it.
     """
 

@@ -44,7 +44,7 @@ async def list_tasks(
     query: Annotated[TaskQuery, Query()],
     request: Request,
 ) -> Response:
-    """List your tasks: filtered, searched and in order, a page at a time."""
+    """List your tasks: filtered, searched and sorted, a page at a time."""
     tasks, end = await listing.page(
         database_of(request),
         owner_id=owner_id,
@@ -68,7 +68,7 @@ async def list_tasks(
 async def create_task(
     owner_id: OwnerId, body: TaskWrite, once: OnceDep, request: Request
 ) -> Response:
-    """Create a task, and the tags it names that you do not have yet."""
+    """Create a task, along with any new tags that it names."""
     new = service.new_task(owner_id=owner_id, **body.changes())
     return await once(service.CREATION, new, location=f"{request.url.path}/{new['task_id']}")
 
@@ -102,7 +102,7 @@ async def replace_task(
     request: Request,
     if_match: IfMatch = None,
 ) -> Response:
-    """Replace a task: what is left out goes back to its default."""
+    """Replace a task: fields that are left out are reset to their default."""
     return await _update(request, owner_id, task_id, body.changes(), if_match)
 
 
@@ -115,7 +115,7 @@ async def change_task(
     request: Request,
     if_match: IfMatch = None,
 ) -> Response:
-    """Change a task: what is absent stays as it is, null clears."""
+    """Change a task: absent fields are kept, null clears."""
     return await _update(request, owner_id, task_id, body.changes(), if_match)
 
 
@@ -128,7 +128,7 @@ async def complete_task(
     if_match: IfMatch = None,
     body: Completion = DONE,
 ) -> Response:
-    """Mark a task as done, or as open again; done twice, it keeps the first time."""
+    """Mark a task as completed, or as open again; repeated, it keeps the first time."""
     changes = service.TaskChanges(completed=body.completed)
     return await _update(request, owner_id, task_id, changes, if_match)
 

@@ -1,4 +1,4 @@
-"""What clients send and get about tasks."""
+"""Requests and responses about tasks."""
 
 import json
 from datetime import datetime
@@ -19,7 +19,7 @@ from todo.tasks.sorting import SortName, order_of
 
 
 class TaskWrite(BaseModel):
-    """A whole task: what is left out gets its default."""
+    """A whole task: fields that are left out get their default."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,9 +28,7 @@ class TaskWrite(BaseModel):
     priority: Priority = Priority.MEDIUM
     due_date: Timestamp | None = None
     completed: StrictBool = False
-    tags: Annotated[
-        TagNames, Field(description="Tags by name; those that do not exist yet are made.")
-    ] = []
+    tags: Annotated[TagNames, Field(description="Tags by name; missing ones are created.")] = []
 
     def changes(self) -> TaskChanges:
         """Every field, as a change."""
@@ -38,7 +36,7 @@ class TaskWrite(BaseModel):
 
 
 class TaskPatch(TaskWrite):
-    """Changes to a task: what is absent stays as it is, null clears (RFC 7396)."""
+    """Changes to a task: absent fields are kept, null clears (RFC 7396)."""
 
     model_config = PATCH_CONFIG
 
@@ -67,7 +65,7 @@ class TaskRead(BaseModel):
     due_date: datetime | None
     completed: bool
     completed_at: datetime | None
-    tags: Annotated[list[TagRef], Field(description="In the order of their names.")]
+    tags: Annotated[list[TagRef], Field(description="Ordered by name.")]
     created_at: datetime
     updated_at: datetime
     etag: Annotated[str, Field(description="The task's `ETag`, ready for `If-Match`.")]
@@ -81,13 +79,11 @@ class TaskPage(BaseModel):
 
 
 class TaskQuery(TaskFilters):
-    """Which page of which tasks to list, in which order."""
+    """Which page of which tasks to list, and in which order."""
 
     model_config = ConfigDict(extra="forbid")
 
-    sort: Annotated[SortName, Field(description="The order; `-` puts the greatest first.")] = (
-        "-created_at"
-    )
+    sort: Annotated[SortName, Field(description="The order; `-` reverses it.")] = "-created_at"
     limit: Annotated[int, Field(ge=1, le=100, description="Tasks on a page.")] = 20
     cursor: Cursor = None  # Stays the last field: its validation reads those before it.
 

@@ -1,4 +1,4 @@
-"""What can be done with one task, in one statement and one round trip each."""
+"""The operations on one task, in one statement and one round trip each."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -88,13 +88,13 @@ async def update(
     changes: TaskChanges,
     expected: Revisions | None = None,
 ) -> TaskRow:
-    """Change the fields that `changes` holds; completing what is complete keeps its time.
+    """Change the fields in `changes`; completing a completed task keeps its time.
 
     Raises:
         NotFoundError: There is none, or it is another user's.
         PreconditionFailedError: Its revision is not among the expected ones.
         NotAuthenticatedError: The account is gone.
-        CommitUnknownError: Nobody knows whether it was changed.
+        CommitUnknownError: It is unknown whether it was changed.
     """
     values = {
         "owner_id": owner_id,
@@ -121,13 +121,13 @@ async def attach(
     tag_id: UUID,
     expected: Revisions | None = None,
 ) -> TaskRow:
-    """Put a tag on a task; nothing changes when it is there already.
+    """Attach a tag to a task; does nothing if it is already attached.
 
     Raises:
         NotFoundError: There is no such task or tag, or it is another user's.
         PreconditionFailedError: The task's revision is not among the expected ones.
-        ConflictError: The task carries as many tags as a task may.
-        CommitUnknownError: Nobody knows whether it was changed.
+        ConflictError: The task has the maximum number of tags.
+        CommitUnknownError: It is unknown whether it was changed.
     """
     values = {"owner_id": owner_id, "task_id": task_id, "tag_id": tag_id}
     return await _changed(database, attach_tag(), values, expected)
@@ -141,12 +141,12 @@ async def detach(
     tag_id: UUID,
     expected: Revisions | None = None,
 ) -> TaskRow:
-    """Take a tag off a task; nothing changes when it is not there.
+    """Detach a tag from a task; does nothing if it is not attached.
 
     Raises:
         NotFoundError: There is no such task or tag, or it is another user's.
         PreconditionFailedError: The task's revision is not among the expected ones.
-        CommitUnknownError: Nobody knows whether it was changed.
+        CommitUnknownError: It is unknown whether it was changed.
     """
     values = {"owner_id": owner_id, "task_id": task_id, "tag_id": tag_id}
     return await _changed(database, detach_tag(), values, expected)
@@ -160,7 +160,7 @@ async def remove(
     Raises:
         NotFoundError: There is none, or it is another user's.
         PreconditionFailedError: Its revision is not among the expected ones.
-        CommitUnknownError: Nobody knows whether it was deleted.
+        CommitUnknownError: It is unknown whether it was deleted.
     """
     values = {"owner_id": owner_id, "task_id": task_id, "expected": accepted_by(expected)}
     await decided(lambda: sql.DELETE.one_or_none(database, **values), missing=task_not_found)
@@ -169,16 +169,16 @@ async def remove(
 async def delete_completed(session: AsyncSession, *, before: datetime, batch: int = 1000) -> int:
     """Delete the tasks that were completed longest ago, of all users.
 
-    Small batches, each in its own transaction, keep locks short; tasks that somebody is changing
-    are left for the next run.
+    Small batches, each in its own transaction, keep locks short; tasks that are being changed are
+    left for the next run.
 
     Args:
         session: The transaction.
         before: Only tasks that were completed before this time.
-        batch: How many at most.
+        batch: The maximum number.
 
     Returns:
-        How many were deleted; less than `batch` means that none is left.
+        How many were deleted; fewer than `batch` means that none is left.
     """
     oldest = oldest_completed(before=before, limit=batch).with_for_update(skip_locked=True)
     return (await session.exec(delete(Task).where(col(Task.id).in_(oldest)))).rowcount
@@ -215,12 +215,12 @@ def _refuse(task: ChangedTask) -> None:
     if not task.has_tag:
         raise tag_not_found()
     if not task.has_room:
-        message = f"A task carries at most {MAX_TAGS_PER_TASK} tags; take one off first."
+        message = f"A task can have at most {MAX_TAGS_PER_TASK} tags; remove one first."
         raise ConflictError(message, code="too-many-tags")
 
 
 def _explain(error: IntegrityError, values: Values) -> None:
-    """Raise what a broken constraint means; return where the same statement may do better."""
+    """Raise what a constraint violation means; return if the same statement may succeed."""
     del values
     text = str(error.orig)
     if TAG_CONSTRAINT in text:
@@ -236,7 +236,7 @@ async def _find(database: Database, values: Values) -> Created:
 
 
 CREATION = Creation(sql.creation, find=_find, explain=_explain)
-"""Makes a task, and the tags it names that do not exist yet, of the values of `new_task`."""
+"""Creates a task, along with the missing tags, from the values of `new_task`."""
 
 
 def task_not_found() -> NotFoundError:

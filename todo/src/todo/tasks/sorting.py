@@ -36,7 +36,7 @@ SortName = Literal[
     "title",
     "-title",
 ]
-"""The name of an order; `-` puts the greatest first."""
+"""The name of an order; `-` reverses it."""
 
 
 def _as_it_is(value: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
@@ -44,12 +44,12 @@ def _as_it_is(value: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
 
 
 def no_due_date_last(value: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
-    """The due date, or infinity where there is none: what the index on due dates holds."""
+    """The due date, or infinity if there is none: the value in the index on due dates."""
     return func.coalesce(value, literal_column("'infinity'::timestamptz"))
 
 
 def no_due_date_first(value: SQLColumnExpression[Any]) -> SQLColumnExpression[Any]:
-    """The due date, or minus infinity: what the index for descending due dates holds."""
+    """The due date, or minus infinity: the value in the index for descending due dates."""
     return func.coalesce(value, literal_column("'-infinity'::timestamptz"))
 
 
@@ -58,9 +58,9 @@ class Order:
     """One way to order tasks.
 
     Attributes:
-        field: The attribute of a task that decides.
+        field: The attribute of a task to sort by.
         kind: Its type.
-        key: Makes the compared expression of a column or of a bound value.
+        key: Builds the compared expression from a column or a bound value.
         descending: Whether the greatest comes first.
     """
 
@@ -70,15 +70,15 @@ class Order:
     descending: bool
 
     def sort_key(self) -> SQLColumnExpression[Any]:
-        """What decides; the id does among equal ones."""
+        """What decides; among equals, the id does."""
         return self.key(self._column())
 
     def clauses(self, *parts: SQLColumnExpression[Any]) -> list[ColumnElement[Any]]:
-        """What to `ORDER BY`, of a sort key and an id."""
+        """The `ORDER BY` clauses for a sort key and an id."""
         return [part.desc() if self.descending else part.asc() for part in parts]
 
     def starts_after(self) -> ColumnElement[bool]:
-        """The condition that a task comes later than `after_value` and `after_id`."""
+        """The condition that a task comes after `after_value` and `after_id`."""
         column = self._column()
         here = tuple_(self.sort_key(), col(Task.id))
         value = self.key(bindparam("after_value", type_=column.type))
@@ -91,7 +91,7 @@ class Order:
 
 
 def order_of(name: SortName) -> Order:
-    """The order of that name."""
+    """The order with that name."""
     descending = name.startswith("-")
     field = name.removeprefix("-")
     kind, ascending_key, descending_key = _FIELDS[field]

@@ -1,4 +1,4 @@
-"""The statements that read, make and delete one task, each compiled once."""
+"""The statements that read, create and delete one task, each compiled once."""
 
 from dataclasses import dataclass
 
@@ -67,9 +67,9 @@ ID = bindparam("task_id", type_=Uuid)
 
 
 def revision_of(version: SQLColumnExpression[int], state: ColumnElement[str]) -> ColumnElement[str]:
-    """The revision of a task of this version, whose tags are in this state.
+    """The revision of a task with this version, whose tags are in this state.
 
-    Each tag that is put on a task counts its version up, so that `state_of` tells the rest.
+    Each attached tag increments the task's version, so that `state_of` tells the rest.
     """
     return cast(version, Text) + text_of(".") + state
 
@@ -79,7 +79,7 @@ def document_of(
     tags: ColumnElement[str],
     revision: ColumnElement[str],
 ) -> ColumnElement[str]:
-    """The JSON of a task: its columns, its tags as `as_json` has them, and its revision."""
+    """The JSON of a task: its columns, its tags as built by `as_json`, and its revision."""
     is_done = case((task["completed_at"].is_(None), text_of("false")), else_=text_of("true"))
     priority = case(
         *(
@@ -122,7 +122,7 @@ READ = compiled(
 
 
 def creation(turn: FromClause) -> CTE:
-    """Make a task with its tags; `document` and `revision` are what its response shows."""
+    """Create a task with its tags; `document` and `revision` are the content of its response."""
     here, made = ensured(turn)
     carried = union_all(select(here), select(made)).cte("carried")
     given = {
@@ -154,7 +154,7 @@ def creation(turn: FromClause) -> CTE:
 
 
 def revision_now(carried: CTE) -> ColumnElement[str]:
-    """The revision of the row of a task, with these tags on it."""
+    """The revision of a task's row, with these tags on it."""
     state = select(state_of(carried)).select_from(carried).scalar_subquery()
     return revision_of(col(Task.version), state)
 
@@ -169,7 +169,7 @@ DELETE = compiled(
         delete(Task)
         .where(
             col(Task.id) == _seen.c.id,
-            # Without a condition in whatever version.
+            # Without a condition, any version will do.
             or_(EXPECTED.is_(None), col(Task.version) == _seen.c.version),
             _seen.c.is_expected,
         )

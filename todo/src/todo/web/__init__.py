@@ -1,1 +1,1 @@
-"""What every response of the application shares: headers, request ids, limits and pages."""
+"""What all responses of the application share: headers, request ids, limits and pages."""

@@ -9,9 +9,9 @@ from wellhead.fastapi import problem_response
 
 
 class BodyLimit:
-    """Refuses a body that is larger than allowed, before reading what was announced.
+    """Refuses a body that is larger than allowed, before reading it if the size is announced.
 
-    FastAPI's own limit answers in plain text; this one answers with a problem document.
+    FastAPI's own limit responds in plain text; this one responds with a problem document.
 
     Args:
         limit: The largest body in bytes.
@@ -28,19 +28,19 @@ class BodyLimit:
     def bound(
         self, receive: Receive, scope: Scope, headers: Mapping[bytes, bytes]
     ) -> Receive | None:
-        """Return what to read the body with, or None where it is announced as too large.
+        """Return the function to read the body with, or None if it is announced as too large.
 
-        Only a body whose size nothing tells beforehand is counted; a server hands on no more of
-        one than `Content-Length` says.
+        Only a body of unannounced size is counted; a server passes on no more of one than
+        `Content-Length` says.
 
         Args:
-            receive: The server's.
-            scope: The request's.
+            receive: The server's `receive`.
+            scope: The request's ASGI scope.
             headers: The headers of the request by name.
         """
         announced = headers.get(b"content-length")
         if announced is None:
-            # Then HTTP/1.1 knows chunked bodies only, and HTTP/2 bodies of any size.
+            # Without it, HTTP/1.1 has only chunked bodies, and HTTP/2 bodies of any size.
             is_known = scope["http_version"].startswith("1")
         elif (is_known := announced.isdigit()) and int(announced) > self._limit:
             return None
@@ -56,7 +56,7 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._limit:
-                # FastAPI passes an HTTPException on while it reads a body; anything else from
+                # FastAPI passes on an HTTPException while it reads a body; anything else from
                 # here would become "400, there was an error parsing the body".
                 raise HTTPException(status_code=413, detail=self._detail)
             return message

@@ -1,7 +1,7 @@
-"""The response to an error that nobody foresaw.
+"""The response to an unexpected error.
 
-Starlette answers such errors outside of every middleware, where the request id, the security
-headers and the cross-origin headers are missing. `todo.web.middleware` answers them inside.
+Starlette handles such errors outside all middleware, where the request id, the security headers and
+the CORS headers are missing. `todo.web.middleware` handles them inside.
 """
 
 import logging

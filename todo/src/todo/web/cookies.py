@@ -1,4 +1,4 @@
-"""Cookies, which nobody here reads."""
+"""Cookies, which this application does not use."""
 
 from starlette.types import Scope
 
@@ -6,8 +6,8 @@ from starlette.types import Scope
 def without_cookies(scope: Scope) -> Scope:
     """Return the scope of a request without its cookies.
 
-    FastAPI would read them for every route, and Python needs 20 s for one of 64 KB that is full of
-    backslashes, before 3.11.10 and 3.12.6 (CVE-2024-7592).
+    FastAPI would parse them for every route, and before 3.11.10 and 3.12.6 Python takes 20 s for a
+    cookie of 64 KB that is full of backslashes (CVE-2024-7592).
     """
     headers = [header for header in scope["headers"] if header[0] != b"cookie"]
     return {**scope, "headers": headers}

@@ -11,22 +11,22 @@ from starlette.types import ASGIApp, Scope, Send
 from wellhead.fastapi import problem_response
 
 EXPOSED = ("ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-ID")
-"""Response headers that scripts of allowed origins may read."""
+"""Response headers that scripts from allowed origins may read."""
 
 
 class CrossOrigin(CORSMiddleware):
-    """Starlette's middleware; a refused preflight says why in the form of every other error."""
+    """Starlette's middleware; a refused preflight gives the reason like every other error."""
 
     def between(self, app: ASGIApp, scope: Scope, send: Send) -> tuple[ASGIApp, Send]:
-        """Return what answers a request that has an `Origin`, and how the response is sent.
+        """Return the application for a request with an `Origin`, and how to send its response.
 
-        By the same rules as when this is called, for a caller whose own headers every response is
-        to have, that to a preflight request included.
+        It follows the same rules as a call, for a caller that adds its own headers to every
+        response, including that to a preflight request.
 
         Args:
-            app: The application, which answers all but preflight requests.
-            scope: The request's.
-            send: Where the response goes.
+            app: The application, which handles everything but preflight requests.
+            scope: The request's ASGI scope.
+            send: The server's `send`.
         """
         headers = Headers(scope=scope)
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
@@ -34,7 +34,7 @@ class CrossOrigin(CORSMiddleware):
         return app, partial(self.send, send=send, request_headers=headers)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Answer a preflight request: 200 with what is allowed, or 400 with what is not."""
+        """Respond to a preflight request: 200 with what is allowed, or 400 with what is not."""
         response = super().preflight_response(request_headers)
         if response.status_code == HTTPStatus.OK:
             return response

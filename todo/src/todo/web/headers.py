@@ -19,28 +19,28 @@ ALWAYS: Sequence[Header] = (
         b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     ),
 )
-"""Set unless the route has set its own, as the documentation pages do with their policy."""
+"""Set unless the route sets its own, as the documentation pages do with their policy."""
 
 HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-"""Only where the request came by https.
+"""Only for requests that came by https.
 
-Behind a proxy the scheme is the proxy's own only if uvicorn was told to believe it
+Behind a proxy the scheme is correct only if uvicorn was told to trust the proxy
 (`--forwarded-allow-ips`).
 """
 
 PRIVATE_PATHS = "/api/"
-"""Responses below this path belong to one user; no cache may keep them."""
+"""Responses below this path belong to one user; no cache may store them."""
 
 NO_STORE: Header = (b"cache-control", b"no-store")
 
 VARY_BY_ORIGIN: Header = (b"vary", b"Origin")
-"""Where the request had no `Origin`: caches are to know that with one the response differs."""
+"""For requests without `Origin`: tells caches that the response differs with one."""
 
 _ONCE = frozenset(name for name, _ in (*ALWAYS, HSTS, NO_STORE, (REQUEST_ID, b"")))
 
 
 def security_headers(scope: Scope) -> list[Header]:
-    """Return what the response to a request carries unless its route says otherwise."""
+    """Return the headers that a response has unless its route says otherwise."""
     headers = [*ALWAYS]
     if scope["scheme"] == "https":
         headers.append(HSTS)
@@ -50,11 +50,11 @@ def security_headers(scope: Scope) -> list[Header]:
 
 
 def complete(own: Sequence[Header], added: Iterable[Header]) -> list[Header]:
-    """Return the headers of a response with those that were added.
+    """Return the headers of a response with the added ones.
 
     Args:
-        own: What the route has set; that stays.
-        added: What comes on top, except where the route has set the same. `Vary` may come twice.
+        own: Those set by the route; they are kept.
+        added: The others, except for those that the route has set. `Vary` may occur twice.
     """
     taken = _ONCE.intersection(dict(own))
     return [*own, *(each for each in added if each[0] not in taken)] if taken else [*own, *added]

@@ -1,4 +1,4 @@
-"""The log: every record of the process on standard error, each with the request that caused it."""
+"""The log: every record of the process on standard error, with the id of its request."""
 
 import logging
 
@@ -9,7 +9,7 @@ from todo.web.request_id import request_id
 from wellhead.telemetry.logging import RedactingFormatter, redact
 
 LONGEST_TARGET = 2000
-"""So many characters of what a client asks for stand in the line about it."""
+"""How many characters of a request's target are logged."""
 
 _ESCAPED = {
     number: ascii(chr(number))[1:-1]
@@ -19,13 +19,13 @@ _ESCAPED = {
 
 
 class ShortTargetFilter(logging.Filter):
-    """Cuts the path and the query in uvicorn's line about a request, which have no end."""
+    """Truncates the path and the query in uvicorn's access log, which can have any length."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the record, with the beginning of the target."""
+        """Keep the record, with a truncated target."""
         match record.args:
             case (address, method, str(target), *_) if len(target) > LONGEST_TARGET:
-                # A URL that was cut in its password would not be known for one any more.
+                # A URL that was cut inside its password would no longer be recognised as one.
                 target = f"{redact(target)[:LONGEST_TARGET]}..."
                 record.args = (address, method, target, *record.args[3:])
         return True
@@ -35,7 +35,7 @@ class RequestIdFilter(logging.Filter):
     """Gives every record the id of the request that its task works for, if there is one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the record, with a `request_id` where it has one."""
+        """Keep the record, with a `request_id` if there is one."""
         identifier = request_id.get()
         if identifier is not None:
             record.request_id = identifier
@@ -45,7 +45,7 @@ class RequestIdFilter(logging.Filter):
 class TextLines(RedactingFormatter):
     """A line for people, with the request's id at the end of its first line.
 
-    What a terminal would take for commands is shown, not obeyed.
+    Terminal control characters are escaped.
     """
 
     def __init__(self) -> None:
@@ -76,9 +76,9 @@ class JsonLines(RedactingFormatter, JsonFormatter):
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send all records of this process to standard error as `LOG_FORMAT` and `LOG_LEVEL` say.
+    """Send all records of this process to standard error, per `LOG_FORMAT` and `LOG_LEVEL`.
 
-    `DEBUG` lowers the level to `DEBUG`. What uvicorn has set up is replaced.
+    `DEBUG` lowers the level to `DEBUG`. uvicorn's own configuration is replaced.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if settings.log_format == "json" else TextLines())
@@ -91,7 +91,7 @@ def configure_logging(settings: Settings) -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").filters[:] = [ShortTargetFilter()]
-    # It tells at INFO how it looks at the schema, each time; what was done Wellhead tells itself.
+    # Alembic logs at INFO each time it inspects the schema; Wellhead itself logs what was done.
     logging.getLogger("alembic").setLevel(max(root.level, logging.WARNING))
-    # Without any handler SQLAlchemy would add one, and each statement be written twice.
+    # Without any handler SQLAlchemy would add one, and each statement would be written twice.
     logging.getLogger("sqlalchemy.engine.Engine").handlers[:] = [logging.NullHandler()]

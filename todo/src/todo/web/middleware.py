@@ -1,4 +1,4 @@
-"""What every request of the application passes on its way in, and every response on its way out."""
+"""The middleware for every request and response of the application."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,14 +13,14 @@ from todo.web.request_id import identify
 
 
 class WebMiddleware:
-    """Names the request, bounds its body, takes its cookies off, and adds headers to its response.
+    """Identifies the request, limits its body, removes its cookies, and adds response headers.
 
-    An error that nobody foresaw is answered here, so that this response has the headers, too. All
-    in one layer: each one that wraps `send` is two more calls a request.
+    Unexpected errors are handled here, so that their response has the headers, too. It is all one
+    layer: every layer that wraps `send` is two more calls per request.
 
     Args:
-        app: The application behind it.
-        settings: Which origins may ask, and how large a body may be.
+        app: The application that it wraps.
+        settings: The allowed origins, and the size limit of a body.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -41,7 +41,7 @@ class WebMiddleware:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        # Of a header that comes twice, the first.
+        # If a header occurs twice, the first counts.
         given = dict(reversed(scope["headers"]))
         added = security_headers(scope)
         added.append((REQUEST_ID, identify(given.get(REQUEST_ID))))

@@ -1,6 +1,6 @@
-"""The pages for people: the welcome at `/`, and the documentation without any other server.
+"""The pages for people: the welcome page at `/`, and the documentation without any other server.
 
-FastAPI's documentation pages load their scripts from a CDN. Here they come with the application,
+FastAPI's documentation pages load their scripts from a CDN. Here they are part of the application,
 so that they work offline and their content security policy can forbid everything foreign.
 """
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel
 ASSETS_PATH = "/docs-assets"
 ASSETS_PACKAGE = "fastapi_standalone_docs"
 OPENAPI_PATH = "openapi.json"
-"""Relative, as all links of the pages are: they also work below a proxy's prefix."""
+"""Relative, like all links of the pages: they also work below a proxy's prefix."""
 
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -71,7 +71,7 @@ def _pages(app: FastAPI) -> APIRouter:
         responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
     )
     async def welcome(request: Request) -> Response | Welcome:
-        """Say hello, and where the documentation is; in HTML to whoever asks for HTML."""
+        """Greet, and link to the documentation; in HTML for a client that asks for HTML."""
         if "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(welcome_page, headers={"Vary": "Accept"})
         return Welcome(
@@ -86,7 +86,7 @@ def _pages(app: FastAPI) -> APIRouter:
     async def redoc() -> HTMLResponse:
         return redoc_page
 
-    # At a path that ends with a slash the links of a page, which are relative, lead elsewhere.
+    # At a path with a trailing slash, the relative links of a page would lead elsewhere.
     @router.get("/docs/", include_in_schema=False)
     async def docs_with_slash() -> RedirectResponse:
         return RedirectResponse("../docs")
@@ -109,8 +109,8 @@ def _welcome_page(title: str) -> str:
 
 
 def _with_policy(page: HTMLResponse) -> HTMLResponse:
-    # Both pages style themselves by script, which needs 'unsafe-inline' for styles; their scripts
-    # are known by hash, and ReDoc's search runs in a worker made from a blob.
+    # Both pages set styles by script, which needs 'unsafe-inline' for styles; their scripts are
+    # allowed by hash, and ReDoc's search runs in a worker created from a blob.
     hashes = [
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
         for script in INLINE_SCRIPT.findall(bytes(page.body).decode())

@@ -1,4 +1,4 @@
-"""How a path finds its route: in few steps, and with a slash at its end as without."""
+"""How a path finds its route: in few steps, and the same with a trailing slash as without."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from starlette.types import Receive, Scope, Send
 
 
 class SegmentRouter(APIRouter):
-    """A router whose routes are only asked where the path holds the last segment of its prefix.
+    """A router whose routes are tried only if the path contains the last segment of its prefix.
 
-    FastAPI asks one route after the other, those of a router that was included through several
-    layers, and asks twice where one has the path.
+    FastAPI tries one route after the other, those of an included router through several layers, and
+    checks twice if one has the path.
 
     Args:
-        prefix: What the paths of its routes begin with.
-        options: As `APIRouter` takes them.
+        prefix: The start of the paths of its routes.
+        options: The options of `APIRouter`.
     """
 
     def __init__(self, *, prefix: str, **options: Any) -> None:
@@ -29,23 +29,23 @@ class SegmentRouter(APIRouter):
         return super().matches(scope)
 
 
-# Python 3.11 looks a member of an enumeration up for longer than all else that matches() does.
+# In Python 3.11, looking up a member of an enumeration takes longer than the rest of matches().
 _ANOTHER: tuple[Match, Scope] = (Match.NONE, {})
 
 
 def ignore_slash_at_end(router: Router) -> None:
-    """Let a path with a slash at its end have the same response as the path without it.
+    """Give a path with a trailing slash the same response as the path without it.
 
-    No redirect: it would name the scheme and the host as the last proxy sees them, and so send a
-    token over plain HTTP; and some clients turn its POST into a GET. Nor a second route for each:
-    only a request that no route takes comes here, so the others do not pay for it. From here on the
-    request has the shorter path, in log lines, too.
+    There is no redirect: it would name the scheme and the host as the last proxy sees them, and so
+    send a token over plain HTTP; and some clients turn its POST into a GET. Nor is there a second
+    route for each path: only a request that matches no route gets here, so others do not pay for
+    it. From here on the request has the shorter path, also in log lines.
     """
     not_found = router.default
 
     async def without_slash(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        # Two slashes are a mistake, and would come here once for each.
+        # Two slashes are a mistake, and would get here once for each.
         if scope["type"] == "http" and path.endswith("/") and not path.endswith("//"):
             scope["path"] = path[:-1]
             await router(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Accounts: users, where they are logged in, and how often somebody tried."""
+"""Accounts: users, their logins, and counters of attempts."""
 
 import sqlalchemy as sa
 from alembic import op
