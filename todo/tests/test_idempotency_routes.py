@@ -221,6 +221,7 @@ async def test_a_key_lasts_as_long_as_the_settings_say(
     assert lifetime.total_seconds() == 24 * 3600
 
 
+@pytest.mark.wellhead(commit=True)
 async def test_while_the_first_is_worked_on_the_second_is_refused_at_once(
     api: TaskAPI, server: Connection
 ) -> None:

@@ -70,6 +70,7 @@ async def test_the_response_to_a_change_is_what_is_read_afterwards(api: TaskAPI)
         assert again == shown, "What changes nothing changes neither the version nor the time."
 
 
+@pytest.mark.wellhead(commit=True)
 async def test_a_change_that_waited_for_another_shows_both(
     api: TaskAPI, server: Connection
 ) -> None:
