@@ -1,8 +1,8 @@
 """What a test on a database costs: in a transaction, with real commits, and with its own tables.
 
-Run it with ``make bench-testing``. The same tests run in processes of their own, by turns, each
-time a few and many of them: the difference is what a test costs, without the start of pytest and of
-the server.
+Run it with ``make bench-testing``. The same tests run in processes of their own, by turns. The time
+from the end of an early test to the end of the last one, without the start of pytest and of the
+server, is what the tests between them cost.
 """
 
 import argparse
@@ -11,12 +11,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from bench.page import write
 
-FEW, MANY = 5, 45
+EARLY, ALL = 5, 65
 TABLES = 10
 
 SHOP = f"""
@@ -32,6 +31,13 @@ for number in range({TABLES - 1}):
         "id": Field(primary_key=True),
         "code": Field(index=True),
     }}, table=True)
+"""
+TIMES = """
+import pathlib, time
+
+def pytest_runtest_logfinish():
+    with pathlib.Path("times").open("a") as file:
+        print(time.perf_counter(), file=file)
 """
 FIXTURES = """
 import pytest
@@ -79,36 +85,26 @@ WAYS = {
 }
 
 
-def seconds(way: str, count: int) -> float:
-    """How long a run of so many tests takes."""
+def seconds(way: str) -> float:
+    """How long a test takes."""
     fixtures, mark = WAYS[way]
     with tempfile.TemporaryDirectory(prefix="bench-testing-") as name:
         directory = Path(name)
         # As root the server runs under another account.
         directory.chmod(0o755)
         (directory / "shop.py").write_text(SHOP)
-        (directory / "conftest.py").write_text(fixtures)
-        (directory / "test_shop.py").write_text(TESTS.format(mark=mark, count=count))
-        began = time.perf_counter()
+        (directory / "conftest.py").write_text(fixtures + TIMES)
+        (directory / "test_shop.py").write_text(TESTS.format(mark=mark, count=ALL))
+        arguments = ["-q", "-p", "wellhead.testing", "-p", "no:asyncio", "--rootdir", name]
         subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-q",
-                "-p",
-                "wellhead.testing",
-                "-p",
-                "no:asyncio",
-                "--rootdir",
-                name,
-            ],
+            [sys.executable, "-m", "pytest", *arguments],
             cwd=directory,
             env={**os.environ, "PYTHONPATH": f"{name}:{os.environ.get('PYTHONPATH', '')}"},
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        return time.perf_counter() - began
+        times = [float(line) for line in (directory / "times").read_text().split()]
+        return (times[-1] - times[EARLY - 1]) / (len(times) - EARLY)
 
 
 def table(rounds: int) -> str:
@@ -116,8 +112,7 @@ def table(rounds: int) -> str:
     costs: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(rounds):
         for way, found in costs.items():
-            few, many = seconds(way, FEW), seconds(way, MANY)
-            found.append((many - few) / (MANY - FEW))
+            found.append(seconds(way))
             print(f"{way}: {found[-1] * 1000:.1f} ms", file=sys.stderr)
     medians = {way: statistics.median(found) for way, found in costs.items()}
     first = next(iter(medians.values()))
