@@ -15,14 +15,17 @@ from pathlib import Path
 from tests.docs.pages import Page
 from tests.staging.tools import TOOLS
 
+ROOT = Path(__file__).parents[2]
 DRIVERS = Path(__file__).parent / "drivers"
 
 _RUN = """\
 import asyncio, runpy, sys
-path, program, driver = sys.argv[1:]
+path, program, driver, root = sys.argv[1:]
 names = {"__name__": "__main__"}
 exec(compile(program, path, "exec"), names)
 if driver:
+    # Only now, so that the page's program finds nothing of this repository.
+    sys.path.append(root)
     asyncio.run(runpy.run_path(driver)["use"](names))
 """
 
@@ -58,7 +61,7 @@ def run(page: Page, directory: Path, environment: Mapping[str, str]) -> str:
         AssertionError: It ended with an error.
     """
     driver = driver_of(page)
-    arguments = [str(page.path), source_of(page), str(driver) if driver.exists() else ""]
+    arguments = [str(page.path), source_of(page), str(driver) if driver.exists() else "", str(ROOT)]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", _RUN, *arguments],
         cwd=directory,
