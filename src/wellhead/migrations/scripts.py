@@ -28,8 +28,8 @@ class Migrations:
 
     All methods except :meth:`read_state` run an event loop of their own; if one is already
     running, call them in another thread. Each raises a :class:`wellhead.WellheadError` that says
-    what could not be done: a :class:`wellhead.MigrationError`, a :class:`wellhead.ConnectError`, or a
-    :class:`wellhead.URLError` where only a pooler's address is known.
+    what could not be done: a :class:`wellhead.MigrationError`, a :class:`wellhead.ConnectError`,
+    or a :class:`wellhead.URLError` where only a pooler's address is known.
 
     Args:
         scripts: The directory with ``env.py`` and ``versions``; None finds it as ``alembic``
