@@ -198,3 +198,20 @@ def test_a_decision_is_short_and_has_every_part() -> None:
         assert record.headings[0].startswith(f"{record.path.name[:4]}. ")
         assert record.headings[1:] == parts
         assert record.text.splitlines()[2].startswith("Status: ")
+
+
+ARCHAIC = re.compile(r"\b(?:whoever|somebody|anew|thereby)\b", re.IGNORECASE)
+WRITTEN = ("src", "todo/src", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+
+
+def test_no_text_uses_a_word_that_slows_its_reader_down() -> None:
+    files = [path for name in WRITTEN for path in (ROOT / name, *(ROOT / name).rglob("*"))]
+    found = [
+        f"{path.relative_to(ROOT)}: {word}"
+        for path in files
+        if path.suffix in {".md", ".py", ".html", ".mako", ".svg"}
+        for word in ARCHAIC.findall(path.read_text(encoding="utf-8"))
+    ]
+
+    assert len(files) > 100
+    assert found == []

@@ -213,7 +213,7 @@ def test_the_reference_has_every_member_of_the_database() -> None:
 def test_the_reference_has_every_instrument_of_tests() -> None:
     classes = {kind.__name__ for kind in INSTRUMENTS}
 
-    assert cells("reference/testing.md", "Instrument") | classes == set(wellhead.testing.__all__)
+    assert cells("reference/testing.md", "Function") | classes == set(wellhead.testing.__all__)
 
 
 def public_classes() -> list[type]:

@@ -127,9 +127,7 @@ def test_a_query_for_each_row_is_named(network_url: str) -> None:
 
     message = str(failed.value)
     assert "  2, 3, 4 (3 times). SELECT book.id" in message
-    assert (
-        "Query 2 was run 3 times. Where that is once for each row of another query (N+1)" in message
-    )
+    assert "Query 2 was run 3 times. If it runs once for each row of another query (N+1)" in message
 
 
 async def test_another_error_of_the_block_is_not_hidden(shelf: Database) -> None:

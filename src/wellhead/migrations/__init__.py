@@ -1,4 +1,4 @@
-"""Migrations by Alembic: on the direct connection, one process at a time, never in the way.
+"""Migrations by Alembic: on the direct connection, one process at a time, giving way to traffic.
 
 A project's ``env.py`` is::
 
@@ -10,8 +10,8 @@ A project's ``env.py`` is::
 
 and then ``wellhead migrate``, ``alembic`` and :class:`Migrations` do the same things in the same
 way: they take an advisory lock on a connection of its own, so that of many processes that start
-together one migrates; they give way when a table is in use, and try again; and they take nothing
-away from a database on another machine unless it is named.
+together one migrates; they give way when a table is in use, and try again; and they destroy
+nothing in a database on another machine unless it is named.
 
 Begin with ``scripts``: :class:`Migrations` is what can be done, ``commands`` says it to Alembic,
 ``run`` is how it is done. Alembic is imported with these two, never for a schema that is at head.

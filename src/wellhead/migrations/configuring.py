@@ -20,7 +20,7 @@ enable()
 
 # With these, the project would decide where the migrations run, which only Wellhead may.
 _OWNED: Final = {
-    "connection": "Put it into config.attributes['connection'] to bring one along.",
+    "connection": "Set config.attributes['connection'] instead.",
     "url": "Give it as settings=DatabaseSettings(url=...).",
     "dialect": "It is PostgreSQL.",
     "dialect_name": "It is PostgreSQL.",
@@ -28,7 +28,7 @@ _OWNED: Final = {
     "target_metadata": "It is the first argument of run_env.",
     "fn": "Call Alembic's own EnvironmentContext for commands of your own.",
     "as_sql": "Use --sql.",
-    "transactional_ddl": "What is tried again relies on PostgreSQL's, which is transactional.",
+    "transactional_ddl": "Trying again relies on PostgreSQL's transactional DDL.",
     "output_buffer": "Give it to Alembic's Config.",
     "starting_rev": "Give it to the command.",
     "tag": "Give it to the command.",
@@ -36,7 +36,7 @@ _OWNED: Final = {
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse what would take the migrations somewhere else than Wellhead watches over.
+    """Refuse options that would run the migrations elsewhere or otherwise.
 
     Raises:
         ConfigurationError: There is such an argument.

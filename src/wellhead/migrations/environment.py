@@ -1,4 +1,4 @@
-"""All that an Alembic ``env.py`` does."""
+"""Everything that an Alembic ``env.py`` does."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from wellhead.connecting import Source
 def run_env(
     metadata: MetaData | Sequence[MetaData], *, settings: Source | None = None, **options: Any
 ) -> None:
-    """Do all that an Alembic ``env.py`` does, for every command, online and with ``--sql``.
+    """Do everything that an Alembic ``env.py`` does, for every command, online and with ``--sql``.
 
     Args:
         metadata: The models' metadata, to compare the schema with.

@@ -37,8 +37,8 @@ def _by_files(directory: Path) -> Config:
     )
     if config.get_alembic_option("script_location") is None:
         raise MigrationError(
-            f"No migrations were found from {directory}: neither alembic.ini nor [tool.alembic] "
-            "in pyproject.toml there says script_location.",
+            f"No migrations were found in {directory}: neither alembic.ini nor [tool.alembic] in "
+            "pyproject.toml there sets script_location.",
             hint="Go to the directory with alembic.ini, or name the scripts with --scripts DIR.",
         )
     return config

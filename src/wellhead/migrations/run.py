@@ -72,9 +72,9 @@ def _refuse_url_of_alembic(config: Config) -> None:
     )
     if url and url != _URL_OF_THE_TEMPLATE:
         raise MigrationError(
-            "Alembic's configuration says sqlalchemy.url, and these migrations would run on the "
-            "database of the environment.",
-            hint="Take it out. To migrate another database, call "
+            "Alembic's configuration sets sqlalchemy.url, but these migrations would run on the "
+            "database that the environment names.",
+            hint="Remove it. To migrate another database, call "
             "Migrations(scripts, settings=DatabaseSettings(url=...)).",
         )
 
@@ -85,7 +85,7 @@ def _refuse_in_running_loop() -> None:
     except RuntimeError:
         return
     raise MigrationError(
-        "Migrations run an event loop of their own, and one is running in this thread already.",
+        "Migrations run an event loop of their own, and one is already running in this thread.",
         hint="Call them with await asyncio.to_thread(...).",
     )
 

@@ -7,7 +7,7 @@ from wellhead.url import Host, PostgresURL
 
 
 def refuse_to_destroy(url: PostgresURL, *, named_database: str | None) -> None:
-    """Let pass what happens on this machine, or to the database that was named.
+    """Refuse a downgrade, unless the database is on this machine or was named.
 
     Raises:
         MigrationError: The database is somewhere else, and was not named.
@@ -17,10 +17,10 @@ def refuse_to_destroy(url: PostgresURL, *, named_database: str | None) -> None:
     where = ", ".join(str(host) for host in url.hosts)
     named = f", and {named_database!r} was named" if named_database else ""
     raise MigrationError(
-        f"Going down destroys data, and the database {url.database!r} on {where} is not on this "
+        f"A downgrade destroys data, and the database {url.database!r} on {where} is not on this "
         f"machine{named}.",
-        hint=f"If it is meant, name it: wellhead migrate down ... --database {url.database}, or "
-        f"alembic -x database={url.database} downgrade ...",
+        hint="If you mean this database, name it: wellhead migrate down ... "
+        f"--database {url.database}, or alembic -x database={url.database} downgrade ...",
     )
 
 

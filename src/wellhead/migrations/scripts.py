@@ -26,17 +26,17 @@ VERSION_TABLE: Final = "alembic_version"
 class Migrations:
     """The migrations of one project.
 
-    All but :meth:`read_state` run an event loop of their own, so call them from a thread where
-    one is running already. Each raises a :class:`wellhead.WellheadError` that says what could
-    not be done: a :class:`wellhead.MigrationError`, a :class:`wellhead.ConnectError`, or a
-    :class:`wellhead.URLError` where only a pooler's address is known.
+    All methods except :meth:`read_state` run an event loop of their own; if one is already
+    running, call them in another thread. Each raises a :class:`wellhead.WellheadError` that says
+    what could not be done: a :class:`wellhead.MigrationError`, a :class:`wellhead.ConnectError`,
+    or a :class:`wellhead.URLError` where only a pooler's address is known.
 
     Args:
         scripts: The directory with ``env.py`` and ``versions``; None finds it as ``alembic``
             does, by ``alembic.ini`` or ``pyproject.toml`` in the working directory.
         settings: How to connect; the direct URL of these is used. A :class:`wellhead.Database`
-            for its settings and hooks; it need not be open. None takes what ``env.py`` gives to
-            ``run_env``, which reads the environment where that is nothing.
+            for its settings and hooks; it need not be open. None uses the settings that ``env.py``
+            gives to ``run_env``, or else the environment.
 
     Raises:
         MigrationError: There are no migrations there.
@@ -55,7 +55,7 @@ class Migrations:
     def upgrade(
         self, revision: str = "head", *, report: Report | None = None
     ) -> tuple[Applied, ...]:
-        """Bring the schema to a revision, unless another process does it meanwhile.
+        """Upgrade the schema to a revision, unless another process does so first.
 
         Waits for another process that migrates, and for tables in use; see the settings
         ``migration_timeout`` and ``migration_lock_timeout``. A schema that is ahead stays.
@@ -72,11 +72,11 @@ class Migrations:
     def downgrade(
         self, revision: str, *, named_database: str | None = None, report: Report | None = None
     ) -> tuple[Applied, ...]:
-        """Take the schema back; what the newer migrations added is destroyed.
+        """Downgrade the schema; what the newer migrations added is destroyed.
 
         Args:
             revision: Where to go: a revision, ``-1`` for one back, ``base`` for nothing left.
-            named_database: The name of the database; needed where it is not on this machine.
+            named_database: The name of the database; required if it is not on this machine.
             report: Told of each migration as soon as it is taken back.
 
         Returns:
@@ -87,7 +87,7 @@ class Migrations:
         )
 
     def state(self) -> SchemaState:
-        """Where the schema stands; reads it on the direct connection, as ``env.py`` connects."""
+        """The state of the schema; reads it on the direct connection, as ``env.py`` connects."""
         if self._settings is not None:
             # A schema at head is seen without Alembic, and without the project's env.py.
             state = asyncio.run(self._look(self._settings))
@@ -96,7 +96,7 @@ class Migrations:
         return self._commands().state()
 
     async def read_state(self, connection: AsyncConnection) -> SchemaState:
-        """Read where the schema stands, on any connection, a pooler's too.
+        """Read the state of the schema on any connection, which may go through a pooler.
 
         Raises:
             MigrationError: The scripts have several heads or cannot be read, or the version table
@@ -118,7 +118,7 @@ class Migrations:
         """What a migration would have to do so that the schema equals the models, as its code.
 
         Returns:
-            Lines of Python; nothing where they are equal.
+            Lines of Python; empty if they are equal.
 
         Raises:
             MigrationError: The schema is not at head, so it cannot be compared.
@@ -144,7 +144,7 @@ class Migrations:
 
         Args:
             revisions: Up to which revision, or from which to which, as in ``0001:0003``.
-            is_downgrade: Write the way back; it needs both ends, the newer one first.
+            is_downgrade: Write the downgrade; it needs both revisions, the newer one first.
         """
         return self._commands().sql(revisions, is_downgrade=is_downgrade)
 

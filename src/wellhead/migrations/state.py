@@ -10,7 +10,7 @@ from wellhead.health import SchemaState
 
 
 def compare(scripts: ScriptDirectory, current: Sequence[str]) -> SchemaState:
-    """Compare the revisions that the database says it is at with the scripts.
+    """Compare the revisions in the database with the scripts.
 
     Raises:
         MigrationError: The scripts have several heads.

@@ -73,7 +73,7 @@ async def wait(
         if not has_said_so:
             has_said_so = True
             logger.warning(
-                "waiting: another process migrates this database: %s",
+                "waiting: another process is migrating this database: %s",
                 await _describe_holder(connection),
                 extra={"event": "migration_waiting"},
             )
@@ -82,7 +82,7 @@ async def wait(
 
 
 async def assert_held(connection: AsyncConnection) -> None:
-    """See to it that the turn is still ours.
+    """Check that the turn is still ours.
 
     Raises:
         MigrationError: Its connection was lost, so another process may be migrating now.

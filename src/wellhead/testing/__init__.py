@@ -3,9 +3,9 @@
 Begin with ``plugin``, which pytest loads by ``-p wellhead.testing``: its fixtures give a test a
 migrated database of its own worker, and roll back what the test has done there. ``worker`` and
 ``databases_of_run`` make these databases; ``joining`` is the server in front of them through which
-everything that a test opens joins one transaction. ``counting`` tells what a piece of a test says
-to the database, and ``breaking`` what becomes of an application when the database does not respond;
-both stand on ``network`` and its ``proxy``.
+everything that a test opens joins one transaction. ``counting`` counts what a test
+sends to the database, and ``breaking`` shows how an application behaves when the database fails;
+both are built on ``network`` and its ``proxy``.
 """
 
 # Nothing of pytest's: what runs without it, such as a benchmark, uses the network, too.

@@ -1,8 +1,8 @@
 """Faults for the tests of an application: what a network and a server can do to it.
 
-All of them need a test whose commits are real: they break connections, and in the transaction mode
-all that a test does is one transaction on one connection. They work on whatever reaches the
-database through the pytest plugin, in any thread, and wait until the fault is there.
+All of them need a test with real commits: they break connections, and otherwise everything that a
+test does is one transaction on one connection. They affect everything that reaches the database
+through the pytest plugin, in any thread, and return once the fault is in effect.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ def slow_network(milliseconds: float) -> Iterator[None]:
 
 
 def kill_connections() -> int:
-    """Break all connections of now by a TCP reset, as a server or a middlebox that crashed.
+    """Break all open connections by a TCP reset, like a server or a middlebox that crashed.
 
     New ones can be made at once. Statements without a response may have taken effect.
 
@@ -80,8 +80,8 @@ def kill_connections() -> int:
 def sleeping_database(*, wakes_in: float = 500) -> Iterator["SleepingDatabase"]:
     """A database that sleeps, as a compute of Neon does, until it is needed.
 
-    Connections that exist end as at its suspension, with SQLSTATE 57P01. The first new one wakes
-    it: that one, and all others until then, wait that long. Afterwards it stays awake, until
+    Open connections end as when it is suspended, with SQLSTATE 57P01. The first new one wakes
+    it, and waits until it is awake; so do all others until then. Afterwards it stays awake, until
     :meth:`SleepingDatabase.sleep`.
 
     >>> with sleeping_database() as sleeping:
@@ -108,7 +108,7 @@ def sleeping_database(*, wakes_in: float = 500) -> Iterator["SleepingDatabase"]:
 
 
 class SleepingDatabase:
-    """What sleeps in the block of :func:`sleeping_database`."""
+    """The database in the block of :func:`sleeping_database`."""
 
     def __init__(self, sleepers: "list[_Sleeper]") -> None:
         self._sleepers = sleepers
@@ -124,7 +124,7 @@ class SleepingDatabase:
         return sum(sleeper.wakes for sleeper in self._sleepers)
 
     def sleep(self) -> None:
-        """Send it to sleep again; its connections end."""
+        """Put it to sleep again; its connections end."""
         for sleeper in self._sleepers:
             sleeper.sleep()
 

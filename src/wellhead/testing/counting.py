@@ -14,15 +14,15 @@ _WIDTH = 300
 
 @dataclass(slots=True)
 class RoundTrips:
-    """What was said to the database in a block; it grows while the block runs.
+    """What was sent to the database in a block; it grows while the block runs.
 
     Attributes:
-        round_trips: How often the application spoke and waited for the response: each statement
-            that is waited for, BEGIN and COMMIT, and what a new connection or a statement that is
-            prepared takes. It is counted on the wire.
-        queries: The statements that ask for data or change them, in their order, with `…` for each
-            value. BEGIN, COMMIT, savepoints, SET and what a driver asks for itself are none. A
-            statement for many rows at once is one.
+        round_trips: How often the application sent something and waited for the response, counted
+            on the network: statements, BEGIN and COMMIT, opening a connection and preparing a
+            statement.
+        queries: The statements that read or change data, in order, with `…` for each value. BEGIN,
+            COMMIT, savepoints, SET and a driver's own queries do not count. A statement for many
+            rows counts once.
     """
 
     round_trips: int = 0
@@ -51,17 +51,18 @@ class RoundTrips:
 def count_round_trips() -> Iterator[RoundTrips]:
     """Count what goes to the database while the block runs.
 
-    Everything counts that goes through a database of the pytest plugin: sessions, readers, units
-    of work, compiled queries and an engine's connections, with either driver, of the test itself,
-    of a concurrent task, and of an application in another thread. In the transaction mode
-    the counts are those of the mode with real commits.
+    Everything that goes through a database of the pytest plugin is counted: sessions, readers,
+    units of work, compiled queries and an engine's connections, with either driver, in the test
+    itself, in a concurrent task, and in an application in another thread. In a test that is one
+    transaction the counts are the same as with real commits.
 
     >>> with count_round_trips() as trips:
     ...     client.get("/items")
     ... assert trips.round_trips == 1
 
-    The first times on a connection take more: asyncpg prepares each statement at its first use,
-    psycopg after its fifth, and asyncpg asks once about types of your own. Queries stay the same.
+    The first uses of a connection take more round trips: asyncpg prepares each statement at its
+    first use, psycopg after its fifth, and asyncpg queries your own types once. The queries stay
+    the same.
 
     Raises:
         ConfigurationError: No database of the plugin is in use, or its URL insists on TLS.
@@ -72,14 +73,14 @@ def count_round_trips() -> Iterator[RoundTrips]:
 
 @contextmanager
 def assert_max_queries(most: int) -> Iterator[RoundTrips]:
-    """Fail where the block runs more queries than that, and list them.
+    """Fail if the block runs more queries than that, and list them.
 
     Args:
         most: How many may be run; see :attr:`RoundTrips.queries` for what counts.
 
     Raises:
-        AssertionError: There were more. The message has each query once, without values, with its
-            places in the order, and says where one was run again and again.
+        AssertionError: There were more. The message lists each query once, without values, with
+            its positions, and names the one that was run most often.
         ConfigurationError: No database of the plugin is in use, or its URL insists on TLS.
     """
     with _counting("assert_max_queries()") as trips:
@@ -103,8 +104,8 @@ def _too_many(trips: RoundTrips, most: int) -> str:
     if count > 1:
         first = trips.queries.index(query) + 1
         message += (
-            f"\nQuery {first} was run {count} times. Where that is once for each row of another "
-            "query (N+1), load what it reads along with that one: selectinload(...), or IN."
+            f"\nQuery {first} was run {count} times. If it runs once for each row of another "
+            "query (N+1), load these rows together with that query: selectinload(...), or IN."
         )
     return message
 

@@ -1,6 +1,6 @@
 """The databases of one run of tests: one template, and a copy of it for each worker.
 
-They have names and comments of their own. Nothing is dropped that has not both.
+Their names and comments mark them. Only a database with both marks is ever dropped.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""A server in front of the server: all its clients join the one transaction of a test.
+"""A server in front of PostgreSQL: all its clients join the one transaction of a test.
 
-It speaks PostgreSQL's protocol, so that every driver joins, and everything that uses one: sessions,
-readers, compiled queries, engines, and connections of the test's own. What an application sends is
-passed on; only what begins and ends its transactions becomes savepoints.
+It speaks PostgreSQL's protocol, so every driver can join, and everything that uses one: sessions,
+readers, compiled queries, engines, and connections that the test opens. What an application sends
+is passed on, but its BEGIN, COMMIT and ROLLBACK become savepoints.
 """
 
 import asyncio
@@ -405,7 +405,7 @@ class Client:
     async def _control(self, control: Control) -> None:
         tag = ""
         if control.kind == "refuse":
-            self._refuse(f"A test's transaction cannot give {control.name}.")
+            self._refuse(f"A test's transaction does not support {control.name}.")
         elif control.kind == "begin":
             tag = "BEGIN"
             if not self._is_begun:
@@ -452,7 +452,7 @@ class Client:
             self._status, _ = await transaction.upstream.command("SELECT")
         if unit.is_inside and self._has_written:
             self._refuse(
-                "A statement that commits by itself wrote in the block of a session that is open."
+                "A statement outside the session wrote while the session's block was open."
             )
             is_kept = False
         if closed is not None and closed[1] is None:

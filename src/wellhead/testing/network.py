@@ -28,7 +28,7 @@ class Network(Overheard):
     ...         ...  # here count_round_trips() and the faults work
 
     A URL that insists on TLS, or that names several hosts, is left as it is, and the instruments
-    refuse to work there: what is encrypted cannot be counted, and a certificate is for its host.
+    refuse to work there: encrypted traffic cannot be counted, and a certificate is for its host.
 
     Args:
         url: The server's, with any database.
@@ -105,8 +105,8 @@ def networks(instrument: str) -> list[Network]:
 def _why_not(url: PostgresURL) -> str | None:
     if url.sslmode not in _WITHOUT_NEED_OF_TLS:
         return (
-            f"the URL of the test's server insists on TLS (sslmode={url.sslmode}), and what is "
-            "encrypted cannot be read on its way. Test on a server of this machine, without TLS."
+            f"the URL of the test's server insists on TLS (sslmode={url.sslmode}), and "
+            "encrypted traffic cannot be read. Test on a server on this machine, without TLS."
         )
     if len(url.hosts) > 1:
         return (

@@ -1,4 +1,4 @@
-"""What hears the connections of the test that runs now; the instruments ask it."""
+"""Listens to the connections of the current test, for counts and faults."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -97,7 +97,7 @@ def overheard_now(instrument: str, *, breaks: bool = False) -> list[Overheard]:
     if not _present:
         raise ConfigurationError(
             f"{instrument} has nothing to work on: no database of the pytest plugin is in use.",
-            hint="Let the test, or the fixture of its client, ask for the fixture database.",
+            hint="Add the fixture database to the test, or to the fixture of its client.",
         )
     for each in _present:
         refusal = each.refusal or (each.faults_refusal if breaks else None)

@@ -29,7 +29,7 @@ _PLACES = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Lead nowhere what the environment says of a database, before the application is imported."""
+    """Hide every database that the environment names, before the application is imported."""
     environment = pytest.MonkeyPatch()
     early_config.add_cleanup(environment.undo)
     environment.setenv("DATABASE_URL", NOWHERE)
@@ -41,16 +41,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
     config.addinivalue_line(
         "markers",
-        f"{MARK}: commit=True lets the test commit for real; its database is made again "
-        "afterwards.",
+        f"{MARK}: commit=True gives the test real transactions on its own copy of the database.",
     )
 
 
 @pytest.fixture(scope="session")
 def wellhead_schema() -> Schema:
-    """What makes the tables: metadata, or the folder of Alembic's scripts; override it.
+    """Where the tables come from: metadata, or the folder of Alembic's scripts; override it.
 
-    Without that, the migrations that ``alembic.ini`` or ``pyproject.toml`` name.
+    By default, the migrations that ``alembic.ini`` or ``pyproject.toml`` name.
     """
     return None
 
@@ -59,9 +58,9 @@ def wellhead_schema() -> Schema:
 def wellhead_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The URL of the server on which databases are made; override it to bring one of your own.
+    """The URL of the server on which databases are created; override it to use your own.
 
-    Without that, ``TEST_DATABASE_URL``; without that, a server that is started for the run.
+    By default ``TEST_DATABASE_URL``; if that is not set, a server that is started for the run.
     """
     directory = tmp_path_factory.getbasetemp()
     if hasattr(request.config, "workerinput"):
@@ -110,7 +109,7 @@ def wellhead_url(request: pytest.FixtureRequest, _wellhead_worker: Worker) -> It
 
 @pytest.fixture
 def wellhead_database(wellhead_url: str) -> Database[Any]:
-    """The application's database object; override it where the application has one of its own."""
+    """The application's database object; override it if the application creates its own."""
     return Database(DatabaseSettings(url=wellhead_url))
 
 
@@ -118,7 +117,7 @@ def wellhead_database(wellhead_url: str) -> Database[Any]:
 def database(
     wellhead_database: Database[Any], wellhead_url: str, _wellhead_worker: Worker
 ) -> Iterator[Database[Any]]:
-    """The application's database, which leads to the test's and opens at its first use."""
+    """The application's database, which connects to the test's and opens at its first use."""
     with wellhead_database.leading_to(_led(wellhead_database, wellhead_url)) as database:
         _wellhead_worker.lineage.database = database
         yield database
@@ -129,7 +128,7 @@ def _led(database: Database[Any], url: str) -> DatabaseSettings:
     own = database.settings.url
     if not isinstance(own, PostgresURL):
         raise ConfigurationError(
-            f"The database of the tests is a PostgreSQL, and {own} is not one.",
+            f"The fixture database needs PostgreSQL, and the URL of wellhead_database is {own}.",
             hint="Use that database without the fixtures of wellhead.testing.",
         )
     target = parse_url(url)

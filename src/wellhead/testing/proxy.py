@@ -35,8 +35,8 @@ class TCPProxy:
         connections: Connections that clients opened.
         bytes_to_server: Bytes that clients sent.
         bytes_to_client: Bytes that the server sent.
-        round_trips: How often a client spoke after it had last listened: its first bytes, and its
-            first bytes after each response. What a client sends in one go without waiting is one.
+        round_trips: How often a client sent something after it had received something: its first
+            bytes, and its first bytes after each response. What it sends without waiting is one.
     """
 
     def __init__(
@@ -102,10 +102,10 @@ class TCPProxy:
             await asyncio.sleep(0)
 
     async def cut(self, *, last_words: bytes = b"") -> int:
-        """Close all open connections in order, as a server that shuts down.
+        """Close all open connections normally, like a server that shuts down.
 
         Args:
-            last_words: What each client still hears.
+            last_words: Bytes that are sent to each client first.
 
         Returns:
             How many there were.
@@ -113,7 +113,7 @@ class TCPProxy:
         return await self._end(reset=False, last_words=last_words)
 
     async def reset_connections(self) -> int:
-        """Break all open connections by a TCP reset, as a server or a middlebox that crashed.
+        """Break all open connections by a TCP reset, like a server or a middlebox that crashed.
 
         Returns:
             How many there were.
@@ -121,11 +121,11 @@ class TCPProxy:
         return await self._end(reset=True)
 
     def stall(self) -> None:
-        """Forward nothing from now on and stay silent, as a network that loses every packet."""
+        """Forward nothing from now on, like a network that loses every packet; keep the data."""
         self._weather.flowing.clear()
 
     def resume(self) -> None:
-        """Forward again, first what has gathered since `stall`."""
+        """Forward again, beginning with the data kept since `stall`."""
         self._weather.flowing.set()
 
     def swallow(self) -> None:
@@ -136,17 +136,17 @@ class TCPProxy:
         self._weather.swallows = True
 
     def deliver(self) -> None:
-        """Lose nothing any more; the server gives up the connections that have lost something."""
+        """Stop losing bytes; the server gives up the connections that have lost something."""
         self._weather.swallows = False
         for connection in self._connections.values():
             connection.give_up_server()
 
     def delay(self, seconds: float) -> None:
-        """Hold every chunk back for so long, each way; a round trip takes twice as long."""
+        """Delay each direction by this time; a round trip takes twice as long."""
         self._weather.delay = seconds
 
     def wake_first(self, wake: Callable[[], Awaitable[None]] | None) -> None:
-        """Wait for this before a new connection is passed on, as for a server that has to wake up.
+        """Await this before a new connection is passed on, as for a server that has to wake up.
 
         Args:
             wake: Called once for each connection; None for nothing.
@@ -154,15 +154,15 @@ class TCPProxy:
         self._weather.wake = wake
 
     def break_at(self, pattern: bytes, *, passes: bool, is_noticed: bool = True) -> asyncio.Event:
-        """Break the connection whose client next says this, by a TCP reset; once.
+        """Reset the connection whose client next sends something that matches; once.
 
-        Several such orders are carried out one after the other. What is encrypted or comes in two
-        pieces is not heard.
+        Several calls take effect one after the other. Encrypted text, or text that arrives in two
+        pieces, does not match.
 
         Args:
             pattern: A regular expression such as `COMMIT`.
-            passes: Whether the server gets what was said. The connection then breaks when the
-                server has responded, and the client does not get the response.
+            passes: Whether the server gets what the client sent. The connection then breaks when
+                the server has responded, and the client does not get the response.
             is_noticed: Whether the server notices; otherwise its side stays open, as behind a
                 middlebox that lost its memory.
 

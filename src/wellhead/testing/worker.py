@@ -75,7 +75,7 @@ class Worker:
 
     @contextmanager
     def joined(self) -> Iterator[str]:
-        """The URL by which everything joins one transaction, rolled back after the block."""
+        """The URL whose clients all join one transaction, which is rolled back after the block."""
         if not self._is_clean:
             self._renew()
         if not self._port:
@@ -95,7 +95,7 @@ class Worker:
 
     @contextmanager
     def committing(self) -> Iterator[str]:
-        """The URL of the database itself, which is as new; the next test has another new one."""
+        """The URL of a new copy of the database; the next test gets another one."""
         if not self._is_new:
             self._renew()
         self._is_new = self._is_clean = False
@@ -156,9 +156,9 @@ def serving(directory: Path) -> Iterator[str]:
     url = settings.direct_url()
     if not isinstance(url, PostgresURL) or url.is_pooled:
         raise ConfigurationError(
-            f"TEST_DATABASE_URL must lead to a PostgreSQL itself, and is {url}.",
-            hint="Databases are made there, which needs a direct URL: set TEST_DATABASE_URL_DIRECT "
-            "as well, or leave both out for a server that the tests start themselves.",
+            f"TEST_DATABASE_URL must lead to a PostgreSQL server directly, and is {url}.",
+            hint="The tests create databases there, which needs a direct URL: set "
+            "TEST_DATABASE_URL_DIRECT as well, or set neither to let the tests start a server.",
         )
     yield url.render(hide_password=False)
 
@@ -187,7 +187,7 @@ def make_schema(schema: Schema, url: str) -> None:
         url: The database.
 
     Raises:
-        ConfigurationError: No tables came of it.
+        ConfigurationError: The schema created no tables.
     """
     settings = DatabaseSettings(url=url)
     with pytest.MonkeyPatch.context() as environment:
@@ -220,9 +220,9 @@ async def _create_all(schema: Schema, settings: DatabaseSettings) -> None:
         )
         if not tables.scalar_one():
             raise ConfigurationError(
-                "The database for the tests has no tables after the schema was made.",
-                hint="Metadata knows a model once its module is imported; migrations must run on "
-                "the database that Wellhead names, by run_env() in env.py.",
+                "The database for the tests has no tables after its schema was created.",
+                hint="Import the modules of all models where the metadata is used, or let env.py "
+                "call run_env(), so that migrations run on the database that Wellhead names.",
             )
 
 

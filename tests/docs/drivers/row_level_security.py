@@ -19,8 +19,7 @@ async def use(page: dict[str, Any]) -> None:
     assert isinstance(url, PostgresURL)
     statements = [
         f"CREATE ROLE {role} LOGIN PASSWORD 'app'",
-        f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}",
-        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        *(grant.replace(" TO app", f" TO {role}") for grant in page["GRANTS"]),
         *page["POLICY"],
     ]
     async with owner, owner.engine.begin() as connection:

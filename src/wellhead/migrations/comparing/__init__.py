@@ -1,9 +1,9 @@
-"""The models compared with the schema, as far as Alembic does not do it: a plugin of Alembic's.
+"""An Alembic plugin that compares what Alembic itself does not: the models with the schema.
 
 ``enum_types`` compares the types, ``definitions`` the constraints, the indexes and the generated
-columns, ``defaults`` the defaults of columns. What PostgreSQL writes in its own words is compared
-in these words: ``copies`` makes an empty copy of a model's table, which is rolled back, so that
-the server words both sides. ``operations`` is what a new migration gets of it, in plain SQL.
+columns, ``defaults`` the defaults of columns. PostgreSQL does not keep expressions as they were
+written, so ``copies`` creates an empty copy of a model's table, which is rolled back, and both
+sides are compared as the server prints them. ``operations`` writes plain SQL into a new migration.
 """
 
 from wellhead.migrations.comparing.comparators import NAME, enable

@@ -1,7 +1,7 @@
 """An empty copy of a model's table, on which the server words what the model says.
 
-PostgreSQL keeps no CHECK, default or index as it was written, and only PostgreSQL knows how it
-words them. So it gets them once more, on a temporary table that is rolled back.
+PostgreSQL does not keep a CHECK, a default or an index as it was written, and only PostgreSQL knows
+how it prints them. So they are created once more, on a temporary table that is rolled back.
 """
 
 from collections.abc import Iterable, Iterator
@@ -54,8 +54,8 @@ def copy_of(
         except DBAPIError as error:
             raise MigrationError(
                 f"The models cannot be compared with the schema: {sentence_of(error)}.",
-                hint="The role of the direct URL needs TEMPORARY on the database, and a server "
-                "that is not a standby.",
+                hint="The role of the direct URL needs the privilege TEMPORARY on the database, "
+                "and the server must not be a standby.",
             ) from error
         needed = list(table.columns) if only is None else [only]
         _add_changed_enums(connection, needed)

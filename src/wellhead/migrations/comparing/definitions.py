@@ -205,7 +205,7 @@ class _Comparison:
         return StatementsOp(
             (drop, add + new) if our else (unset,),
             (drop, add + old) if their else (unset,),
-            warning=f"What the column {column.name} holds is lost." if our else "",
+            warning=f"The data in column {column.name} is lost." if our else "",
         )
 
     def _may(self, said: Said, *, is_reflected: bool) -> bool:

@@ -26,7 +26,7 @@ _USES: Final = text(
     """
 ).bindparams(_TYPE)
 
-# What names the type in an expression is worded for the old one.
+# An expression that names the type refers to the old one.
 _DEPENDENTS: Final = text(
     """
     SELECT conname::text AS name,
