@@ -23,7 +23,7 @@ def test_a_role_that_may_make_no_temporary_table_is_told_so(project: Project) ->
             guests.differences()
 
     assert "permission denied to create temporary tables" in str(caught.value)
-    assert "needs TEMPORARY on the database" in str(caught.value)
+    assert "needs the privilege TEMPORARY on the database" in str(caught.value)
 
 
 def test_a_type_that_does_not_exist_yet_stops_nothing(project: Project) -> None:
