@@ -79,6 +79,15 @@ async def seen_by(database: Database, tenant: str | None) -> list[int]:
         return list((await reader.exec(EVERY_ROW)).all())
 
 
+async def cancel_after(steps: int, work: Any) -> None:
+    """Cancel it after so many turns of the event loop, wherever it is then."""
+    task = asyncio.ensure_future(work)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_a_reader_sees_what_its_settings_let_it_see(database: Database) -> None:
     seen = [await seen_by(database, tenant) for tenant in ("a", None, "b", None, "a")]
 
@@ -136,6 +145,40 @@ async def test_after_an_error_the_settings_hold_again_and_objects_stay(database:
 
     assert invoice is not None
     assert (invoice.cents, seen) == (1, A_ONLY)
+
+
+async def test_settings_hold_after_a_statement_that_was_cancelled_anywhere(
+    database: Database,
+) -> None:
+    seen = []
+    for steps in range(30):
+        async with database.reader() as reader:
+            reader.set_local({"app.tenant": "a"})
+            await cancel_after(steps, reader.exec(EVERY_ROW))
+            seen += [list((await reader.exec(EVERY_ROW)).all()) for _ in range(2)]
+
+    assert seen == [A_ONLY] * 60
+
+
+async def test_settings_hold_after_the_wait_for_a_connection_was_cancelled(
+    database: Database,
+) -> None:
+    async with database.reader() as reader:
+        reader.set_local({"app.tenant": "a"})
+        async with database.engine.connect():
+            waiting = asyncio.create_task(reader.exec(EVERY_ROW))
+            await until(lambda: database.stats().waiting == 1)
+            await cancel_after(0, waiting)
+        seen = list((await reader.exec(EVERY_ROW)).all())
+
+    assert seen == A_ONLY
+
+
+@pytest.mark.parametrize("value", [7, None, True])
+async def test_a_setting_that_is_no_text_is_refused(database: Database, value: Any) -> None:
+    async with database.reader() as reader:
+        with pytest.raises(TypeError, match=r"app\.tenant is of type \w+, not str"):
+            reader.set_local({"app.tenant": value})
 
 
 async def test_tasks_that_share_it_are_served_in_turn(database: Database) -> None:
@@ -257,6 +300,21 @@ async def test_a_hook_that_sets_the_tenant_is_heard_by_readers(
                 seen += [list((await reader.exec(EVERY_ROW)).all()) for _ in range(2)]
 
     assert seen == [A_ONLY, A_ONLY, [], [], B_ONLY, B_ONLY, [], []]
+
+
+async def test_a_hook_is_heard_after_the_wait_for_a_connection_was_cancelled(
+    database: Database,
+) -> None:
+    with hooked(by_function):
+        tenant.set("a")
+        async with database.reader() as reader:
+            async with database.engine.connect():
+                waiting = asyncio.create_task(reader.exec(EVERY_ROW))
+                await until(lambda: database.stats().waiting == 1)
+                await cancel_after(0, waiting)
+            seen = list((await reader.exec(EVERY_ROW)).all())
+
+    assert seen == A_ONLY
 
 
 @HOOKS

@@ -26,8 +26,12 @@ class AutocommitEngine(OptionEngine):
         self._execution_options = self._execution_options.union({"isolation_level": _LEVEL})
 
     def execution_options(self, **options: Any) -> OptionEngine:
-        """The same with further options, as SQLAlchemy does it."""
-        return self._proxied.execution_options(**{**self.get_execution_options(), **options})
+        """The same with further options."""
+        options = {**self.get_execution_options(), **options}
+        if options["isolation_level"] != _LEVEL:
+            return self._proxied.execution_options(**options)
+        del options["isolation_level"]
+        return AutocommitEngine(self._proxied, **options)
 
     def raw_connection(self) -> PoolProxiedConnection:
         """A connection of the pool, in autocommit until it is returned."""

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.engine.result import ScalarResult, TupleResult
 from sqlalchemy.exc import InvalidRequestError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import SessionTransaction
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -101,6 +101,8 @@ class Reader:
         # Whether a session needs nothing before its statements.
         self._is_plain = True
         self._lasts = False
+        # The transaction that has begun as it has to. A task that was cancelled leaves others.
+        self._begun: SessionTransaction | None = None
         self._on_repeat = on_repeat
         self._runner = runner
         self._turn = asyncio.Lock()
@@ -130,8 +132,12 @@ class Reader:
 
         Raises:
             ReadOnlyError: It has read before, what others than this tenant may see.
+            TypeError: A value is not a text. None would mean the server's own value.
         """
         self._refuse_after_reading("set_local")
+        for name, value in settings.items():
+            if not isinstance(value, str):
+                raise TypeError(f"The setting {name} is of type {type(value).__name__}, not str.")
         self._settings.update(settings)
         self._lasts, self._is_plain = True, False
 
@@ -147,7 +153,7 @@ class Reader:
             ReadOnlyError: It has read before, from other schemas.
         """
         self._refuse_after_reading("translate_schemas")
-        self._schemas, self._is_plain = dict(schemas), False
+        self._schemas = dict(schemas)
 
     @overload
     async def exec(
@@ -246,7 +252,7 @@ class Reader:
         return self._session or self._begin()
 
     def _begin(self) -> AsyncSession:
-        self._session = session = self._open_session()
+        self._session = session = self._translated(self._open_session())
         # Hooks of the application's, which may set the tenant of each transaction.
         self._is_plain = self._is_plain and not session.sync_session.dispatch.after_begin
         return session
@@ -259,47 +265,65 @@ class Reader:
                 "from.",
             )
 
+    def _translated(self, session: AsyncSession) -> AsyncSession:
+        """The same session, all of whose connections have the schemas."""
+        if self._schemas is not None:
+            # A connection's own options would end with its transaction, before a lazy load.
+            sync = session.sync_session
+            assert sync.bind is not None  # noqa: S101 - its maker has one
+            sync.bind = sync.bind.execution_options(schema_translate_map=self._schemas)
+        return session
+
     async def _prepare(self, session: AsyncSession) -> None:
-        """Let a session have its connection, with the schemas; learn whether a hook needs more."""
-        if self._lasts or session.in_transaction():
+        """Let a session have its connection; learn whether a hook needs a transaction."""
+        if self._lasts or self._has_begun(session):
             return
         try:
-            await self._connect(session)
+            await session.connection()
+            self._begun = session.sync_session.get_transaction()
         except ReadOnlyError:
             # A hook sends something, which holds in a transaction only.
             await session.rollback()
             self._lasts = True
 
-    async def _connect(self, session: AsyncSession) -> AsyncConnection:
-        options = {} if self._schemas is None else {"schema_translate_map": self._schemas}
-        return await session.connection(execution_options=options)
-
     async def _read_lasting(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
         """Read in the one transaction in which the settings hold."""
         session = self._transaction
         if session is None:
-            session = self._transaction = self._open_lasting()
+            session = self._transaction = self._translated(self._open_lasting())
         try:
-            if not session.in_transaction():
-                connection = await self._connect(session)
-                if self._settings:
-                    calls = (func.set_config(*each, True) for each in self._settings.items())
-                    await connection.execute(select(*calls))
+            if not self._has_begun(session):
+                await self._begin_lasting(session)
             return await read(session)
+        except asyncio.CancelledError:
+            self._begun = None
+            raise
         except Exception as error:
-            # What was read before stays usable. The next statement begins again, with the settings.
-            session.expunge_all()
-            await session.rollback()
+            await self._start_over(session)
             if sqlstate_of(error) == READ_ONLY_TRANSACTION:
                 raise refusal("a statement that writes", was_sent=True) from error
             raise
 
+    async def _begin_lasting(self, session: AsyncSession) -> None:
+        await self._start_over(session)
+        connection = await session.connection()
+        if self._settings:
+            calls = (func.set_config(*each, True) for each in self._settings.items())
+            await connection.execute(select(*calls))
+        self._begun = session.sync_session.get_transaction()
+
+    def _has_begun(self, session: AsyncSession) -> bool:
+        return self._begun is not None and self._begun is session.sync_session.get_transaction()
+
+    async def _start_over(self, session: AsyncSession) -> None:
+        # What was read before stays usable. The next statement begins again, with the settings.
+        session.expunge_all()
+        await session.rollback()
+
     async def _read_in_transaction(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
         if self._transaction is None:
-            self._transaction = self._open_transaction()
+            self._transaction = self._translated(self._open_transaction())
         try:
-            if self._schemas is not None:
-                await self._connect(self._transaction)
             result = await read(self._transaction)
         except Exception as error:
             await self._transaction.rollback()
@@ -317,7 +341,7 @@ class Reader:
             self._on_repeat(fault)
         async with self._own_session():
             pass
-        self._session = self._open_session()
+        self._session = self._translated(self._open_session())
 
 
 def _refuse_to_open() -> AsyncSession:

@@ -20,6 +20,10 @@ def check(text: str, name: str | None = "deep") -> str:
     return f"sa.CheckConstraint({text!r}, name={name!r})"
 
 
+def aged(inline: str) -> str:
+    return f'sa.Column("age", sa.Integer, {inline})'
+
+
 def index(*more: str, columns: str = "'depth'") -> str:
     return f"sa.Index('ix', {', '.join([columns, *more])})"
 
@@ -44,6 +48,11 @@ CHANGES: Cases = {
         tank(
             'sa.Column("e", sa.Enum("a", "b", native_enum=False, create_constraint=True, name="e"))'
         ),
+    ),
+    "check of a column added": (tank(), tank(aged(check("age > 0")))),
+    "check of a column changed": (
+        tank(aged(check("age > 0", None))),
+        tank(aged(check("age > 1", None))),
     ),
     "index made unique": (tank(index()), tank(index("unique=True"))),
     "index of a kind": (tank(index()), tank(index("postgresql_using='hash'"))),
@@ -72,6 +81,20 @@ CHANGES: Cases = {
 
 def test_a_migration_makes_them_equal_there_and_back(project: Project) -> None:
     project.go_and_come_back(*all_at_once(CHANGES))
+
+
+def test_tables_of_one_name_in_two_schemas_are_told_apart(project: Project) -> None:
+    with session(project.url) as connection:
+        connection.execute("CREATE SCHEMA other")
+        connection.commit()
+
+    def models(here: str, there: str) -> str:
+        return tank(*filter(None, [here])) + tank(there, "schema='other'")
+
+    options = "include_schemas=True"
+    project.follow(models("", index("postgresql_where=sa.text('depth > 1')")), options=options)
+    # Alembic adds the one, and does not see the other.
+    project.follow(models(index(), index("postgresql_where=sa.text('depth > 2')")), options=options)
 
 
 def test_a_check_in_other_words_is_no_difference(project: Project) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.migrations.comparing.conftest import Cases, Project, all_at_once
 from tests.staging.scripts import session, value
+from wellhead import MigrationError
 
 TYPES = "SELECT string_agg(typname, ' ' ORDER BY typname) FROM pg_type WHERE typtype = 'e'"
 LABELS = "SELECT string_agg(enumlabel, ' ' ORDER BY enumsortorder) FROM pg_enum"
@@ -28,7 +29,25 @@ def state(*values: str, default: str = "", **options: object) -> str:
 ONE, TWO, THREE = state("low"), state("low", "high"), state("low", "mid", "high")
 
 
+def parents(*values: str) -> str:
+    """Two tables, whose foreign key is of the type."""
+    return (
+        f"shared = sa.Enum({', '.join(map(repr, values))}, name='state')\n"
+        "sa.Table('pond', metadata, sa.Column('state', shared, primary_key=True))\n"
+        "sa.Table('lake', metadata, sa.Column('id', sa.Integer, primary_key=True),"
+        " sa.Column('state', shared, sa.ForeignKey('pond.state')))\n"
+    )
+
+
+EXCLUDED = (
+    "sa.Column('r', pg.INT4RANGE)",
+    "pg.ExcludeConstraint(('r', '&&'), where=sa.text(\"state = 'low'\"), name='ex')",
+)
+
 CHANGES: Cases = {
+    "added and taken back in a foreign key": (parents("low"), parents("low", "high")),
+    "removed under a foreign key": (parents("low", "mid", "high"), parents("low", "high")),
+    "removed under an exclusion": (tank(TWO, *EXCLUDED), tank(ONE, *EXCLUDED)),
     "added at the end": (tank(ONE), tank(TWO)),
     "added in between": (tank(TWO), tank(THREE)),
     "added around": (tank(ONE), tank(state("new", "low", "it's"))),
@@ -109,6 +128,13 @@ IN_ANOTHER_SCHEMA: Cases = {
         + tank(state("high", schema="other")).replace("metadata", "inner"),
     ),
 }
+
+
+def test_two_enums_of_one_name_with_different_values_are_refused(project: Project) -> None:
+    project.scripts.say(tank(ONE) + tank(TWO, name="pond"))
+
+    with pytest.raises(MigrationError, match="two enums of the name state"):
+        project.migrations.differences()
 
 
 def test_they_may_be_in_another_schema(project: Project) -> None:

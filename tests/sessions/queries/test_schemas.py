@@ -1,19 +1,21 @@
 """A schema for each tenant: no statement, prepared or compiled, reads another tenant's table."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, func, insert, text
+from sqlalchemy import bindparam, func, insert, text, true
+from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel, col, select
+from sqlmodel import Field, Relationship, SQLModel, col, select
 
 from tests.staging.patience import until
 from wellhead import Database, DatabaseSettings, ReadOnlyError, compiled
 from wellhead.testing.proxy import TCPProxy
 
 
-class Table(SQLModel, registry=registry()):
+class Table(AsyncAttrs, SQLModel, registry=registry()):
     """The tables of this file, apart from every other's."""
 
 
@@ -22,6 +24,15 @@ class Part(Table, table=True):
 
     id: int = Field(primary_key=True)
     name: str
+    bolts: list["Bolt"] = Relationship()
+
+
+class Bolt(Table, table=True):
+    """Another, which is loaded by way of the first."""
+
+    id: int = Field(primary_key=True)
+    part_id: int = Field(foreign_key="part.id")
+    size: str
 
 
 TENANTS = ("red", "blue")
@@ -42,6 +53,7 @@ async def fill(database: Database) -> None:
             translated = await connection.execution_options(schema_translate_map={None: schema})
             await translated.run_sync(Table.metadata.create_all)
             await translated.execute(insert(Part).values(id=1, name=schema))
+            await translated.execute(insert(Bolt).values(id=1, part_id=1, size=schema))
 
 
 @pytest.fixture
@@ -104,6 +116,35 @@ async def test_a_reader_reads_from_the_schemas_that_it_is_told(database: Databas
 
     assert found == [tenant for tenant in OFTEN for _ in range(5)]
     assert database.stats().opened == 1
+
+
+@pytest.mark.parametrize("condition", [true(), func.random() < 2], ids=["proved", "unproved"])
+async def test_a_lazy_load_reads_from_the_schemas_that_its_reader_was_told(
+    database: Database, condition: Any
+) -> None:
+    async with database.reader() as reader:
+        reader.translate_schemas({None: "red"})
+        part = await reader.scalar(select(Part).where(condition))
+        # It ends the transaction of the reader's session.
+        await reader.exec(text("SELECT 1"))
+        bolts = await part.awaitable_attrs.bolts
+
+    assert [bolt.size for bolt in bolts] == ["red"]
+
+
+async def test_translated_schemas_outlive_a_wait_for_a_connection_that_was_cancelled(
+    database: Database,
+) -> None:
+    async with database.reader() as reader:
+        reader.translate_schemas({None: "red"})
+        async with database.engine.connect():
+            waiting = asyncio.create_task(reader.exec(select(Part)))
+            await until(lambda: database.stats().waiting == 1)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+        found = list((await reader.exec(select(Part.name))).all())
+
+    assert found == ["red"]
 
 
 async def test_translated_schemas_cost_a_reader_no_round_trip(

@@ -27,6 +27,7 @@ from wellhead.migrations.comparing.wording import (
     constraints_of,
     generated_of,
     indexes_of,
+    inline_checks_of,
     type_of,
 )
 
@@ -66,15 +67,20 @@ def compare_definitions(context: AutogenContext, operations: ops.UpgradeOps) -> 
     return found
 
 
-def _touched(operations: ops.UpgradeOps) -> Iterator[tuple[str, str]]:
+_Part = tuple[str | None, str, str]
+"""A schema, a table in it, and the name of a part of the table."""
+
+
+def _touched(operations: ops.UpgradeOps) -> Iterator[_Part]:
     """Tables, and their constraints, indexes and columns, that Alembic's own operations make."""
     for each in leaves(operations):
         if isinstance(each, ops.CreateIndexOp | ops.DropIndexOp):
-            yield str(each.table_name), str(each.index_name)
+            yield each.schema, str(each.table_name), str(each.index_name)
         elif isinstance(each, ops.AddConstraintOp | ops.DropConstraintOp):
-            yield str(getattr(each, "table_name", "")), str(getattr(each, "constraint_name", ""))
+            table, name = (getattr(each, of, "") for of in ("table_name", "constraint_name"))
+            yield getattr(each, "schema", None), str(table), str(name)
         elif isinstance(each, ops.AddColumnOp):
-            yield each.table_name, str(each.column.name)
+            yield each.schema, each.table_name, str(each.column.name)
 
 
 class _Comparison:
@@ -84,7 +90,7 @@ class _Comparison:
         self,
         context: AutogenContext,
         table: Table,
-        touched: set[tuple[str, str]],
+        touched: set[_Part],
         found: Definitions,
     ) -> None:
         assert context.connection is not None  # noqa: S101 - autogenerate has one
@@ -96,9 +102,13 @@ class _Comparison:
         self._found = found
 
     def run(self) -> None:
-        """Compare, unless the schema lacks the table."""
+        """Compare; if the schema lacks the table, add what Alembic leaves out of it."""
         connection, shown = self._connection, self._shown
         if connection.scalar(text("SELECT to_regclass(:name)"), {"name": shown}) is None:
+            compiler = DIALECT.ddl_compiler(DIALECT, None)
+            for check in inline_checks_of(self._table):
+                add = f"ALTER TABLE {shown} ADD {compiler.process(check)}"
+                self._found.after.append(StatementsOp((add,), ()))
             return
         # Read before there is a copy, which hides types of the same name.
         constraints, indexes = constraints_of(connection, shown), indexes_of(connection, shown)
@@ -116,6 +126,9 @@ class _Comparison:
                     [each for each in constraints if each.kind == kind],
                     [each for each in declared if each.kind == kind],
                 )
+
+    def _is_touched(self, name: str) -> bool:
+        return (self._table.schema, self._table.name, name) in self._touched
 
     def _compare_others(self, wording: Wording, stored: list[Said], declared: list[Said]) -> None:
         if {each.says for each in stored} != {each.says for each in declared}:
@@ -152,7 +165,7 @@ class _Comparison:
         )
         # Those that are missing, or too many, are found by Alembic.
         for name in sorted(ours.keys() & theirs.keys()):
-            is_theirs = (self._table.name, name) in self._touched
+            is_theirs = self._is_touched(name)
             if ours[name].says != theirs[name].says and not is_theirs:
                 self._drop(theirs[name])
                 self._add(ours[name])
@@ -161,7 +174,7 @@ class _Comparison:
         by_name = {each.name: each for each in stored}
         for our in wording.indexes():
             their = by_name.get(our.name)
-            if their is None or (self._table.name, our.name) in self._touched:
+            if their is None or self._is_touched(our.name):
                 continue
             if (their.kind, their.says) == (our.kind, our.says):
                 continue
@@ -181,7 +194,7 @@ class _Comparison:
         theirs = {each.name: each for each in stored}
         for column in self._table.columns:
             our, their = ours.get(column.name), theirs.get(column.name)
-            is_new = (self._table.name, column.name) in self._touched
+            is_new = self._is_touched(column.name)
             if is_new or (our and (our.kind, our.says)) == (their and (their.kind, their.says)):
                 continue
             if our and their and our.kind == their.kind:
@@ -212,7 +225,7 @@ class _Comparison:
         """Whether the project's include_object wants it, and Alembic has not found it already."""
         constraint = CheckConstraint(text(said.says or ""), name=said.name or None)
         filters: Any = self._context.run_object_filters
-        return (self._table.name, said.name) not in self._touched and bool(
+        return not self._is_touched(said.name) and bool(
             filters(constraint, said.name, "check_constraint", is_reflected, None)
         )
 

@@ -15,6 +15,7 @@ from sqlalchemy import ARRAY, Column, TypeDecorator, bindparam, text
 from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.types import TypeEngine
 
+from wellhead.errors import MigrationError
 from wellhead.migrations.comparing.operations import DIALECT, StatementsOp, literal, quoted
 from wellhead.migrations.comparing.rebuilding import Use, rebuilt, uses_of
 
@@ -180,7 +181,9 @@ class EnumTypes:
                 continue
             for column in table.columns:
                 for enum in declared_by(column):
-                    found.setdefault((enum.schema or self._default, str(enum.name)), enum)
+                    first = found.setdefault((enum.schema or self._default, str(enum.name)), enum)
+                    if first.enums != enum.enums:
+                        raise _two_of_one_name(enum, f"{table.fullname}.{column.name}")
         return found
 
     def _find_stored(self, context: AutogenContext, schemas: set[str]) -> dict[Key, _Stored]:
@@ -228,6 +231,14 @@ def leaves(operations: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
             yield from leaves(each)
         else:
             yield each
+
+
+def _two_of_one_name(enum: ENUM, column: str) -> MigrationError:
+    return MigrationError(
+        f"The models have two enums of the name {enum.name} with different values, the second at "
+        f"{column}; PostgreSQL has one type of a name in a schema.",
+        hint="Give one of them another name: sa_type=Enum(State, name=...).",
+    )
 
 
 def _written(values: Iterable[str]) -> str:

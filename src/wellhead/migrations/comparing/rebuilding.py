@@ -26,7 +26,8 @@ _USES: Final = text(
     """
 ).bindparams(_TYPE)
 
-# An expression that names the type refers to the old one.
+# An expression that names the type refers to the old one, and the two sides of a foreign key change
+# their type one after the other.
 _DEPENDENTS: Final = text(
     """
     SELECT conname::text AS name,
@@ -37,8 +38,13 @@ _DEPENDENTS: Final = text(
     WHERE contype IN ('c', 'x') AND conrelid <> 0 AND coninhcount = 0 AND EXISTS (
       SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_type t
         ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
-      WHERE t.oid = CAST(:type AS oid) AND d.classid = 'pg_constraint'::regclass
-        AND d.objid = k.oid)
+      WHERE t.oid = CAST(:type AS oid)
+        AND (d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+             OR d.classid = 'pg_class'::regclass AND d.objid = k.conindid AND contype = 'x'))
+    OR contype = 'f' AND coninhcount = 0 AND EXISTS (
+      SELECT FROM pg_catalog.pg_attribute a
+      WHERE a.attrelid = conrelid AND a.attnum = ANY (conkey)
+        AND a.atttypid = CAST(:type AS oid))
     UNION ALL
     SELECT c.relname::text, format('DROP INDEX %s', indexrelid::regclass),
            pg_get_indexdef(indexrelid)
@@ -48,6 +54,9 @@ _DEPENDENTS: Final = text(
         ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray)
       WHERE t.oid = CAST(:type AS oid) AND d.classid = 'pg_class'::regclass
         AND d.objid = i.indexrelid)
+      AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_constraint k
+        WHERE k.conindid = i.indexrelid AND k.contype = 'x')
     ORDER BY 1
     """
 ).bindparams(_TYPE)

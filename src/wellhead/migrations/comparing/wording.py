@@ -112,7 +112,8 @@ class Wording:
     def constraints(self) -> Iterator[Said]:
         """What it says of the model's constraints; from then on the copy has them."""
         compiler = DIALECT.ddl_compiler(DIALECT, None)
-        for constraint in self._table.constraints:
+        inline = inline_checks_of(self._table)
+        for constraint in (*self._table.constraints, *inline):
             kind = next((kind for of, kind in _KINDS.items() if isinstance(constraint, of)), None)
             # Not the CHECK of an enum, for one, where PostgreSQL has a type for it.
             is_made = constraint._should_create_for_compiler(compiler)  # noqa: SLF001 - tests/test_undocumented_names.py
@@ -197,6 +198,12 @@ class Wording:
             add = f"ADD CONSTRAINT {quoted(newest.name)} {newest.says}"
             make = f"ALTER TABLE {self._shown} {add}"
         return replace(newest, make=make, is_named=is_named)
+
+
+def inline_checks_of(table: Table) -> list[CheckConstraint]:
+    """The CHECKs that a model gives to its columns, which ``table.constraints`` lacks."""
+    every = (constraint for column in table.columns for constraint in column.constraints)
+    return [one for one in every if isinstance(one, CheckConstraint)]
 
 
 def type_of(column: "Column[Any]") -> str:
