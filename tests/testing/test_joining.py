@@ -225,7 +225,7 @@ async def test_a_compiled_write_in_the_block_of_a_session_is_refused(
     async with database.session() as session:
         assert (await session.exec(COUNT)).one() == 0
         assert await GET_ITEM.first(database) is None
-        with pytest.raises(DBAPIError, match="in the block of a session"):
+        with pytest.raises(DBAPIError, match="outside the session wrote"):
             await ADD_ITEM.execute(database)
 
     assert await count(database) == 0
