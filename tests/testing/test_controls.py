@@ -12,11 +12,13 @@ from wellhead.testing.controls import control_of
         ("  -- a comment; COMMIT\nbegin;", "begin"),
         ("START TRANSACTION READ ONLY", "begin"),
         ("BEGIN ISOLATION LEVEL READ COMMITTED;", "begin"),
-        ("BEGIN ISOLATION LEVEL REPEATABLE READ", "refuse"),
+        ("BEGIN ISOLATION LEVEL REPEATABLE READ", "begin"),
         ("SET TRANSACTION ISOLATION LEVEL  SERIALIZABLE", "refuse"),
         ("COMMIT;", "commit"),
         ("END", "commit"),
         ("COMMIT PREPARED 'x'", "refuse"),
+        ("COMMIT AND NO CHAIN", "commit"),
+        ("ROLLBACK WORK AND CHAIN", "refuse"),
         ("ROLLBACK", "rollback"),
         ("ROLLBACK TO SAVEPOINT a", "other"),
         ("ROLLBACK WORK TO a", "other"),
@@ -51,3 +53,18 @@ def test_what_lasts_as_long_as_a_session_is_noticed(sql: str, sets: bool, resets
     control = control_of(sql)
 
     assert (control.sets, control.resets) == (sets, resets)
+
+
+@pytest.mark.parametrize(
+    ("sql", "needs_block"),
+    [
+        ("SAVEPOINT a", True),
+        ("ROLLBACK TO a", True),
+        ("LOCK TABLE item", True),
+        ("DECLARE a CURSOR FOR SELECT 1", True),
+        ("DECLARE a CURSOR WITH HOLD FOR SELECT 1", False),
+        ("SELECT 1", False),
+    ],
+)
+def test_what_is_an_error_outside_of_a_block_is_noticed(sql: str, needs_block: bool) -> None:
+    assert control_of(sql).needs_block == needs_block

@@ -273,11 +273,12 @@ async def test_rows_can_be_copied_and_streamed(database: Database[Any], wellhead
 @pytest.mark.parametrize(
     ("statement", "why"),
     [
-        ("BEGIN ISOLATION LEVEL SERIALIZABLE", "isolation level"),
+        ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "isolation level"),
         ("LISTEN news", "LISTEN"),
         ("CREATE INDEX CONCURRENTLY ON item (code)", "cannot run inside a transaction"),
         ("SELECT 1; COMMIT; SELECT 2", "several statements"),
         ("PREPARE TRANSACTION 'x'", "two phases"),
+        ("COMMIT AND CHAIN", "CHAIN"),
     ],
 )
 async def test_what_cannot_be_had_in_a_transaction_names_the_mark(
@@ -291,6 +292,50 @@ async def test_what_cannot_be_had_in_a_transaction_names_the_mark(
     await connection.close()
 
     assert await count(database) == 0
+
+
+async def test_a_transaction_that_is_refused_leaves_its_connection_usable(
+    database: Database[Any], wellhead_url: str
+) -> None:
+    connection = await asyncpg.connect(wellhead_url)
+    for _ in range(2):
+        with pytest.raises(asyncpg.FeatureNotSupportedError, match="isolation level"):
+            async with connection.transaction(isolation="serializable"):
+                await connection.execute("SELECT 1")
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute("INSERT INTO item VALUES ('lamp')")
+    await transaction.rollback()
+    await connection.close()
+
+    assert await count(database) == 0
+
+
+@pytest.mark.parametrize("statement", ["SAVEPOINT a", "DECLARE a CURSOR FOR SELECT 1"])
+async def test_what_needs_a_transaction_is_refused_without_one(
+    wellhead_url: str, statement: str
+) -> None:
+    connection = await asyncpg.connect(wellhead_url)
+    with pytest.raises(asyncpg.NoActiveSQLTransactionError):
+        await connection.execute(statement)
+    async with connection.transaction():
+        await connection.execute(statement)
+    await connection.close()
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+async def test_a_connection_that_the_server_ends_is_told_and_made_again_for_the_next_test(
+    database: Database[Any], turn: int
+) -> None:
+    del turn
+    assert await count(database) == 0
+    with pytest.raises(DBAPIError):
+        async with database.session() as session:
+            await session.exec(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    with pytest.raises(DBAPIError, match="transaction is lost"):
+        async with database.session() as session:
+            await session.exec(COUNT)
 
 
 @pytest.mark.wellhead(commit=True)

@@ -26,6 +26,7 @@ _REFUSED = (
         "a transaction of two phases",
     ),
     (re.compile(r"(listen|notify)\b"), "LISTEN and NOTIFY, which wait for a COMMIT"),
+    (re.compile(r"(commit|end|rollback|abort)\b.* and chain\b"), "AND CHAIN"),
 )
 _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"begin\b|start transaction\b"), "begin"),
@@ -35,6 +36,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"discard all$"), "discard"),
 )
 _MAY = ("resets", "copies")
+_OF_A_BLOCK = re.compile(r"savepoint\b|release\b|rollback\b|lock\b|declare\b(?!.*\bwith hold\b)")
 _NAME = re.compile(r'"\w+"')
 _SET = re.compile(r"(set(?! (local|constraints|transaction)\b)|reset)\b")
 
@@ -46,10 +48,11 @@ class Control:
     Attributes:
         kind: What is to be done.
         reads_only: Whether a transaction begins that may only read.
-        name: What is deallocated, or why it is refused.
+        name: What is deallocated, or why it is refused; also a BEGIN may be.
         sets: Whether all that it does is to set something for the session.
         resets: Whether it takes back what was set.
         copies: Whether rows may follow it, so that nothing else may.
+        needs_block: Whether it is an error outside of BEGIN and COMMIT.
     """
 
     kind: Kind
@@ -58,6 +61,7 @@ class Control:
     sets: bool = False
     resets: bool = False
     copies: bool = False
+    needs_block: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -66,6 +70,8 @@ def control_of(sql: str) -> Control:
     plain = _QUOTED.sub(_without_quotes, sql).lower()
     found = [_one(each) for part in plain.split(";") if (each := " ".join(part.split()))]
     special = [each for each in found if each.kind != "other"]
+    if not special and len(found) == 1:
+        return found[0]
     if not special:
         sets = bool(found) and all(each.sets for each in found)
         resets, copies = (any(getattr(each, name) for each in found) for name in _MAY)
@@ -86,18 +92,16 @@ def _without_quotes(found: re.Match[str]) -> str:
 def _one(statement: str) -> Control:
     for pattern, what in _REFUSED:
         if pattern.match(statement):
-            return _refused(what)
+            begins = statement.startswith(("begin", "start"))
+            return Control("begin" if begins else "refuse", name=what)
     for pattern, kind in _KINDS:
         if pattern.match(statement):
-            return Control(kind, reads_only="read only" in statement, name=_name(statement))
-    if statement == "reset all":
-        return Control("other", resets=True)
-    return Control("other", sets=_SET.match(statement) is not None, copies=statement[:4] == "copy")
-
-
-def _refused(what: str) -> Control:
-    return Control("refuse", name=what)
-
-
-def _name(statement: str) -> str:
-    return statement.rpartition(" ")[2]
+            name = statement.rpartition(" ")[2] if kind == "deallocate" else ""
+            return Control(kind, reads_only="read only" in statement, name=name)
+    return Control(
+        "other",
+        sets=_SET.match(statement) is not None and statement != "reset all",
+        resets=statement == "reset all",
+        copies=statement[:4] == "copy",
+        needs_block=_OF_A_BLOCK.match(statement) is not None,
+    )

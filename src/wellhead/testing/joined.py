@@ -130,7 +130,7 @@ class JoinedTransaction:
             if not waiting.turn.done():
                 try:
                     may_begin = self._may_begin(waiting.unit)
-                except RefusedError as error:
+                except (RefusedError, EOFError) as error:
                     waiting.turn.set_exception(error)
                     continue
                 if may_begin:
@@ -143,6 +143,7 @@ class JoinedTransaction:
 
         Raises:
             RefusedError: It would wait for ever.
+            EOFError: The connection to the server was lost.
         """
         if not self._waiting and self._may_begin(unit):
             self._units.append(unit)
@@ -163,6 +164,7 @@ class JoinedTransaction:
     async def _wait(self, turn: "asyncio.Future[None]") -> None:
         before = self._units[-1] if self._units else None
         done, _ = await asyncio.wait({turn}, timeout=PATIENCE)
+        self._check_is_there()
         if done or before is None or self._units[-1:] != [before]:
             return
         if before.holder.is_idle:
@@ -170,7 +172,12 @@ class JoinedTransaction:
                 f"it has waited for {PATIENCE:g} s for another one, which is open and idle"
             )
 
+    def _check_is_there(self) -> None:
+        if self.upstream.is_lost:
+            raise EOFError("the server has ended its connection, and rolled back")
+
     def _may_begin(self, unit: Unit) -> bool:
+        self._check_is_there()
         if not self._units:
             return True
         top = self._units[-1]

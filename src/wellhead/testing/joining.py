@@ -40,6 +40,8 @@ from wellhead.testing.upstream import Upstream
 _NOT_HERE = "0A000"
 """feature_not_supported: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
+_CANCELLED = "57014"
+
 HINT = "Mark the test with @pytest.mark.wellhead(commit=True); then its transactions are real."
 _UNSET = {
     "user",
@@ -89,7 +91,10 @@ class JoiningServer:
     async def begin(self) -> None:
         """Begin the transaction of a test."""
         upstream = self.transaction.upstream if self.transaction is not None else None
-        if upstream is None or upstream.is_lost:
+        if upstream is not None and upstream.is_lost:
+            upstream.close()
+            upstream = None
+        if upstream is None:
             upstream = await Upstream.taking(await self._connect())
         await upstream.command("BEGIN")
         self.transaction = JoinedTransaction(upstream, self._is_inside)
@@ -217,6 +222,7 @@ class Client:
         self._is_begun = False
         self._status = b"I"
         self._error: bytes | None = None
+        self._refused: bytes | None = None
         self._has_written = False
         self._reader = reader
         self._writer = writer
@@ -263,8 +269,11 @@ class Client:
                 self.is_idle = True
                 self._transaction.tell_idle()
         finally:
-            if self.unit is not None and not self._transaction.upstream.is_lost:
-                await self._end_unit(is_kept=False)
+            if self.unit is not None:
+                if self._transaction.upstream.is_lost:
+                    self._transaction.leave(self.unit)
+                else:
+                    await self._end_unit(is_kept=False)
 
     async def _flush(self) -> None:
         if self._out:
@@ -326,12 +335,15 @@ class Client:
         await asyncio.wait({turn})
         self.turn = None
         if turn.cancelled():
-            self._say(refusal("57014", "canceling statement due to user request")[5:])
+            self._say(refusal(_CANCELLED, "canceling statement due to user request")[5:])
             return False
         try:
             turn.result()
         except RefusedError as error:
             self._refuse(f"A unit of work cannot begin in the test's transaction: {error}.")
+            return False
+        except EOFError as error:
+            self._say(refusal("08006", f"The test's transaction is lost: {error}.")[5:])
             return False
         self.unit = unit
         # Goes with the first statement.
@@ -347,9 +359,16 @@ class Client:
             text: The statements.
             closes: Whether a unit that is not a transaction ends with them.
         """
+        control = control_of(text)
+        if self._refused is not None:
+            self._say(self._refused)
+            return
+        if control.needs_block and not self._is_begun:
+            self._say(refusal("25P01", "this can only be used in a transaction block")[5:])
+            return
         if self.unit is None and not await self._begin("statement"):
             return
-        unit, upstream, control = self.unit, self._transaction.upstream, control_of(text)
+        unit, upstream = self.unit, self._transaction.upstream
         assert unit is not None  # noqa: S101 - it was just begun
         opening, self._opening = self._opening, b""
         closes = closes and not self._is_begun and not control.copies
@@ -404,27 +423,39 @@ class Client:
 
     async def _control(self, control: Control) -> None:
         tag = ""
-        if control.kind == "refuse":
-            self._refuse(f"A test's transaction does not support {control.name}.")
-        elif control.kind == "begin":
+        if control.kind == "begin":
             tag = "BEGIN"
             if not self._is_begun:
-                if self.unit is not None:
-                    await self._end_unit()
-                purpose: Purpose = "reading" if control.reads_only else "writing"
-                self._is_begun = await self._begin(purpose)
+                await self._begin_block(control)
+        elif control.kind == "refuse":
+            self._refuse(f"A test's transaction does not support {control.name}.")
         elif control.kind == "commit":
             tag = "ROLLBACK" if self._status == b"E" else "COMMIT"
-            self._is_begun = False
+            self._is_begun, self._refused = False, None
             await self._end_unit()
         elif control.kind == "rollback":
-            tag, self._is_begun = "ROLLBACK", False
+            tag, self._is_begun, self._refused = "ROLLBACK", False, None
             await self._end_unit(is_kept=False)
         else:
             tag = "DEALLOCATE" if control.kind == "deallocate" else "DISCARD ALL"
             self._statements.forget("" if control.name in {"", "all"} else control.name)
         if self._error is None:
             self._out += complete(tag)
+
+    async def _begin_block(self, control: Control) -> None:
+        if self.unit is not None:
+            await self._end_unit()
+        if control.name:
+            self._refuse(f"A test's transaction does not support {control.name}.")
+        else:
+            await self._begin("reading" if control.reads_only else "writing")
+        if self._error is not None and fields_of(self._error).get("C") != _CANCELLED:
+            # asyncpg takes it for certain that BEGIN succeeds, and would make the next one a
+            # savepoint. So what is refused is the first statement.
+            del self._out[-len(framed(b"E", self._error)) :]
+            self._refused, self._error = self._error, None
+            self._status = b"E"
+        self._is_begun = self._error is None
 
     async def _end_statement(self, *, is_told: bool = True) -> None:
         """Say that the next one may come; what is not in a transaction ends by itself."""
