@@ -49,6 +49,10 @@ CHANGES: Cases = {
             'sa.Column("e", sa.Enum("a", "b", native_enum=False, create_constraint=True, name="e"))'
         ),
     ),
+    "enum that is a longer check": (
+        tank('sa.Column("e", sa.Enum("a", native_enum=False, create_constraint=True, name="e"))'),
+        tank('sa.Column("e", sa.Enum("abc", native_enum=False, create_constraint=True, name="e"))'),
+    ),
     "check of a column added": (tank(), tank(aged(check("age > 0")))),
     "check of a column changed": (
         tank(aged(check("age > 0", None))),

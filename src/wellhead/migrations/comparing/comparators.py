@@ -7,6 +7,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy import Enum, String
 from sqlalchemy.types import TypeEngine
 
 from wellhead.migrations.comparing.defaults import (
@@ -77,6 +78,9 @@ def _retype(operations: ops.OpContainer) -> None:
             each.modify_server_default = False
             if not each.has_changes():
                 continue
+        elif isinstance(each, ops.AlterColumnOp) and isinstance(each.modify_type, Enum):
+            # With the type of an enum that is a text, Alembic would add and drop its CHECK, too.
+            each.modify_type = String(each.modify_type.length)
         changed.append(each)
     operations.ops[:] = changed
 
