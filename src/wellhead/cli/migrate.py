@@ -26,7 +26,7 @@ Scripts = Annotated[
 _EQUAL = """\
 The models equal the schema: tables, columns, defaults, constraints, indexes, comments, enum types.
 Not compared: collations, storage, sequences, domains, extensions, views, functions, triggers,
-policies, grants, and what the options in env.py leave out."""
+policies, grants, whether an enum is an array, and what the options in env.py leave out."""
 
 # So that -1 is a revision, and not an option.
 _MINUS = {"ignore_unknown_options": True}
