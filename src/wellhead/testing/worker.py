@@ -20,7 +20,8 @@ from wellhead.settings import DatabaseSettings
 from wellhead.settings.one_place import NotGivenError
 from wellhead.testing.background import BackgroundLoop
 from wellhead.testing.databases_of_run import DatabasesOfRun, connect
-from wellhead.testing.joining import HINT, JoiningServer
+from wellhead.testing.joined_client import HINT
+from wellhead.testing.joining import JoiningServer
 from wellhead.testing.lineage import Lineage
 from wellhead.testing.overheard import Overheard
 from wellhead.url import PostgresURL
