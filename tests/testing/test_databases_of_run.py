@@ -56,6 +56,20 @@ async def test_all_workers_of_a_run_have_one_template_which_the_last_one_drops(
     assert not await exists(server, workers[0].name)
 
 
+async def test_a_run_that_connects_to_another_database_leaves_the_template_of_a_living_one(
+    database_url: str, server: "asyncpg.Connection[Any]"
+) -> None:
+    living = await run_of(database_url, "gamma")
+    await living.make(make_nothing)
+
+    other = await run_of(urlsplit(database_url)._replace(path="/postgres").geturl(), "delta")
+    await other.close()
+
+    assert await exists(server, f"{PREFIX}gamma_shop_template")
+    await living.close()
+    assert not await exists(server, f"{PREFIX}gamma_shop_template")
+
+
 async def test_a_template_that_could_not_be_made_is_made_again(
     database_url: str, server: "asyncpg.Connection[Any]"
 ) -> None:

@@ -58,5 +58,5 @@ def test_making_a_key_is_said_in_the_log_without_the_key(
 def test_a_file_that_was_cut_off_is_no_secret(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text("", encoding="utf-8")
 
-    with pytest.raises(SettingsError, match="holds 0 characters, which is no secret"):
+    with pytest.raises(SettingsError, match="contains 0 characters, which is not a secret"):
         signing_key(Settings(data_dir=tmp_path))

@@ -5,6 +5,7 @@ Their names and comments mark them. Only a database with both marks is ever drop
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -51,8 +52,9 @@ class DatabasesOfRun:
     def __init__(self, settings: DatabaseSettings, run: str, schema: str, worker: str) -> None:
         self._settings = settings
         self._run = run
-        self._template = f"{PREFIX}{run}_{schema}_template"
-        self.name = f"{PREFIX}{run}_{schema}_{worker}"
+        self._presence = f"{PREFIX}{run}_{schema}"
+        self._template = f"{self._presence}_template"
+        self.name = f"{self._presence}_{worker}"
         self._connection: Any = None
 
     async def open(self) -> None:
@@ -63,7 +65,10 @@ class DatabasesOfRun:
         """
         url = self._settings.url
         assert isinstance(url, PostgresURL)  # noqa: S101 - see serving
-        self._connection = await connect(self._settings, url.database)
+        # Seen from every database of the server, where an advisory lock is not.
+        self._connection = await connect(
+            self._settings, url.database, application_name=self._presence
+        )
         try:
             await self._begin()
         except BaseException:
@@ -81,8 +86,6 @@ class DatabasesOfRun:
                 hint=f'ALTER ROLE "{role["rolname"]}" CREATEDB, or leave TEST_DATABASE_URL out for '
                 "a server that the tests start themselves.",
             )
-        # As long as one of its workers holds it, the run is not over.
-        await self._execute("SELECT pg_advisory_lock_shared($1)", _key(self._run))
         await self._drop_leftovers()
 
     async def make(self, migrate: Callable[[str], Any]) -> None:
@@ -112,11 +115,12 @@ class DatabasesOfRun:
 
     async def close(self) -> None:
         """Drop what was made; the last worker drops the template."""
-        key = _key(self._run)
         try:
             await self._drop(self.name)
-            await self._execute("SELECT pg_advisory_unlock_shared($1)", key)
-            if await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
+            # One after the other, so that one of them is the last.
+            await self._execute("SELECT pg_advisory_lock($1)", _key(self._template))
+            await self._execute("SET application_name TO ''")
+            if not await self._is_present(self._presence):
                 await self._drop(self._template)
         finally:
             await self._connection.close()
@@ -130,17 +134,18 @@ class DatabasesOfRun:
             PREFIX, len(_COMMENT) + 1, _COMMENT,
         )  # fmt: skip
         for row in rows:
-            if row["run"] == self._run:
-                continue
-            key = _key(row["run"])
-            if not await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
-                continue
-            try:
-                await self._execute(f'DROP DATABASE IF EXISTS "{row["datname"]}"')
-            except asyncpg.ObjectInUseError:
-                pass
-            finally:
-                await self._execute("SELECT pg_advisory_unlock($1)", key)
+            if not await self._is_present(f"{PREFIX}{row['run']}_"):
+                # Another run may drop it at the same time, or a client may come.
+                with suppress(asyncpg.ObjectInUseError, asyncpg.InvalidCatalogNameError):
+                    await self._execute(f'DROP DATABASE IF EXISTS "{row["datname"]}"')
+
+    async def _is_present(self, presence: str) -> bool:
+        """Whether a worker is connected whose presence begins so."""
+        found = await self._connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE starts_with(application_name, $1))",
+            presence,
+        )
+        return bool(found)
 
     async def _is_ours(self, name: str) -> bool:
         comment = await self._connection.fetchval(
