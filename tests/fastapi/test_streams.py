@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import httpx2
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.exceptions import FastAPIError
 from fastapi.responses import StreamingResponse
 from sqlalchemy import literal
 from sqlmodel import select, text
@@ -14,6 +15,24 @@ from tests.staging.patience import until
 from tests.staging.server import serve
 from wellhead import ConfigurationError, Database, DatabaseSettings
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install, lifespan
+
+
+def takes_generators() -> bool:
+    """Whether this FastAPI has routes that yield their items; old ones have not."""
+
+    async def items() -> AsyncIterator[int]:
+        yield 1
+
+    try:
+        FastAPI().get("/")(items)
+    except FastAPIError:
+        return False
+    return True
+
+
+of_generators = pytest.mark.skipif(
+    not takes_generators(), reason="this FastAPI has no routes that yield their items"
+)
 
 
 @pytest.fixture
@@ -40,6 +59,7 @@ def in_a_thread(reader: ReaderDep) -> Iterator[int]:
     yield id(reader)
 
 
+@of_generators
 @pytest.mark.parametrize("route", [by_session, by_reader, in_a_thread])
 @pytest.mark.parametrize("place", ["plain", "included", "mounted"])
 async def test_a_generator_that_takes_what_has_ended_then_is_refused_at_the_start(
@@ -59,6 +79,7 @@ async def test_a_generator_that_takes_what_has_ended_then_is_refused_at_the_star
         app.build_middleware_stack()
 
 
+@of_generators
 async def test_a_generator_may_take_what_is_ended_by_nobody(app: FastAPI) -> None:
     async def check(session: SessionDep) -> int:
         return (await session.exec(select(literal(7)))).one()
