@@ -1,7 +1,7 @@
 """The engine that readers use."""
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from wellhead import Database, DatabaseSettings
@@ -62,8 +62,10 @@ async def test_a_level_that_is_set_on_one_of_them_ends_with_its_use(
 
 
 async def test_it_looks_for_listeners_only_where_the_application_has_some(
-    settings: DatabaseSettings,
+    settings: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The class has some for good once wellhead.testing has listened to all engines.
+    monkeypatch.setattr(Engine, "_has_events", False)
     async with Database(settings) as database:
         engine = AutocommitEngine(database.engine.sync_engine)
         before = engine._has_events  # noqa: SLF001 - what SQLAlchemy asks before it looks
