@@ -91,6 +91,7 @@ async def test_a_change_that_waited_for_another_shows_both(
     assert shown == await api.expect(200, "GET", f"/tasks/{task['id']}")
 
 
+@pytest.mark.wellhead(commit=True)
 async def test_a_condition_that_another_change_breaks_while_it_waits_is_refused(
     api: TaskAPI, server: Connection
 ) -> None:
@@ -110,6 +111,7 @@ async def test_a_condition_that_another_change_breaks_while_it_waits_is_refused(
         assert (await api.expect(200, "GET", "/tags"))["items"] == []
 
 
+@pytest.mark.wellhead(commit=True)
 async def test_a_tag_that_is_deleted_while_a_task_takes_it_is_made_again(
     api: TaskAPI, server: Connection
 ) -> None:
