@@ -76,6 +76,28 @@ async def test_the_same_request_gets_the_first_answer_and_does_nothing(
     assert {**after, "hits": 0} == {**before, "hits": 0}
 
 
+@pytest.mark.parametrize("route", [route for route in KEYED if "{user_id}" in route])
+async def test_the_same_request_to_me_is_the_same_request(
+    app: FastAPI, client: AsyncClient, route: str
+) -> None:
+    world = await World.make(app, client)
+    body = WRITES[route](world)
+    headers = {**world.account.headers, **keyed()}
+    addresses = [
+        route.split()[1].format(user_id=user_id)
+        for user_id in (world.account.id, "me", str(world.account.id).upper(), "me")
+    ]
+
+    answers = [await client.post(address, **body, headers=headers) for address in addresses]
+
+    assert {(answer.status_code, answer.content) for answer in answers} == {
+        (201, answers[0].content)
+    }
+    assert ["Idempotency-Replayed" in answer.headers for answer in answers] == [
+        False, True, True, True
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("route", KEYED)
 async def test_another_body_under_the_same_key_is_refused(
     app: FastAPI, client: AsyncClient, server: Connection, route: str

@@ -26,13 +26,17 @@ _numbers = count(1)
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """An account of its own with a task, a tag on it, and a tag on nothing."""
+    """An account of its own with a task, a tag on it, and a tag on nothing.
+
+    Its paths name it by its id; `user_id` is another way to name it.
+    """
 
     client: AsyncClient
     account: StagedAccount
     task: str
     tag: str
     spare: str
+    user_id: str | None = None
 
     @classmethod
     async def make(cls, app: FastAPI, client: AsyncClient) -> "World":
@@ -51,9 +55,12 @@ class World:
     async def send(self, route: str, **headers: str) -> Response:
         """Send the request of a route, such as `POST /api/auth/login`."""
         method, path = route.split(" ")
-        address = path.format(user_id=self.account.id, task_id=self.task, tag_id=self.tag)
-        if path.endswith("/tags/{tag_id}/tasks/{task_id}") and method == "PUT":
-            address = path.format(user_id=self.account.id, task_id=self.task, tag_id=self.spare)
+        is_attaching = path.endswith("/tags/{tag_id}/tasks/{task_id}") and method == "PUT"
+        address = path.format(
+            user_id=self.user_id or self.account.id,
+            task_id=self.task,
+            tag_id=self.spare if is_attaching else self.tag,
+        )
         sent = {**self.account.headers, **headers}
         return await self.client.request(
             method, address, headers=sent, **WRITES.get(route, nothing)(self)

@@ -50,7 +50,7 @@ STATUSES: Mapping[type[TodoError], int] = {
 """The HTTP status of each error of the services."""
 
 DESCRIPTION = """\
-Accounts, tasks and tags. Register, log in, and use your own id in the paths below `/api`.
+Accounts, tasks and tags. Register, log in, and use the paths below `/api/me`, or below your own id.
 
 Every error is a [problem document](https://www.rfc-editor.org/rfc/rfc9457).
 """

@@ -3,12 +3,13 @@
 Routes below `/api/{user_id}` use `OwnerId`; routes that only need a login use `AccessTokenDep`.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, Path
 from fastapi.requests import HTTPConnection
 from fastapi.security import OAuth2PasswordBearer
+from pydantic import GetPydanticSchema
 
 from todo.accounts.tokens import AccessToken, Tokens
 from todo.errors import ForbiddenError, NotAuthenticatedError
@@ -48,8 +49,23 @@ AccessTokenDep = Annotated[AccessToken, Depends(bearer)]
 """The user and the login in the access token; costs no query. Without a valid token: 401."""
 
 
+# Without a message of its own, the union would report one fault for each of its members.
+_Owner = Annotated[
+    UUID | Literal["me"],
+    GetPydanticSchema(
+        lambda source, handler: {
+            **handler(source),
+            "custom_error_type": "owner",
+            "custom_error_message": "Must be your own id, a UUID, or the word me",
+        }
+    ),
+]
+
+
 async def owner_id(
-    user_id: Annotated[UUID, Path(description="Your own id, as `/api/auth/me` returns it.")],
+    user_id: Annotated[
+        _Owner, Path(description="Your own id, as `/api/auth/me` returns it, or the word `me`.")
+    ],
     token: AccessTokenDep,
 ) -> UUID:
     """The user in the path, who must be the user of the access token.
@@ -57,13 +73,14 @@ async def owner_id(
     Raises:
         ForbiddenError: The path names another user.
     """
-    if user_id != token.user_id:
+    if user_id not in (token.user_id, "me"):
         raise ForbiddenError(
-            "This path belongs to another user; use the id that /api/auth/me returns.",
+            "This path belongs to another user; use the id that /api/auth/me returns, or the "
+            "word me.",
             code="not-your-path",
         )
-    return user_id
+    return token.user_id
 
 
 OwnerId = Annotated[UUID, Depends(owner_id)]
-"""The `user_id` of the path once it is proved to be the token's. Another user's: 403."""
+"""The user of the token, once it is proved that the path is theirs. Another user's: 403."""

@@ -81,11 +81,19 @@ class Once:
         if self.key is not None:
             idempotency: Idempotency = self.request.app.state.idempotency
             submission = idempotency.submission(
-                scope=self.scope, key=self.key, request=await _canonical(self.request)
+                scope=self.scope, key=self.key, request=await self._canonical()
             )
         return _response(
             await create(self.database, creation, values, location=location, submission=submission)
         )
+
+    async def _canonical(self) -> str:
+        # With other white space, in another order, or to /api/me/.. it is still the same request.
+        path, user_id = self.request.url.path, self.request.path_params.get("user_id")
+        if user_id is not None:
+            path = path.replace(f"/api/{user_id}/", f"/api/{self.scope}/", 1)
+        body = json.dumps(json.loads(await self.request.body()), sort_keys=True)
+        return f"{self.request.method} {path}\n{body}"
 
 
 async def _once(
@@ -104,12 +112,6 @@ OnceDep = Annotated[Once, Depends(_once)]
 
 AnybodysOnceDep = Annotated[Once, Depends(_once_for_anybody)]
 """For POSTs without a login."""
-
-
-async def _canonical(request: Request) -> str:
-    # With other white space or in another order, it is still the same request.
-    body = json.dumps(json.loads(await request.body()), sort_keys=True)
-    return f"{request.method} {request.url.path}\n{body}"
 
 
 def _response(reply: Reply) -> Response:
