@@ -1,9 +1,30 @@
 """Every table of the application: importing this module fills `metadata`."""
 
-from todo.accounts.models import Login, LoginAttempt, User
+from todo.accounts.models import (
+    ApiToken,
+    Invite,
+    InviteUse,
+    Login,
+    LoginAttempt,
+    PasswordReset,
+    User,
+)
 from todo.idempotency.models import IdempotencyKey
 from todo.models import metadata
 from todo.tags.models import Tag, TaskTag
 from todo.tasks.models import Task
 
-__all__ = ["IdempotencyKey", "Login", "LoginAttempt", "Tag", "Task", "TaskTag", "User", "metadata"]
+__all__ = [
+    "ApiToken",
+    "IdempotencyKey",
+    "Invite",
+    "InviteUse",
+    "Login",
+    "LoginAttempt",
+    "PasswordReset",
+    "Tag",
+    "Task",
+    "TaskTag",
+    "User",
+    "metadata",
+]
