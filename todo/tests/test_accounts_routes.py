@@ -300,6 +300,27 @@ class TestLimits:
 
         assert statuses == [401, 401, 401, 429]
 
+    @pytest.mark.parametrize(
+        "spelling", ["Ada@example.com", "ad\u0041@example.com", "ADA@EXAMPLE.COM"]
+    )
+    async def test_no_spelling_of_the_address_gives_more_tries(
+        self, client: AsyncClient, spelling: str
+    ) -> None:
+        for _ in range(3):
+            await self.try_wrong(client)
+
+        assert (await self.try_wrong(client, spelling)).status_code == 429
+
+    async def test_a_spelling_that_some_locales_confuse_is_another_account(
+        self, client: AsyncClient
+    ) -> None:
+        await register(client, email="ivan@example.com")
+        dotted = "\u0130van@example.com"
+
+        assert (await register(client, email=dotted)).status_code == 201
+        for email in ("ivan@example.com", dotted):
+            await log_in(client, email, PASSWORD)
+
     async def test_a_successful_login_clears_the_account_s_count(self, client: AsyncClient) -> None:
         await register(client)
         for _ in range(2):

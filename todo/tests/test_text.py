@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from todo.text import FILLED_LINE_PATTERN, LINE_PATTERN, PROSE_PATTERN, filled_line, line, prose
+from todo.text import (
+    FILLED_LINE_PATTERN,
+    LINE_PATTERN,
+    PROSE_PATTERN,
+    filled_line,
+    fold_email,
+    line,
+    prose,
+)
 
 CONTROLS = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
 
@@ -51,3 +59,29 @@ def test_the_documented_patterns_say_what_is_taken(text: str) -> None:
             assert not re.fullmatch(pattern, text)
         else:
             assert re.fullmatch(pattern, text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ada@example.com", "ADA@Example.COM"),
+        ("stra\u00dfe@example.com", "STRASSE@example.com"),
+        ("\u0130van@example.com", "i\u0307van@example.com"),
+        ("jos\u00e9@example.com", "JOSE\u0301@example.com"),
+        ("\u03c3\u03c2@example.com", "\u03a3\u03a3@example.com"),
+    ],
+)
+def test_two_spellings_of_one_address_fold_to_the_same(one: str, other: str) -> None:
+    assert fold_email(one) == fold_email(other)
+
+
+@pytest.mark.parametrize("other", ["\u0130van@example.com", "\u0131van@example.com"])
+def test_letters_that_some_locales_confuse_stay_apart(other: str) -> None:
+    assert fold_email(other) != fold_email("ivan@example.com")
+
+
+@given(st.text())
+def test_a_folded_address_folds_to_itself(address: str) -> None:
+    folded = fold_email(address)
+
+    assert fold_email(folded) == folded

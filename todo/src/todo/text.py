@@ -1,10 +1,14 @@
-"""Text from clients: only what PostgreSQL, logs and terminals can all carry.
+"""Text from clients: only what PostgreSQL, logs and terminals can all carry, and how it compares.
 
 PostgreSQL's `text` cannot store NUL, and a control character in a title is of no use. Lone
 surrogates are refused by pydantic before anything here runs.
+
+Text is folded here and stored folded: `lower()` in PostgreSQL depends on the database's locale, and
+agrees with no function of Python's.
 """
 
 import re
+import unicodedata
 
 from pydantic_core import PydanticCustomError
 
@@ -62,3 +66,14 @@ def prose(value: str) -> str:
             "Must be text without control characters other than tab and line break",
         )
     return value
+
+
+def fold_email(address: str) -> str:
+    """The form in which two spellings of one e-mail address are equal; folding twice is fine.
+
+    Unicode's canonical caseless match (The Unicode Standard, section 3.13, D145): without regard to
+    case and to how accents are composed. The local part, too, since no mail provider distinguishes
+    `Ada@` from `ada@`.
+    """
+    decomposed = unicodedata.normalize("NFD", address)
+    return unicodedata.normalize("NFC", decomposed.casefold())

@@ -23,6 +23,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from todo.accounts.models import LoginAttempt
 from todo.errors import TooManyAttemptsError
 from todo.models import utc_now
+from todo.text import fold_email
 from wellhead import Database
 
 IPV6_NETWORK = 64
@@ -140,11 +141,11 @@ class Attempts:
             TooManyAttemptsError: The address or the account has used up its tries.
         """
         await self._count(self._per_address, "login-address", network(address))
-        await self._count(self._per_account, "login-account", account.casefold())
+        await self._count(self._per_account, "login-account", fold_email(account))
 
     async def forget_account(self, account: str) -> None:
         """Delete the tries of an account whose owner has just proved the password."""
-        await self._limiter.clear(self._per_account, "login-account", account.casefold())
+        await self._limiter.clear(self._per_account, "login-account", fold_email(account))
 
     async def count_registration(self, *, address: str | None) -> None:
         """Count one registration.

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import validate_email
 from pydantic_core import PydanticCustomError
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
@@ -28,6 +28,7 @@ from todo.accounts.tokens import AccessToken, IssuedRefreshToken, Tokens
 from todo.errors import ConflictError, ForbiddenError, InvalidError, NotAuthenticatedError
 from todo.idempotency.creation import Created, Creation, Values
 from todo.models import new_id, utc_now
+from todo.text import fold_email
 from wellhead import Database
 
 
@@ -57,6 +58,7 @@ class Accounts:
             "owner_id": account.id,
             "now": now,
             "email": email,
+            "email_folded": fold_email(email),
             "name": name,
             "password_hash": await self.passwords.hash(password),
             "document": account.model_dump_json(),
@@ -75,7 +77,7 @@ class Accounts:
         email = canonical(email)
         await self.attempts.count_login(account=email, address=address)
         async with self.database.reader() as reader:
-            statement = select(User).where(func.lower(User.email) == func.lower(email))
+            statement = select(User).where(col(User.email_folded) == fold_email(email))
             user = (await reader.exec(statement)).one_or_none()
         verdict = await self.passwords.verify(password, user.password_hash if user else None)
         if user is None or not verdict.is_right:
@@ -287,7 +289,7 @@ def refuse_email_as_password(email: str, password: str) -> None:
     Raises:
         InvalidError: The password is the address.
     """
-    if password.strip().casefold() == email.casefold():
+    if fold_email(password.strip()) == fold_email(email):
         raise InvalidError("The password must not be the e-mail address.", code="password-is-email")
 
 

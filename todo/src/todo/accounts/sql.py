@@ -12,6 +12,7 @@ def creation(turn: FromClause) -> CTE:
     given = {
         "id": OWNER,
         "email": bindparam("email", type_=Text),
+        "email_folded": bindparam("email_folded", type_=Text),
         "name": bindparam("name", type_=Text),
         "password_hash": bindparam("password_hash", type_=Text),
         "created_at": NOW,

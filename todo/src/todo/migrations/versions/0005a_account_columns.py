@@ -1,0 +1,43 @@
+"""Accounts: folded addresses, password versions, spent refresh tokens and known networks."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0005a"
+down_revision: str | None = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # Empty until the next migration, which fills it without holding the table.
+    op.add_column("users", sa.Column("email_folded", sa.Text(collation="C"), nullable=True))
+    op.add_column(
+        "users",
+        sa.Column("password_version", sa.Integer(), server_default="0", nullable=False),
+    )
+    hashes = postgresql.ARRAY(sa.LargeBinary())
+    times = postgresql.ARRAY(sa.DateTime(timezone=True))
+    op.add_column("logins", sa.Column("spent_hashes", hashes, server_default="{}", nullable=False))
+    op.add_column("logins", sa.Column("spent_at", times, server_default="{}", nullable=False))
+
+    op.create_table(
+        "known_networks",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("network_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "network_hash", name="pk_known_networks"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name="fk_known_networks_user_id_users", ondelete="CASCADE"
+        ),
+    )
+    op.create_index("ix_known_networks_expires_at", "known_networks", ["expires_at"])
+
+
+def downgrade() -> None:
+    op.drop_table("known_networks")
+    op.drop_column("logins", "spent_at")
+    op.drop_column("logins", "spent_hashes")
+    op.drop_column("users", "password_version")
+    op.drop_column("users", "email_folded")
