@@ -59,6 +59,8 @@ def events_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 class Shutdown:
     """Migrations on a server that goes away while they are read for the first time."""
 
+    command = "migrate"
+
     def __init__(self) -> None:
         self.read = 0
 

@@ -140,6 +140,8 @@ WITHOUT_CODE: Mapping[Fault, Exception] = {
     Fault.TLS: wellhead.TLSError("staged"),
     Fault.REFUSED: wellhead.ConnectError("staged"),
     Fault.NOT_OPEN: wellhead.NotOpenError("staged"),
+    Fault.SCHEMA_BEHIND: wellhead.SchemaBehindError("staged"),
+    Fault.SCHEMA_AHEAD: wellhead.SchemaAheadError("staged"),
     Fault.UNKNOWN: ServerError("P0001"),
 }
 

@@ -191,6 +191,8 @@ async def test_a_database_in_memory_has_figures_and_health_too() -> None:
 class Schema:
     """A schema that is behind until a test says otherwise; counts how often it was read."""
 
+    command = "migrate"
+
     def __init__(self) -> None:
         self.is_behind = True
         self.read = 0

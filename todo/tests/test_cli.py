@@ -243,10 +243,10 @@ def test_a_database_without_tables_is_told_with_the_way_out(
     answer = invoke(*arguments, DATABASE_URL=database_url)
 
     assert answer.exit_code == 1
-    assert answer.stderr.splitlines()[-1] == (
-        "todo: The database does not have the tables of the Todo API; "
-        "create them with: todo migrate"
-    )
+    assert answer.stderr.splitlines()[-2:] == [
+        "todo: The schema is behind: the database is at nothing; not applied: 0001, 0002, 0003.",
+        "Apply them with: todo migrate",
+    ]
     assert "Traceback" not in answer.stderr
 
 

@@ -20,7 +20,12 @@ from wellhead.database.first_use import FirstUse
 from wellhead.database.late_engine import LateEngine
 from wellhead.database.live import Live
 from wellhead.database.opening import Opening
-from wellhead.errors import ConfigurationError, NotOpenError
+from wellhead.errors import (
+    ConfigurationError,
+    NotOpenError,
+    SchemaAheadError,
+    SchemaBehindError,
+)
 from wellhead.health import HealthReport, SchemaSource
 from wellhead.health.readiness import Readiness, readiness
 from wellhead.pool import AsyncPool, PoolStats
@@ -437,6 +442,18 @@ class Database(Generic[S_co]):
         if self._opening is not None:
             return HealthReport.starting(self._opening.fault, self._opening.age)
         return HealthReport.not_open()
+
+    async def explain(self, error: BaseException) -> SchemaBehindError | SchemaAheadError | None:
+        """Why a statement failed, if that is because the schema is not the program's.
+
+        It needs ``migrations``. It looks at the schema if the statement named something that the
+        database does not have, at most once a second. Never raises.
+
+        Args:
+            error: What this database's session, reader or compiled query raised.
+        """
+        schema = self._live.schema if self._live else None
+        return await schema.explain(error) if schema else None
 
     async def ready(self) -> Readiness:
         """Whether this process should get requests; sends as few queries as :meth:`check`."""

@@ -62,6 +62,7 @@ class Live:
         if migrations is not None:
             limit = settings.effective_connect_timeout
             self.schema = SchemaWatch(migrations, self._look, timeout=limit)
+            self.schema.watch(self.engine)
         reading = {READS: True, GUARDED: True}
         self._reading = AsyncEngine(AutocommitEngine(self.engine.sync_engine, **reading))
         protected = self.engine.execution_options(postgresql_readonly=True, **reading)

@@ -37,6 +37,8 @@ class Fault(StrEnum):
     TLS = "tls"
     REFUSED = "refused"
     NOT_OPEN = "not_open"
+    SCHEMA_BEHIND = "schema_behind"
+    SCHEMA_AHEAD = "schema_ahead"
     PROGRAMMING = "programming"
     UNKNOWN = "unknown"
 
@@ -93,6 +95,10 @@ MEANINGS: Mapping[Fault, Meaning] = {
     Fault.TLS: Meaning(503, _UNAVAILABLE, 30),
     Fault.REFUSED: Meaning(503, _UNAVAILABLE, 30),
     Fault.NOT_OPEN: Meaning(503, "The server is starting or shutting down.", 1),
+    Fault.SCHEMA_BEHIND: Meaning(503, "The database schema is behind; it has to be migrated.", 5),
+    Fault.SCHEMA_AHEAD: Meaning(
+        503, "The database schema is newer than this version of the program.", 5
+    ),
     Fault.PROGRAMMING: Meaning(500, _OUR_MISTAKE),
     Fault.UNKNOWN: Meaning(500, _OUR_MISTAKE),
 }

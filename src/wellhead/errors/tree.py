@@ -24,6 +24,8 @@ The tree::
     ├── PartlyCommittedError
     ├── LateCommitError (RuntimeError)
     ├── RolledBackError
+    ├── SchemaBehindError
+    ├── SchemaAheadError
     ├── MigrationError
     │   └── MigrationBusyError (TimeoutError)
     ├── PoolTimeout (sqlalchemy.exc.TimeoutError)
@@ -212,6 +214,14 @@ class RolledBackError(WellheadError):
             "caught.",
             hint="Let the error out, or run the statement in session.begin_nested().",
         )
+
+
+class SchemaBehindError(WellheadError):
+    """A statement named what the database does not have, as migrations are missing there."""
+
+
+class SchemaAheadError(WellheadError):
+    """A statement named what the database no longer has: a newer program has migrated it."""
 
 
 class MigrationError(WellheadError):

@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from wellhead.errors import (
     Classification,
     Fault,
+    SchemaAheadError,
+    SchemaBehindError,
     WellheadError,
     classify,
     is_of_database,
@@ -24,7 +26,7 @@ from wellhead.errors import (
     words_of,
 )
 from wellhead.fastapi.forms import failure_response
-from wellhead.fastapi.installed import Form
+from wellhead.fastapi.installed import Form, installed_for
 from wellhead.fastapi.outcomes import outcome_of, truth_of
 from wellhead.fastapi.problems import ValidationFault, phrase_of, problem_response
 from wellhead.fastapi.refusals import Refusals
@@ -122,8 +124,10 @@ async def answer_database_error(connection: HTTPConnection, error: Exception) ->
     If the request had committed, or may have, the response says that instead of the failure.
     """
     error = truth_of(connection, not_loaded(error) or error)
-    meaning = classify(error)
-    _log(connection, error, meaning)
+    reason = await _unfit_schema(connection, error)
+    meaning = classify(reason or error)
+    if reason is None:
+        _log(connection, error, meaning)
     after = meaning.retry_after
     return fit(
         connection,
@@ -166,10 +170,21 @@ async def answer_group(connection: HTTPConnection, error: Exception) -> Any:
         if other is chosen:
             continue
         if isinstance(other, Exception) and is_of_database(other):
-            _log(connection, other, classify(other))
+            if await _unfit_schema(connection, other) is None:
+                _log(connection, other, classify(other))
         elif handler_of(other, connection) is None:
             logger.error("unexpected, in addition to a database failure", exc_info=other)
     return await answer_with(handler, connection, chosen)
+
+
+async def _unfit_schema(
+    connection: HTTPConnection, error: Exception
+) -> SchemaBehindError | SchemaAheadError | None:
+    """Why the statement failed, if the schema is not the program's; the database has logged it."""
+    for database in installed_for(connection).databases.values():
+        if (reason := await database.explain(error)) is not None:
+            return reason
+    return None
 
 
 async def answer_unexpected_error(connection: HTTPConnection, error: Exception) -> Response:

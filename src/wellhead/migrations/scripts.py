@@ -37,13 +37,21 @@ class Migrations:
         settings: How to connect; the direct URL of these is used. A :class:`wellhead.Database`
             for its settings and hooks; it need not be open. None uses the settings that ``env.py``
             gives to ``run_env``, or else the environment.
+        command: The command that applies them, for log lines about a schema that is behind.
 
     Raises:
         MigrationError: There are no migrations there.
     """
 
-    def __init__(self, scripts: Path | None = None, *, settings: Source | None = None) -> None:
+    def __init__(
+        self,
+        scripts: Path | None = None,
+        *,
+        settings: Source | None = None,
+        command: str = "wellhead migrate up",
+    ) -> None:
         self._scripts = scripts
+        self._command = command
         self._settings = settings
         self._known_commands: Commands | None = None
         if scripts is None:
@@ -51,6 +59,11 @@ class Migrations:
             self._commands()
         else:
             check_scripts(scripts)
+
+    @property
+    def command(self) -> str:
+        """The command that applies the migrations."""
+        return self._command
 
     def upgrade(
         self, revision: str = "head", *, report: Report | None = None

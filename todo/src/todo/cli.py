@@ -10,17 +10,13 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from todo import MIGRATIONS
 from todo.durations import parse_duration
 from todo.server import AddressError, Serving, banner, listen, provided_database, wait_for_database
 from todo.server import serve as serve_until_stopped
 from todo.settings import Settings
 from todo.web.logs import configure_logging
-from wellhead import Database, DatabaseSettings, classify
+from wellhead import DatabaseSettings, classify
 from wellhead.errors import ConfigurationError, WellheadError
-
-UNDEFINED_TABLE = "42P01"
-NO_TABLES = "The database does not have the tables of the Todo API; create them with: todo migrate"
 
 app = typer.Typer(
     help="The Todo API on PostgreSQL. Settings come from the environment and from .env.",
@@ -39,9 +35,10 @@ def plain_errors() -> Iterator[None]:
         typer.echo(f"todo: {error}", err=True)
         raise typer.Exit(1) from None
     except DBAPIError as error:
-        if classify(error).sqlstate != UNDEFINED_TABLE:
+        meaning = classify(error)
+        if not meaning.is_expected:
             raise
-        typer.echo(f"todo: {NO_TABLES}", err=True)
+        typer.echo(f"todo: {meaning.title} ({meaning.fault})", err=True)
         raise typer.Exit(1) from None
 
 
@@ -115,9 +112,10 @@ def cleanup(
 ) -> None:
     """Delete old completed tasks, ended logins, expired counters and idempotency keys."""
     from todo.cleanup import clean_up  # noqa: PLC0415 - the other commands need none of it
+    from todo.schema import migrated_database  # noqa: PLC0415
 
     async def run(settings: Settings) -> None:
-        async with Database(settings.database()) as database:
+        async with migrated_database(settings) as database:
             cleaned = await clean_up(database, completed_before=completed_before)
         typer.echo(
             f"Deleted {cleaned.tasks} completed tasks, {cleaned.logins} ended logins, "
@@ -135,9 +133,10 @@ def seed_demo() -> None:
     """Create a demo account with some tasks and tags, once; not in production."""
     from todo import demo  # noqa: PLC0415 - the other commands need none of it
     from todo.main import passwords_of  # noqa: PLC0415
+    from todo.schema import migrated_database  # noqa: PLC0415
 
     async def run(settings: Settings) -> None:
-        async with Database(settings.database()) as database:
+        async with migrated_database(settings) as database:
             seeded = await demo.seed_demo(database, passwords_of(settings))
         found = f"was created, with {seeded.tasks} tasks" if seeded.account else "already exists"
         typer.echo(f"The demo account {found}.")
@@ -173,9 +172,9 @@ def measure_logins() -> None:
 
 
 def _upgrade(database: DatabaseSettings) -> None:
-    from wellhead.migrations import Migrations  # noqa: PLC0415 - only where it is asked for
+    from todo.schema import program_migrations  # noqa: PLC0415 - only where it is asked for
 
-    migrations = Migrations(MIGRATIONS, settings=database)
+    migrations = program_migrations(database)
     # The check needs no Alembic, which takes longer to load than the check.
     if migrations.state().position != "at_head":
         migrations.upgrade()

@@ -6,7 +6,6 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
-from todo import MIGRATIONS
 from todo.accounts.attempts import Attempts, DatabaseStorage
 from todo.accounts.keys import signing_key
 from todo.accounts.passwords import Passwords
@@ -25,6 +24,7 @@ from todo.errors import (
     TooManyAttemptsError,
 )
 from todo.idempotency.service import Idempotency
+from todo.schema import program_migrations
 from todo.settings import Settings
 from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
@@ -33,7 +33,6 @@ from todo.web.pages import install_pages
 from todo.web.routing import ignore_slash_at_end
 from wellhead import Database
 from wellhead.fastapi import install, lifespan, problem_response
-from wellhead.migrations import Migrations
 
 ROUTERS: Sequence[APIRouter] = (accounts_router, tasks_router, tags_router)
 
@@ -69,7 +68,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         URLError: `DATABASE_URL` is missing or cannot be used.
     """
     settings = settings or Settings()
-    database = database or Database(settings.database(), migrations=Migrations(MIGRATIONS))
+    database = database or Database(settings.database(), migrations=program_migrations())
     app = FastAPI(
         title=settings.app_name,
         version=settings.app_version,
