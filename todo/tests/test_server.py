@@ -109,12 +109,16 @@ def test_production_starts_no_database_of_its_own() -> None:
         pytest.fail("a database was provided")
 
 
-def test_without_a_url_a_server_is_started_beside_its_data(public_directory: Path) -> None:
+def test_without_a_url_a_server_is_started_beside_its_data(
+    public_directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     settings = Settings(data_dir=public_directory / "served")
+    caplog.set_level("INFO", "todo")
 
     with provided_database(settings) as data:
         assert str(public_directory / "served" / "postgres") in data
         assert os.environ["DATABASE_URL"].startswith("postgresql://wellhead:")
+        assert caplog.messages == [f"a new, empty database is created in {settings.data_dir}"]
     assert "DATABASE_URL" not in os.environ
 
 

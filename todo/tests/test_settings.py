@@ -43,7 +43,6 @@ def test_nothing_needs_to_be_set_for_development() -> None:
         ("HOST", "0.0.0.0", "host", "0.0.0.0"),  # noqa: S104 - read, not bound
         ("PORT", "8080", "port", 8080),
         ("RELOAD", "1", "reload", True),
-        ("DATA_DIR", "elsewhere", "data_dir", Path("elsewhere")),
         ("BODY_LIMIT", "2MiB", "body_limit", 2 * 1024 * 1024),
         ("LOG_FORMAT", "json", "log_format", "json"),
         ("LOG_LEVEL", "warning", "log_level", "WARNING"),
@@ -55,6 +54,21 @@ def test_each_setting_is_read_from_its_variable(
     monkeypatch.setenv(variable, value)
 
     assert getattr(Settings(), field) == expected
+
+
+@pytest.mark.parametrize("given", [None, "elsewhere", "~/elsewhere", "/var/lib/todo"])
+def test_the_directory_of_the_data_is_known_from_the_root(
+    monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    if given is not None:
+        monkeypatch.setenv("DATA_DIR", given)
+    expected = {
+        None: Path.cwd() / ".wellhead",
+        "elsewhere": Path.cwd() / "elsewhere",
+        "~/elsewhere": Path.home() / "elsewhere",
+    }
+
+    assert Settings().data_dir == expected.get(given, Path("/var/lib/todo"))
 
 
 def test_settings_are_read_from_a_dotenv_file() -> None:

@@ -22,6 +22,7 @@ from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
+from todo.data_dir import DATABASE, announce_use
 from todo.draining import LingeringProtocol, Server, turn_away
 from todo.settings import Settings
 from todo.start import load
@@ -116,7 +117,8 @@ def provided_database(settings: Settings) -> Iterator[str]:
             "DATABASE_URL is missing, and APP_ENV is production.",
             hint="Set it to the URL that your provider shows.",
         )
-    with EmbeddedPostgres(settings.data_dir / "postgres") as postgres:
+    announce_use(settings.data_dir)
+    with EmbeddedPostgres(settings.data_dir / DATABASE) as postgres:
         os.environ["DATABASE_URL"] = postgres.url
         try:
             yield f"{postgres.data_dir} (PostgreSQL {postgres.version}, port {postgres.port})"

@@ -59,6 +59,11 @@ def split(value: object) -> object:
     return [part for part in (part.strip() for part in text.split(",")) if part]
 
 
+def absolute(path: Path) -> Path:
+    """The path from the root, so that messages name it wherever they are read."""
+    return path.expanduser().absolute()
+
+
 def rate(value: str) -> str:
     """A valid rate, such as `10 per 15 minutes`."""
     try:
@@ -110,7 +115,9 @@ class Settings(CheckedSettings):
     metrics: bool = False
     """Whether `/metrics` reports to Prometheus, and to anyone who can reach it, how busy it is."""
 
-    data_dir: Path = Path(".wellhead")
+    data_dir: Annotated[Path, AfterValidator(absolute)] = Field(
+        default=Path(".wellhead"), validate_default=True
+    )
     """Where development stores what it generates: the embedded database and the secret."""
 
     body_limit: ByteSize = Field(default=ByteSize(1024 * 1024), ge=1024, le=100 * 1024 * 1024)
