@@ -55,12 +55,14 @@ def test_a_probe_waits_longer_than_the_question_to_the_database_takes(
     assert {name for name in PROBES if container[name]["timeoutSeconds"] <= PROBE_TIMEOUT} == set()
 
 
-@pytest.mark.parametrize("name", ["todo.yaml", "migrate.yaml"])
+@pytest.mark.parametrize("name", ["todo.yaml", "migrate.yaml", "cleanup.yaml"])
 def test_every_variable_is_a_setting_and_has_a_value_that_it_takes(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (document,) = (each for each in documents(name).values() if "template" in each["spec"])
-    (container,) = document["spec"]["template"]["spec"]["containers"]
+    specs = (each["spec"] for each in documents(name).values())
+    jobs = (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec for spec in specs)
+    (pod,) = (job["template"]["spec"] for job in jobs if "template" in job)
+    (container,) = pod["containers"]
     given = variables(container)
     files = {f"{secret.upper()}_FILE" for secret in Settings.secret_fields}
     files |= {f"DATABASE_{secret.upper()}_FILE" for secret in DatabaseSettings.secret_fields}

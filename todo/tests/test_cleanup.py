@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlmodel import select
 
 from todo.accounts.models import Login, LoginAttempt, User
-from todo.cleanup import Cleaned, clean_up
+from todo.cleanup import COMPLETED_TASKS, EXPIRED, clean_up
 from todo.idempotency.models import IdempotencyKey
 from todo.models import utc_now
 from todo.tasks.models import Task
@@ -53,7 +53,7 @@ async def test_old_completed_tasks_go_and_all_others_stay(opened: Database) -> N
 
     cleaned = await clean_up(opened, completed_before=MONTH)
 
-    assert cleaned == Cleaned(tasks=3, logins=1, attempts=1, keys=3)
+    assert list(cleaned.values()) == [3, 1, 1, 3]
     async with opened.reader() as reader:
         titles = (await reader.exec(select(Task.title))).all()
         keys = (await reader.exec(select(IdempotencyKey.id))).all()
@@ -66,17 +66,28 @@ async def test_many_batches_delete_all(opened: Database) -> None:
 
     cleaned = await clean_up(opened, completed_before=MONTH, batch=3)
 
-    assert (cleaned.tasks, cleaned.keys) == (7, 7)
+    assert (cleaned[COMPLETED_TASKS], cleaned["expired idempotency keys"]) == (7, 7)
 
 
 async def test_a_full_last_batch_is_no_end(opened: Database) -> None:
     await stage(opened, old=6)
 
-    assert (await clean_up(opened, completed_before=MONTH, batch=3)).tasks == 6
+    assert (await clean_up(opened, completed_before=MONTH, batch=3))[COMPLETED_TASKS] == 6
 
 
 async def test_a_second_run_finds_nothing(opened: Database) -> None:
     await stage(opened, old=1)
     await clean_up(opened, completed_before=MONTH)
 
-    assert await clean_up(opened, completed_before=MONTH) == Cleaned(0, 0, 0, 0)
+    assert set((await clean_up(opened, completed_before=MONTH)).values()) == {0}
+
+
+async def test_only_what_has_expired_goes_unless_more_is_asked_for(opened: Database) -> None:
+    await stage(opened, old=2)
+
+    cleaned = await clean_up(opened)
+
+    assert cleaned.keys() == EXPIRED.keys()
+    assert list(cleaned.values()) == [1, 1, 2]
+    async with opened.reader() as reader:
+        assert len((await reader.exec(select(Task.title))).all()) == 4

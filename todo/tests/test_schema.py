@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -58,21 +59,20 @@ async def test_every_route_says_that_it_is_to_be_migrated_and_the_log_how_in_one
     }
     assert wrong == {}
     [line] = caplog.records
-    assert line.getMessage().endswith(
-        "because the schema is behind: the database is at nothing; not applied: 0001, 0002, 0003. "
-        "Apply them with: todo migrate"
+    assert re.search(
+        r"because the schema is behind: the database is at nothing; not applied: 0001, [^.]+\. "
+        r"Apply them with: todo migrate$",
+        line.getMessage(),
     )
     assert line.exc_info is None
 
 
-async def test_a_database_with_some_of_the_tables_serves_what_it_can(
+async def test_a_database_with_some_of_the_tables_is_told_in_the_same_way(
     world: World, database_url: str
 ) -> None:
     migrations = program_migrations(DatabaseSettings(url=database_url))
     await asyncio.to_thread(migrations.upgrade, "0001")
 
     tasks = await world.send("GET /api/{user_id}/tasks")
-    me = await world.send("GET /api/auth/me")
 
     assert (tasks.status_code, tasks.json()["type"]) == (503, "urn:wellhead:schema_behind")
-    assert me.status_code == 401

@@ -1,9 +1,9 @@
 """The background job: deletes expired data, a batch at a time."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -17,34 +17,46 @@ BATCH_SIZE = 1000
 """Rows per transaction: small enough that its locks are short."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """How many rows of each kind were deleted."""
+class Delete(Protocol):
+    """Deletes up to `batch` rows that have expired by `now`, and returns how many."""
 
-    tasks: int
-    logins: int
-    attempts: int
-    keys: int
+    async def __call__(self, session: AsyncSession, *, now: datetime, batch: int) -> int:
+        """Delete them, in the session's transaction."""
+        ...
+
+
+EXPIRED: Mapping[str, Delete] = {
+    "ended logins": delete_expired_logins,
+    "expired counters": delete_expired_attempts,
+    "expired idempotency keys": delete_expired_keys,
+}
+"""What is of no use to anyone once its time is over, by the words for it."""
+
+COMPLETED_TASKS = "completed tasks"
 
 
 async def clean_up(
-    database: Database, *, completed_before: timedelta, batch: int = BATCH_SIZE
-) -> Cleaned:
-    """Delete tasks completed longer ago than `completed_before`, and everything that has expired.
+    database: Database, *, completed_before: timedelta | None = None, batch: int = BATCH_SIZE
+) -> dict[str, int]:
+    """Delete everything that has expired, and old completed tasks if that is asked for.
 
     Each batch is a separate transaction: if it is stopped half-way, what was deleted stays deleted.
     Two of these may run at once; each row is deleted and counted by one of them.
+
+    Args:
+        database: The database, open.
+        completed_before: How long ago a task must have been completed; None deletes no task.
+        batch: Rows per transaction.
+
+    Returns:
+        How many rows of each kind were deleted, by the words for it.
     """
     now = utc_now()
-    in_batches = partial(_in_batches, database, batch)
-    return Cleaned(
-        tasks=await in_batches(
-            partial(delete_completed, before=now - completed_before, batch=batch)
-        ),
-        logins=await in_batches(partial(delete_expired_logins, now=now, batch=batch)),
-        attempts=await in_batches(partial(delete_expired_attempts, now=now, batch=batch)),
-        keys=await in_batches(partial(delete_expired_keys, now=now, batch=batch)),
-    )
+    deletes = {kind: partial(each, now=now, batch=batch) for kind, each in EXPIRED.items()}
+    if completed_before is not None:
+        tasks = partial(delete_completed, before=now - completed_before, batch=batch)
+        deletes = {COMPLETED_TASKS: tasks, **deletes}
+    return {kind: await _in_batches(database, batch, each) for kind, each in deletes.items()}
 
 
 async def _in_batches(

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from todo import __version__
 from todo.durations import parse_duration
 from todo.server import AddressError, Serving, banner, listen, provided_database, wait_for_database
 from todo.server import serve as serve_until_stopped
@@ -19,11 +20,26 @@ from wellhead import DatabaseSettings, classify
 from wellhead.errors import ConfigurationError, WellheadError
 
 app = typer.Typer(
-    help="The Todo API on PostgreSQL. Settings come from the environment and from .env.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"todo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="The version.")
+    ] = False,
+) -> None:
+    """The Todo API on PostgreSQL. Settings come from the environment and from .env."""
 
 
 @contextmanager
@@ -102,25 +118,23 @@ def migrate() -> None:
 @app.command()
 def cleanup(
     completed_before: Annotated[
-        timedelta,
+        timedelta | None,
         typer.Option(
             parser=_duration,
             metavar="DURATION",
-            help="Delete tasks completed longer ago than this, such as 30d, 12h or 2w.",
+            help="Also delete tasks completed longer ago than this, such as 30d, 12h or 2w.",
         ),
-    ],
+    ] = None,
 ) -> None:
-    """Delete old completed tasks, ended logins, expired counters and idempotency keys."""
+    """Delete what has expired, and no task unless it is told which."""
     from todo.cleanup import clean_up  # noqa: PLC0415 - the other commands need none of it
     from todo.schema import migrated_database  # noqa: PLC0415
 
     async def run(settings: Settings) -> None:
         async with migrated_database(settings) as database:
             cleaned = await clean_up(database, completed_before=completed_before)
-        typer.echo(
-            f"Deleted {cleaned.tasks} completed tasks, {cleaned.logins} ended logins, "
-            f"{cleaned.attempts} expired counters and {cleaned.keys} expired idempotency keys."
-        )
+        *counts, last = (f"{count} {kind}" for kind, count in cleaned.items())
+        typer.echo(f"Deleted {', '.join(counts)} and {last}.")
 
     with plain_errors():
         settings = _settings()
