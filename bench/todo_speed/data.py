@@ -27,11 +27,13 @@ FROM owners, generate_series(0, $1::int - 1) AS n
 
 _TASKS = """
 INSERT INTO tasks (id, user_id, title, description, priority, due_date, completed_at, version,
-                   created_at, updated_at)
+                   created_at, updated_at, title_folded, description_folded, position)
 SELECT ('0192' || lpad(to_hex(n), 8, '0') || '70008000000000000000')::uuid, owners.id, 'Task ' || n,
        CASE WHEN n % 2 = 0 THEN 'What is to be done about ' || n END, n % 4 + 1,
        CASE WHEN n % 3 > 0 THEN moment + interval '30 days' END,
-       CASE WHEN n % 5 = 0 THEN moment END, 1, moment, moment
+       CASE WHEN n % 5 = 0 THEN moment END, 1, moment, moment, 'task ' || n,
+       CASE WHEN n % 2 = 0 THEN 'what is to be done about ' || n END,
+       lpad(n::text, 20, '0') || '5'
 FROM generate_series(0, $1::int - 1) AS n
 JOIN owners ON owners.number = n % ($1::int / $2::int)
 CROSS JOIN LATERAL (

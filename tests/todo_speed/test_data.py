@@ -62,8 +62,9 @@ async def test_every_reference_holds(connection: asyncpg.Connection, data: Data)
 async def test_what_requests_made_is_taken_out(connection: asyncpg.Connection, data: Data) -> None:
     before = await data.task_ids()
     await connection.execute(
-        "INSERT INTO tasks (id, user_id, title, priority, version, created_at, updated_at) "
-        "VALUES (gen_random_uuid(), $1, 'made', 2, 1, now(), now())",
+        "INSERT INTO tasks (id, user_id, title, title_folded, priority, position, version, "
+        "created_at, updated_at) "
+        "VALUES (gen_random_uuid(), $1, 'made', 'made', 2, '5', 1, now(), now())",
         ME,
     )
     await connection.execute(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -12,6 +13,9 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from todo.accounts.models import Login, User
 from todo.accounts.service import Accounts
 from todo.models import new_id
+from todo.tasks.models import Task
+from todo.tasks.positions import position_at
+from todo.text import fold_words
 
 KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-tests"
 PASSWORD = "correct horse battery staple"
@@ -92,6 +96,13 @@ async def add_account(app: FastAPI) -> StagedAccount:
         await session.flush()
         session.add(login)
     return account
+
+
+def task_of(user_id: UUID, title: str, **fields: Any) -> Task:
+    """A task of a user, to be stored as it is."""
+    task = Task(user_id=user_id, title=title, title_folded=fold_words(title), position="", **fields)
+    task.position = position_at(task.created_at, task.id)
+    return task
 
 
 async def log_in(client: AsyncClient, email: str, password: str) -> dict[str, str]:

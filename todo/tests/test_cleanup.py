@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from sqlmodel import select
+from staged import task_of
 
 from todo.accounts.models import Login, LoginAttempt, User
 from todo.cleanup import COMPLETED_TASKS, EXPIRED, clean_up
@@ -35,11 +36,11 @@ async def stage(database: Database, *, old: int) -> None:
         session.add_all(
             [
                 *(
-                    Task(user_id=user.id, title=f"old {n}", completed_at=now - MONTH - MONTH)
+                    task_of(user.id, f"old {n}", completed_at=now - MONTH - MONTH)
                     for n in range(old)
                 ),
-                Task(user_id=user.id, title="done lately", completed_at=now - MONTH / 2),
-                Task(user_id=user.id, title="open", created_at=now - MONTH - MONTH),
+                task_of(user.id, "done lately", completed_at=now - MONTH / 2),
+                task_of(user.id, "open", created_at=now - MONTH - MONTH),
                 Login(user_id=user.id, token_hash=b"x", expires_at=now - MONTH),
                 LoginAttempt(key="x", hits=1, expires_at=now - MONTH),
                 *(answer_of(user, key=b"old %d" % n, expires_at=now) for n in range(old)),

@@ -37,14 +37,15 @@ FROM generate_series(1, 20) n
 """,
     """
 INSERT INTO tasks (id, user_id, title, priority, due_date, completed_at, version, created_at,
-                   updated_at)
+                   updated_at, is_all_day, title_folded, position)
 SELECT ('01900001-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid,
        ('01900000-0000-7000-8000-' || lpad((1 + n % 20)::text, 12, '0'))::uuid,
        'Task ' || n * 7919 % 20000, 1 + n / 20 % 4,
        CASE WHEN n / 20 % 3 > 0 THEN timestamptz '2026-01-01' + n * interval '20 minutes' END,
        CASE WHEN n / 20 % 10 > 0 THEN timestamptz '2026-02-01' + n * interval '30 minutes' END,
        1, timestamptz '2026-01-01' + n * interval '10 minutes',
-       timestamptz '2026-03-01' - n * interval '1 minute'
+       timestamptz '2026-03-01' - n * interval '1 minute', false, 'task ' || n * 7919 % 20000,
+       n * 7919 % 20000 || '5'
 FROM generate_series(1, 20000) n
 """,
     """
@@ -167,6 +168,7 @@ INDEX_OF_SORT = {
     "updated_at": "ix_tasks_user_id_updated_at",
     "priority": "ix_tasks_user_id_priority",
     "title": "ix_tasks_user_id_title",
+    "position": "ix_tasks_user_id_position",
     "due_date": "ix_tasks_user_id_due_date",
     "-due_date": "ix_tasks_user_id_due_date_desc",
 }
@@ -191,8 +193,10 @@ async def test_each_order_is_read_from_its_index_without_sorting(
         ("-updated_at", MOMENT),
         ("priority", Priority.MEDIUM),
         ("-priority", Priority.MEDIUM),
-        ("title", "Task 50"),
-        ("-title", "Task 50"),
+        ("title", "task 50"),
+        ("-title", "task 50"),
+        ("position", "505"),
+        ("-position", "505"),
         ("due_date", MOMENT),
         ("-due_date", MOMENT),
         ("due_date", None),

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from httpx2 import AsyncClient
 from sqlmodel import col, select
-from staged import StagedAccount
+from staged import StagedAccount, task_of
 from task_api import TaskAPI
 
 from todo.accounts.models import User
@@ -20,6 +20,7 @@ from todo.tasks.filters import TaskFilters
 from todo.tasks.listing import ListedTask
 from todo.tasks.models import Priority, Task
 from todo.tasks.sorting import SortName
+from todo.text import fold_words
 from wellhead import Database
 
 EVERY_SORT: list[SortName] = list(get_args(SortName))
@@ -54,9 +55,9 @@ async def make_tasks(live: Database, chance: random.Random, count: int) -> UUID:
 
 def some_task(owner_id: UUID, chance: random.Random) -> Task:
     moment = DAY + timedelta(seconds=chance.randrange(4), microseconds=chance.randrange(2))
-    return Task(
-        user_id=owner_id,
-        title=chance.choice(["a", "A", "b", "Z", "z"]),
+    return task_of(
+        owner_id,
+        chance.choice(["a", "A", "Ä", "b", "Z", "z", "?!"]),
         priority=chance.choice(list(Priority)),
         due_date=chance.choice([None, None, moment]),
         completed_at=chance.choice([None, moment]),
@@ -102,7 +103,7 @@ def rank(sort: SortName) -> Callable[[Task], Any]:
         if field == "priority":
             return list(Priority).index(task.priority)
         if field == "title":
-            return task.title.lower()
+            return fold_words(task.title)
         return getattr(task, field)
 
     return key

@@ -33,6 +33,7 @@ async def test_a_new_task_has_defaults_for_all_but_its_title(api: TaskAPI) -> No
     assert UUID(task.pop("id")).version == 7
     assert task.pop("created_at") == task.pop("updated_at")
     assert task.pop("etag")
+    assert task.pop("position")
     assert task == {
         "title": "Buy milk",
         "description": None,

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from bench.todo_speed.by_hand.bodies import (
     ShownTask,
     TagOnTask,
     fold,
+    fold_words,
 )
 from bench.todo_speed.by_hand.problems import Refusal, answer_invalid, answer_refusal
 
@@ -53,10 +54,11 @@ def _shown(row: Mapping[str, Any]) -> ShownTask:
         title=row["title"],
         description=row["description"],
         priority=PRIORITIES[row["priority"]],
-        due_date=row["due_date"],
+        due_date=row["due_date"].date() if row["is_all_day"] else row["due_date"],
         completed=row["completed_at"] is not None,
         completed_at=row["completed_at"],
         tags=[TagOnTask(id=tag[0], name=tag[1], color=tag[2]) for tag in tags],
+        position=row["position"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         etag=_etag(row["id"], row["version"], tags),
@@ -114,6 +116,11 @@ async def create_task(
 ) -> ShownTask:
     """A new task, and the tags it names that do not exist yet."""
     now, task_id, rank = datetime.now(UTC), uuid7(), RANKS[new.priority]
+    due_date = new.due_date
+    is_all_day = False
+    if due_date is not None and not isinstance(due_date, datetime):
+        due_date, is_all_day = datetime.combine(due_date, time(), UTC), True
+    position = f"{int(now.timestamp() * 1_000_000):016d}{task_id.int % 10_000:04d}5"
     completed_at = now if new.completed else None
     try:
         tags = await request.app.state.pool.fetch(
@@ -123,12 +130,16 @@ async def create_task(
             new.title,
             new.description,
             rank,
-            new.due_date,
+            due_date,
             completed_at,
             now,
             [uuid7() for _ in new.tags],
             new.tags,
             [fold(name) for name in new.tags],
+            is_all_day,
+            fold_words(new.title),
+            None if new.description is None else fold_words(new.description),
+            position,
         )
     except asyncpg.ForeignKeyViolationError as error:
         if error.constraint_name not in {"fk_tasks_user_id_users", "fk_tags_user_id_users"}:
@@ -140,8 +151,10 @@ async def create_task(
         "title": new.title,
         "description": new.description,
         "priority": rank,
-        "due_date": new.due_date,
+        "due_date": due_date,
+        "is_all_day": is_all_day,
         "completed_at": completed_at,
+        "position": position,
         "version": 1,
         "created_at": now,
         "updated_at": now,

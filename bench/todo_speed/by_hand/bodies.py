@@ -3,11 +3,20 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+)
 from pydantic import StrictBool as Bool
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -15,6 +24,7 @@ _CONTROL_OF_PROSE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", flags=re.ASCII
 )
+_NO_WORD = re.compile("[^a-z0-9]+")
 _CALENDAR = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
@@ -60,6 +70,23 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _day_or_moment(value: object) -> date:
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value, flags=re.ASCII):
+        day = date.fromisoformat(value)
+        _in_utc(datetime(day.year, day.month, day.day, tzinfo=UTC))
+        return day
+    return _TIMESTAMP.validate_python(value)
+
+
+def fold_words(text: str) -> str:
+    """The words of a text without case, accents and punctuation."""
+    if text.isascii():
+        return _NO_WORD.sub(" ", text.lower()).strip()
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    bare = "".join(each for each in apart if not unicodedata.combining(each))
+    return " ".join(re.sub(r"[\W_]+", " ", bare).split())
+
+
 def _without_repetition(names: list[str]) -> list[str]:
     by_fold: dict[str, str] = {}
     for name in names:
@@ -68,6 +95,8 @@ def _without_repetition(names: list[str]) -> list[str]:
 
 
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_is_rfc3339), AfterValidator(_in_utc)]
+_TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
+DueDate = Annotated[datetime | date, PlainValidator(_day_or_moment)]
 Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 Prose = Annotated[str, Field(max_length=10_000), AfterValidator(_prose)]
 TagName = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_one_line)]
@@ -81,7 +110,7 @@ class NewTask(BaseModel):
     title: Title
     description: Prose | None = None
     priority: Priority = "medium"
-    due_date: Timestamp | None = None
+    due_date: DueDate | None = None
     completed: Bool = False
     tags: Annotated[list[TagName], Field(max_length=20), AfterValidator(_without_repetition)] = []
 
@@ -118,10 +147,11 @@ class ShownTask(BaseModel):
     title: str
     description: str | None
     priority: Priority
-    due_date: datetime | None
+    due_date: datetime | date | None
     completed: bool
     completed_at: datetime | None
     tags: list[TagOnTask]
+    position: str
     created_at: datetime
     updated_at: datetime
     etag: str

@@ -6,8 +6,8 @@ _TAGS = """ARRAY(
         WHERE task_tags.task_id = tasks.id ORDER BY tags.name_folded
     ) AS tags"""
 
-_TASK = f"""tasks.id, title, description, priority, due_date, completed_at, tasks.version,
-    tasks.created_at, tasks.updated_at, {_TAGS}"""
+_TASK = f"""tasks.id, title, description, priority, due_date, is_all_day, completed_at,
+    position, tasks.version, tasks.created_at, tasks.updated_at, {_TAGS}"""
 
 READ = f"SELECT {_TASK} FROM tasks WHERE id = $1 AND user_id = $2"  # noqa: S608
 
@@ -24,8 +24,9 @@ ORDER BY created_at DESC, id DESC LIMIT $2
 CREATE = """
 WITH task AS (
     INSERT INTO tasks (id, user_id, title, description, priority, due_date, completed_at,
-                       version, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8)
+                       version, created_at, updated_at, is_all_day, title_folded,
+                       description_folded, position)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, $12, $13, $14, $15)
 ), used AS (
     INSERT INTO tags (id, user_id, name, name_folded, color, version, created_at, updated_at)
     SELECT wanted.id, $2, wanted.name, wanted.folded, '#6b7280', 1, $8, $8

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, Text, cast, func
+from sqlalchemy import ColumnElement, Date, SQLColumnExpression, Text, cast, func
 
 from todo.sql import text_of
 
@@ -21,6 +21,11 @@ def moment(value: SQLColumnExpression[Any]) -> ColumnElement[str]:
     """A time as JSON, in UTC whatever time zone the session has."""
     text = cast(func.to_json(func.timezone(text_of("UTC"), value)), Text)
     return func.rtrim(text, text_of('"')) + text_of('Z"')
+
+
+def day(value: SQLColumnExpression[Any]) -> ColumnElement[str]:
+    """The day of UTC at a time, as JSON."""
+    return cast(func.to_json(cast(func.timezone(text_of("UTC"), value), Date)), Text)
 
 
 def or_null(document: ColumnElement[str]) -> ColumnElement[str]:

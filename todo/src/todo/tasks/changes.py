@@ -146,16 +146,26 @@ def _unlinked(changed: CTE, condition: ColumnElement[bool]) -> CTE:
 def _fields() -> dict[str, ColumnElement[Any]]:
     """The new value of each field: NULL keeps it, unless something else says that it is set."""
     completed = bindparam("completed", type_=Boolean)
+    sets_description = bindparam("sets_description", type_=Boolean)
+    sets_due_date = bindparam("sets_due_date", type_=Boolean)
     return {
         "title": func.coalesce(bindparam("title", type_=Text), col(Task.title)),
+        "title_folded": func.coalesce(
+            bindparam("title_folded", type_=Text), col(Task.title_folded)
+        ),
         "description": case(
-            (bindparam("sets_description", type_=Boolean), bindparam("description", type_=Text)),
-            else_=col(Task.description),
+            (sets_description, bindparam("description", type_=Text)), else_=col(Task.description)
+        ),
+        "description_folded": case(
+            (sets_description, bindparam("description_folded", type_=Text)),
+            else_=col(Task.description_folded),
         ),
         "priority": func.coalesce(bindparam("priority", type_=PriorityRank), col(Task.priority)),
         "due_date": case(
-            (bindparam("sets_due_date", type_=Boolean), bindparam("due_date", type_=TIMESTAMP)),
-            else_=col(Task.due_date),
+            (sets_due_date, bindparam("due_date", type_=TIMESTAMP)), else_=col(Task.due_date)
+        ),
+        "is_all_day": case(
+            (sets_due_date, bindparam("is_all_day", type_=Boolean)), else_=col(Task.is_all_day)
         ),
         "completed_at": case(
             (completed.is_(None), col(Task.completed_at)),
@@ -179,7 +189,7 @@ def _change(
             or_(_NONE, *(old[name].is_distinct_from(new) for name, new in fields.items()))
             .label("differs"),
             *(fields.get(name, col(getattr(Task, name))).label(f"new_{name}")
-              for name in PLAIN),
+              for name in dict.fromkeys((*PLAIN, *fields))),
         )
         .where(col(Task.id) == ID, col(Task.user_id) == OWNER)
         .cte("seen")

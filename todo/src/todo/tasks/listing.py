@@ -37,14 +37,16 @@ def statement(shape: Shape, sort: SortName, *, is_continued: bool) -> Any:
         is_continued: Whether it starts after a position.
     """
     order = order_of(sort)
-    chosen = select(*COLUMNS, order.sort_key().label("sort_key")).where(*shape.conditions())
+    chosen = select(
+        *COLUMNS, order.sort_key().label("sort_key"), order.value.label("sort_value")
+    ).where(*shape.conditions())
     if is_continued:
         chosen = chosen.where(order.starts_after())
     chosen = chosen.order_by(*order.clauses(order.sort_key(), col(Task.id)))
     page = chosen.limit(bindparam("limit", type_=Integer)).subquery("page")
     document, _, whole = with_tags(page)
     return (
-        select(document.label("document"), page.c[order.field].label("value"), page.c.id)
+        select(document.label("document"), page.c.sort_value.label("value"), page.c.id)
         .select_from(whole)
         .order_by(*order.clauses(page.c.sort_key, page.c.id))
     )

@@ -32,16 +32,21 @@ SEARCH_VECTOR = Column(
     "search_vector",
     TSVECTOR,
     Computed(
-        "to_tsvector('simple'::regconfig, title || ' '::text || coalesce(description, ''::text))",
+        "to_tsvector('simple'::regconfig, "
+        "title_folded || ' '::text || coalesce(description_folded, ''::text))",
         persisted=True,
     ),
     nullable=False,
 )
-"""The words of a task. The configuration `simple` neither stems nor drops stop words: the language
-of the text is unknown, and "it" or "who" may be the very word that is searched for."""
+"""The words of a task, folded. The configuration `simple` neither stems nor drops stop words: the
+language of the text is unknown, and "it" or "who" may be the very word that is searched for."""
 
 DUE_DATE_OR_LAST = text("coalesce(due_date, 'infinity'::timestamptz)")
 DUE_DATE_OR_FIRST = text("coalesce(due_date, '-infinity'::timestamptz)")
+
+LONGEST_TITLE_KEY = 200
+"""Of a folded title so many characters decide its place: folding makes up to 18 of one, and what an
+index holds is limited."""
 
 
 class Priority(StrEnum):
@@ -78,6 +83,10 @@ _version = Column("version", Integer, nullable=False)
 class Task(SQLModel, table=True):
     """Something a user has to do; completed once `completed_at` is set.
 
+    A task that is due on a day has `is_all_day`, and the midnight of UTC that begins the day as
+    `due_date`. The `..._folded` are what `fold_words` makes of the texts. `position` is made by
+    `todo.tasks.positions`.
+
     `search_vector` belongs to the table but not to the class: the database generates it, and only
     the full-text search reads it.
     """
@@ -88,10 +97,22 @@ class Task(SQLModel, table=True):
         CheckConstraint("char_length(title) BETWEEN 1 AND 200", name="title_length"),
         CheckConstraint("char_length(description) <= 10000", name="description_length"),
         CheckConstraint("priority BETWEEN 1 AND 4", name="priority_rank"),
+        CheckConstraint(
+            "NOT is_all_day OR due_date IS NOT NULL "
+            "AND (due_date AT TIME ZONE 'UTC')::time = '00:00'",
+            name="all_day_midnight",
+        ),
+        CheckConstraint("position ~ '^[0-9]*[1-9]$'", name="position_digits"),
         Index("ix_tasks_user_id_created_at", "user_id", "created_at", "id"),
         Index("ix_tasks_user_id_updated_at", "user_id", "updated_at", "id"),
         Index("ix_tasks_user_id_priority", "user_id", "priority", "id"),
-        Index("ix_tasks_user_id_title", "user_id", text("lower(title)"), "id"),
+        Index(
+            "ix_tasks_user_id_title",
+            "user_id",
+            text(f"left(title_folded, {LONGEST_TITLE_KEY})"),
+            "id",
+        ),
+        Index("ix_tasks_user_id_position", "user_id", "position", "id"),
         Index("ix_tasks_user_id_due_date", "user_id", DUE_DATE_OR_LAST, "id"),
         Index("ix_tasks_user_id_due_date_desc", "user_id", DUE_DATE_OR_FIRST, "id"),
         Index(
@@ -119,7 +140,11 @@ class Task(SQLModel, table=True):
     description: str | None = Field(default=None, sa_type=Text)
     priority: Priority = Field(default=Priority.MEDIUM, sa_type=PriorityRank)
     due_date: datetime | None = Field(default=None, sa_type=TIMESTAMP)
+    is_all_day: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     completed_at: datetime | None = Field(default=None, sa_type=TIMESTAMP)
     version: int = Field(default=1, sa_column=_version)
     created_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
     updated_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
+    title_folded: str = Field(sa_type=Text(collation="C"))
+    description_folded: str | None = Field(default=None, sa_type=Text)
+    position: str = Field(sa_type=Text(collation="C"))

@@ -11,7 +11,7 @@ from todo.paging import Cursor, NextCursor, Position, decode_cursor, encode_curs
 from todo.patch import PATCH_CONFIG
 from todo.tags.fields import TagNames
 from todo.tags.schemas import TagRef
-from todo.tasks.fields import Description, Timestamp, Title
+from todo.tasks.fields import Description, DueDate, Title
 from todo.tasks.filters import TaskFilters
 from todo.tasks.models import Priority
 from todo.tasks.service import TaskChanges
@@ -26,7 +26,9 @@ class TaskWrite(BaseModel):
     title: Title
     description: Description | None = None
     priority: Priority = Priority.MEDIUM
-    due_date: Timestamp | None = None
+    due_date: Annotated[
+        DueDate | None, Field(description="A day, or a time with its zone; null for neither.")
+    ] = None
     completed: StrictBool = False
     tags: Annotated[TagNames, Field(description="Tags by name; missing ones are created.")] = []
 
@@ -62,10 +64,19 @@ class TaskRead(BaseModel):
     title: str
     description: str | None
     priority: Priority
-    due_date: datetime | None
+    due_date: Annotated[
+        DueDate | None, Field(description="As it was sent: a day, or a time, in UTC.")
+    ]
     completed: bool
     completed_at: datetime | None
     tags: Annotated[list[TagRef], Field(description="Ordered by name.")]
+    position: Annotated[
+        str,
+        Field(
+            pattern="^[0-9]*[1-9]$",
+            description="Its place in the manual order: compare as text, character by character.",
+        ),
+    ]
     created_at: datetime
     updated_at: datetime
     etag: Annotated[str, Field(description="The task's `ETag`, ready for `If-Match`.")]

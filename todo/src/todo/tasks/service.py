@@ -1,7 +1,7 @@
 """The operations on one task, in one statement and one round trip each."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -28,17 +28,19 @@ from todo.tasks.changes import (
     replace_tags,
 )
 from todo.tasks.models import OWNER_CONSTRAINT, TAG_CONSTRAINT, Priority, Task
+from todo.tasks.positions import position_at
 from todo.tasks.sql import TaskRow
+from todo.text import fold_words
 from wellhead import Database, Query
 
 
 class TaskChanges(TypedDict, total=False):
-    """The fields to change; `tags` are names."""
+    """The fields to change; a `due_date` is a day or a time, `tags` are names."""
 
     title: str
     description: str | None
     priority: Priority
-    due_date: datetime | None
+    due_date: date | None
     completed: bool
     tags: Sequence[str]
 
@@ -49,21 +51,28 @@ def new_task(
     title: str,
     description: str | None = None,
     priority: Priority = Priority.MEDIUM,
-    due_date: datetime | None = None,
+    due_date: date | None = None,
     completed: bool = False,
     tags: Sequence[str] = (),
 ) -> Values:
-    """The values for `CREATION`: a task, and the tags it names, which need not exist yet."""
+    """The values for `CREATION`: a task, and the tags it names, which need not exist yet.
+
+    It is due on a day or at a time, which has its zone.
+    """
     now = utc_now()
+    task_id = new_id()
     return {
         "owner_id": owner_id,
         "now": now,
-        "task_id": new_id(),
+        "task_id": task_id,
         "title": title,
+        "title_folded": fold_words(title),
         "description": description,
+        "description_folded": None if description is None else fold_words(description),
         "priority": priority,
-        "due_date": due_date,
+        **_due(due_date),
         "completed_at": now if completed else None,
+        "position": position_at(now, task_id),
         **values_of_names(tags),
     }
 
@@ -96,15 +105,18 @@ async def update(
         NotAuthenticatedError: The account is gone.
         CommitUnknownError: It is unknown whether it was changed.
     """
+    title, description = changes.get("title"), changes.get("description")
     values = {
         "owner_id": owner_id,
         "task_id": task_id,
-        "title": changes.get("title"),
+        "title": title,
+        "title_folded": None if title is None else fold_words(title),
         "sets_description": "description" in changes,
-        "description": changes.get("description"),
+        "description": description,
+        "description_folded": None if description is None else fold_words(description),
         "priority": changes.get("priority"),
         "sets_due_date": "due_date" in changes,
-        "due_date": changes.get("due_date"),
+        **_due(changes.get("due_date")),
         "completed": changes.get("completed"),
     }
     if "tags" not in changes:
@@ -192,6 +204,13 @@ def oldest_completed(*, before: datetime, limit: int) -> SelectOfScalar[UUID]:
         .order_by(col(Task.completed_at))
         .limit(limit)
     )
+
+
+def _due(due_date: date | None) -> dict[str, Any]:
+    """How a due date is stored: that of a day is its midnight in UTC."""
+    if due_date is None or isinstance(due_date, datetime):
+        return {"due_date": due_date, "is_all_day": False}
+    return {"due_date": datetime.combine(due_date, time(), UTC), "is_all_day": True}
 
 
 async def _changed(

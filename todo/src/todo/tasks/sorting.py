@@ -7,12 +7,13 @@ date comes last in both directions: its key is infinity ascending and minus infi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from sqlalchemy import (
     ColumnElement,
     SQLColumnExpression,
+    Text,
     Uuid,
     bindparam,
     func,
@@ -21,8 +22,9 @@ from sqlalchemy import (
 )
 from sqlmodel import col
 
-from todo.tasks.fields import Timestamp, Title
-from todo.tasks.models import Priority, Task
+from todo.tasks.fields import Timestamp
+from todo.tasks.models import LONGEST_TITLE_KEY, Priority, Task
+from todo.text import LINE_PATTERN
 
 SortName = Literal[
     "created_at",
@@ -35,6 +37,8 @@ SortName = Literal[
     "-priority",
     "title",
     "-title",
+    "position",
+    "-position",
 ]
 """The name of an order; `-` reverses it."""
 
@@ -53,25 +57,29 @@ def no_due_date_first(value: SQLColumnExpression[Any]) -> SQLColumnExpression[An
     return func.coalesce(value, literal_column("'-infinity'::timestamptz"))
 
 
+def _start_of(folded: SQLColumnExpression[Any]) -> ColumnElement[Any]:
+    return func.left(folded, literal_column(str(LONGEST_TITLE_KEY)), type_=Text(collation="C"))
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One way to order tasks.
 
     Attributes:
-        field: The attribute of a task to sort by.
+        value: What a page starts after.
         kind: Its type.
         key: Builds the compared expression from a column or a bound value.
         descending: Whether the greatest comes first.
     """
 
-    field: str
+    value: ColumnElement[Any]
     kind: TypeAdapter[Any]
     key: Callable[[SQLColumnExpression[Any]], SQLColumnExpression[Any]]
     descending: bool
 
     def sort_key(self) -> SQLColumnExpression[Any]:
         """What decides; among equals, the id does."""
-        return self.key(self._column())
+        return self.key(self.value)
 
     def clauses(self, *parts: SQLColumnExpression[Any]) -> list[ColumnElement[Any]]:
         """The `ORDER BY` clauses for a sort key and an id."""
@@ -79,29 +87,29 @@ class Order:
 
     def starts_after(self) -> ColumnElement[bool]:
         """The condition that a task comes after `after_value` and `after_id`."""
-        column = self._column()
         here = tuple_(self.sort_key(), col(Task.id))
-        value = self.key(bindparam("after_value", type_=column.type))
+        value = self.key(bindparam("after_value", type_=self.value.type))
         there = tuple_(value, bindparam("after_id", type_=Uuid()))
         return here < there if self.descending else here > there
-
-    def _column(self) -> ColumnElement[Any]:
-        column: ColumnElement[Any] = getattr(Task, self.field)
-        return column
 
 
 def order_of(name: SortName) -> Order:
     """The order with that name."""
     descending = name.startswith("-")
-    field = name.removeprefix("-")
-    kind, ascending_key, descending_key = _FIELDS[field]
-    return Order(field, kind, descending_key if descending else ascending_key, descending)
+    value, kind, ascending_key, descending_key = _FIELDS[name.removeprefix("-")]
+    return Order(value, kind, descending_key if descending else ascending_key, descending)
 
+
+_Line = Annotated[str, Field(max_length=LONGEST_TITLE_KEY, pattern=LINE_PATTERN)]
+_TEXT: TypeAdapter[str] = TypeAdapter(_Line)
 
 _FIELDS: dict[str, Any] = {
-    "created_at": (TypeAdapter(Timestamp), _as_it_is, _as_it_is),
-    "updated_at": (TypeAdapter(Timestamp), _as_it_is, _as_it_is),
-    "due_date": (TypeAdapter(Timestamp | None), no_due_date_last, no_due_date_first),
-    "priority": (TypeAdapter(Priority), _as_it_is, _as_it_is),
-    "title": (TypeAdapter(Title), func.lower, func.lower),
-}
+    "created_at": (col(Task.created_at), TypeAdapter(Timestamp), _as_it_is, _as_it_is),
+    "updated_at": (col(Task.updated_at), TypeAdapter(Timestamp), _as_it_is, _as_it_is),
+    "due_date": (
+        col(Task.due_date), TypeAdapter(Timestamp | None), no_due_date_last, no_due_date_first,
+    ),
+    "priority": (col(Task.priority), TypeAdapter(Priority), _as_it_is, _as_it_is),
+    "title": (_start_of(col(Task.title_folded)), _TEXT, _as_it_is, _as_it_is),
+    "position": (col(Task.position), _TEXT, _as_it_is, _as_it_is),
+}  # fmt: skip

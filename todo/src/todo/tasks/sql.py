@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import (
     CTE,
+    Boolean,
     ColumnElement,
     FromClause,
     SQLColumnExpression,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from todo.documents import etag_of, moment, or_null, quoted
+from todo.documents import day, etag_of, moment, or_null, quoted
 from todo.models import TIMESTAMP
 from todo.sql import (
     EXPECTED,
@@ -54,7 +55,9 @@ class TaskRow:
     revision: str
 
 
-PLAIN = ("title", "description", "priority", "due_date", "completed_at")
+PLAIN = (
+    "title", "description", "priority", "due_date", "is_all_day", "completed_at", "position",
+)  # fmt: skip
 """The columns of a task that clients write."""
 
 COLUMNS = [
@@ -87,16 +90,20 @@ def document_of(
             for priority, rank in RANKS.items()
         )
     )
+    due = task["due_date"]
+    position: ColumnElement[str] = task["position"]
+    due_date: ColumnElement[str] = case((task["is_all_day"], day(due)), else_=moment(due))
     return (
         text_of('{"id":"') + cast(task["id"], Text)
         + text_of('","title":') + quoted(task["title"])
         + text_of(',"description":') + or_null(quoted(task["description"]))
         + text_of(',"priority":"') + priority
-        + text_of('","due_date":') + or_null(moment(task["due_date"]))
+        + text_of('","due_date":') + or_null(due_date)
         + text_of(',"completed":') + is_done
         + text_of(',"completed_at":') + or_null(moment(task["completed_at"]))
         + text_of(',"tags":[') + tags
-        + text_of('],"created_at":') + moment(task["created_at"])
+        + text_of('],"position":"') + position
+        + text_of('","created_at":') + moment(task["created_at"])
         + text_of(',"updated_at":') + moment(task["updated_at"])
         + text_of(',"etag":') + etag_of(revision)
         + text_of("}")
@@ -132,10 +139,14 @@ def creation(turn: FromClause) -> CTE:
         "description": bindparam("description", type_=Text),
         "priority": bindparam("priority", type_=PriorityRank),
         "due_date": bindparam("due_date", type_=TIMESTAMP),
+        "is_all_day": bindparam("is_all_day", type_=Boolean),
         "completed_at": bindparam("completed_at", type_=TIMESTAMP),
         "version": literal_column("1"),
         "created_at": NOW,
         "updated_at": NOW,
+        "title_folded": bindparam("title_folded", type_=Text),
+        "description_folded": bindparam("description_folded", type_=Text),
+        "position": bindparam("position", type_=Text),
     }
     task = insert_once(Task, given, turn).returning(*COLUMNS).cte("task")
     links = select(task.c.id, carried.c.id).select_from(task.join(carried, true()))
