@@ -2,7 +2,8 @@
 
 Begin with ``server``: :class:`EmbeddedPostgres` is the object that a program holds. ``home`` is the
 directory of a server, ``account`` the account that runs it; ``binaries`` finds the programs, and
-``cluster`` creates and launches it. ``ownership`` and ``watch`` stop it after its last owner.
+``cluster`` creates and launches it. ``ownership`` and ``watch`` stop it after its last owner;
+``restarting`` starts it again when it dies before that.
 """
 
 import sys

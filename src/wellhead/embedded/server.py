@@ -12,6 +12,7 @@ from wellhead.embedded.binaries import Binaries, find_binaries
 from wellhead.embedded.cluster import Cluster
 from wellhead.embedded.home import Home, State, prepare_home
 from wellhead.embedded.ownership import Ownership
+from wellhead.embedded.restarting import Restarting
 from wellhead.errors import ConfigurationError, EmbeddedError
 
 _READY_SECONDS = 120.0
@@ -50,6 +51,8 @@ class EmbeddedPostgres:
             may lose all data if the machine (not the server) crashes.
         options: Further settings of ``postgresql.conf``. A server that is already running keeps
             its own.
+        restart: Whether to start the server again if it dies before `stop`, on the same port. If
+            that fails, its clients are refused at once, and the log says why.
 
     Raises:
         ConfigurationError: `options` contains a setting that has its own argument or is reserved.
@@ -65,6 +68,7 @@ class EmbeddedPostgres:
         bin_dir: Path | None = None,
         durable: bool = True,
         options: Mapping[str, str] | None = None,
+        restart: bool = False,
     ) -> None:
         self._options = dict(options or {})
         if refused := sorted(_OURS & self._options.keys()):
@@ -75,6 +79,8 @@ class EmbeddedPostgres:
         self._database = database
         self._wished_bin_dir = bin_dir
         self._durable = durable
+        self._restart_wanted = restart
+        self._restarting: Restarting | None = None
         self._ownership: Ownership | None = None
         self._running: _Running | None = None
 
@@ -87,6 +93,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedError: The server cannot start; the message says why.
         """
+        self._end_restarting()
         self._running = None
         try:
             home = prepare_home(self._wished)
@@ -103,6 +110,9 @@ class EmbeddedPostgres:
         except OSError as error:
             raise EmbeddedError(f"The server in {self._wished} cannot start: {error}.") from error
         self._ownership = ownership
+        if self._restart_wanted:
+            self._restarting = Restarting(home.path, self.port, self._restart)
+            self._restarting.begin()
 
     def stop(self) -> None:
         """Stop the server unless other processes use it, and wait until it has ended.
@@ -110,6 +120,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedError: The directory is unusable; it may have been removed.
         """
+        self._end_restarting()
         ownership, self._ownership = self._ownership, None
         running, self._running = self._running, None
         if ownership is None or running is None or not ownership.is_held:
@@ -191,6 +202,30 @@ class EmbeddedPostgres:
         version = databases.ensure(port, state, self._database)
         home.save_port(state, port)
         return _Running(home, binaries.bin_dir, version, port, state.password)
+
+    def _restart(self) -> None:
+        running, ownership = self._started, self._ownership
+        if ownership is None or not ownership.is_held:
+            return
+        home, port = running.home, running.port
+        with ownership.exclusive():
+            joined = self._join(home)
+            if joined not in {None, port}:
+                raise EmbeddedError(f"Another process has started it, on port {joined}.")
+            if joined is None:
+                # Never a new one: nobody would know its password, or miss the data.
+                if not home.data.is_dir():
+                    raise EmbeddedError(f"{home.data} is missing.")
+                binaries = Binaries(running.bin_dir, running.version)
+                cluster = Cluster(home, binaries, self._durable, self._options)
+                cluster.refuse_other_version()
+                if not cluster.launch(port):
+                    raise _taken(port)
+
+    def _end_restarting(self) -> None:
+        restarting, self._restarting = self._restarting, None
+        if restarting is not None:
+            restarting.end()
 
     def _join(self, home: Home) -> int | None:
         """The port of the running server, once it is ready; None if none is running."""

@@ -68,13 +68,14 @@ def find_postmaster(data: Path) -> Postmaster | None:
         pid = int(lines[0])
     except (OSError, ValueError, IndexError):
         return None
-    if not _serves(pid, data):
+    if not serves(pid, data):
         return None
     port, status = (lines + [""] * 8)[3], (lines + [""] * 8)[7]
     return Postmaster(pid, int(port) if port.isdecimal() else None, status.strip() or "starting")
 
 
-def _serves(pid: int, data: Path) -> bool:
+def serves(pid: int, data: Path) -> bool:
+    """Whether this process is a server of this directory."""
     if pid <= 0:
         return False
     if Path("/proc/self/cmdline").exists():
@@ -106,7 +107,7 @@ def stop_postmaster(data: Path) -> None:
         except ProcessLookupError:
             return
         deadline = time.monotonic() + seconds
-        while _serves(server.pid, data) and time.monotonic() < deadline:
+        while serves(server.pid, data) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
 
