@@ -146,7 +146,10 @@ async def wire(app: FastAPI, caplog: pytest.LogCaptureFixture) -> AsyncIterator[
 
 @pytest.fixture
 def _loggers_are_put_back() -> Iterator[None]:
-    names = ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy.engine.Engine", "alembic")
+    names = (
+        "uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy.engine.Engine", "alembic",
+        "watchfiles",
+    )  # fmt: skip
     loggers = [logging.getLogger(), *map(logging.getLogger, names)]
     before = [(each, each.handlers[:], each.level, each.propagate) for each in loggers]
     yield

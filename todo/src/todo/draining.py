@@ -3,6 +3,9 @@
 When a listener is closed, the kernel resets connections that were not accepted yet; when a
 keep-alive connection is closed, a request may be on its way. So new connections are blocked first,
 then existing ones get a moment to send a request, and only then they are closed.
+
+The block belongs to the listener, which several processes may share. So only a process that ends
+for good blocks, never one from which another takes over.
 """
 
 import asyncio
@@ -10,12 +13,20 @@ import ctypes
 import socket
 import struct
 import sys
+import time
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.supervisors import Multiprocess
 
 SETTLE = 0.1
 """Seconds between blocking new connections and closing the listener."""
+
+EARLIER = 0.5
+"""Seconds before the workers stop by themselves at which new connections are blocked."""
+
+AGAIN = 0.2
+"""Seconds between two signals to a worker, so that it receives both."""
 
 LINGER = 0.5
 """Seconds that an idle connection stays open for a request that is on its way."""
@@ -67,3 +78,45 @@ class Server(uvicorn.Server):
             turn_away(listener)
         await asyncio.sleep(SETTLE)
         await super().shutdown(sockets)
+
+
+class Workers(Multiprocess):
+    """uvicorn's workers, whose listener blocks new connections before the first of them stops.
+
+    Each of them, and this process, holds the listener: a connection that is made after the last
+    one has stopped accepting would be reset when this process closes it.
+
+    Attributes:
+        drain_seconds: How long a worker waits after its first SIGTERM before it stops.
+    """
+
+    drain_seconds = 0.0
+    is_interrupted = False
+
+    def handle_int(self) -> None:
+        """Stop the workers without a wait."""
+        self.is_interrupted = True
+        super().handle_int()
+
+    def terminate_all(self) -> None:
+        """Let the workers wait, block new connections, and let them stop."""
+        seconds = 0.0 if self.is_interrupted else self.drain_seconds - EARLIER
+        if seconds > 0:
+            super().terminate_all()
+            self._wait(seconds)
+        for listener in self.sockets:
+            turn_away(listener)
+        time.sleep(SETTLE)
+        super().terminate_all()
+        if seconds <= 0:
+            # A worker that gets a second signal does not wait.
+            time.sleep(AGAIN)
+            super().terminate_all()
+        for listener in self.sockets:
+            listener.close()
+
+    def _wait(self, seconds: float) -> None:
+        # Another signal ends it.
+        end = time.monotonic() + seconds
+        while not self.signal_queue and time.monotonic() < end:
+            time.sleep(min(AGAIN, seconds))

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +18,10 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
-from uvicorn.supervisors.multiprocess import Process
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
 from todo.data_dir import DATABASE, announce_use
-from todo.draining import LingeringProtocol, Server, turn_away
+from todo.draining import LingeringProtocol, Server, Workers
 from todo.settings import Settings
 from todo.start import load
 from todo.web.logs import configure_logging
@@ -42,18 +40,9 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS = 10
 """How long requests in progress may take to finish after Ctrl-C."""
 
-LOAD_SECONDS = 60
-"""Seconds for a worker to load: uvicorn considers one that does not respond within 5 s dead, and on
-a busy machine would kill and restart it forever."""
-
-LOOK_SECONDS = 0.2
-"""Seconds between two checks for a signal, and of a worker that is loading."""
-
-EARLIER = 0.5
-"""Seconds before several workers close their listener, during which new connections are blocked."""
-
-AGAIN = 0.2
-"""Seconds between two signals to a worker, so that it receives both."""
+LOAD_SECONDS = 30
+"""Seconds in which a worker must respond to its parent, also while it loads: after uvicorn's 5 s a
+busy machine would kill and restart it forever."""
 
 FIRST_CURL = """\
 curl -s {address}/api/auth/register -H 'Content-Type: application/json' \\
@@ -118,7 +107,7 @@ def provided_database(settings: Settings) -> Iterator[str]:
             hint="Set it to the URL that your provider shows.",
         )
     announce_use(settings.data_dir)
-    with EmbeddedPostgres(settings.data_dir / DATABASE) as postgres:
+    with EmbeddedPostgres(settings.data_dir / DATABASE, restart=True) as postgres:
         os.environ["DATABASE_URL"] = postgres.url
         try:
             yield f"{postgres.data_dir} (PostgreSQL {postgres.version}, port {postgres.port})"
@@ -204,16 +193,18 @@ def _runner(serving: Serving, listener: socket.socket) -> Callable[[], bool]:
     # wherever the program happens to be, can be lost in a finalizer; and the default for SIGTERM
     # would kill this process before it has stopped the database.
     config = _config(serving)
-    server = Server(config)
     if serving.reload:
-        reloader = _Reloader(config, target=server.run, sockets=[listener])
+        # Not draining's: the next process takes connections from the same listener.
+        server = uvicorn.Server(config)
+        reloader = WatchFilesReload(config, target=server.run, sockets=[listener])
         _send_signals_to(reloader.signal_handler)
         return lambda: _run_reloader(reloader)
     if serving.workers > 1:
         # It handles signals as soon as it exists.
-        supervisor = _Workers(config, sockets=[listener])
-        supervisor.drain_seconds = serving.drain_seconds
-        return lambda: _run_workers(supervisor)
+        workers = Workers(config, sockets=[listener])
+        workers.drain_seconds = serving.drain_seconds
+        return lambda: _run_workers(workers)
+    server = Server(config)
     _send_signals_to(server.handle_exit)
     return lambda: _run_here(server, listener)
 
@@ -236,6 +227,7 @@ def _config(serving: Serving) -> uvicorn.Config:
         # X-Forwarded-For is trusted only from explicitly configured proxies.
         proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=LOAD_SECONDS,
     )
 
 
@@ -248,13 +240,15 @@ def _run_here(server: uvicorn.Server, listener: socket.socket) -> bool:
     return server.started
 
 
-def _run_workers(supervisor: "_Workers") -> bool:
-    supervisor.run()
-    return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
+def _run_workers(workers: Workers) -> bool:
+    with _ctrl_c_kept_from_children():
+        workers.run()
+    return all(process.exitcode != STARTUP_FAILURE for process in workers.processes)
 
 
-def _run_reloader(reloader: "_Reloader") -> bool:
-    reloader.run()
+def _run_reloader(reloader: WatchFilesReload) -> bool:
+    with _ctrl_c_kept_from_children():
+        reloader.run()
     return True
 
 
@@ -274,89 +268,20 @@ def _handlers_put_back() -> Iterator[None]:
 
 
 @contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    # A terminal sends Ctrl-C to every process. One that is still importing would die with a
-    # traceback, so workers inherit it blocked: this process stops them with SIGTERM. Here it is
-    # only held back until the worker has been started. The first start of a process also starts
-    # multiprocessing's resource tracker, which would end the blocking; so that comes before.
+def _ctrl_c_kept_from_children() -> Iterator[None]:
+    # A terminal sends Ctrl-C to every process. A child that is still importing would die with a
+    # traceback, and any other would stop before it is asked to; so children inherit it blocked.
+    # Another thread here receives it, and Python handles every signal in the main thread.
+    # multiprocessing's resource tracker, started with the first child, would end the blocking.
     resource_tracker.ensure_running()
+    end = threading.Event()
+    threading.Thread(target=end.wait, name="receives Ctrl-C", daemon=True).start()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class _Workers(Multiprocess):
-    """Worker processes that leave Ctrl-C to this one, and shut down without cutting connections."""
-
-    drain_seconds = 0.0
-    is_interrupted = False
-
-    def handle_int(self) -> None:
-        self.is_interrupted = True
-        super().handle_int()
-
-    def terminate_all(self) -> None:
-        # A worker waits, and then closes the listener. As long as another process shares it,
-        # connections would be made that are never accepted; so new ones are blocked earlier.
-        until_then = (0.0 if self.is_interrupted else self.drain_seconds) - EARLIER
-        if until_then < 0:
-            self._turn_away()
-            time.sleep(-until_then)
-        super().terminate_all()
-        if until_then >= 0:
-            self._wait(until_then)
-            self._turn_away()
-        if self.is_interrupted or self.signal_queue:
-            # After Ctrl-C there is no wait; a worker that gets a second signal does not wait.
-            time.sleep(AGAIN)
-            super().terminate_all()
-        for listener in self.sockets:
-            listener.close()
-
-    def _wait(self, seconds: float) -> None:
-        # A second signal ends it.
-        end = time.monotonic() + seconds
-        while not self.signal_queue and time.monotonic() < end:
-            time.sleep(min(LOOK_SECONDS, seconds))
-
-    def _turn_away(self) -> None:
-        for listener in self.sockets:
-            turn_away(listener)
-
-    def init_processes(self) -> None:
-        # Until when a worker may be loading; always past for one that has loaded.
-        self._loading: dict[int | None, float] = {}
-        with _without_ctrl_c():
-            super().init_processes()
-
-    def keep_subprocess_alive(self) -> None:
-        if any(self._is_loading(worker) for worker in self.processes):
-            return
-        with _without_ctrl_c():
-            super().keep_subprocess_alive()
-
-    def _is_loading(self, worker: Process) -> bool:
-        now = time.monotonic()
-        if now >= self._loading.setdefault(worker.pid, now + LOAD_SECONDS):
-            return False
-        if worker.process.is_alive() and not worker.ping(timeout=LOOK_SECONDS):
-            return True
-        self._loading[worker.pid] = 0.0
-        return False
-
-
-class _Reloader(WatchFilesReload):
-    """A process that is restarted when the code changes, and leaves Ctrl-C to this one."""
-
-    def startup(self) -> None:
-        with _without_ctrl_c():
-            super().startup()
-
-    def restart(self) -> None:
-        with _without_ctrl_c():
-            super().restart()
+        end.set()
 
 
 def banner(settings: Settings, serving: Serving, listener: socket.socket, data: str) -> str:

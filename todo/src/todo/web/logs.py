@@ -91,7 +91,9 @@ def configure_logging(settings: Settings) -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").filters[:] = [ShortTargetFilter()]
-    # Alembic logs at INFO each time it inspects the schema; Wellhead itself logs what was done.
-    logging.getLogger("alembic").setLevel(max(root.level, logging.WARNING))
+    # Alembic logs at INFO each time it inspects the schema, watchfiles for each file that Python
+    # compiles; Wellhead and uvicorn log what was done.
+    for name in ("alembic", "watchfiles"):
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
     # Without any handler SQLAlchemy would add one, and each statement would be written twice.
     logging.getLogger("sqlalchemy.engine.Engine").handlers[:] = [logging.NullHandler()]
