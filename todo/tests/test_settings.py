@@ -37,6 +37,7 @@ def test_nothing_needs_to_be_set_for_development() -> None:
         ("JWT_ISSUER", "me", "jwt_issuer", "me"),
         ("JWT_AUDIENCE", "you", "jwt_audience", "you"),
         ("CORS_ORIGINS", "https://a.example", "cors_origins", ["https://a.example"]),
+        ("CORS_ORIGINS", "[]", "cors_origins", []),
         ("CORS_ALLOW_CREDENTIALS", "false", "cors_allow_credentials", False),
         ("CORS_ALLOW_METHODS", "GET, POST", "cors_allow_methods", ["GET", "POST"]),
         ("CORS_ALLOW_HEADERS", '["X-One"]', "cors_allow_headers", ["X-One"]),
@@ -87,7 +88,7 @@ def test_the_environment_wins_over_the_dotenv_file(monkeypatch: pytest.MonkeyPat
 def test_the_seeds_allow_two_local_origins_with_credentials() -> None:
     settings = Settings()
 
-    assert settings.cors_origins == ["http://localhost:3000", "http://localhost:3001"]
+    assert settings.cors_origins is None
     assert settings.cors_allow_credentials
     assert settings.cors_allow_methods == settings.cors_allow_headers == ["*"]
 

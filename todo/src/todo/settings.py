@@ -129,8 +129,9 @@ class Settings(CheckedSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     """The lowest level of log lines that are written."""
 
-    cors_origins: Listed = Field(default=["http://localhost:3000", "http://localhost:3001"])
-    """The origins whose pages may call the API from a browser; `*` for all, no credentials."""
+    cors_origins: Annotated[list[str] | None, NoDecode, BeforeValidator(split)] = None
+    """The origins whose pages may call the API from a browser; `*` for all, no credentials. None:
+    in development pages from any port of this machine, in production no page."""
 
     cors_allow_credentials: bool = True
     """Whether those pages may send cookies and HTTP authentication."""
@@ -213,8 +214,8 @@ class Settings(CheckedSettings):
 
     @field_validator("cors_origins")
     @classmethod
-    def _origins(cls, origins: list[str]) -> list[str]:
-        for origin in origins:
+    def _origins(cls, origins: list[str] | None) -> list[str] | None:
+        for origin in origins or ():
             if not ORIGIN.fullmatch(origin):
                 raise ValueError(
                     f"{origin!r} is not an origin; write scheme, host and port without a path, "
@@ -224,7 +225,7 @@ class Settings(CheckedSettings):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        if "*" in self.cors_origins and self.cors_allow_credentials:
+        if "*" in (self.cors_origins or ()) and self.cors_allow_credentials:
             raise ValueError(
                 "CORS_ORIGINS allows every origin ('*') while CORS_ALLOW_CREDENTIALS is true; name "
                 "the origins, or set CORS_ALLOW_CREDENTIALS=false."

@@ -8,10 +8,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope, Send
 
+from todo.settings import Settings
 from wellhead.fastapi import problem_response
 
 EXPOSED = ("ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-ID")
 """Response headers that scripts from allowed origins may read."""
+
+LOCAL = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+"""The origins of pages that this machine serves itself, on any port."""
+
+
+def is_local_allowed(settings: Settings) -> bool:
+    """Whether such pages may call the API: in development, if no origins are set."""
+    return settings.cors_origins is None and not settings.is_production
 
 
 class CrossOrigin(CORSMiddleware):

@@ -6,7 +6,7 @@ from todo.settings import Settings
 from todo.web.body_limit import BodyLimit
 from todo.web.boundary import answer_unforeseen
 from todo.web.cookies import without_cookies
-from todo.web.cors import EXPOSED, CrossOrigin
+from todo.web.cors import EXPOSED, LOCAL, CrossOrigin, is_local_allowed
 from todo.web.headers import VARY_BY_ORIGIN, complete, security_headers
 from todo.web.request_id import HEADER as REQUEST_ID
 from todo.web.request_id import identify
@@ -28,7 +28,8 @@ class WebMiddleware:
         self._body_limit = BodyLimit(settings.body_limit)
         self._cross_origin = CrossOrigin(
             app,
-            allow_origins=settings.cors_origins,
+            allow_origins=settings.cors_origins or (),
+            allow_origin_regex=LOCAL if is_local_allowed(settings) else None,
             allow_credentials=settings.cors_allow_credentials,
             allow_methods=settings.cors_allow_methods,
             allow_headers=settings.cors_allow_headers,
