@@ -311,6 +311,40 @@ class TestCleanup:
         assert after.stdout.startswith("Deleted 1 completed tasks, ")
 
 
+class TestBackup:
+    def test_what_was_backed_up_is_restored(
+        self, wellhead_url: str, database_url: str, tmp_path: Path
+    ) -> None:
+        invoke("seed-demo", DATABASE_URL=wellhead_url)
+
+        taken = invoke("backup", "todo.backup", DATABASE_URL=wellhead_url)
+        restored = invoke("restore", "todo.backup", DATABASE_URL=database_url)
+        demo = invoke("seed-demo", DATABASE_URL=database_url)
+
+        assert re.fullmatch(r"Backed up \d+ rows of \d+ tables to todo.backup.\n", taken.stdout)
+        assert re.fullmatch(
+            r"Restored \d+ rows of \d+ tables, as of 20[\d-]+T[\d:]+\+00:00.\n", restored.stdout
+        )
+        assert demo.stdout.startswith("The demo account already exists.")
+        assert (tmp_path / "todo.backup").stat().st_mode & 0o777 == 0o600
+
+    def test_what_cannot_be_done_is_told_in_a_sentence(
+        self, wellhead_url: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "todo.backup").write_text("something else")
+
+        taken = invoke("backup", "todo.backup", DATABASE_URL=wellhead_url)
+        restored = invoke("restore", "todo.backup", DATABASE_URL=wellhead_url)
+
+        assert (taken.exit_code, restored.exit_code) == (1, 1)
+        assert taken.stderr.splitlines()[-1] == (
+            "todo: todo.backup exists; name another file, or add --overwrite."
+        )
+        assert restored.stderr.splitlines()[-1] == (
+            "todo: todo.backup is not a backup of the Todo API."
+        )
+
+
 class TestSeedDemo:
     def test_it_prints_how_to_log_in_every_time(self, wellhead_url: str) -> None:
         first = invoke("seed-demo", DATABASE_URL=wellhead_url)

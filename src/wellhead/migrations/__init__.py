@@ -20,9 +20,9 @@ Begin with ``scripts``: :class:`Migrations` is what can be done, ``commands`` sa
 ``failures`` puts what went wrong into words.
 """
 
-from wellhead.migrations.direct import sync_engine
+from wellhead.migrations.direct import direct_settings, sync_engine
 from wellhead.migrations.environment import run_env
 from wellhead.migrations.scripts import Migrations
 from wellhead.migrations.steps import Applied
 
-__all__ = ["Applied", "Migrations", "run_env", "sync_engine"]
+__all__ = ["Applied", "Migrations", "direct_settings", "run_env", "sync_engine"]

@@ -18,8 +18,16 @@ from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
 
 
-def direct_settings(settings: DatabaseSettings) -> DatabaseSettings:
+def direct_settings(
+    settings: DatabaseSettings, *, purpose: str = "wellhead migrate"
+) -> DatabaseSettings:
     """The settings as migrations need them: past the pooler, without a request's limits.
+
+    So do dumps, and other work that takes long. A wait for a lock ends as a migration's does.
+
+    Args:
+        settings: The application's.
+        purpose: What ``pg_stat_activity`` calls the connections, before host and process.
 
     Raises:
         URLError: The URL leads to a pooler whose direct address cannot be derived.
@@ -32,7 +40,7 @@ def direct_settings(settings: DatabaseSettings) -> DatabaseSettings:
             "database, which would be gone when the command ends.",
             hint="Make its tables with metadata.create_all instead.",
         )
-    process = f"wellhead migrate, {socket.gethostname()}, process {os.getpid()}"
+    process = f"{purpose}, {socket.gethostname()}, process {os.getpid()}"
     return settings.model_copy(
         update={
             # Also what was given as the direct URL must not be a pooler's.

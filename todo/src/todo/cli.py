@@ -1,16 +1,18 @@
-"""The `todo` command: serve, migrate, clean up, create demo data, and measure."""
+"""The `todo` command: serve, migrate, clean up, back up, create demo data, and measure."""
 
 import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy.exc import DBAPIError
 
 from todo import __version__
+from todo.backup.errors import BackupError
 from todo.durations import parse_duration
 from todo.server import AddressError, Serving, banner, listen, provided_database, wait_for_database
 from todo.server import serve as serve_until_stopped
@@ -47,7 +49,7 @@ def plain_errors() -> Iterator[None]:
     """End the command with a sentence and exit code 1 for expected errors."""
     try:
         yield
-    except (WellheadError, AddressError) as error:
+    except (WellheadError, AddressError, BackupError) as error:
         typer.echo(f"todo: {error}", err=True)
         raise typer.Exit(1) from None
     except DBAPIError as error:
@@ -140,6 +142,41 @@ def cleanup(
         settings = _settings()
         with provided_database(settings):
             asyncio.run(run(settings))
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write, for its owner only.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+) -> None:
+    """Write all data to one file, while the API serves."""
+    from todo.backup.taking import take_backup  # noqa: PLC0415 - the other commands need none of it
+
+    with plain_errors():
+        settings = _settings()
+        with provided_database(settings):
+            taken, others = asyncio.run(take_backup(settings.database(), file, overwrite=overwrite))
+    if others:
+        typer.echo(f"Left out, as not the application's: {', '.join(others)}", err=True)
+    typer.echo(f"Backed up {taken.rows} rows of {len(taken.tables)} tables to {file}.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `todo backup` wrote.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Delete what the database holds.")
+    ] = False,
+) -> None:
+    """Load a backup into an empty database, and migrate it; all of it or nothing."""
+    from todo.backup.restoring import restore_backup  # noqa: PLC0415 - as above
+
+    with plain_errors():
+        settings = _settings()
+        with provided_database(settings):
+            restored = restore_backup(settings.database(), file, replace=replace)
+    made_at = restored.created_at.isoformat(timespec="seconds")
+    typer.echo(f"Restored {restored.rows} rows of {len(restored.tables)} tables, as of {made_at}.")
 
 
 @app.command()
