@@ -4,27 +4,18 @@ import json
 from typing import Any
 
 import asyncpg
+from staged import task_of
 
+from todo.accounts.models import User
 from todo.backup.copying import quoted
 from todo.backup.taking import OF_TRANSACTION
 from todo.tables import metadata
+from wellhead import Database, DatabaseSettings
 
 Rows = dict[str, list[dict[str, Any]]]
 
-# Texts that COPY has to escape, and values at the end of their ranges.
-ACCOUNT = """
-    WITH one AS (
-        INSERT INTO users (id, email, email_folded, name, password_hash, created_at, updated_at)
-        VALUES (gen_random_uuid(), $1, $1, E'tab\\t, line\\nline\\r, \\\\N and \\\\.', 'x',
-            'infinity', '0001-01-01 00:00:00.123456+00')
-        RETURNING id
-    )
-    INSERT INTO tasks (id, user_id, title, description, priority, due_date, version, created_at,
-        updated_at)
-    SELECT gen_random_uuid(), one.id, '\\N', CASE WHEN n % 2 = 0 THEN E'\\\\.\\n' END, 1,
-        '-infinity', 1, now(), now()
-    FROM one, generate_series(1, $2) AS n
-"""
+STRANGE = "tab\t, line\nline\r, \\N and \\."
+"""A text that COPY has to escape."""
 
 
 async def rows_of(url: str) -> Rows:
@@ -48,13 +39,18 @@ def _meant(row: dict[str, Any]) -> dict[str, Any]:
 
 
 async def add_accounts(url: str, *, count: int, tasks: int) -> None:
-    """Add accounts with tasks, past the application."""
-    connection = await asyncpg.connect(url)
-    try:
+    """Add accounts with tasks, with values at the end of their ranges."""
+    async with Database(DatabaseSettings(url=url)) as database, database.session() as session:
         for number in range(count):
-            await connection.execute(ACCOUNT, f"person{number}@example.com", tasks)
-    finally:
-        await connection.close()
+            user = User(email=f"person{number}@example.com", name=STRANGE, password_hash="x")
+            session.add(user)
+            await session.flush()
+            session.add_all(task_of(user.id, "\\N", description=STRANGE) for _ in range(tasks))
+    await execute(
+        url,
+        "UPDATE users SET created_at = 'infinity', updated_at = '0001-01-01 00:00:00.123456+00'",
+        "UPDATE tasks SET due_date = '-infinity', description = NULL WHERE random() < 0.5",
+    )
 
 
 async def execute(url: str, *statements: str) -> None:
