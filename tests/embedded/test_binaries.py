@@ -51,6 +51,16 @@ def test_the_newest_postgresql_of_the_system_comes_next(system: Path) -> None:
     assert (found.bin_dir, found.version, found.major) == (system / "17" / "bin", "17.1", 17)
 
 
+def test_the_one_that_can_run_on_the_data_comes_before_newer_ones(system: Path) -> None:
+    for version in ("16", "17", "18"):
+        make_programs(system / version / "bin", f"{version}.1")
+    (system / "17" / "bin" / "postgres").write_text("#!/bin/sh\necho broken\n")
+
+    found = [find_binaries(None, server_account(), major=major).major for major in (16, 17, 15)]
+
+    assert found == [16, 18, 18]
+
+
 @pytest.mark.usefixtures("system")
 def test_the_postgresql_of_the_path_comes_last(
     directory: Path, monkeypatch: pytest.MonkeyPatch

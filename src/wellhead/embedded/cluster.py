@@ -11,7 +11,7 @@ from wellhead.embedded import watch
 from wellhead.embedded.binaries import Binaries
 from wellhead.embedded.home import Home, State
 from wellhead.embedded.ports import ADDRESS
-from wellhead.errors import EmbeddedError
+from wellhead.errors import EmbeddedError, EmbeddedVersionError
 
 _START_SECONDS = 120
 _PAUSE_SECONDS = 0.1
@@ -89,14 +89,11 @@ class Cluster:
         """Check that these programs can run on this data.
 
         Raises:
-            EmbeddedError: The data belongs to another major version; nothing was touched.
+            EmbeddedVersionError: The data is another major version's; nothing was touched.
         """
-        file = self.home.data / "PG_VERSION"
-        if not file.exists():
-            return
-        major = file.read_text().strip()
-        if major != str(self.binaries.major):
-            raise EmbeddedError(
+        major = self.home.major
+        if major not in {None, self.binaries.major}:
+            raise EmbeddedVersionError(
                 f"{self.home.path} contains data of PostgreSQL {major}, but the programs in"
                 f" {self.binaries.bin_dir} are {self.binaries.version}. Nothing was touched.",
                 hint=f"Pass bin_dir= of a PostgreSQL {major}, dump the data with it and load it"

@@ -42,6 +42,15 @@ class Home:
         return self.path / watch.DATA
 
     @property
+    def major(self) -> int | None:
+        """The major version of PostgreSQL that made the data; None without data, 0 if unknown."""
+        try:
+            version = (self.data / "PG_VERSION").read_text().partition(".")[0].strip()
+        except FileNotFoundError:
+            return None
+        return int(version) if version.isdecimal() else 0
+
+    @property
     def log_file(self) -> Path:
         """The server's log; older lines are in the file of the same name with ``.1``."""
         return self.path / "server.log"

@@ -97,7 +97,7 @@ class EmbeddedPostgres:
         self._running = None
         try:
             home = prepare_home(self._wished)
-            binaries = find_binaries(self._wished_bin_dir, home.account)
+            binaries = find_binaries(self._wished_bin_dir, home.account, major=home.major)
             ownership = self._ownership or Ownership(home.path, home.account)
             with ownership.exclusive():
                 try:

@@ -34,6 +34,7 @@ The tree::
     ├── SessionInUseError (RuntimeError)
     ├── NotLoadedError (sqlalchemy.exc.MissingGreenlet)
     └── EmbeddedError
+        └── EmbeddedVersionError
 """
 
 from collections.abc import Sequence
@@ -261,3 +262,7 @@ class NotLoadedError(WellheadError, sa.MissingGreenlet):
 
 class EmbeddedError(WellheadError):
     """The embedded PostgreSQL could not be started or stopped."""
+
+
+class EmbeddedVersionError(EmbeddedError):
+    """The data was made by another major version of PostgreSQL than there are programs of."""

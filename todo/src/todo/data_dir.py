@@ -6,12 +6,20 @@ has another database, which is empty. Nothing can tell whether that is meant; so
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
+
+from wellhead import EmbeddedVersionError
 
 logger = logging.getLogger(__name__)
 
 DATABASE = "postgres"
 """The directory of the embedded PostgreSQL in `DATA_DIR`."""
+
+FILE = "todo.backup"
+"""The name of a backup in messages."""
 
 
 def announce_use(data_dir: Path) -> None:
@@ -37,6 +45,28 @@ def announce_use(data_dir: Path) -> None:
             logger.info("a new, empty database is created in %s", data_dir)
     if known[:1] != [data_dir]:
         _remember([data_dir, *(each for each in known if each != data_dir)])
+
+
+@contextmanager
+def carrying_over(data_dir: Path) -> Iterator[None]:
+    """Say how to carry the data over if another major version of PostgreSQL has made it.
+
+    Raises:
+        EmbeddedVersionError: It has; the message names the commands.
+    """
+    try:
+        yield
+    except EmbeddedVersionError as error:
+        place = data_dir / DATABASE
+        raise EmbeddedVersionError(
+            str(error.args[0]),
+            hint="To carry the data over, run this with the Python that was used before "
+            f"(PostgreSQL 17 comes with Python 3.11, and 18 with 3.12 and newer):\n"
+            f"  todo backup {FILE}\n"
+            "and then, with this one:\n"
+            f"  mv {quote(str(place))} {quote(f'{place}-before')}\n"
+            f"  todo restore {FILE}",
+        ) from None
 
 
 def known_directories() -> list[Path]:

@@ -20,7 +20,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
-from todo.data_dir import DATABASE, announce_use
+from todo.data_dir import DATABASE, announce_use, carrying_over
 from todo.draining import LingeringProtocol, Server, Workers
 from todo.settings import Settings
 from todo.start import load
@@ -107,7 +107,8 @@ def provided_database(settings: Settings) -> Iterator[str]:
             hint="Set it to the URL that your provider shows.",
         )
     announce_use(settings.data_dir)
-    with EmbeddedPostgres(settings.data_dir / DATABASE, restart=True) as postgres:
+    postgres = EmbeddedPostgres(settings.data_dir / DATABASE, restart=True)
+    with carrying_over(settings.data_dir), postgres:
         os.environ["DATABASE_URL"] = postgres.url
         try:
             yield f"{postgres.data_dir} (PostgreSQL {postgres.version}, port {postgres.port})"
