@@ -97,6 +97,7 @@ def test_the_openapi_document_tells_of_problems() -> None:
     }
     assert responses["503"]["description"] == "Service Unavailable"
     problem = document["components"]["schemas"]["Problem"]
-    assert set(problem["required"]) == {"title", "status"}
+    assert problem["required"] == ["type", "title", "status"]
+    assert problem["properties"]["detail"]["type"] == "string"
     assert problem["additionalProperties"] is True
     assert "ValidationFault" in document["components"]["schemas"]

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from documented import ComparedWithDocument
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -43,8 +44,11 @@ class StagedAccount:
 
 
 def client_of(app: FastAPI, *, address: str = ADDRESS) -> AsyncClient:
-    """A client that comes from an address of its own; the application must be running."""
-    transport = ASGITransport(app=app, client=(address, 50000))
+    """A client that comes from an address of its own; the application must be running.
+
+    A problem that is not in the document fails the test.
+    """
+    transport = ASGITransport(app=ComparedWithDocument(app), client=(address, 50000))
     return AsyncClient(transport=transport, base_url="http://todo.test")
 
 

@@ -42,6 +42,11 @@ class Fault(StrEnum):
     PROGRAMMING = "programming"
     UNKNOWN = "unknown"
 
+    @property
+    def http_status(self) -> int:
+        """The status of a web application's response."""
+        return MEANINGS[self].http_status
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:

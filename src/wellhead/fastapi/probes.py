@@ -32,7 +32,13 @@ _RETRY_AFTER = "5"
 Evidence = Literal["traffic", "probe", "none"]
 
 
-class Alive(BaseModel):
+class Reported(BaseModel):
+    """A response: every member is there, also one with a default."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class Alive(Reported):
     """The process responds."""
 
     status: Literal["alive"] = "alive"
@@ -40,13 +46,13 @@ class Alive(BaseModel):
     version: str = Field(description="The application's version.")
 
 
-class Started(BaseModel):
+class Started(Reported):
     """The process has been ready once."""
 
     status: Literal["started"] = "started"
 
 
-class Ready(BaseModel):
+class Ready(Reported):
     """The process should get requests."""
 
     status: Literal["ready"] = "ready"
@@ -55,7 +61,7 @@ class Ready(BaseModel):
     )
 
 
-class DatabaseHealth(BaseModel):
+class DatabaseHealth(Reported):
     """What is known about the database."""
 
     status: Literal["healthy"] = "healthy"

@@ -25,10 +25,20 @@ class ValidationFault(BaseModel):
     code: str = Field(description="The same, for programs.")
 
 
+def _as_sent(schema: dict[str, Any]) -> None:
+    """Describe what :func:`problem_response` sends, which leaves out members that are None."""
+    for name, member in schema["properties"].items():
+        member.pop("default", None)
+        if "anyOf" in member:
+            (only,) = (each for each in member.pop("anyOf") if each != {"type": "null"})
+            schema["properties"][name] = {**only, **member}
+    schema["required"] = ["type", "title", "status"]
+
+
 class Problem(BaseModel):
     """What went wrong, as RFC 9457 describes it."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra=_as_sent)
 
     type: str = Field("about:blank", description="The kind of problem, for programs.")
     title: str = Field(description="The kind of problem, for people; always the same.")

@@ -29,6 +29,7 @@ from todo.settings import Settings
 from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
 from todo.web.middleware import WebMiddleware
+from todo.web.openapi import LICENSE, SERVERS, TAGS, complete_document
 from todo.web.pages import install_pages
 from todo.web.routing import ignore_slash_at_end
 from wellhead import Database
@@ -79,6 +80,9 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         lifespan=lifespan(database, drain_seconds=settings.drain_seconds),
         middleware=[Middleware(WebMiddleware, settings=settings)],
         generate_unique_id_function=operation_id,
+        license_info={**LICENSE},
+        openapi_tags=[*TAGS],
+        servers=[*SERVERS],
     )
     install(app, database, metrics=settings.metrics)
     app.add_exception_handler(TodoError, answer_todo_error)
@@ -86,6 +90,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         app.include_router(router)
     install_pages(app)
     ignore_slash_at_end(app.router)
+    complete_document(app)
     _install_accounts(app, settings, database)
     return app
 

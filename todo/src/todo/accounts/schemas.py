@@ -131,6 +131,8 @@ class AccountRead(BaseModel):
 class TokenPair(BaseModel):
     """An access token for the next minutes, and a refresh token for the next pair."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     access_token: str
     refresh_token: str
     token_type: Literal["bearer"] = BEARER
