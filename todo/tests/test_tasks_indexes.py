@@ -228,6 +228,26 @@ async def test_a_due_range_is_a_range_of_the_index(planner: Planner) -> None:
     assert plan.condition(index).count("COALESCE(due_date") == 2
 
 
+async def test_overdue_tasks_are_a_range_of_the_index_of_open_ones(planner: Planner) -> None:
+    plan = await planner.list("due_date", overdue=True, time_zone="Asia/Tokyo")
+
+    assert plan.indexes == {"ix_tasks_open_user_id_due_date"}
+    assert "COALESCE(due_date" in plan.condition("ix_tasks_open_user_id_due_date")
+    assert plan.kinds == {"Limit", "Index Scan"}
+
+
+async def test_tasks_that_have_changed_lately_are_a_range_of_the_index(planner: Planner) -> None:
+    plan = await planner.list("updated_at", updated_from=MOMENT)
+
+    assert "updated_at >=" in plan.condition("ix_tasks_user_id_updated_at")
+
+
+async def test_the_beginning_of_a_rare_word_is_found_by_the_search_index(planner: Planner) -> None:
+    plan = await planner.list(q="1583")
+
+    assert "ix_tasks_search_vector" in plan.indexes
+
+
 async def test_a_rare_word_is_found_by_the_search_index(planner: Planner) -> None:
     plan = await planner.list(q="15838")
 

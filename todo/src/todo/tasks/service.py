@@ -1,7 +1,7 @@
 """The operations on one task, in one statement and one round trip each."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from todo.tasks.changes import (
     detach_tag,
     replace_tags,
 )
+from todo.tasks.due import stored_day
 from todo.tasks.models import OWNER_CONSTRAINT, TAG_CONSTRAINT, Priority, Task
 from todo.tasks.positions import position_at
 from todo.tasks.sql import TaskRow
@@ -207,10 +208,9 @@ def oldest_completed(*, before: datetime, limit: int) -> SelectOfScalar[UUID]:
 
 
 def _due(due_date: date | None) -> dict[str, Any]:
-    """How a due date is stored: that of a day is its midnight in UTC."""
     if due_date is None or isinstance(due_date, datetime):
         return {"due_date": due_date, "is_all_day": False}
-    return {"due_date": datetime.combine(due_date, time(), UTC), "is_all_day": True}
+    return {"due_date": stored_day(due_date), "is_all_day": True}
 
 
 async def _changed(
