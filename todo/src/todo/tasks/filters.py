@@ -1,9 +1,8 @@
 """Filters of a list of tasks: each is a condition that the database can check with an index."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, tzinfo
+from datetime import date, tzinfo
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -16,7 +15,7 @@ from todo.sql import OWNER
 from todo.tags.fields import TagName
 from todo.tags.models import Tag, TaskTag, fold
 from todo.tasks.due import Limit, has_due_date, is_due_before, is_due_from
-from todo.tasks.fields import DayOrMoment, SearchText, Timestamp, TimeZone
+from todo.tasks.fields import UTC, DayOrMoment, SearchText, Timestamp, TimeZone
 from todo.tasks.models import SEARCH_VECTOR, Priority, Task
 from todo.tasks.search import tsquery_of
 
@@ -34,12 +33,7 @@ class TaskFilters(BaseModel):
     untagged: Annotated[
         Given[bool], Field(description="Only tasks without any tag, or only those with tags.")
     ] = None
-    time_zone: Annotated[
-        TimeZone,
-        Field(
-            description="Where days begin and end: the name of a time zone, such as `Asia/Tokyo`."
-        ),
-    ] = ZoneInfo("UTC")
+    time_zone: TimeZone = UTC
     due_from: Annotated[
         Given[DayOrMoment],
         Field(
