@@ -7,9 +7,9 @@ import asyncpg
 TASKS_EACH, TAGS_EACH = 100, 10
 
 _USERS = """
-INSERT INTO users (id, email, name, password_hash, created_at, updated_at)
+INSERT INTO users (id, email, email_folded, name, password_hash, created_at, updated_at)
 SELECT ('0190' || lpad(to_hex(n), 8, '0') || '70008000000000000000')::uuid,
-       'person' || n || '@example.com', NULL, '', now(), now()
+       'person' || n || '@example.com', 'person' || n || '@example.com', NULL, '', now(), now()
 FROM generate_series(1, $1::int - 1) AS n
 """
 

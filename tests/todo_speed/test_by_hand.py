@@ -421,8 +421,8 @@ async def somebody(url: str) -> UUID:
     connection = await asyncpg.connect(url)
     user_id = uuid4()
     await connection.execute(
-        "INSERT INTO users (id, email, password_hash, created_at, updated_at) "
-        "VALUES ($1, 'somebody@example.com', '', now(), now())",
+        "INSERT INTO users (id, email, email_folded, password_hash, created_at, updated_at) "
+        "VALUES ($1, 'somebody@example.com', 'somebody@example.com', '', now(), now())",
         user_id,
     )
     await connection.close()

@@ -19,8 +19,8 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     await asyncio.to_thread(migrate, database_url)
     connection = await asyncpg.connect(database_url)
     await connection.execute(
-        "INSERT INTO users (id, email, password_hash, created_at, updated_at) "
-        "VALUES ($1, 'me@example.com', '', now(), now())",
+        "INSERT INTO users (id, email, email_folded, password_hash, created_at, updated_at) "
+        "VALUES ($1, 'me@example.com', 'me@example.com', '', now(), now())",
         ME,
     )
     yield connection

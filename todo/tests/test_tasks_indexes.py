@@ -12,7 +12,7 @@ from sqlalchemy import ClauseElement, Executable, delete, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlmodel import SQLModel, col
+from sqlmodel import SQLModel, col, select
 
 from tests.staging.databases import Databases
 from todo.paging import Position
@@ -21,6 +21,7 @@ from todo.tags.models import Tag, TaskTag
 from todo.tasks import listing, service
 from todo.tasks.filters import TaskFilters
 from todo.tasks.models import Priority, Task
+from todo.tasks.positions import position_beside_anchor
 from todo.tasks.sorting import SortName
 from wellhead import Database, DatabaseSettings
 from wellhead.migrations import Migrations
@@ -30,9 +31,9 @@ MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
 
 FILL = [
     """
-INSERT INTO users (id, email, password_hash, created_at, updated_at)
-SELECT ('01900000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, n || '@example.com', '-',
-       now(), now()
+INSERT INTO users (id, email, email_folded, password_hash, created_at, updated_at)
+SELECT ('01900000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, n || '@example.com',
+       n || '@example.com', '-', now(), now()
 FROM generate_series(1, 20) n
 """,
     """
@@ -228,10 +229,44 @@ async def test_a_due_range_is_a_range_of_the_index(planner: Planner) -> None:
     assert plan.condition(index).count("COALESCE(due_date") == 2
 
 
+async def test_overdue_tasks_are_a_range_of_the_index_of_open_ones(planner: Planner) -> None:
+    plan = await planner.list("due_date", overdue=True, time_zone="Asia/Tokyo")
+
+    assert plan.indexes == {"ix_tasks_open_user_id_due_date"}
+    assert "COALESCE(due_date" in plan.condition("ix_tasks_open_user_id_due_date")
+    assert plan.kinds == {"Limit", "Index Scan"}
+
+
+async def test_tasks_that_have_changed_lately_are_a_range_of_the_index(planner: Planner) -> None:
+    plan = await planner.list("updated_at", updated_from=MOMENT)
+
+    assert "updated_at >=" in plan.condition("ix_tasks_user_id_updated_at")
+
+
+async def test_the_beginning_of_a_rare_word_is_found_by_the_search_index(planner: Planner) -> None:
+    plan = await planner.list(q="1583")
+
+    assert "ix_tasks_search_vector" in plan.indexes
+
+
 async def test_a_rare_word_is_found_by_the_search_index(planner: Planner) -> None:
     plan = await planner.list(q="15838")
 
     assert "ix_tasks_search_vector" in plan.indexes
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+async def test_the_place_of_a_moved_task_is_found_by_index(
+    planner: Planner, *, is_after: bool
+) -> None:
+    task_id, anchor_id = (UUID(f"01900001-0000-7000-8000-{n:012d}") for n in (20, 40))
+    place = select(position_beside_anchor(is_after=is_after)).where(col(Task.id) == task_id)
+    plan = await planner.plan(
+        place, owner_id=OWNER, task_id=task_id, anchor_id=anchor_id, now_position="9"
+    )
+
+    assert "ix_tasks_user_id_position" in plan.indexes
+    assert not plan.kinds & {"Seq Scan", "Sort"}
 
 
 async def test_a_tag_is_found_by_its_name_and_its_tasks_by_the_tag(planner: Planner) -> None:

@@ -26,7 +26,7 @@ _numbers = count(1)
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """An account of its own with a task, a tag on it, and a tag on nothing.
+    """An account of its own with a task, a tag on it, a tag on nothing, and a later task.
 
     Its paths name it by its id; `user_id` is another way to name it.
     """
@@ -36,6 +36,7 @@ class World:
     task: str
     tag: str
     spare: str
+    later: str
     user_id: str | None = None
 
     @classmethod
@@ -50,7 +51,9 @@ class World:
         api = TaskAPI(client, account)
         task = await api.task(tags=["work"])
         spare = await api.tag("spare")
-        return cls(client, account, task["id"], task["tags"][0]["id"], spare["id"])
+        later = await api.task("Later")
+        tag = task["tags"][0]
+        return cls(client, account, task["id"], tag["id"], spare["id"], later["id"])
 
     async def send(self, route: str, **headers: str) -> Response:
         """Send the request of a route, such as `POST /api/auth/login`."""
@@ -100,6 +103,7 @@ WRITES: Mapping[str, Callable[[World], Json]] = {
         "json": {"priority": "high", "tags": ["work", "new"]}
     },
     "PATCH /api/{user_id}/tasks/{task_id}/complete": nothing,
+    "PATCH /api/{user_id}/tasks/{task_id}/position": lambda world: {"json": {"after": world.later}},
     "DELETE /api/{user_id}/tasks/{task_id}": nothing,
     "POST /api/{user_id}/tags": lambda _: {"json": {"name": "home", "color": "#00ff00"}},
     "PATCH /api/{user_id}/tags/{tag_id}": lambda _: {"json": {"name": "home"}},
@@ -134,6 +138,7 @@ _DIFFERENT = {
     "<time>": r"\d{4}-\d\d-\d\dT[\d:.]+Z",
     "<revision>": r"\b\d+\.\d+\.\d+\b",
     "<person>": r"person\d+",
+    "<position>": r'(?<="position":")\d+',
 }
 """What two answers to the same request never share."""
 

@@ -33,6 +33,7 @@ KEY_REUSED = "urn:todo:idempotency-key-reused"
 CANNOT_BE_DOCUMENTED = {
     "cursor": "only the server makes cursors",
     "due_range": "two times that are well formed can stand in the wrong order",
+    "time_zone": "there are more names of time zones every year",
 }
 """Codes of faults that no JSON Schema can express, and why."""
 

@@ -6,7 +6,7 @@ has to run again. So no lock is held for longer than a statement takes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -39,6 +39,7 @@ from todo.sql import NOW, OWNER, is_expected
 from todo.tags.carried import SHOWN, ensured, shown, tags_of
 from todo.tags.models import MAX_TAGS_PER_TASK, Tag, TaskTag
 from todo.tasks.models import PriorityRank, Task
+from todo.tasks.positions import has_anchor, position_beside_anchor
 from todo.tasks.sql import ID, PLAIN, TaskRow, document_of, revision_now, revision_of
 from wellhead import Query, compiled
 
@@ -54,14 +55,16 @@ class ChangedTask(TaskRow):
     Attributes:
         is_expected: Whether the client knew the previous state.
         is_done: Whether the task is as requested.
-        has_tag: Whether the tag to attach or detach exists.
+        has_target: Whether the tag to attach or detach, or the task to move next to, exists.
         has_room: Whether the task may have one more tag.
+        position: Its place in the manual order.
     """
 
     is_expected: bool
     is_done: bool
-    has_tag: bool
+    has_target: bool
     has_room: bool
+    position: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,13 @@ class _Tags:
         differs: Whether they are different from before.
         write: Given the task, which is a row only if it is changed: its tags afterwards, and the
             statements that write them.
-        has_tag: Whether the tag in question exists.
+        has_target: Whether what the change refers to exists.
         has_room: Whether there may be one more.
     """
 
     differs: ColumnElement[bool]
     write: Callable[[CTE], tuple[FromClause, tuple[CTE, ...]]]
-    has_tag: ColumnElement[bool] = _ALWAYS
+    has_target: ColumnElement[bool] = _ALWAYS
     has_room: ColumnElement[bool] = _ALWAYS
 
 
@@ -120,7 +123,7 @@ def _attached(before: CTE) -> _Tags:
     return _Tags(
         ~exists().where(before.c.id == _TAG),
         write,
-        has_tag=exists(select(tag)),
+        has_target=exists(select(tag)),
         has_room=number < literal_column(str(MAX_TAGS_PER_TASK)),
     )
 
@@ -131,8 +134,12 @@ def _detached(before: CTE) -> _Tags:
     return _Tags(
         exists().where(before.c.id == _TAG),
         lambda changed: (after, (_unlinked(changed, col(TaskTag.tag_id) == _TAG),)),
-        has_tag=is_there,
+        has_target=is_there,
     )
+
+
+def _beside(before: CTE) -> _Tags:
+    return replace(_left(before), has_target=has_anchor())
 
 
 def _linked(links: Any) -> CTE:
@@ -202,7 +209,7 @@ def _change(
             col(Task.id) == seen.c.id,
             col(Task.version) == seen.c.version,
             seen.c.is_expected,
-            tags.has_tag,
+            tags.has_target,
             tags.has_room,
             differs,
         )
@@ -231,8 +238,9 @@ def _change(
             revision.label("revision"),
             seen.c.is_expected.label("is_expected"),
             or_(is_changed, and_(seen.c.is_expected, ~differs)).label("is_done"),
-            tags.has_tag.label("has_tag"),
+            tags.has_target.label("has_target"),
             tags.has_room.label("has_room"),
+            seen.c.new_position.label("position"),
         )
         .select_from(seen.join(carried, true()).outerjoin(changed, true()))
         .add_cte(*written)
@@ -266,3 +274,15 @@ def attach_tag() -> Query[ChangedTask]:
 def detach_tag() -> Query[ChangedTask]:
     """Take a tag off a task."""
     return _change({}, _detached)
+
+
+@cache
+def move_after() -> Query[ChangedTask]:
+    """Move a task behind another one, or to the beginning of the manual order."""
+    return _change({"position": position_beside_anchor(is_after=True)}, _beside)
+
+
+@cache
+def move_before() -> Query[ChangedTask]:
+    """Move a task before another one, or to the end of the manual order."""
+    return _change({"position": position_beside_anchor(is_after=False)}, _beside)

@@ -1,24 +1,23 @@
 """Filters of a list of tasks: each is a condition that the database can check with an index."""
 
-import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, tzinfo
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, Text, bindparam, exists, func, literal_column
+from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, func, literal_column, not_
 from sqlmodel import col
 
 from todo.given import Given
+from todo.models import TIMESTAMP, utc_now
 from todo.sql import OWNER
 from todo.tags.fields import TagName
 from todo.tags.models import Tag, TaskTag, fold
-from todo.tasks.fields import SearchText, Timestamp
+from todo.tasks.due import Limit, has_due_date, is_due_before, is_due_from
+from todo.tasks.fields import UTC, DayOrMoment, SearchText, Timestamp, TimeZone
 from todo.tasks.models import SEARCH_VECTOR, Priority, Task
-from todo.tasks.sorting import no_due_date_last
-
-_ROW_OF_MINUSES = re.compile(r"(?:-[\s!&|()]*){17,}")
+from todo.tasks.search import tsquery_of
 
 
 class TaskFilters(BaseModel):
@@ -31,22 +30,52 @@ class TaskFilters(BaseModel):
     tag: Annotated[
         list[TagName], Field(max_length=10, description="Every one of these tags, by name.")
     ] = []
-    due_from: Annotated[Given[Timestamp], Field(description="Due at this time or later.")] = None
-    due_before: Annotated[Given[Timestamp], Field(description="Due before this time.")] = None
+    untagged: Annotated[
+        Given[bool], Field(description="Only tasks without any tag, or only those with tags.")
+    ] = None
+    time_zone: TimeZone = UTC
+    due_from: Annotated[
+        Given[DayOrMoment],
+        Field(
+            description="Due at this time or later, or on this day or later. Tasks that are due "
+            "on a day are compared with the day that a time has in its own zone."
+        ),
+    ] = None
+    due_before: Annotated[
+        Given[DayOrMoment],
+        Field(description="Due before this time, or before this day; a day is left out itself."),
+    ] = None
+    has_due_date: Annotated[
+        Given[bool], Field(description="Only tasks with, or only those without a due date.")
+    ] = None
+    overdue: Annotated[
+        Given[bool],
+        Field(
+            description="Only open tasks whose time or day is over, or only the others. "
+            "When a day is over depends on `time_zone`."
+        ),
+    ] = None
+    updated_from: Annotated[
+        Given[Timestamp], Field(description="Changed at this time or later.")
+    ] = None
     q: Annotated[
         Given[SearchText],
         Field(
-            description='Words to find in title and description. "Quoted phrases", `or` and `-not` '
-            "work as in web searches; words are matched whole, without regard to case. A text "
-            "without any word, such as `!?`, finds nothing; a blank one does not filter."
+            description="Words to find in title and description: each finds those that begin with "
+            'it, without regard to case and accents. "Quoted phrases" find whole words, `or` and '
+            "`-not` work as in web searches. A text without any word, such as `!?`, finds nothing; "
+            "a blank one does not filter."
         ),
     ] = None
 
     @field_validator("due_before")
     @classmethod
-    def _ends_after_it_begins(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+    def _ends_after_it_begins(cls, value: date | None, info: ValidationInfo) -> date | None:
         start = info.data.get("due_from")
-        if value is not None and start is not None and value < start:
+        if value is None or start is None:
+            return value
+        zone: tzinfo = info.data.get("time_zone", UTC)
+        if Limit.at(value, zone).moment < Limit.at(start, zone).moment:
             raise PydanticCustomError("due_range", "Must not be earlier than due_from")
         return value
 
@@ -57,8 +86,12 @@ class TaskFilters(BaseModel):
             completed=self.completed,
             priority=bool(self.priority),
             tags=len(self._tags_folded),
+            untagged=self.untagged,
             due_from=self.due_from is not None,
             due_before=self.due_before is not None,
+            has_due_date=self.has_due_date,
+            overdue=self.overdue,
+            updated_from=self.updated_from is not None,
             q=bool(self.q),
         )
 
@@ -71,13 +104,15 @@ class TaskFilters(BaseModel):
         if self.priority:
             found["priorities"] = self.priority
         if self.due_from is not None:
-            found["due_from"] = self.due_from
+            found |= Limit.at(self.due_from, self.time_zone).first("due_from")
         if self.due_before is not None:
-            found["due_before"] = self.due_before
+            found |= Limit.at(self.due_before, self.time_zone).end("due_before")
+        if self.overdue is not None:
+            found |= Limit.at(utc_now().astimezone(self.time_zone), UTC).end("now")
+        if self.updated_from is not None:
+            found["updated_from"] = self.updated_from
         if self.q:
-            # PostgreSQL fails on more than 32 pending operators (XX000, "tsquery stack too small");
-            # so a long row of minus signs, whatever it skips in between, is treated as a line.
-            found["words"] = _ROW_OF_MINUSES.sub(" ", self.q)
+            found["words"] = tsquery_of(self.q)
         return found
 
     @property
@@ -92,29 +127,49 @@ class Shape:
     completed: bool | None
     priority: bool
     tags: int
+    untagged: bool | None
     due_from: bool
     due_before: bool
+    has_due_date: bool | None
+    overdue: bool | None
+    updated_from: bool
     q: bool
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The conditions on the table of tasks, for the tasks of `owner_id`."""
         found: list[ColumnElement[bool]] = [col(Task.user_id) == OWNER]
-        if self.completed is not None:
-            done = col(Task.completed_at)
-            found.append(done.is_not(None) if self.completed else done.is_(None))
+        for condition, wanted in (
+            (col(Task.completed_at).is_not(None), self.completed),
+            (is_untagged(), self.untagged),
+            (has_due_date(), self.has_due_date),
+            (is_overdue(), self.overdue),
+        ):
+            if wanted is not None:
+                found.append(condition if wanted else not_(condition))
         if self.priority:
             found.append(col(Task.priority).in_(bindparam("priorities")))
-        due = no_due_date_last(col(Task.due_date))
         if self.due_from:
-            found += [due >= bindparam("due_from"), col(Task.due_date).is_not(None)]
+            found.append(is_due_from("due_from"))
         if self.due_before:
-            found.append(due < bindparam("due_before"))
+            found.append(is_due_before("due_before"))
+        if self.updated_from:
+            found.append(col(Task.updated_at) >= bindparam("updated_from", type_=TIMESTAMP))
         if self.q:
             simple: ColumnElement[Any] = literal_column("'simple'::regconfig")
-            words = func.websearch_to_tsquery(simple, bindparam("words", type_=Text))
+            words = func.to_tsquery(simple, bindparam("words", type_=Text))
             found.append(SEARCH_VECTOR.bool_op("@@")(words))
         found += [_carries(f"tag_{number}") for number in range(self.tags)]
         return found
+
+
+def is_untagged() -> ColumnElement[bool]:
+    """Whether a task has no tags."""
+    return ~exists().where(col(TaskTag.task_id) == col(Task.id))
+
+
+def is_overdue() -> ColumnElement[bool]:
+    """Whether a task is open although it was due before the limit `now`."""
+    return and_(col(Task.completed_at).is_(None), is_due_before("now"))
 
 
 def _carries(name: str) -> ColumnElement[bool]:

@@ -20,7 +20,18 @@ from todo.etag import (
 from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep
 from todo.paging import LINK_HEADER, LOCATION_HEADER, page_response
 from todo.tasks import listing, service
-from todo.tasks.schemas import Completion, TaskPage, TaskPatch, TaskQuery, TaskRead, TaskWrite
+from todo.tasks.counts import counts
+from todo.tasks.schemas import (
+    Completion,
+    CountsQuery,
+    TaskCounts,
+    TaskMove,
+    TaskPage,
+    TaskPatch,
+    TaskQuery,
+    TaskRead,
+    TaskWrite,
+)
 from todo.web.routing import SegmentRouter
 from wellhead.fastapi import problem_responses
 
@@ -71,6 +82,19 @@ async def create_task(
     """Create a task, along with any new tags that it names."""
     new = service.new_task(owner_id=owner_id, **body.changes())
     return await once(service.CREATION, new, location=f"{request.url.path}/{new['task_id']}")
+
+
+@router.get(
+    "/counts",
+    response_model=TaskCounts,
+    responses=problem_responses(401, 403, 413, 422, 503, 504),
+)
+async def count_tasks(
+    owner_id: OwnerId, query: Annotated[CountsQuery, Query()], request: Request
+) -> Response:
+    """Count your tasks: open, completed, overdue, due today, and by tag."""
+    found = await counts(database_of(request), owner_id=owner_id, time_zone=query.time_zone)
+    return Response(found.document, media_type="application/json")
 
 
 @router.get(
@@ -131,6 +155,27 @@ async def complete_task(
     """Mark a task as completed, or as open again; repeated, it keeps the first time."""
     changes = service.TaskChanges(completed=body.completed)
     return await _update(request, owner_id, task_id, changes, if_match)
+
+
+@router.patch("/{task_id}/position", response_model=TaskRead, responses=_CHANGED)
+async def move_task(
+    *,
+    owner_id: OwnerId,
+    task_id: TaskId,
+    body: TaskMove,
+    request: Request,
+    if_match: IfMatch = None,
+) -> Response:
+    """Move a task in the manual order, which `sort=position` shows."""
+    task = await service.move(
+        database_of(request),
+        owner_id=owner_id,
+        task_id=task_id,
+        is_after=body.is_after,
+        anchor_id=body.after or body.before,
+        expected=expected_by(request, if_match),
+    )
+    return tagged(task)
 
 
 @router.delete(

@@ -2,16 +2,26 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, Self, cast
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from todo.given import Given
 from todo.paging import Cursor, NextCursor, Position, decode_cursor, encode_cursor
 from todo.patch import PATCH_CONFIG
 from todo.tags.fields import TagNames
 from todo.tags.schemas import TagRef
-from todo.tasks.fields import Description, DueDate, Title
+from todo.tasks.fields import UTC, Description, DueDate, TimeZone, Title
 from todo.tasks.filters import TaskFilters
 from todo.tasks.models import Priority
 from todo.tasks.service import TaskChanges
@@ -57,6 +67,31 @@ class Completion(BaseModel):
     completed: StrictBool = True
 
 
+class TaskMove(BaseModel):
+    """Where to move a task in the manual order: one of these members."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"minProperties": 1, "maxProperties": 1}
+    )
+
+    before: Annotated[Given[UUID], Field(description="Right before this task.")] = None
+    after: Annotated[Given[UUID], Field(description="Right after this task.")] = None
+    to: Annotated[Given[Literal["first", "last"]], Field(description="To an end of the list.")] = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if sum(place is not None for place in (self.before, self.after, self.to)) != 1:
+            raise PydanticCustomError("move", "Must have one of before, after and to")
+        return self
+
+    @property
+    def is_after(self) -> bool:
+        """Whether the task comes after something, or first; else before something, or last."""
+        return self.after is not None or self.to == "first"
+
+
 class TaskRead(BaseModel):
     """A task."""
 
@@ -87,6 +122,36 @@ class TaskPage(BaseModel):
 
     items: list[TaskRead]
     next_cursor: NextCursor
+
+
+class CountsQuery(BaseModel):
+    """How to count."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    time_zone: TimeZone = UTC
+
+
+class TagCount(BaseModel):
+    """A tag with the number of open tasks that carry it."""
+
+    id: UUID
+    name: str
+    open: int
+
+
+class TaskCounts(BaseModel):
+    """How many tasks there are of each kind; all but `completed` count open ones."""
+
+    open: int
+    completed: int
+    overdue: Annotated[int, Field(description="Their time or their day is over.")]
+    due_today: Annotated[
+        int, Field(description="Due today, at whatever time; may be overdue, too.")
+    ]
+    no_due_date: int
+    untagged: int
+    tags: Annotated[list[TagCount], Field(description="Every tag, ordered by name.")]
 
 
 class TaskQuery(TaskFilters):

@@ -1,7 +1,7 @@
 """The operations on one task, in one statement and one round trip each."""
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -25,10 +25,13 @@ from todo.tasks.changes import (
     attach_tag,
     change_fields,
     detach_tag,
+    move_after,
+    move_before,
     replace_tags,
 )
+from todo.tasks.due import stored_day
 from todo.tasks.models import OWNER_CONSTRAINT, TAG_CONSTRAINT, Priority, Task
-from todo.tasks.positions import position_at
+from todo.tasks.positions import LONGEST, position_at, spread
 from todo.tasks.sql import TaskRow
 from todo.text import fold_words
 from wellhead import Database, Query
@@ -164,6 +167,45 @@ async def detach(
     return await _changed(database, detach_tag(), values, expected)
 
 
+async def move(
+    database: Database,
+    *,
+    owner_id: UUID,
+    task_id: UUID,
+    is_after: bool,
+    anchor_id: UUID | None,
+    expected: Revisions | None = None,
+) -> TaskRow:
+    """Move a task in the manual order; does nothing if it is there already.
+
+    Args:
+        database: The database.
+        owner_id: The user.
+        task_id: The task to move.
+        is_after: Whether it comes right after the other one, or right before it.
+        anchor_id: The other one; None moves it to the beginning after nothing, or to the end before
+            nothing.
+        expected: The revisions of which the task must have one.
+
+    Raises:
+        NotFoundError: There is no such task or no such other one, or it is another user's.
+        PreconditionFailedError: Its revision is not among the expected ones.
+        CommitUnknownError: It is unknown whether it was moved.
+    """
+    change = move_after() if is_after else move_before()
+    values = {
+        "owner_id": owner_id,
+        "task_id": task_id,
+        "anchor_id": anchor_id,
+        "now_position": position_at(utc_now(), task_id),
+    }
+    moved = await _changed(database, change, values, expected, refuse=_refuse_move)
+    if len(moved.position) <= LONGEST:
+        return moved
+    await spread().all(database, owner_id=owner_id, now=utc_now())
+    return await get(database, owner_id=owner_id, task_id=task_id)
+
+
 async def remove(
     database: Database, *, owner_id: UUID, task_id: UUID, expected: Revisions | None = None
 ) -> None:
@@ -207,10 +249,9 @@ def oldest_completed(*, before: datetime, limit: int) -> SelectOfScalar[UUID]:
 
 
 def _due(due_date: date | None) -> dict[str, Any]:
-    """How a due date is stored: that of a day is its midnight in UTC."""
     if due_date is None or isinstance(due_date, datetime):
         return {"due_date": due_date, "is_all_day": False}
-    return {"due_date": datetime.combine(due_date, time(), UTC), "is_all_day": True}
+    return {"due_date": stored_day(due_date), "is_all_day": True}
 
 
 async def _changed(
@@ -218,24 +259,31 @@ async def _changed(
     change: Query[ChangedTask],
     values: dict[str, Any],
     expected: Revisions | None,
-) -> TaskRow:
+    refuse: Callable[[ChangedTask], None] | None = None,
+) -> ChangedTask:
     accepted = accepted_by(expected)
     values |= {"now": utc_now(), "expected": accepted}
     return await decided(
         lambda: change.one_or_none(database, **values),
         missing=task_not_found,
         is_repeatable=accepted is None,
-        refuse=_refuse,
+        refuse=refuse or _refuse,
         explain=lambda error: _explain(error, values),
     )
 
 
 def _refuse(task: ChangedTask) -> None:
-    if not task.has_tag:
+    if not task.has_target:
         raise tag_not_found()
     if not task.has_room:
         message = f"A task can have at most {MAX_TAGS_PER_TASK} tags; remove one first."
         raise ConflictError(message, code="too-many-tags")
+
+
+def _refuse_move(task: ChangedTask) -> None:
+    if not task.has_target:
+        message = "You have no other task with the id in before or after."
+        raise NotFoundError(message, code="other-task-not-found")
 
 
 def _explain(error: IntegrityError, values: Values) -> None:
