@@ -12,8 +12,10 @@ from task_api import Json, TaskAPI
 from writes import Connection
 
 INSERT = """
-    INSERT INTO tasks (id, user_id, title, priority, version, created_at, updated_at)
-    VALUES ($1, $2, 'new', 1, 1, now(), now())
+    INSERT INTO tasks (
+        id, user_id, title, title_folded, priority, position, version, created_at, updated_at
+    )
+    VALUES ($1, $2, 'new', 'new', 1, '5', 1, now(), now())
 """
 UPDATE = "UPDATE tasks SET title = $2, version = version + 1 WHERE id = $1"
 STEPS = ("begin", "insert", "update", "delete", "end", "read", "request")

@@ -26,7 +26,7 @@ _numbers = count(1)
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """An account of its own with a task, a tag on it, and a tag on nothing.
+    """An account of its own with a task, a tag on it, a tag on nothing, and a deleted task.
 
     Its paths name it by its id; `user_id` is another way to name it.
     """
@@ -36,6 +36,7 @@ class World:
     task: str
     tag: str
     spare: str
+    deleted: str
     user_id: str | None = None
 
     @classmethod
@@ -50,7 +51,10 @@ class World:
         api = TaskAPI(client, account)
         task = await api.task(tags=["work"])
         spare = await api.tag("spare")
-        return cls(client, account, task["id"], task["tags"][0]["id"], spare["id"])
+        deleted = await api.task("Deleted", tags=["work"])
+        await api.expect(204, "DELETE", f"/tasks/{deleted['id']}")
+        tag = task["tags"][0]["id"]
+        return cls(client, account, task["id"], tag, spare["id"], deleted["id"])
 
     async def send(self, route: str, **headers: str) -> Response:
         """Send the request of a route, such as `POST /api/auth/login`."""
@@ -58,7 +62,7 @@ class World:
         is_attaching = path.endswith("/tags/{tag_id}/tasks/{task_id}") and method == "PUT"
         address = path.format(
             user_id=self.user_id or self.account.id,
-            task_id=self.task,
+            task_id=self.deleted if path.endswith("/restore") else self.task,
             tag_id=self.spare if is_attaching else self.tag,
         )
         sent = {**self.account.headers, **headers}
@@ -101,6 +105,10 @@ WRITES: Mapping[str, Callable[[World], Json]] = {
     },
     "PATCH /api/{user_id}/tasks/{task_id}/complete": nothing,
     "DELETE /api/{user_id}/tasks/{task_id}": nothing,
+    "POST /api/{user_id}/tasks/{task_id}/restore": nothing,
+    "POST /api/{user_id}/tasks/bulk": lambda world: {
+        "json": {"action": "delete", "ids": [world.task, world.deleted]}
+    },
     "POST /api/{user_id}/tags": lambda _: {"json": {"name": "home", "color": "#00ff00"}},
     "PATCH /api/{user_id}/tags/{tag_id}": lambda _: {"json": {"name": "home"}},
     "DELETE /api/{user_id}/tags/{tag_id}": nothing,
@@ -109,11 +117,19 @@ WRITES: Mapping[str, Callable[[World], Json]] = {
 }
 """What each route is sent: something that changes the database."""
 
-KEYED = ("POST /api/auth/register", "POST /api/{user_id}/tasks", "POST /api/{user_id}/tags")
+KEYED = (
+    "POST /api/auth/register",
+    "POST /api/{user_id}/tasks",
+    "POST /api/{user_id}/tasks/bulk",
+    "POST /api/{user_id}/tags",
+)
 """The routes that take an `Idempotency-Key`."""
 
 REPEATABLE = tuple(route for route in WRITES if route.startswith("POST /api/auth/"))
 """The routes whose work may be done twice, without any key."""
+
+RESTORING = ("POST /api/{user_id}/tasks/{task_id}/restore",)
+"""The routes that bring something back, or find it there."""
 
 SETTING = tuple(
     route

@@ -16,7 +16,7 @@ class DeletedTask(SQLModel, table=True):
 
     Attributes:
         contents: The columns of its row by name.
-        tags: The columns of its tags that `todo.sync.restoring` reads.
+        tags: The columns of its tags that `todo.tasks.deleted` reads.
     """
 
     __tablename__ = "deleted_tasks"

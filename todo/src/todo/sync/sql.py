@@ -49,7 +49,7 @@ _DELETED_TAG = literal_column("3", Integer)
 _HISTORY = table("database_history", column("id", Text))
 """A view of what makes this the database in which a token was made."""
 
-_NOW = cast(cast(func.pg_snapshot_xmax(func.pg_current_snapshot()), Text), BigInteger)
+NEXT_XID = cast(cast(func.pg_snapshot_xmax(func.pg_current_snapshot()), Text), BigInteger)
 """The first transaction that has not begun. Rows of later ones were restored from elsewhere."""
 
 
@@ -93,7 +93,7 @@ def _is_new(xid: Any) -> ColumnElement[bool]:
     return and_(
         xid >= _xid("seen_xmin"),
         or_(xid >= _xid("seen_xmax"), xid == func.any(_xids("seen_xip"))),
-        xid < func.coalesce(_xid("end_xmax"), _NOW),
+        xid < func.coalesce(_xid("end_xmax"), NEXT_XID),
         xid != func.all(_xids("end_xip")),
     )
 
@@ -187,11 +187,11 @@ def _page_of(candidates: list[Select[Any]]) -> Any:
         select(last_one.c.xid).scalar_subquery().label("last_xid"),
         select(last_one.c.id).scalar_subquery().label("last_id"),
         cast(func.pg_current_snapshot(), Text).label("snapshot"),
-        _NOW.label("next_xid"),
+        NEXT_XID.label("next_xid"),
         select(_HISTORY.c.id).scalar_subquery().label("history"),
         func.coalesce(
             select(func.max(col(DeletionHorizon.forgotten_xid)))
-            .where(col(DeletionHorizon.forgotten_xid) < _NOW)
+            .where(col(DeletionHorizon.forgotten_xid) < NEXT_XID)
             .scalar_subquery(),
             literal_column("0"),
         ).label("forgotten"),

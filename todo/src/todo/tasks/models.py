@@ -152,3 +152,11 @@ class Task(SQLModel, table=True):
     title_folded: str = Field(sa_type=Text(collation="C"))
     description_folded: str | None = Field(default=None, sa_type=Text)
     position: str = Field(sa_type=Text(collation="C"))
+
+
+STORED = tuple(
+    each
+    for each in SQLModel.metadata.tables["tasks"].c
+    if each.computed is None and each is not CHANGED_XID
+)
+"""All columns that are written; the database sets the others."""
