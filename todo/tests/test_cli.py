@@ -306,7 +306,8 @@ class TestCleanup:
 
         assert (answer.exit_code, answer.stdout) == (
             0,
-            "Deleted 0 ended logins, 0 expired counters and 0 expired idempotency keys.\n",
+            "Deleted 0 ended logins, 0 expired counters, 0 expired idempotency keys and "
+            "0 old deletions.\n",
         )
         assert after.stdout.startswith("Deleted 1 completed tasks, ")
 
