@@ -6,7 +6,7 @@ from sqlmodel import select
 from staged import task_of
 
 from todo.accounts.models import Login, LoginAttempt, User
-from todo.cleanup import COMPLETED_TASKS, EXPIRED, clean_up
+from todo.cleanup import COMPLETED_TASKS, EXPIRED, FORGOTTEN, clean_up
 from todo.idempotency.models import IdempotencyKey
 from todo.models import utc_now
 from todo.tasks.models import Task
@@ -54,7 +54,7 @@ async def test_old_completed_tasks_go_and_all_others_stay(opened: Database) -> N
 
     cleaned = await clean_up(opened, completed_before=MONTH)
 
-    assert list(cleaned.values()) == [3, 1, 1, 3]
+    assert list(cleaned.values()) == [3, 1, 1, 3, 0]
     async with opened.reader() as reader:
         titles = (await reader.exec(select(Task.title))).all()
         keys = (await reader.exec(select(IdempotencyKey.id))).all()
@@ -88,7 +88,7 @@ async def test_only_what_has_expired_goes_unless_more_is_asked_for(opened: Datab
 
     cleaned = await clean_up(opened)
 
-    assert cleaned.keys() == EXPIRED.keys()
-    assert list(cleaned.values()) == [1, 1, 2]
+    assert cleaned.keys() == {*EXPIRED, FORGOTTEN}
+    assert list(cleaned.values()) == [1, 1, 2, 0]
     async with opened.reader() as reader:
         assert len((await reader.exec(select(Task.title))).all()) == 4

@@ -288,8 +288,8 @@ class TestCleanup:
 
         assert answer.exit_code == 0
         assert answer.stdout == (
-            "Deleted 1 completed tasks, 0 ended logins, 0 expired counters and "
-            "0 expired idempotency keys.\n"
+            "Deleted 1 completed tasks, 0 ended logins, 0 expired counters, "
+            "0 expired idempotency keys and 0 old deletions.\n"
         )
 
     def test_a_duration_that_is_none_is_refused(self, wellhead_url: str) -> None:
@@ -306,7 +306,10 @@ class TestCleanup:
 
         assert (answer.exit_code, answer.stdout) == (
             0,
-            "Deleted 0 ended logins, 0 expired counters and 0 expired idempotency keys.\n",
+            (
+                "Deleted 0 ended logins, 0 expired counters, 0 expired idempotency keys and "
+                "0 old deletions.\n"
+            ),
         )
         assert after.stdout.startswith("Deleted 1 completed tasks, ")
 

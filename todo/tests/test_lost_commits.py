@@ -11,6 +11,7 @@ from sqlalchemy import event
 from writes import (
     KEYED,
     REPEATABLE,
+    RESTORING,
     SETTING,
     WRITES,
     Connection,
@@ -91,7 +92,7 @@ async def test_a_commit_that_nobody_answered_is_not_seen(
     assert 1 < number < MOST
 
 
-STATEMENTS = (*KEYED, *SETTING)
+STATEMENTS = (*KEYED, *SETTING, *RESTORING)
 """The routes that write by one statement, which may be sent again."""
 
 DELETIONS = tuple(route for route in WRITES if route not in {*STATEMENTS, *REPEATABLE})

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,9 @@ CATALOG = {
     "columns": """
         SELECT table_name, column_name, data_type, is_nullable, collation_name, column_default,
                is_generated, generation_expression
-        FROM information_schema.columns WHERE table_schema = 'public'
+        FROM information_schema.columns
+        JOIN information_schema.tables USING (table_schema, table_name)
+        WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
     """,
     "constraints": """
         SELECT conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
@@ -40,6 +42,13 @@ CATALOG = {
     """,
     "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
 }
+
+PROGRAMS = {
+    "functions": "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+    "triggers": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
+}
+"""What the migrations make and no model says."""
 
 
 @pytest.fixture
@@ -54,11 +63,13 @@ def other_settings(databases: Databases) -> Iterator[DatabaseSettings]:
     databases.drop(url)
 
 
-async def catalog_of(settings: DatabaseSettings) -> dict[str, list[tuple[Any, ...]]]:
+async def catalog_of(
+    settings: DatabaseSettings, queries: Mapping[str, str] = CATALOG
+) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that the schema holds, but for Alembic's own table."""
     found = {}
     async with Database(settings) as database, database.engine.connect() as connection:
-        for kind, query in CATALOG.items():
+        for kind, query in queries.items():
             rows = (await connection.execute(text(query))).all()
             found[kind] = sorted(
                 (tuple(row) for row in rows if row[0] != "alembic_version"), key=str
@@ -71,15 +82,16 @@ def up(settings: DatabaseSettings) -> None:
 
 
 def test_up_down_and_up_again_ends_where_it_began(settings: DatabaseSettings) -> None:
+    whole = {**CATALOG, **PROGRAMS}
     up(settings)
-    first = asyncio.run(catalog_of(settings))
+    first = asyncio.run(catalog_of(settings, whole))
     Migrations(MIGRATIONS, settings=settings).downgrade("base")
-    nothing = asyncio.run(catalog_of(settings))
+    nothing = asyncio.run(catalog_of(settings, whole))
     up(settings)
 
-    assert first["columns"]
-    assert nothing == {"columns": [], "constraints": [], "indexes": []}
-    assert asyncio.run(catalog_of(settings)) == first
+    assert all(first.values())
+    assert nothing == {kind: [] for kind in whole}
+    assert asyncio.run(catalog_of(settings, whole)) == first
 
 
 def test_the_migrations_make_exactly_what_the_models_say(

@@ -26,7 +26,9 @@ _numbers = count(1)
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """An account of its own with a task, a tag on it, a tag on nothing, and a later task.
+    """An account of its own with tasks: one, one with a later position, and a deleted one.
+
+    It has a tag on the first, and a tag on nothing.
 
     Its paths name it by its id; `user_id` is another way to name it.
     """
@@ -37,6 +39,7 @@ class World:
     tag: str
     spare: str
     later: str
+    deleted: str
     user_id: str | None = None
 
     @classmethod
@@ -52,8 +55,17 @@ class World:
         task = await api.task(tags=["work"])
         spare = await api.tag("spare")
         later = await api.task("Later")
-        tag = task["tags"][0]
-        return cls(client, account, task["id"], tag["id"], spare["id"], later["id"])
+        deleted = await api.task("Deleted", tags=["work"])
+        await api.expect(204, "DELETE", f"/tasks/{deleted['id']}")
+        return cls(
+            client,
+            account,
+            task=task["id"],
+            tag=task["tags"][0]["id"],
+            spare=spare["id"],
+            later=later["id"],
+            deleted=deleted["id"],
+        )
 
     async def send(self, route: str, **headers: str) -> Response:
         """Send the request of a route, such as `POST /api/auth/login`."""
@@ -61,7 +73,7 @@ class World:
         is_attaching = path.endswith("/tags/{tag_id}/tasks/{task_id}") and method == "PUT"
         address = path.format(
             user_id=self.user_id or self.account.id,
-            task_id=self.task,
+            task_id=self.deleted if path.endswith("/restore") else self.task,
             tag_id=self.spare if is_attaching else self.tag,
         )
         sent = {**self.account.headers, **headers}
@@ -105,6 +117,10 @@ WRITES: Mapping[str, Callable[[World], Json]] = {
     "PATCH /api/{user_id}/tasks/{task_id}/complete": nothing,
     "PATCH /api/{user_id}/tasks/{task_id}/position": lambda world: {"json": {"after": world.later}},
     "DELETE /api/{user_id}/tasks/{task_id}": nothing,
+    "POST /api/{user_id}/tasks/{task_id}/restore": nothing,
+    "POST /api/{user_id}/tasks/bulk": lambda world: {
+        "json": {"action": "delete", "ids": [world.task, world.deleted]}
+    },
     "POST /api/{user_id}/tags": lambda _: {"json": {"name": "home", "color": "#00ff00"}},
     "PATCH /api/{user_id}/tags/{tag_id}": lambda _: {"json": {"name": "home"}},
     "DELETE /api/{user_id}/tags/{tag_id}": nothing,
@@ -113,11 +129,19 @@ WRITES: Mapping[str, Callable[[World], Json]] = {
 }
 """What each route is sent: something that changes the database."""
 
-KEYED = ("POST /api/auth/register", "POST /api/{user_id}/tasks", "POST /api/{user_id}/tags")
+KEYED = (
+    "POST /api/auth/register",
+    "POST /api/{user_id}/tasks",
+    "POST /api/{user_id}/tasks/bulk",
+    "POST /api/{user_id}/tags",
+)
 """The routes that take an `Idempotency-Key`."""
 
 REPEATABLE = tuple(route for route in WRITES if route.startswith("POST /api/auth/"))
 """The routes whose work may be done twice, without any key."""
+
+RESTORING = ("POST /api/{user_id}/tasks/{task_id}/restore",)
+"""The routes that bring something back, or find it there."""
 
 SETTING = tuple(
     route

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from todo.accounts.expiry import delete_expired_attempts, delete_expired_logins
 from todo.idempotency.service import delete_expired_keys
 from todo.models import utc_now
+from todo.sync.forgetting import forget_deletions
 from todo.tasks.service import delete_completed
 from wellhead import Database
 
@@ -33,10 +34,15 @@ EXPIRED: Mapping[str, Delete] = {
 """What is of no use to anyone once its time is over, by the words for it."""
 
 COMPLETED_TASKS = "completed tasks"
+FORGOTTEN = "old deletions"
 
 
 async def clean_up(
-    database: Database, *, completed_before: timedelta | None = None, batch: int = BATCH_SIZE
+    database: Database,
+    *,
+    completed_before: timedelta | None = None,
+    deleted_before: timedelta = timedelta(days=30),
+    batch: int = BATCH_SIZE,
 ) -> dict[str, int]:
     """Delete everything that has expired, and old completed tasks if that is asked for.
 
@@ -46,6 +52,7 @@ async def clean_up(
     Args:
         database: The database, open.
         completed_before: How long ago a task must have been completed; None deletes no task.
+        deleted_before: How long ago a task or tag must have been deleted to be forgotten.
         batch: Rows per transaction.
 
     Returns:
@@ -53,6 +60,7 @@ async def clean_up(
     """
     now = utc_now()
     deletes = {kind: partial(each, now=now, batch=batch) for kind, each in EXPIRED.items()}
+    deletes[FORGOTTEN] = partial(forget_deletions, before=now - deleted_before, batch=batch)
     if completed_before is not None:
         tasks = partial(delete_completed, before=now - completed_before, batch=batch)
         deletes = {COMPLETED_TASKS: tasks, **deletes}

@@ -134,7 +134,11 @@ def cleanup(
 
     async def run(settings: Settings) -> None:
         async with migrated_database(settings) as database:
-            cleaned = await clean_up(database, completed_before=completed_before)
+            cleaned = await clean_up(
+                database,
+                completed_before=completed_before,
+                deleted_before=timedelta(days=settings.deleted_tasks_keep_days),
+            )
         *counts, last = (f"{count} {kind}" for kind, count in cleaned.items())
         typer.echo(f"Deleted {', '.join(counts)} and {last}.")
 

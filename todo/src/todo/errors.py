@@ -7,6 +7,7 @@ document. The tree::
     ├── NotFoundError              no such object, or another user's
     ├── ConflictError              the request contradicts what is stored
     ├── InvalidError               well formed, but refused by a rule that spans fields or rows
+    ├── GoneError                  what it refers to was there, and is forgotten
     ├── PreconditionFailedError    the object has changed since the client read it
     ├── NotAuthenticatedError      not logged in, or the login has ended
     ├── ForbiddenError             another user's path
@@ -39,6 +40,10 @@ class ConflictError(TodoError):
 
 class InvalidError(TodoError):
     """Every field is well formed, but a rule across fields or rows refuses them."""
+
+
+class GoneError(TodoError):
+    """The request refers to what was once there and is now forgotten."""
 
 
 class PreconditionFailedError(TodoError):

@@ -16,6 +16,7 @@ from todo.errors import (
     BusyError,
     ConflictError,
     ForbiddenError,
+    GoneError,
     InvalidError,
     NotAuthenticatedError,
     NotFoundError,
@@ -26,6 +27,7 @@ from todo.errors import (
 from todo.idempotency.service import Idempotency
 from todo.schema import program_migrations
 from todo.settings import Settings
+from todo.sync.routes import router as sync_router
 from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
 from todo.web.middleware import WebMiddleware
@@ -35,13 +37,14 @@ from todo.web.routing import ignore_slash_at_end
 from wellhead import Database
 from wellhead.fastapi import install, lifespan, problem_response
 
-ROUTERS: Sequence[APIRouter] = (accounts_router, tasks_router, tags_router)
+ROUTERS: Sequence[APIRouter] = (accounts_router, tasks_router, tags_router, sync_router)
 
 STATUSES: Mapping[type[TodoError], int] = {
     NotAuthenticatedError: 401,
     ForbiddenError: 403,
     NotFoundError: 404,
     ConflictError: 409,
+    GoneError: 410,
     PreconditionFailedError: 412,
     InvalidError: 422,
     TooManyAttemptsError: 429,

@@ -8,7 +8,7 @@ error handling identifies constraints by them.
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData
+from sqlalchemy import BigInteger, Column, DateTime, MetaData
 from sqlmodel import SQLModel
 from uuid_utils.compat import uuid7
 
@@ -27,6 +27,14 @@ metadata.naming_convention = NAMING_CONVENTION
 
 TIMESTAMP = DateTime(timezone=True)
 """The type of every time column: `timestamptz`."""
+
+
+def changed_xid() -> "Column[int]":
+    """A new column for the transaction that wrote a row last: its id, from `pg_current_xact_id()`.
+
+    A trigger sets it, whoever writes the row. It belongs to the table but not to the class.
+    """
+    return Column("changed_xid", BigInteger, server_default="0", nullable=False)
 
 
 def new_id() -> UUID:

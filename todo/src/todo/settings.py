@@ -187,6 +187,9 @@ class Settings(CheckedSettings):
     idempotency_key_expire_hours: int = Field(default=24, ge=1, le=30 * 24)
     """How long an `Idempotency-Key` returns the first response; after that it counts as new."""
 
+    deleted_tasks_keep_days: int = Field(default=30, ge=1, le=3650)
+    """How long deleted tasks can be restored at least; `todo cleanup` then forgets them."""
+
     @field_validator("jwt_secret_key", mode="before")
     @classmethod
     def _empty_is_missing(cls, value: object) -> object:

@@ -11,11 +11,15 @@ from todo.accounts.models import (
 )
 from todo.idempotency.models import IdempotencyKey
 from todo.models import metadata
+from todo.sync.models import DeletedTag, DeletedTask, DeletionHorizon
 from todo.tags.models import Tag, TaskTag
 from todo.tasks.models import Task
 
 __all__ = [
     "ApiToken",
+    "DeletedTag",
+    "DeletedTask",
+    "DeletionHorizon",
     "IdempotencyKey",
     "Invite",
     "InviteUse",

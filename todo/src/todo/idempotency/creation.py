@@ -1,4 +1,4 @@
-"""Create an object in one statement, which also stores the response under the request's key.
+"""Do a POST in one statement, which also stores the response under the request's key.
 
 Three things decide what happens to a key, all of them in that statement:
 
@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -73,26 +74,30 @@ class Submitted:
 
 
 class Creation:
-    """Creates one kind of object.
+    """Creates one kind of object, or does other work of which the response is worth keeping.
 
     Args:
         build: The statement: it gets the name of the rows from which each of its INSERTs selects,
             one or none, and returns those with `document` and `revision`. Repeated with the same
             values, it creates nothing.
-        find: The content of the response for the object of these values, if it already exists.
+        find: The content of the response for the object of these values, if it already exists. If
+            nothing can tell what was done, None: then each request has a key, its own if need be.
         explain: Raises what a constraint violation means; returns if the same statement may
             succeed when repeated.
+        status: The status of the response.
     """
 
     def __init__(
         self,
         build: Callable[[FromClause], CTE],
         *,
-        find: Callable[[Database, Values], Awaitable[Created]],
+        find: Callable[[Database, Values], Awaitable[Created]] | None,
         explain: Callable[[IntegrityError, Values], None],
+        status: HTTPStatus = HTTPStatus.CREATED,
     ) -> None:
         self.find = find
         self.explain = explain
+        self.status = status
         self._build = build
 
     @cached_property
@@ -106,10 +111,10 @@ class Creation:
     @cached_property
     def keyed(self) -> Query[Submitted]:
         """The same, once per key."""
-        return compiled(_keyed(self._build), into=Submitted)
+        return compiled(_keyed(self._build, self.status), into=Submitted)
 
 
-def _keyed(build: Callable[[FromClause], CTE]) -> Any:
+def _keyed(build: Callable[[FromClause], CTE], status: HTTPStatus) -> Any:
     key_id = bindparam("key_id", type_=LargeBinary)
     now = bindparam("now", type_=TIMESTAMP)
     same = col(IdempotencyKey.id) == key_id
@@ -139,7 +144,7 @@ def _keyed(build: Callable[[FromClause], CTE]) -> Any:
         "id": key_id,
         "user_id": bindparam("owner_id", type_=Uuid),
         "fingerprint": bindparam("key_fingerprint", type_=LargeBinary),
-        "status": literal_column("201"),
+        "status": literal_column(str(status.value)),
         "headers": func.jsonb_strip_nulls(
             func.jsonb_build_object(
                 literal_column("'Location'"), bindparam("location", type_=Text),

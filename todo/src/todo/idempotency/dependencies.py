@@ -58,31 +58,35 @@ def _key_of(request: Request, idempotency_key: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """Creates the object of one request and responds; with a key only once, even if repeated."""
+    """Does what one request asks for and responds; with a key only once, even if repeated."""
 
     request: Request
     database: Database
     scope: str
     key: str | None
 
-    async def __call__(self, creation: Creation, values: Values, *, location: str) -> Response:
-        """Create the object, or return the first response again.
+    async def __call__(
+        self, creation: Creation, values: Values, *, location: str | None = None
+    ) -> Response:
+        """Do it, or return the first response again.
 
         Args:
-            creation: The kind of object.
+            creation: The kind of object, or of work.
             values: The values of its statement.
-            location: The URL of the object.
+            location: The URL of the object, if it is one.
 
         Raises:
             ConflictError: A request with this key is in progress.
             InvalidError: The key was sent with another request before.
         """
         submission = None
+        idempotency: Idempotency = self.request.app.state.idempotency
         if self.key is not None:
-            idempotency: Idempotency = self.request.app.state.idempotency
             submission = idempotency.submission(
                 scope=self.scope, key=self.key, request=await self._canonical()
             )
+        elif creation.find is None:
+            submission = idempotency.own_submission()
         return _response(
             await create(self.database, creation, values, location=location, submission=submission)
         )

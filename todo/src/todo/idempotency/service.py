@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Any
 
 from sqlalchemy import delete
@@ -29,6 +29,9 @@ PAUSE = 0.1
 
 MOST_UNKNOWN = 3
 """How often a request may stay without a reply from the server."""
+
+OWN_LIFETIME = timedelta(minutes=10)
+"""How long a response is stored for the request itself."""
 
 RETRY_AFTER = 1
 """Seconds after which a request in progress has probably finished."""
@@ -67,6 +70,13 @@ class Idempotency:
     secret: bytes = field(repr=False)
     lifetime: timedelta
 
+    def own_submission(self) -> Submission:
+        """A request that was sent without a key, under one that nobody else knows.
+
+        So a statement that got no reply can be sent again.
+        """
+        return Submission(id=secrets.token_bytes(32), fingerprint=b"", lifetime=OWN_LIFETIME)
+
     def submission(self, *, scope: str, key: str, request: str) -> Submission:
         """A request under its key.
 
@@ -97,10 +107,10 @@ async def create(
     creation: Creation,
     values: Values,
     *,
-    location: str,
+    location: str | None,
     submission: Submission | None = None,
 ) -> Reply:
-    """Create an object in one round trip, or return its response if it was created before.
+    """Do it in one round trip, or return the response if it was done before.
 
     This works even if the server does not reply: the object's id, or the key, reveals the outcome.
 
@@ -122,19 +132,26 @@ async def create(
             may_be_our_own = False
 
 
-async def _create(database: Database, creation: Creation, values: Values, location: str) -> Reply:
+async def _create(
+    database: Database, creation: Creation, values: Values, location: str | None
+) -> Reply:
     created = await creation.plain.one_or_none(database, **values)
     if created is None:
         # A first run without a reply has created it.
+        assert creation.find is not None  # noqa: S101 - otherwise it has a key
         try:
             created = await creation.find(database, values)
         except Exception as error:
             raise CommitUnknownError.after_silence() from error
-    return _first(created.document, created.revision, location)
+    return _first(creation, created.document, created.revision, location)
 
 
 async def _create_once(
-    database: Database, creation: Creation, values: Values, location: str, submission: Submission
+    database: Database,
+    creation: Creation,
+    values: Values,
+    location: str | None,
+    submission: Submission,
 ) -> Reply:
     keyed = {
         **values,
@@ -158,7 +175,7 @@ async def _create_once(
             continue
         if attempt.fingerprint is None:
             assert attempt.document is not None  # noqa: S101 - no other request was there
-            return _first(attempt.document, attempt.revision, location)
+            return _first(creation, attempt.document, attempt.revision, location)
         if not hmac.compare_digest(attempt.fingerprint, submission.fingerprint):
             raise InvalidError(
                 "This Idempotency-Key was sent with another request before; use a new one.",
@@ -185,11 +202,11 @@ async def _attempt(
     raise _in_use()
 
 
-def _first(body: str, revision: str | None, location: str) -> Reply:
-    headers = {"Location": location}
+def _first(creation: Creation, body: str, revision: str | None, location: str | None) -> Reply:
+    headers = {} if location is None else {"Location": location}
     if revision is not None:
         headers["ETag"] = etag(revision)
-    return Reply(HTTPStatus.CREATED, headers, body, is_replay=False)
+    return Reply(creation.status, headers, body, is_replay=False)
 
 
 def _in_use() -> ConflictError:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Column, Index, Integer, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from todo.models import TIMESTAMP, new_id, utc_now
+from todo.models import TIMESTAMP, changed_xid, new_id, utc_now
 
 DEFAULT_COLOR = "#6b7280"
 """A neutral grey, for tags that were created by naming them in a task."""
@@ -32,6 +32,8 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFC", folded)
 
 
+CHANGED_XID = changed_xid()
+
 _version = Column("version", Integer, nullable=False)
 
 
@@ -40,11 +42,16 @@ class Tag(SQLModel, table=True):
 
     __tablename__ = "tags"
     __table_args__ = (
+        CHANGED_XID,
         UniqueConstraint("user_id", "name_folded", name=NAME_CONSTRAINT),
         CheckConstraint("char_length(name) BETWEEN 1 AND 50", name="name_length"),
         CheckConstraint("color ~ '^#[0-9a-f]{6}$'", name="color_form"),
+        Index("ix_tags_user_id_changed_xid", "user_id", "changed_xid", "id"),
     )
-    __mapper_args__: ClassVar = {"version_id_col": _version}
+    __mapper_args__: ClassVar = {
+        "version_id_col": _version,
+        "exclude_properties": ["changed_xid"],
+    }
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")

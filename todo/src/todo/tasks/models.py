@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field, SQLModel
 
-from todo.models import TIMESTAMP, new_id, utc_now
+from todo.models import TIMESTAMP, changed_xid, new_id, utc_now
 
 OWNER_CONSTRAINT = "fk_tasks_user_id_users"
 """The constraint that fails if the account of a valid token is gone."""
@@ -40,6 +40,8 @@ SEARCH_VECTOR = Column(
 )
 """The words of a task, folded. The configuration `simple` neither stems nor drops stop words: the
 language of the text is unknown, and "it" or "who" may be the very word that is searched for."""
+
+CHANGED_XID = changed_xid()
 
 DUE_DATE_OR_LAST = text("coalesce(due_date, 'infinity'::timestamptz)")
 DUE_DATE_OR_FIRST = text("coalesce(due_date, '-infinity'::timestamptz)")
@@ -87,13 +89,14 @@ class Task(SQLModel, table=True):
     `due_date`. The `..._folded` are what `fold_words` makes of the texts. `position` is made by
     `todo.tasks.positions`.
 
-    `search_vector` belongs to the table but not to the class: the database generates it, and only
-    the full-text search reads it.
+    `search_vector` and `changed_xid` belong to the table but not to the class: the database sets
+    them, and only the full-text search and the list of changes read them.
     """
 
     __tablename__ = "tasks"
     __table_args__ = (
         SEARCH_VECTOR,
+        CHANGED_XID,
         CheckConstraint("char_length(title) BETWEEN 1 AND 200", name="title_length"),
         CheckConstraint("char_length(description) <= 10000", name="description_length"),
         CheckConstraint("priority BETWEEN 1 AND 4", name="priority_rank"),
@@ -127,11 +130,12 @@ class Task(SQLModel, table=True):
             "completed_at",
             postgresql_where=text("completed_at IS NOT NULL"),
         ),
+        Index("ix_tasks_user_id_changed_xid", "user_id", "changed_xid", "id"),
         Index("ix_tasks_search_vector", "search_vector", postgresql_using="gin"),
     )
     __mapper_args__: ClassVar = {
         "version_id_col": _version,
-        "exclude_properties": ["search_vector"],
+        "exclude_properties": ["search_vector", "changed_xid"],
     }
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -148,3 +152,11 @@ class Task(SQLModel, table=True):
     title_folded: str = Field(sa_type=Text(collation="C"))
     description_folded: str | None = Field(default=None, sa_type=Text)
     position: str = Field(sa_type=Text(collation="C"))
+
+
+STORED = tuple(
+    each
+    for each in SQLModel.metadata.tables["tasks"].c
+    if each.computed is None and each is not CHANGED_XID
+)
+"""All columns that are written; the database sets the others."""

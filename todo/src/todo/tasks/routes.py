@@ -19,9 +19,11 @@ from todo.etag import (
 )
 from todo.idempotency.dependencies import REPLAYED_HEADER, OnceDep
 from todo.paging import LINK_HEADER, LOCATION_HEADER, page_response
-from todo.tasks import listing, service
+from todo.tasks import bulk, deleted, listing, service
 from todo.tasks.counts import counts
 from todo.tasks.schemas import (
+    BulkRead,
+    BulkWrite,
     Completion,
     CountsQuery,
     TaskCounts,
@@ -82,6 +84,23 @@ async def create_task(
     """Create a task, along with any new tags that it names."""
     new = service.new_task(owner_id=owner_id, **body.changes())
     return await once(service.CREATION, new, location=f"{request.url.path}/{new['task_id']}")
+
+
+@router.post(
+    "/bulk",
+    response_model=BulkRead,
+    responses={
+        200: {"headers": REPLAYED_HEADER},
+        **problem_responses(400, 401, 403, 409, 413, 422, 503, 504),
+    },
+)
+async def change_tasks(owner_id: OwnerId, body: BulkWrite, once: OnceDep) -> Response:
+    """Complete, reopen or delete many tasks at once: all of them or, if that fails, none."""
+    if body.filter is None:
+        work, values = bulk.by_ids(body.action, owner_id=owner_id, ids=body.ids or [])
+    else:
+        work, values = bulk.by_filters(body.action, owner_id=owner_id, filters=body.filter)
+    return await once(work, values)
 
 
 @router.get(
@@ -191,6 +210,17 @@ async def delete_task(
     await service.remove(
         database_of(request), owner_id=owner_id, task_id=task_id, expected=expected
     )
+
+
+@router.post(
+    "/{task_id}/restore",
+    response_model=TaskRead,
+    responses={**_TAGGED, **problem_responses(401, 403, 404, 413, 422, 503, 504)},
+)
+async def restore_task(owner_id: OwnerId, task_id: TaskId, request: Request) -> Response:
+    """Bring back a deleted task with its tags; repeated, it does nothing more."""
+    task = await deleted.restore(database_of(request), owner_id=owner_id, task_id=task_id)
+    return tagged(task)
 
 
 async def _update(

@@ -21,6 +21,7 @@ from todo.paging import Cursor, NextCursor, Position, decode_cursor, encode_curs
 from todo.patch import PATCH_CONFIG
 from todo.tags.fields import TagNames
 from todo.tags.schemas import TagRef
+from todo.tasks.bulk import MOST_AT_ONCE, Action
 from todo.tasks.fields import UTC, Description, DueDate, TimeZone, Title
 from todo.tasks.filters import TaskFilters
 from todo.tasks.models import Priority
@@ -90,6 +91,51 @@ class TaskMove(BaseModel):
     def is_after(self) -> bool:
         """Whether the task comes after something, or first; else before something, or last."""
         return self.after is not None or self.to == "first"
+
+
+class FilteredTasks(TaskFilters):
+    """Which tasks: those that a list with these filters shows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class BulkWrite(BaseModel):
+    """What to do with many tasks."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"oneOf": [{"required": ["ids"]}, {"required": ["filter"]}]},
+    )
+
+    action: Action
+    ids: Annotated[
+        Given[Annotated[list[UUID], Field(min_length=1, max_length=MOST_AT_ONCE)]],
+        Field(description="These tasks, in any order."),
+    ] = None
+    filter: Annotated[
+        Given[FilteredTasks],
+        Field(
+            description=f"At most {MOST_AT_ONCE} of the tasks that match, and are not yet in that "
+            "state."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if (self.ids is None) == (self.filter is None):
+            raise PydanticCustomError("ids_or_filter", "Must have either ids or filter")
+        return self
+
+
+class BulkRead(BaseModel):
+    """What was done, by the ids of the tasks."""
+
+    changed: list[UUID]
+    unchanged: Annotated[list[UUID], Field(description="Tasks that were in that state before.")]
+    not_found: Annotated[list[UUID], Field(description="You have no task with this id.")]
+    has_more: Annotated[
+        bool, Field(description="Whether more tasks match; send the filter again, with a new key.")
+    ]
 
 
 class TaskRead(BaseModel):

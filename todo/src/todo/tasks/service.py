@@ -268,7 +268,7 @@ async def _changed(
         missing=task_not_found,
         is_repeatable=accepted is None,
         refuse=refuse or _refuse,
-        explain=lambda error: _explain(error, values),
+        explain=lambda error: explain(error, values),
     )
 
 
@@ -286,7 +286,7 @@ def _refuse_move(task: ChangedTask) -> None:
         raise NotFoundError(message, code="other-task-not-found")
 
 
-def _explain(error: IntegrityError, values: Values) -> None:
+def explain(error: IntegrityError, values: Values) -> None:
     """Raise what a constraint violation means; return if the same statement may succeed."""
     del values
     text = str(error.orig)
@@ -302,7 +302,7 @@ async def _find(database: Database, values: Values) -> Created:
     return Created(task.document, task.revision)
 
 
-CREATION = Creation(sql.creation, find=_find, explain=_explain)
+CREATION = Creation(sql.creation, find=_find, explain=explain)
 """Creates a task, along with the missing tags, from the values of `new_task`."""
 
 

@@ -1,0 +1,50 @@
+"""Tags of a task that comes back, deleted or exported: by their ids, or else by their names."""
+
+from sqlalchemy import CTE, FromClause, and_, exists, func, literal_column, or_, select, union
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from todo.sql import NOW, OWNER
+from todo.tags.carried import SHOWN
+from todo.tags.models import NAME_CONSTRAINT, Tag
+
+
+def returned(wanted: FromClause) -> CTE:
+    """The wanted tags of the owner; missing ones are created, and have new ids.
+
+    A tag is found by its id, whatever its name is now, or else by its name. With an old id it would
+    get revisions again that it had.
+
+    Args:
+        wanted: Their `id`, `name`, `name_folded` and `color`.
+    """
+    is_it = and_(
+        col(Tag.user_id) == OWNER,
+        or_(col(Tag.id) == wanted.c.id, col(Tag.name_folded) == wanted.c.name_folded),
+    )
+    here = select(*SHOWN).join(wanted, is_it).cte("here")
+    given = {
+        "id": func.gen_random_uuid(),
+        "user_id": OWNER,
+        "name": wanted.c.name,
+        "name_folded": wanted.c.name_folded,
+        "color": wanted.c.color,
+        "version": literal_column("1"),
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    missing = (
+        select(*given.values())
+        .select_from(wanted)
+        .where(~exists().where(is_it))
+        .order_by(wanted.c.name_folded.collate("C"))
+    )
+    inserted = insert(Tag).from_select(list(given), missing)
+    made = (
+        inserted.on_conflict_do_update(
+            constraint=NAME_CONSTRAINT, set_={"name_folded": inserted.excluded.name_folded}
+        )
+        .returning(*SHOWN)
+        .cte("made")
+    )
+    return union(select(here), select(made)).cte("carried")

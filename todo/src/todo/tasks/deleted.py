@@ -1,0 +1,113 @@
+"""Bring back a task that was deleted, with its id and its tags."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    TypeDecorator,
+    Uuid,
+    column,
+    delete,
+    func,
+    literal_column,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.types import TypeEngine
+from sqlmodel import col
+
+from todo.models import utc_now
+from todo.sql import NOW, OWNER
+from todo.sync.models import DeletedTask
+from todo.tags.carried import shown
+from todo.tags.models import TaskTag
+from todo.tags.returning import returned
+from todo.tasks import service
+from todo.tasks.models import STORED, Task
+from todo.tasks.sql import COLUMNS, ID, TaskRow, document_of, revision_of
+from wellhead import Database, compiled
+
+
+def plain_type(stored: ColumnElement[Any]) -> TypeEngine[Any]:
+    """The type of a column as the server knows it."""
+    kind = stored.type
+    return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+
+
+def _restoration() -> Any:
+    gone = (
+        delete(DeletedTask)
+        .where(col(DeletedTask.id) == ID, col(DeletedTask.user_id) == OWNER)
+        .returning(col(DeletedTask.contents), col(DeletedTask.tags))
+        .cte("gone")
+    )
+    kept = (
+        func.jsonb_to_record(gone.c.contents)
+        .table_valued(*(column(each.name, plain_type(each)) for each in STORED), name="kept")
+        .render_derived(name="kept", with_types=True)
+    )
+    # It does not get a revision again that it had.
+    given = {each.name: kept.c[each.name] for each in STORED} | {
+        "version": kept.c.version + literal_column("1"),
+        "updated_at": NOW,
+    }
+    task = (
+        insert(Task)
+        .from_select(list(given), select(*given.values()).select_from(gone.join(kept, true())))
+        .on_conflict_do_nothing(index_elements=["id"])
+        .returning(*COLUMNS)
+        .cte("task")
+    )
+    wanted = (
+        func.jsonb_to_recordset(gone.c.tags)
+        .table_valued(
+            column("id", Uuid), column("name", Text), column("name_folded", Text),
+            column("color", Text), name="wanted",
+        )
+        .render_derived(with_types=True)
+    )  # fmt: skip
+    names = select(*wanted.c).select_from(gone.join(wanted, true())).cte("names")
+    carried = returned(names)
+    links = select(task.c.id, carried.c.id).select_from(task.join(carried, true()))
+    linked = insert(TaskTag).from_select(["task_id", "tag_id"], links).cte("linked")
+    tags = shown(carried).cte("shown")
+    revision = revision_of(task.c.version, tags.c.state)
+    return (
+        select(
+            document_of(task.c, tags.c.tags, revision).label("document"),
+            revision.label("revision"),
+        )
+        .select_from(task.join(tags, true()))
+        .add_cte(linked)
+    )
+
+
+RESTORE = compiled(_restoration(), into=TaskRow, is_repeatable=True)
+"""Bring back a deleted task; no result if there is none."""
+
+
+async def restore(database: Database, *, owner_id: UUID, task_id: UUID) -> TaskRow:
+    """Bring back a deleted task with its id and its tags; does nothing if it is there.
+
+    Missing tags are created again. A tag that was renamed meanwhile keeps its new name.
+
+    Raises:
+        NotFoundError: There was none, it is another user's, or it was deleted too long ago.
+        NotAuthenticatedError: The account is gone.
+        CommitUnknownError: The server did not reply three times in a row.
+    """
+    values = {"owner_id": owner_id, "task_id": task_id, "now": utc_now()}
+    while True:
+        try:
+            task = await RESTORE.one_or_none(database, **values)
+        except IntegrityError as error:
+            service.explain(error, values)
+            continue
+        if task is not None:
+            return task
+        # It was never deleted, or has just been restored.
+        return await service.get(database, owner_id=owner_id, task_id=task_id)
