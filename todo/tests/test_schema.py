@@ -41,8 +41,7 @@ def world(unmigrated: FastAPI, client: AsyncClient) -> World:
     access = tokens.issue_access(user_id=user_id, login_id=login_id)
     refresh = tokens.issue_refresh(user_id=user_id, login_id=login_id).text
     account = StagedAccount(user_id, "ada@example.com", PASSWORD, access, refresh)
-    task, tag, spare, later = (str(UUID(int=number)) for number in (1, 2, 3, 4))
-    return World(client, account, task, tag, spare, later)
+    return World(client, account, *(str(UUID(int=number)) for number in range(1, 6)))
 
 
 async def test_every_route_says_that_it_is_to_be_migrated_and_the_log_how_in_one_line(
