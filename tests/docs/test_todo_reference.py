@@ -41,7 +41,7 @@ def default_of(name: str) -> str:
     if name in IN_WORDS:
         return IN_WORDS[name]
     if isinstance(value, list):
-        return ", ".join(value)
+        return ", ".join(value) or "none"
     return str(value).lower() if isinstance(value, bool | None) else str(value)
 
 

@@ -399,32 +399,6 @@ class TestRefresh:
             assert answer.status_code == 200
             token = answer.json()["refresh_token"]
 
-    async def test_a_reused_token_ends_its_login(
-        self, client: AsyncClient, account: StagedAccount
-    ) -> None:
-        newer = (await refresh(client, account.refresh_token)).json()["refresh_token"]
-
-        assert_problem(await refresh(client, account.refresh_token), 401, "urn:todo:login-over")
-        assert_problem(await refresh(client, newer), 401, "urn:todo:login-over")
-
-    async def test_other_logins_of_the_account_go_on(
-        self, client: AsyncClient, account: StagedAccount
-    ) -> None:
-        other = await log_in(client, account.email, account.password)
-        await refresh(client, account.refresh_token)
-        await refresh(client, account.refresh_token)
-
-        assert (await refresh(client, other["refresh_token"])).status_code == 200
-
-    async def test_of_two_uses_at_once_one_wins_and_the_login_ends(
-        self, client: AsyncClient, account: StagedAccount, database: Database
-    ) -> None:
-        answers = await asyncio.gather(*(refresh(client, account.refresh_token) for _ in range(4)))
-
-        assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
-        async with database.reader() as reader:
-            assert (await reader.exec(select(Login.id))).all() == []
-
     async def test_a_forged_token_does_not_end_the_login(
         self, client: AsyncClient, account: StagedAccount
     ) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+from uuid import UUID
 
+import jwt
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
@@ -10,6 +12,7 @@ from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import event
 from writes import (
     KEYED,
+    REFRESH,
     REPEATABLE,
     RESTORING,
     SETTING,
@@ -92,7 +95,7 @@ async def test_a_commit_that_nobody_answered_is_not_seen(
     assert 1 < number < MOST
 
 
-STATEMENTS = (*KEYED, *SETTING, *RESTORING)
+STATEMENTS = (*KEYED, *SETTING, *RESTORING, REFRESH)
 """The routes that write by one statement, which may be sent again."""
 
 DELETIONS = tuple(route for route in WRITES if route not in {*STATEMENTS, *REPEATABLE})
@@ -100,8 +103,11 @@ DELETIONS = tuple(route for route in WRITES if route not in {*STATEMENTS, *REPEA
 
 def breaks(proxy: TCPProxy, world: World, route: str, *, passes: bool) -> asyncio.Event:
     """Break the connection at the next statement that speaks of what the route is about."""
-    said = EMAIL if route == KEYED[0] else re.escape(world.account.id.bytes)
-    return proxy.break_at(said, passes=passes)
+    if route == KEYED[0]:
+        return proxy.break_at(EMAIL, passes=passes)
+    claims = jwt.decode(world.account.access_token, options={"verify_signature": False})
+    subject = UUID(claims["sid"]) if route == REFRESH else world.account.id
+    return proxy.break_at(re.escape(subject.bytes), passes=passes)
 
 
 @pytest.mark.parametrize("passes", [True, False])

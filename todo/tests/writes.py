@@ -137,8 +137,13 @@ KEYED = (
 )
 """The routes that take an `Idempotency-Key`."""
 
-REPEATABLE = tuple(route for route in WRITES if route.startswith("POST /api/auth/"))
-"""The routes whose work may be done twice, without any key."""
+REFRESH = "POST /api/auth/refresh"
+"""The exchange of a refresh token: one statement, which may be sent twice."""
+
+REPEATABLE = tuple(
+    route for route in WRITES if route.startswith("POST /api/auth/") and route != REFRESH
+)
+"""The routes whose transactions may be done twice, without any key."""
 
 RESTORING = ("POST /api/{user_id}/tasks/{task_id}/restore",)
 """The routes that bring something back, or find it there."""

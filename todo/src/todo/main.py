@@ -103,11 +103,13 @@ def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> N
     key = signing_key(settings)
     tokens = Tokens(
         key=key,
+        previous_keys=settings.previous_keys,
         algorithm=settings.jwt_algorithm,
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         access_lifetime=settings.access_lifetime,
         refresh_lifetime=settings.refresh_lifetime,
+        refresh_grace=settings.refresh_grace,
     )
     app.state.tokens = tokens
     app.state.idempotency = Idempotency(key.encode(), settings.idempotency_lifetime)

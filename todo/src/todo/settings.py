@@ -84,7 +84,7 @@ class Settings(CheckedSettings):
         SettingsError: One sentence for each setting that cannot be used.
     """
 
-    secret_fields = ("jwt_secret_key",)
+    secret_fields = ("jwt_secret_key", "jwt_previous_secret_keys")
 
     model_config = SettingsConfigDict(str_strip_whitespace=True)
 
@@ -144,7 +144,12 @@ class Settings(CheckedSettings):
 
     jwt_secret_key: SecretStr | None = None
     """The secret that signs tokens: random, at least as long as the digest. A change of it ends
-    every login."""
+    every login, unless the old one is among `JWT_PREVIOUS_SECRET_KEYS`."""
+
+    jwt_previous_secret_keys: Annotated[list[SecretStr], NoDecode, BeforeValidator(split)] = Field(
+        default=[]
+    )
+    """Secrets whose tokens are accepted, too: those of before, or the one that comes next."""
 
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     """How tokens are signed; a token with any other algorithm is refused."""
@@ -154,6 +159,10 @@ class Settings(CheckedSettings):
 
     jwt_refresh_token_expire_minutes: int = Field(default=7 * 24 * 60, ge=5, le=365 * 24 * 60)
     """How long an unused login lasts; each refresh restarts the time."""
+
+    jwt_refresh_grace_seconds: int = Field(default=20, ge=0, le=60)
+    """How long an exchanged refresh token still gives the current one: to a second tab, or where
+    a response was lost. Then its use ends the login."""
 
     jwt_issuer: str = Field(default="todo-api", min_length=1, max_length=200)
     """The `iss` of tokens; others are refused."""
@@ -239,29 +248,30 @@ class Settings(CheckedSettings):
                 "must be more than JWT_ACCESS_TOKEN_EXPIRE_MINUTES, which is "
                 f"{self.jwt_access_token_expire_minutes}."
             )
-        self._check_key()
+        self._check_keys()
         return self
 
-    def _check_key(self) -> None:
-        if self.jwt_secret_key is None:
-            if self.is_production:
-                raise ValueError(f"JWT_SECRET_KEY is missing, and APP_ENV is production; {NEW_KEY}")
-            return
-        key = self.jwt_secret_key.get_secret_value()
+    def _check_keys(self) -> None:
+        if self.jwt_secret_key is not None:
+            self._check_key("JWT_SECRET_KEY", self.jwt_secret_key.get_secret_value())
+        elif self.is_production:
+            raise ValueError(f"JWT_SECRET_KEY is missing, and APP_ENV is production; {NEW_KEY}")
+        for number, key in enumerate(self.previous_keys, start=1):
+            self._check_key(f"Number {number} of JWT_PREVIOUS_SECRET_KEYS", key)
+
+    def _check_key(self, name: str, key: str) -> None:
         size, least = len(key.encode()), KEY_BYTES[self.jwt_algorithm]
         if size < least:
             raise ValueError(
-                f"JWT_SECRET_KEY has {size} bytes; {self.jwt_algorithm} needs at least {least}; "
-                f"{NEW_KEY}"
+                f"{name} has {size} bytes; {self.jwt_algorithm} needs at least {least}; {NEW_KEY}"
             )
         distinct = len(set(key))
         if distinct < DISTINCT_CHARACTERS:
             raise ValueError(
-                f"JWT_SECRET_KEY has only {distinct} distinct characters and can be guessed; "
-                f"{NEW_KEY}"
+                f"{name} has only {distinct} distinct characters and can be guessed; {NEW_KEY}"
             )
         if any(word in key.casefold() for word in PLACEHOLDERS):
-            raise ValueError(f"JWT_SECRET_KEY is a placeholder from an example; {NEW_KEY}")
+            raise ValueError(f"{name} is a placeholder from an example; {NEW_KEY}")
 
     def database(self) -> DatabaseSettings:
         """Wellhead's settings, from the environment; the application name is `APP_NAME`.
@@ -286,6 +296,16 @@ class Settings(CheckedSettings):
     def refresh_lifetime(self) -> timedelta:
         """How long a refresh token can be used."""
         return timedelta(minutes=self.jwt_refresh_token_expire_minutes)
+
+    @property
+    def refresh_grace(self) -> timedelta:
+        """How long an exchanged refresh token still gives the current one."""
+        return timedelta(seconds=self.jwt_refresh_grace_seconds)
+
+    @property
+    def previous_keys(self) -> tuple[str, ...]:
+        """The secrets whose tokens are accepted, too."""
+        return tuple(key.get_secret_value() for key in self.jwt_previous_secret_keys)
 
     @property
     def idempotency_lifetime(self) -> timedelta:

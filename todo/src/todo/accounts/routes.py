@@ -88,9 +88,9 @@ async def login(
 async def refresh(given: schemas.Refresh, accounts: AccountsDep) -> schemas.TokenPair:
     """Exchange a refresh token for the next pair of tokens.
 
-    Each refresh token works once. If one is used a second time, its login ends (401) for every
-    holder of a copy. An `Idempotency-Key` has no effect here: if the response was lost, log in
-    again.
+    For a moment (`JWT_REFRESH_GRACE_SECONDS`) an exchanged token still gives the current refresh
+    token, the same to every tab, so a request whose response was lost may be sent again. If it is
+    used later, its login ends (401) for every holder of a copy. An `Idempotency-Key` has no effect.
     """
     return await accounts.refresh(given.refresh_token)
 

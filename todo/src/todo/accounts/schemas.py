@@ -99,7 +99,7 @@ class LoginForm(BaseModel):
 
 
 class Refresh(StrictBody):
-    """The refresh token that came with the last pair; it works once."""
+    """The refresh token that came with the last pair."""
 
     refresh_token: Annotated[str, Field(min_length=1, max_length=4096)]
 

@@ -5,6 +5,7 @@ Random values are chosen before a transaction, so that each may run again, even 
 without a reply, with the same result.
 """
 
+import math
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.attempts import Attempts
+from todo.accounts.exchange import exchange
 from todo.accounts.models import EMAIL_INDEX, Login, User
 from todo.accounts.passwords import Passwords
 from todo.accounts.schemas import AccountRead, TokenPair
@@ -98,39 +100,31 @@ class Accounts:
     async def refresh(self, text: str) -> TokenPair:
         """Exchange a refresh token for the next pair.
 
-        A genuine token that is not the current one was used before, by its owner or by a thief:
-        the login ends for both.
+        For a moment (`refresh_grace` of the tokens) an exchanged token still gives the current one:
+        two tabs use the same, and a response may be lost. A genuine token that was exchanged longer
+        ago is used by its owner and by a thief: the login ends for both.
 
         Raises:
             NotAuthenticatedError: The token is invalid, was used before, or its login has ended.
         """
         token = self.tokens.read_refresh(text)
-        issued = self.tokens.issue_refresh(user_id=token.user_id, login_id=token.login_id)
-        now = utc_now()
-        rotated = (
-            update(Login)
-            .where(
-                col(Login.id) == token.login_id,
-                # It is the new one's: this very request, run again.
-                col(Login.token_hash).in_([token.hash, issued.hash]),
-                col(Login.expires_at) > now,
-            )
-            .values(token_hash=issued.hash, last_used_at=now, expires_at=issued.expires_at)
-            .returning(col(Login.id))
+        now = self.tokens.now()
+        exchanged = await exchange().one_or_none(
+            self.database,
+            login_id=token.login_id,
+            given=token.hash,
+            following=self.tokens.next_hash(token),
+            now=now,
+            spent_since=now - self.tokens.refresh_grace,
+            lifetime=self.tokens.refresh_lifetime,
         )
-
-        async def rotate(session: AsyncSession) -> bool:
-            is_current = (await session.exec(rotated)).first() is not None
-            if not is_current:
-                await session.exec(delete(Login).where(col(Login.id) == token.login_id))
-            return is_current
-
-        if not await self.database.run(rotate, is_repeatable=True):
+        if exchanged is None or exchanged.is_over:
             raise NotAuthenticatedError(
                 "This refresh token was used before or its login has ended; log in again.",
                 code="login-over",
             )
-        return self._pair(token.user_id, token.login_id, issued.text)
+        issued = self.tokens.follow(token, exchanged.hashes[::-1], issued_at=exchanged.issued_at)
+        return self._pair(token.user_id, token.login_id, issued)
 
     async def log_out(self, token: AccessToken) -> None:
         """End the login of the access token; ending it twice is fine."""
@@ -198,14 +192,15 @@ class Accounts:
     def _new_login(self, user_id: UUID) -> "_NewLogin":
         login_id = new_id()
         issued = self.tokens.issue_refresh(user_id=user_id, login_id=login_id)
-        return _NewLogin(user_id, login_id, issued, self._pair(user_id, login_id, issued.text))
+        return _NewLogin(user_id, login_id, issued, self._pair(user_id, login_id, issued))
 
-    def _pair(self, user_id: UUID, login_id: UUID, refresh_token: str) -> TokenPair:
+    def _pair(self, user_id: UUID, login_id: UUID, refresh: IssuedRefreshToken) -> TokenPair:
+        left = refresh.expires_at - self.tokens.now()
         return TokenPair(
             access_token=self.tokens.issue_access(user_id=user_id, login_id=login_id),
-            refresh_token=refresh_token,
+            refresh_token=refresh.text,
             expires_in=int(self.tokens.access_lifetime.total_seconds()),
-            refresh_expires_in=int(self.tokens.refresh_lifetime.total_seconds()),
+            refresh_expires_in=math.ceil(left.total_seconds()),
         )
 
 

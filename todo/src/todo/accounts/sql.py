@@ -1,6 +1,6 @@
 """The statement that creates an account."""
 
-from sqlalchemy import CTE, FromClause, Text, bindparam, select
+from sqlalchemy import CTE, FromClause, Text, bindparam, literal_column, select
 from sqlmodel import col
 
 from todo.accounts.models import User
@@ -15,6 +15,7 @@ def creation(turn: FromClause) -> CTE:
         "email_folded": bindparam("email_folded", type_=Text),
         "name": bindparam("name", type_=Text),
         "password_hash": bindparam("password_hash", type_=Text),
+        "password_version": literal_column("0"),
         "created_at": NOW,
         "updated_at": NOW,
     }
