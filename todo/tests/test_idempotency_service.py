@@ -177,3 +177,16 @@ def test_a_fingerprint_cannot_be_guessed_without_the_secret() -> None:
 
     assert submissions[0].id == submissions[1].id
     assert submissions[0].fingerprint != submissions[1].fingerprint
+
+
+@pytest.mark.parametrize("stored_by", [b"old", b"new"])
+def test_a_request_is_recognised_across_a_change_of_the_secret(stored_by: bytes) -> None:
+    def submission(secret: bytes, *previous: bytes) -> service.Submission:
+        idempotency = service.Idempotency(secret, timedelta(hours=1), previous)
+        return idempotency.submission(scope="me", key="my key", request="my request")
+
+    stored = submission(stored_by).fingerprint
+
+    assert submission(b"new", b"old").has(stored)
+    assert submission(b"old", b"new").has(stored)
+    assert not submission(b"third", b"fourth").has(stored)

@@ -292,3 +292,59 @@ def test_a_weak_secret_is_refused_from_a_file_too(
     assert refusal(monkeypatch, JWT_SECRET_KEY_FILE=str(tmp_path / "key")).startswith(
         "JWT_SECRET_KEY has 5 bytes; HS256 needs at least 32; "
     )
+
+
+OTHER_KEY = KEY[::-1]
+
+
+@pytest.mark.parametrize(
+    "value", [f"{KEY}, {OTHER_KEY}", f'["{KEY}", "{OTHER_KEY}"]', f" {KEY} ,{OTHER_KEY},"]
+)
+def test_previous_secrets_are_a_list(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("JWT_PREVIOUS_SECRET_KEYS", value)
+
+    assert Settings().previous_keys == (KEY, OTHER_KEY)
+
+
+def test_previous_secrets_are_read_from_a_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys").write_text(f"{KEY},{OTHER_KEY}\n")
+    monkeypatch.setenv("JWT_PREVIOUS_SECRET_KEYS_FILE", str(tmp_path / "keys"))
+
+    assert Settings().previous_keys == (KEY, OTHER_KEY)
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("short-but-distinct", "has 18 bytes; HS256 needs at least 32"),
+        ("ab" * 32, "has only 2 distinct characters"),
+        ("changethis-0123456789abcdefghijklmnop", "is a placeholder"),
+    ],
+)
+def test_a_weak_previous_secret_is_refused_by_its_number_and_never_shown(
+    monkeypatch: pytest.MonkeyPatch, key: str, reason: str
+) -> None:
+    message = refusal(
+        monkeypatch, JWT_SECRET_KEY=KEY, JWT_PREVIOUS_SECRET_KEYS=f"{OTHER_KEY},{key}"
+    )
+
+    assert message.startswith(f"Number 2 of JWT_PREVIOUS_SECRET_KEYS {reason}")
+    assert key not in message
+
+
+def test_a_list_of_secrets_that_cannot_be_read_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    message = refusal(monkeypatch, JWT_PREVIOUS_SECRET_KEYS=f"[{KEY}")
+
+    assert message.startswith("JWT_PREVIOUS_SECRET_KEYS is (hidden); ")
+    assert KEY not in message
+
+
+def test_no_previous_secret_shows_in_the_representation() -> None:
+    settings = Settings(jwt_previous_secret_keys=[KEY])
+
+    assert KEY not in repr(settings)
+    assert KEY not in json.dumps(settings.model_dump(mode="json"))

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,11 +45,18 @@ class Submission:
         id: Identifies the key and its sender.
         fingerprint: Identifies the request.
         lifetime: How long its response is stored.
+        earlier_fingerprints: Identify the request by secrets of before.
     """
 
     id: bytes
     fingerprint: bytes
     lifetime: timedelta
+    earlier_fingerprints: Sequence[bytes] = ()
+
+    def has(self, fingerprint: bytes) -> bool:
+        """Whether a stored fingerprint is that of this request."""
+        own = (self.fingerprint, *self.earlier_fingerprints)
+        return any(hmac.compare_digest(fingerprint, each) for each in own)
 
     @property
     def lock(self) -> int:
@@ -62,13 +69,15 @@ class Idempotency:
     """How one application recognises requests.
 
     Attributes:
-        secret: The key of fingerprints. If it changes, every repeated request looks like another
-            one, which is refused and not done twice.
+        secret: The key of fingerprints. If it changes, and is not among the previous ones, every
+            repeated request looks like another one, which is refused and not done twice.
         lifetime: How long a response is stored.
+        previous_secrets: The keys of before.
     """
 
     secret: bytes = field(repr=False)
     lifetime: timedelta
+    previous_secrets: Sequence[bytes] = field(default=(), repr=False)
 
     def own_submission(self) -> Submission:
         """A request that was sent without a key, under one that nobody else knows.
@@ -85,9 +94,13 @@ class Idempotency:
             key: The client's key.
             request: The whole request, in a canonical form.
         """
+        whole = f"idempotency\n{request}".encode()
         return Submission(
             id=hashlib.sha256(f"{scope}\n{key}".encode()).digest(),
-            fingerprint=hmac.digest(self.secret, f"idempotency\n{request}".encode(), "sha256"),
+            fingerprint=hmac.digest(self.secret, whole, "sha256"),
+            earlier_fingerprints=[
+                hmac.digest(secret, whole, "sha256") for secret in self.previous_secrets
+            ],
             lifetime=self.lifetime,
         )
 
@@ -176,7 +189,7 @@ async def _create_once(
         if attempt.fingerprint is None:
             assert attempt.document is not None  # noqa: S101 - no other request was there
             return _first(creation, attempt.document, attempt.revision, location)
-        if not hmac.compare_digest(attempt.fingerprint, submission.fingerprint):
+        if not submission.has(attempt.fingerprint):
             raise InvalidError(
                 "This Idempotency-Key was sent with another request before; use a new one.",
                 code="idempotency-key-reused",
