@@ -1,14 +1,15 @@
 """Limits on attempts, counted in the database for all workers together."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from sqlmodel import select
 
-from todo.accounts.attempts import Attempts, DatabaseStorage, network
+from todo.accounts.attempts import UNKNOWN_NETWORKS, Attempts, DatabaseStorage, network
 from todo.accounts.models import LoginAttempt
 from todo.errors import TooManyAttemptsError
-from todo.models import utc_now
+from todo.models import new_id, utc_now
 from wellhead import Database
 
 SECRET = b"a secret of the test"
@@ -33,16 +34,78 @@ async def let_windows_end(database: Database) -> None:
             attempt.expires_at = utc_now() - timedelta(seconds=1)
 
 
-async def test_an_account_is_refused_after_its_tries(storage: DatabaseStorage) -> None:
+async def test_an_account_is_refused_after_its_tries_from_one_network(
+    storage: DatabaseStorage,
+) -> None:
     attempts = make_attempts(storage)
-    for number in range(3):
-        await attempts.count_login(account="ada@example.com", address=f"192.0.2.{number}")
+    for _ in range(3):
+        await attempts.count_login(account="ada@example.com", address="192.0.2.1")
 
     with pytest.raises(TooManyAttemptsError) as caught:
-        await attempts.count_login(account="ada@example.com", address="192.0.2.9")
+        await attempts.count_login(account="ada@example.com", address="192.0.2.1")
 
     assert caught.value.retry_after is not None
     assert 3500 < caught.value.retry_after <= 3600
+
+
+async def test_tries_from_one_network_use_up_none_from_another(storage: DatabaseStorage) -> None:
+    attempts = make_attempts(storage)
+    for _ in range(4):
+        with suppress(TooManyAttemptsError):
+            await attempts.count_login(account="ada@example.com", address="192.0.2.1")
+
+    await attempts.count_login(account="ada@example.com", address="192.0.2.2")
+
+
+async def test_unknown_networks_together_have_five_times_the_tries_of_one(
+    storage: DatabaseStorage,
+) -> None:
+    attempts = make_attempts(storage)
+    for _ in range(3 * UNKNOWN_NETWORKS):
+        await attempts.count_unknown_network(account="ada@example.com")
+
+    with pytest.raises(TooManyAttemptsError):
+        await attempts.count_unknown_network(account="Ada@example.com")
+    await attempts.count_unknown_network(account="grace@example.com")
+
+
+async def test_proofs_are_counted_for_their_login_alone(storage: DatabaseStorage) -> None:
+    attempts, login, other = make_attempts(storage, per_address="9 per hour"), new_id(), new_id()
+    for _ in range(3):
+        await attempts.count_proof(login_id=login, address="192.0.2.1")
+
+    with pytest.raises(TooManyAttemptsError):
+        await attempts.count_proof(login_id=login, address="192.0.2.2")
+    await attempts.count_proof(login_id=other, address="192.0.2.1")
+    await attempts.forget_proof(login_id=login)
+    await attempts.count_proof(login_id=login, address="192.0.2.1")
+
+
+async def test_what_was_counted_under_the_secret_of_before_still_counts(
+    opened: Database,
+) -> None:
+    before = make_attempts(DatabaseStorage(opened, secret=SECRET))
+    rotated = DatabaseStorage(opened, secret=b"the next one", previous_secrets=[SECRET])
+    after = make_attempts(rotated)
+    await before.count_login(account="ada@example.com", address="192.0.2.1")
+    for _ in range(2):
+        await after.count_login(account="ada@example.com", address="192.0.2.1")
+
+    with pytest.raises(TooManyAttemptsError) as caught:
+        await after.count_login(account="ada@example.com", address="192.0.2.1")
+    assert caught.value.retry_after is not None
+    assert 3500 < caught.value.retry_after <= 3600
+    await after.forget_login(account="ada@example.com", address="192.0.2.1")
+    await before.count_login(account="ada@example.com", address="192.0.2.1")
+
+
+async def test_a_network_is_known_across_a_change_of_the_secret(opened: Database) -> None:
+    before = make_attempts(DatabaseStorage(opened, secret=SECRET))
+    rotated = DatabaseStorage(opened, secret=b"the next one", previous_secrets=[SECRET])
+    own, *earlier = make_attempts(rotated).network_hashes("192.0.2.1")
+
+    assert before.network_hashes("192.0.2.1") == earlier
+    assert own not in earlier
 
 
 async def test_the_account_is_the_same_in_any_case(storage: DatabaseStorage) -> None:
@@ -50,7 +113,7 @@ async def test_the_account_is_the_same_in_any_case(storage: DatabaseStorage) -> 
     await attempts.count_login(account="ada@example.com", address="192.0.2.1")
 
     with pytest.raises(TooManyAttemptsError):
-        await attempts.count_login(account="ADA@example.com", address="192.0.2.2")
+        await attempts.count_login(account="ADA@example.com", address="192.0.2.1")
 
 
 async def test_an_address_is_refused_whatever_accounts_it_tries(storage: DatabaseStorage) -> None:
@@ -80,7 +143,7 @@ async def test_the_right_password_gives_an_account_its_tries_back(
     attempts = make_attempts(storage)
     for _ in range(3):
         await attempts.count_login(account="ada@example.com", address="192.0.2.1")
-    await attempts.forget_account("Ada@example.com")
+    await attempts.forget_login(account="Ada@example.com", address="192.0.2.1")
 
     await attempts.count_login(account="ada@example.com", address="192.0.2.1")
 

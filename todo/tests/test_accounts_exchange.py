@@ -253,6 +253,24 @@ class TestRotation:
             )
             assert not await is_over(only_new, token)
 
+    async def test_access_tokens_and_repeated_posts_are_recognised_on_both(
+        self,
+        client: AsyncClient,
+        account: StagedAccount,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+    ) -> None:
+        path, task = f"/api/{account.id}/tasks", {"title": "Buy milk"}
+        headers = {**account.headers, "Idempotency-Key": "once"}
+        async with second_host(self.host(settings, self.NEW, self.OLD), database, clock) as new:
+            first = await client.post(path, json=task, headers=headers)
+            second = await new.post(path, json=task, headers=headers)
+
+        assert (first.status_code, second.status_code) == (201, 201)
+        assert second.headers["Idempotency-Replayed"] == "true"
+        assert second.content == first.content
+
     async def test_a_token_of_the_old_secret_is_refused_once_that_is_gone(
         self,
         account: StagedAccount,

@@ -231,3 +231,53 @@ async def test_whoever_stops_waiting_makes_no_room_for_another(
 
     # Two were cancelled in their turn, and two before it.
     assert (gate.most, gate.total) == (2, 3)
+
+
+async def test_a_caller_who_stops_waiting_leaves_the_queue_but_keeps_the_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords = make_passwords(concurrency=1)
+    gate = Gate(monkeypatch)
+    running, *queued = [
+        asyncio.create_task(passwords.hash(f"password {number}"))
+        for number in range(1 + QUEUE_FACTOR)
+    ]
+    await until(gate.has(1))
+
+    running.cancel()
+    await asyncio.wait([running])
+    with pytest.raises(BusyError):
+        await passwords.hash("there is no place, as the thread goes on")
+
+    queued[0].cancel()
+    await asyncio.wait([queued[0]])
+    last = asyncio.create_task(passwords.hash("the place of the one who left"))
+    await asyncio.sleep(0)
+    with pytest.raises(BusyError):
+        await passwords.hash("one too many")
+    gate.open()
+    await asyncio.gather(last, *queued[1:])
+
+    assert (gate.most, gate.total) == (1, 1 + QUEUE_FACTOR)
+
+
+async def test_a_hash_whose_caller_has_left_makes_room_when_it_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords = make_passwords(concurrency=1)
+    gate = Gate(monkeypatch)
+    callers = [
+        asyncio.create_task(passwords.hash(f"password {number}"))
+        for number in range(1 + QUEUE_FACTOR)
+    ]
+    await until(gate.has(1))
+    for caller in callers:
+        caller.cancel()
+    await asyncio.wait(callers)
+    gate.open()
+
+    hashes = await asyncio.gather(
+        *(passwords.hash(f"later {number}") for number in range(QUEUE_FACTOR))
+    )
+
+    assert len(hashes) == QUEUE_FACTOR

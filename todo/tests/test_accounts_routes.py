@@ -219,6 +219,44 @@ class TestLogin:
     ) -> None:
         assert (await client.post("/api/auth/login", data=form)).status_code == 422
 
+    async def test_json_is_told_what_to_send(self, client: AsyncClient) -> None:
+        await register(client)
+
+        answer = await client.post(
+            "/api/auth/login", json={"username": "ada@example.com", "password": PASSWORD}
+        )
+
+        assert_problem(answer, 415, "about:blank")
+        assert answer.json()["detail"] == (
+            "The body is application/json; send username and password as "
+            "application/x-www-form-urlencoded."
+        )
+        assert answer.headers["accept-post"] == "application/x-www-form-urlencoded"
+
+    @pytest.mark.parametrize("kind", ["text/plain", "Application/XML; charset=utf-8", "x" * 3000])
+    async def test_a_body_of_another_kind_is_refused(self, client: AsyncClient, kind: str) -> None:
+        answer = await client.post(
+            "/api/auth/login", content=b"username=a&password=b", headers={"Content-Type": kind}
+        )
+
+        assert answer.status_code == 415
+        assert len(answer.content) < 1000
+
+    async def test_a_form_may_say_its_charset_or_have_many_parts(self, client: AsyncClient) -> None:
+        await register(client)
+        form = {"username": "ada@example.com", "password": PASSWORD}
+
+        said = await client.post(
+            "/api/auth/login",
+            data=form,
+            headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
+        )
+        parts = await client.post(
+            "/api/auth/login", files={name: (None, value) for name, value in form.items()}
+        )
+
+        assert (said.status_code, parts.status_code) == (200, 200)
+
     async def test_bytes_that_are_no_text_are_refused_politely(self, client: AsyncClient) -> None:
         answer = await client.post(
             "/api/auth/login",
@@ -330,6 +368,61 @@ class TestLimits:
         statuses = [(await self.try_wrong(client)).status_code for _ in range(3)]
 
         assert statuses == [401, 401, 401]
+
+    async def attack(self, app: FastAPI, email: str, *, networks: int) -> list[int]:
+        """The statuses of wrong passwords, one from each of many networks."""
+        statuses = []
+        for number in range(networks):
+            async with client_of(app, address=f"198.51.100.{number}") as client:
+                statuses.append((await self.try_wrong(client, email)).status_code)
+        return statuses
+
+    async def test_a_stranger_s_tries_do_not_lock_the_owner_out(
+        self, client: AsyncClient, app: FastAPI
+    ) -> None:
+        await register(client)
+        async with client_of(app, address="198.51.100.1") as stranger:
+            for _ in range(5):
+                last = await self.try_wrong(stranger)
+        assert last.status_code == 429
+
+        await log_in(client, "ada@example.com", PASSWORD)
+
+    async def test_many_networks_are_slowed_down_and_the_owner_s_is_not(
+        self, client: AsyncClient, app: FastAPI
+    ) -> None:
+        await register(client)
+        await log_in(client, "ada@example.com", PASSWORD)
+
+        assert await self.attack(app, "ada@example.com", networks=18) == [401] * 14 + [429] * 4
+        await log_in(client, "ada@example.com", PASSWORD)
+        async with client_of(app, address="203.0.113.1") as elsewhere:
+            answer = await self.try_wrong(elsewhere)
+        assert_problem(answer, 429, "urn:todo:too-many-attempts")
+        assert f"try again in {answer.headers['retry-after']} s" in answer.json()["detail"]
+
+    async def test_an_account_that_does_not_exist_is_attacked_just_the_same(
+        self, client: AsyncClient, app: FastAPI
+    ) -> None:
+        del client
+        statuses = await self.attack(app, "nobody@example.com", networks=18)
+
+        assert statuses == [401] * 15 + [429] * 3
+
+    async def test_an_attack_does_not_keep_the_owner_from_a_change(
+        self, client: AsyncClient, app: FastAPI
+    ) -> None:
+        account = await make_account(client)
+        await self.attack(app, account.email, networks=18)
+        async with client_of(app, address="203.0.113.1") as elsewhere:
+            changed = await elsewhere.post(
+                "/api/auth/change-password",
+                json={"current_password": account.password, "new_password": NEW_PASSWORD},
+                headers=account.headers,
+            )
+            assert changed.status_code == 200
+            # From where the password was changed, it may be typed again.
+            await log_in(elsewhere, account.email, NEW_PASSWORD)
 
     async def test_one_client_cannot_try_many_accounts(
         self, client: AsyncClient, app: FastAPI

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlmodel import select
 from staged import task_of
 
-from todo.accounts.models import Login, LoginAttempt, User
+from todo.accounts.models import KnownNetwork, Login, LoginAttempt, User
 from todo.cleanup import COMPLETED_TASKS, EXPIRED, FORGOTTEN, clean_up
 from todo.idempotency.models import IdempotencyKey
 from todo.models import utc_now
@@ -42,6 +42,14 @@ async def stage(database: Database, *, old: int) -> None:
                 task_of(user.id, "done lately", completed_at=now - MONTH / 2),
                 task_of(user.id, "open", created_at=now - MONTH - MONTH),
                 Login(user_id=user.id, token_hash=b"x", expires_at=now - MONTH),
+                *(
+                    KnownNetwork(user_id=user.id, network_hash=network, expires_at=expires_at)
+                    for network, expires_at in [
+                        (b"old", now - MONTH),
+                        (b"older", now - MONTH - MONTH),
+                        (b"in use", now + MONTH),
+                    ]
+                ),
                 LoginAttempt(key="x", hits=1, expires_at=now - MONTH),
                 *(answer_of(user, key=b"old %d" % n, expires_at=now) for n in range(old)),
                 answer_of(user, key=b"new", expires_at=now + MONTH),
@@ -54,7 +62,7 @@ async def test_old_completed_tasks_go_and_all_others_stay(opened: Database) -> N
 
     cleaned = await clean_up(opened, completed_before=MONTH)
 
-    assert list(cleaned.values()) == [3, 1, 1, 3, 0]
+    assert list(cleaned.values()) == [3, 1, 2, 1, 3, 0]
     async with opened.reader() as reader:
         titles = (await reader.exec(select(Task.title))).all()
         keys = (await reader.exec(select(IdempotencyKey.id))).all()
@@ -89,6 +97,6 @@ async def test_only_what_has_expired_goes_unless_more_is_asked_for(opened: Datab
     cleaned = await clean_up(opened)
 
     assert cleaned.keys() == {*EXPIRED, FORGOTTEN}
-    assert list(cleaned.values()) == [1, 1, 2, 0]
+    assert list(cleaned.values()) == [1, 2, 1, 2, 0]
     async with opened.reader() as reader:
         assert len((await reader.exec(select(Task.title))).all()) == 4

@@ -288,7 +288,7 @@ class TestCleanup:
 
         assert answer.exit_code == 0
         assert answer.stdout == (
-            "Deleted 1 completed tasks, 0 ended logins, 0 expired counters, "
+            "Deleted 1 completed tasks, 0 ended logins, 0 unused networks, 0 expired counters, "
             "0 expired idempotency keys and 0 old deletions.\n"
         )
 
@@ -307,8 +307,8 @@ class TestCleanup:
         assert (answer.exit_code, answer.stdout) == (
             0,
             (
-                "Deleted 0 ended logins, 0 expired counters, 0 expired idempotency keys and "
-                "0 old deletions.\n"
+                "Deleted 0 ended logins, 0 unused networks, 0 expired counters, "
+                "0 expired idempotency keys and 0 old deletions.\n"
             ),
         )
         assert after.stdout.startswith("Deleted 1 completed tasks, ")

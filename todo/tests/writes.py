@@ -50,7 +50,7 @@ class World:
         attempts: Attempts = app.state.accounts.attempts
         await attempts.count_registration(address=ADDRESS)
         await attempts.count_login(account=account.email, address=ADDRESS)
-        await attempts.forget_account(account.email)
+        await attempts.forget_login(account=account.email, address=ADDRESS)
         api = TaskAPI(client, account)
         task = await api.task(tags=["work"])
         spare = await api.tag("spare")

@@ -7,7 +7,11 @@ from typing import Protocol
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from todo.accounts.expiry import delete_expired_attempts, delete_expired_logins
+from todo.accounts.expiry import (
+    delete_expired_attempts,
+    delete_expired_logins,
+    delete_expired_networks,
+)
 from todo.idempotency.service import delete_expired_keys
 from todo.models import utc_now
 from todo.sync.forgetting import forget_deletions
@@ -28,6 +32,7 @@ class Delete(Protocol):
 
 EXPIRED: Mapping[str, Delete] = {
     "ended logins": delete_expired_logins,
+    "unused networks": delete_expired_networks,
     "expired counters": delete_expired_attempts,
     "expired idempotency keys": delete_expired_keys,
 }

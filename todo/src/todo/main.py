@@ -101,6 +101,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> None:
     app.state.database = database
     key = signing_key(settings)
+    previous_secrets = [each.encode() for each in settings.previous_keys]
     tokens = Tokens(
         key=key,
         previous_keys=settings.previous_keys,
@@ -112,13 +113,15 @@ def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> N
         refresh_grace=settings.refresh_grace,
     )
     app.state.tokens = tokens
-    app.state.idempotency = Idempotency(key.encode(), settings.idempotency_lifetime)
+    app.state.idempotency = Idempotency(
+        key.encode(), settings.idempotency_lifetime, previous_secrets
+    )
     app.state.accounts = Accounts(
         database=database,
         passwords=passwords_of(settings),
         tokens=tokens,
         attempts=Attempts(
-            DatabaseStorage(database, secret=key.encode()),
+            DatabaseStorage(database, secret=key.encode(), previous_secrets=previous_secrets),
             per_account=settings.login_attempts_per_account,
             per_address=settings.login_attempts_per_address,
             registrations=settings.registrations_per_address,

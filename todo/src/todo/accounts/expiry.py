@@ -1,12 +1,12 @@
-"""Deletes expired logins and counters; run by the background job."""
+"""Deletes expired logins, networks and counters; run by the background job."""
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from todo.accounts.models import Login, LoginAttempt
+from todo.accounts.models import KnownNetwork, Login, LoginAttempt
 
 
 async def delete_expired_logins(session: AsyncSession, *, now: datetime, batch: int) -> int:
@@ -21,6 +21,18 @@ async def delete_expired_logins(session: AsyncSession, *, now: datetime, batch: 
         .with_for_update(skip_locked=True)
     )
     return (await session.exec(delete(Login).where(col(Login.id).in_(expired)))).rowcount
+
+
+async def delete_expired_networks(session: AsyncSession, *, now: datetime, batch: int) -> int:
+    """Delete up to `batch` networks that nobody has used for long, and return how many."""
+    key = (col(KnownNetwork.user_id), col(KnownNetwork.network_hash))
+    expired = (
+        select(*key)
+        .where(col(KnownNetwork.expires_at) <= now)
+        .limit(batch)
+        .with_for_update(skip_locked=True)
+    )
+    return (await session.exec(delete(KnownNetwork).where(tuple_(*key).in_(expired)))).rowcount
 
 
 async def delete_expired_attempts(session: AsyncSession, *, now: datetime, batch: int) -> int:

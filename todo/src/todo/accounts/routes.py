@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Form, Request, Response
+from fastapi import Depends, Form, HTTPException, Request, Response
 
 from todo.accounts import schemas
 from todo.accounts.dependencies import AccessTokenDep
@@ -13,6 +13,9 @@ from todo.web.routing import SegmentRouter
 from wellhead.fastapi import problem_responses
 
 router = SegmentRouter(prefix="/api/auth", tags=["Authentication"])
+
+FORM = "application/x-www-form-urlencoded"
+"""How OAuth 2 sends a password (RFC 6749, section 4.3.2)."""
 
 
 async def accounts(request: Request) -> Accounts:
@@ -28,6 +31,21 @@ async def client_address(request: Request) -> str | None:
     (`--forwarded-allow-ips`): anyone can write that header.
     """
     return request.client.host if request.client else None
+
+
+async def form_only(request: Request) -> None:
+    """Refuse a body that says it is no form: all its fields would seem to be missing.
+
+    Raises:
+        HTTPException: It is JSON, or anything else.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in {"", FORM, "multipart/form-data"}:
+        raise HTTPException(
+            status_code=415,
+            detail=f"The body is {kind:.50}; send username and password as {FORM}.",
+            headers={"Accept-Post": FORM},
+        )
 
 
 AccountsDep = Annotated[Accounts, Depends(accounts)]
@@ -69,15 +87,21 @@ async def register(
     return await once(CREATION, new_account, location=f"{router.prefix}/me")
 
 
-@router.post("/login", responses=problem_responses(400, 401, 413, 422, 429, 503, 504))
+@router.post(
+    "/login",
+    dependencies=[Depends(form_only)],
+    responses=problem_responses(400, 401, 413, 415, 422, 429, 503, 504),
+)
 async def login(
     form: Annotated[schemas.LoginForm, Form()], accounts: AccountsDep, address: AddressDep
 ) -> schemas.TokenPair:
     """Log in with e-mail address and password.
 
-    After too many tries for one account, or from one client, further ones are refused for a
-    while (429, `Retry-After`), even with the right password. An `Idempotency-Key` has no effect
-    here, as on every route whose response is a secret: a repetition starts one more login.
+    Takes a form, as OAuth 2 demands; JSON gets 415. After too many tries from one client, or at one
+    account from it, further ones are refused for a while (429, `Retry-After`), even with the right
+    password. So are those at one account from all clients from which its owner has not logged in.
+    An `Idempotency-Key` has no effect here, as on every route whose response is a secret: a
+    repetition starts one more login.
     """
     return await accounts.log_in(
         email=form.username, password=form.password.get_secret_value(), address=address

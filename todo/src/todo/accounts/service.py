@@ -6,15 +6,15 @@ without a reply, with the same result.
 """
 
 import math
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
 
 from pydantic import validate_email
 from pydantic_core import PydanticCustomError
-from sqlalchemy import delete, update
+from sqlalchemy import delete, exists, or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
@@ -22,7 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.attempts import Attempts
 from todo.accounts.exchange import exchange
-from todo.accounts.models import EMAIL_INDEX, Login, User
+from todo.accounts.models import EMAIL_INDEX, KnownNetwork, Login, User
 from todo.accounts.passwords import Passwords
 from todo.accounts.schemas import AccountRead, TokenPair
 from todo.accounts.sql import creation
@@ -32,6 +32,9 @@ from todo.idempotency.creation import Created, Creation, Values
 from todo.models import new_id, utc_now
 from todo.text import fold_email
 from wellhead import Database
+
+KNOWN_FOR = timedelta(days=180)
+"""How long the owner of an account is expected again from a network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,24 +81,44 @@ class Accounts:
         """
         email = canonical(email)
         await self.attempts.count_login(account=email, address=address)
-        async with self.database.reader() as reader:
-            statement = select(User).where(col(User.email_folded) == fold_email(email))
-            user = (await reader.exec(statement)).one_or_none()
-        verdict = await self.passwords.verify(password, user.password_hash if user else None)
-        if user is None or not verdict.is_right:
-            raise wrong_credentials()
-        await self.attempts.forget_account(email)
-        login = self._new_login(user.id)
-        hashes = {user.password_hash, verdict.new_hash or user.password_hash}
-
-        async def start(session: AsyncSession) -> None:
-            await lock_with_password(session, user.id, hashes)
-            if verdict.new_hash is not None:
-                await store_hash(session, user.id, verdict.new_hash)
-            await login.store(session)
-
-        await self.database.run(start, is_repeatable=True)
+        networks = self.attempts.network_hashes(address)
+        user, is_known = await self._find(email, networks)
+        if not is_known:
+            await self.attempts.count_unknown_network(account=email)
+        while True:
+            verdict = await self.passwords.verify(password, user.password_hash if user else None)
+            if user is None or not verdict.is_right:
+                raise wrong_credentials()
+            login = self._new_login(user.id, networks[0])
+            if await self._start(login, user, new_hash=verdict.new_hash):
+                break
+            # It has been changed since it was read, and this may be the new one.
+            user, _ = await self._find(email, networks)
+        await self.attempts.forget_login(account=email, address=address)
         return login.pair
+
+    async def _find(self, email: str, networks: Sequence[bytes]) -> tuple[User | None, bool]:
+        """The account of an address, and whether its owner has logged in from this network."""
+        is_known = exists().where(
+            col(KnownNetwork.user_id) == col(User.id),
+            col(KnownNetwork.network_hash).in_(networks),
+            col(KnownNetwork.expires_at) > utc_now(),
+        )
+        statement = select(User, is_known).where(col(User.email_folded) == fold_email(email))
+        async with self.database.reader() as reader:
+            found = (await reader.exec(statement)).one_or_none()
+        return (None, False) if found is None else (found[0], found[1])
+
+    async def _start(self, login: "_NewLogin", proved: User, *, new_hash: str | None) -> bool:
+        async def start(session: AsyncSession) -> bool:
+            if not await lock_with_password(session, proved):
+                return False
+            if new_hash is not None:
+                await renew_hash(session, proved, new_hash)
+            await login.store(session)
+            return True
+
+        return await self.database.run(start, is_repeatable=True)
 
     async def refresh(self, text: str) -> TokenPair:
         """Exchange a refresh token for the next pair.
@@ -154,19 +177,26 @@ class Accounts:
             NotAuthenticatedError: The account has been deleted since the token was issued.
             TooManyAttemptsError: The account or the client has used up its tries.
         """
-        user = await self._prove(token.user_id, current, address)
-        refuse_email_as_password(user.email, new)
-        new_hash = await self.passwords.hash(new)
-        login = self._new_login(user.id)
+        new_hash: str | None = None
+        while True:
+            user = await self.prove(token, current, address)
+            refuse_email_as_password(user.email, new)
+            new_hash = new_hash or await self.passwords.hash(new)
+            login = self._new_login(user.id, self.attempts.network_hashes(address)[0])
+            if await self._change(login, user, new_hash):
+                return login.pair
 
-        async def change(session: AsyncSession) -> None:
-            await lock_with_password(session, user.id, {user.password_hash, new_hash})
-            await store_hash(session, user.id, new_hash, updated_at=utc_now())
-            await session.exec(delete(Login).where(col(Login.user_id) == user.id))
+    async def _change(self, login: "_NewLogin", proved: User, new_hash: str) -> bool:
+        async def change(session: AsyncSession) -> bool:
+            # With the new login, this has been done before: its COMMIT got no reply.
+            if not await lock_with_password(session, proved, or_with=login.id):
+                return False
+            await store_hash(session, proved.id, new_hash)
+            await session.exec(delete(Login).where(col(Login.user_id) == proved.id))
             await login.store(session)
+            return True
 
-        await self.database.run(change, is_repeatable=True)
-        return login.pair
+        return await self.database.run(change, is_repeatable=True)
 
     async def delete(self, token: AccessToken, *, password: str, address: str | None) -> None:
         """Delete the account with its logins, tasks and tags.
@@ -176,23 +206,41 @@ class Accounts:
             NotAuthenticatedError: The account has been deleted already.
             TooManyAttemptsError: The account or the client has used up its tries.
         """
-        user = await self._prove(token.user_id, password, address)
-        deleted = delete(User).where(col(User.id) == user.id)
-        await self.database.run(lambda session: session.exec(deleted), is_repeatable=True)
+        while not await self._delete(await self.prove(token, password, address)):
+            pass
 
-    async def _prove(self, user_id: UUID, password: str, address: str | None) -> User:
-        user = await self.get(user_id)
-        await self.attempts.count_login(account=user.email, address=address)
+    async def _delete(self, proved: User) -> bool:
+        of_user = col(User.id) == proved.id
+        deleted = delete(User).where(of_user, col(User.password_version) == proved.password_version)
+
+        async def remove(session: AsyncSession) -> bool:
+            if (await session.exec(deleted)).rowcount:
+                return True
+            return (await session.exec(select(User.id).where(of_user))).first() is None
+
+        return await self.database.run(remove, is_repeatable=True)
+
+    async def prove(self, token: AccessToken, password: str, address: str | None) -> User:
+        """The account of a token whose holder knows the password.
+
+        Raises:
+            ForbiddenError: The password is wrong.
+            NotAuthenticatedError: The account has been deleted since the token was issued.
+            TooManyAttemptsError: The login or the client has used up its tries.
+        """
+        user = await self.get(token.user_id)
+        await self.attempts.count_proof(login_id=token.login_id, address=address)
         verdict = await self.passwords.verify(password, user.password_hash)
         if not verdict.is_right:
             raise ForbiddenError("The password is wrong.", code="password-wrong")
-        await self.attempts.forget_account(user.email)
+        await self.attempts.forget_proof(login_id=token.login_id)
         return user
 
-    def _new_login(self, user_id: UUID) -> "_NewLogin":
+    def _new_login(self, user_id: UUID, network_hash: bytes) -> "_NewLogin":
         login_id = new_id()
         issued = self.tokens.issue_refresh(user_id=user_id, login_id=login_id)
-        return _NewLogin(user_id, login_id, issued, self._pair(user_id, login_id, issued))
+        pair = self._pair(user_id, login_id, issued)
+        return _NewLogin(user_id, login_id, issued, pair, network_hash)
 
     def _pair(self, user_id: UUID, login_id: UUID, refresh: IssuedRefreshToken) -> TokenPair:
         left = refresh.expires_at - self.tokens.now()
@@ -210,46 +258,68 @@ class _NewLogin:
     id: UUID
     token: IssuedRefreshToken
     pair: TokenPair
+    network_hash: bytes
 
     async def store(self, session: AsyncSession) -> None:
-        """Store the login; storing the same one twice is fine."""
+        """Store the login and its network; storing the same one twice is fine."""
         login = Login(
             id=self.id,
             user_id=self.user_id,
             token_hash=self.token.hash,
             expires_at=self.token.expires_at,
         )
+        until = utc_now() + KNOWN_FOR
+        known = (
+            insert(KnownNetwork)
+            .values(user_id=self.user_id, network_hash=self.network_hash, expires_at=until)
+            .on_conflict_do_update(
+                index_elements=["user_id", "network_hash"], set_={"expires_at": until}
+            )
+            .cte("known")
+        )
         statement = insert(Login).values(**login.model_dump()).on_conflict_do_nothing()
-        await session.exec(statement)
+        await session.exec(statement.add_cte(known))
 
 
 async def lock_with_password(
-    session: AsyncSession, user_id: UUID, hashes: AbstractSet[str]
-) -> None:
-    """Lock an account whose password is still the one that was proved, by its hash.
+    session: AsyncSession, proved: User, *, or_with: UUID | None = None
+) -> bool:
+    """Lock an account, and say whether its password is still the one that was proved.
 
-    Since the proof the password may have been changed or the account deleted; the lock waits for
-    a change in progress. A unit of work that stores a hash also passes the new one: it may run
-    again after it was committed.
+    The lock waits for a change in progress. A new hash of the same password is no change.
 
-    Raises:
-        NotAuthenticatedError: The password has changed, or the account is gone.
+    Args:
+        session: The transaction.
+        proved: The account as it was read.
+        or_with: A login whose existence says that this unit of work has been committed before.
     """
+    is_unchanged = col(User.password_version) == proved.password_version
+    is_done = exists().where(col(Login.id) == or_with)
     statement = (
         select(User.id)
-        .where(User.id == user_id, col(User.password_hash).in_(hashes))
+        .where(
+            User.id == proved.id, is_unchanged if or_with is None else or_(is_unchanged, is_done)
+        )
         .with_for_update(key_share=True)
     )
-    if (await session.exec(statement)).first() is None:
-        raise wrong_credentials()
+    return (await session.exec(statement)).first() is not None
 
 
-async def store_hash(
-    session: AsyncSession, user_id: UUID, password_hash: str, **values: datetime
-) -> None:
-    """Replace the hash of an account's password, and other values with it."""
+async def renew_hash(session: AsyncSession, proved: User, new_hash: str) -> None:
+    """Replace the hash of a password by another one of the same, unless somebody has."""
+    outdated = update(User).where(
+        col(User.id) == proved.id, col(User.password_hash) == proved.password_hash
+    )
+    await session.exec(outdated.values(password_hash=new_hash))
+
+
+async def store_hash(session: AsyncSession, user_id: UUID, password_hash: str) -> None:
+    """Change the password of an account."""
     changed = update(User).where(col(User.id) == user_id)
-    await session.exec(changed.values(password_hash=password_hash, **values))
+    version = col(User.password_version) + 1
+    await session.exec(
+        changed.values(password_hash=password_hash, password_version=version, updated_at=utc_now())
+    )
 
 
 def _explain(error: IntegrityError, values: Values) -> NoReturn:
