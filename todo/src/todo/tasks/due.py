@@ -55,7 +55,9 @@ def stored_day(day: date) -> datetime:
 def is_due_from(name: str) -> ColumnElement[bool]:
     """Whether a task is due at the limit of this name or later."""
     due = no_due_date_last(col(Task.due_date))
-    return and_(due >= _bound(f"{name}_wider"), due >= _limit(name), has_due_date())
+    return and_(
+        due >= _bound(f"{name}_wider"), due >= _limit(name), col(Task.due_date).is_not(None)
+    )
 
 
 def is_due_before(name: str) -> ColumnElement[bool]:

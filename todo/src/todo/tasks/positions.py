@@ -43,7 +43,8 @@ _SHORT = 32
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_SECOND, _MICROSECOND = literal_column("1e-10", Numeric), literal_column("1e-16", Numeric)
+_SECOND = literal_column(f"{1e-10:.10f}", Numeric)
+_MICROSECOND = literal_column(f"{1e-16:.16f}", Numeric)
 
 ANCHOR = bindparam("anchor_id", type_=Uuid)
 """The task next to which another one is moved; NULL for the end of the list."""
