@@ -121,6 +121,16 @@ WRITES: Mapping[str, Callable[[World], Json]] = {
     "POST /api/{user_id}/tasks/bulk": lambda world: {
         "json": {"action": "delete", "ids": [world.task, world.deleted]}
     },
+    "POST /api/{user_id}/import": lambda world: {
+        "json": {
+            "version": 1,
+            "user_id": str(world.account.id),
+            "tasks": [
+                {"id": world.task, "title": "Is there"},
+                {"id": world.deleted, "title": "Is back", "tags": [{"name": "new"}]},
+            ],
+        }
+    },
     "POST /api/{user_id}/tags": lambda _: {"json": {"name": "home", "color": "#00ff00"}},
     "PATCH /api/{user_id}/tags/{tag_id}": lambda _: {"json": {"name": "home"}},
     "DELETE /api/{user_id}/tags/{tag_id}": nothing,
@@ -133,6 +143,7 @@ KEYED = (
     "POST /api/auth/register",
     "POST /api/{user_id}/tasks",
     "POST /api/{user_id}/tasks/bulk",
+    "POST /api/{user_id}/import",
     "POST /api/{user_id}/tags",
 )
 """The routes that take an `Idempotency-Key`."""

@@ -30,6 +30,7 @@ from todo.settings import Settings
 from todo.sync.routes import router as sync_router
 from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
+from todo.transfer.routes import routers as transfer_routers
 from todo.web.middleware import WebMiddleware
 from todo.web.openapi import LICENSE, SERVERS, TAGS, complete_document
 from todo.web.pages import install_pages
@@ -37,7 +38,13 @@ from todo.web.routing import ignore_slash_at_end
 from wellhead import Database
 from wellhead.fastapi import install, lifespan, problem_response
 
-ROUTERS: Sequence[APIRouter] = (accounts_router, tasks_router, tags_router, sync_router)
+ROUTERS: Sequence[APIRouter] = (
+    accounts_router,
+    tasks_router,
+    tags_router,
+    sync_router,
+    *transfer_routers,
+)
 
 STATUSES: Mapping[type[TodoError], int] = {
     NotAuthenticatedError: 401,

@@ -2,6 +2,7 @@
 
 from sqlalchemy import CTE, FromClause, and_, exists, func, literal_column, or_, select, union
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from todo.sql import NOW, OWNER
@@ -9,7 +10,7 @@ from todo.tags.carried import SHOWN
 from todo.tags.models import NAME_CONSTRAINT, Tag
 
 
-def returned(wanted: FromClause) -> CTE:
+def returned(wanted: FromClause) -> tuple[CTE, CTE]:
     """The wanted tags of the owner; missing ones are created, and have new ids.
 
     A tag is found by its id, whatever its name is now, or else by its name. With an old id it would
@@ -17,10 +18,18 @@ def returned(wanted: FromClause) -> CTE:
 
     Args:
         wanted: Their `id`, `name`, `name_folded` and `color`.
+
+    Returns:
+        The tags, and those of them that are created.
     """
+    same = aliased(Tag)
+    has_id = exists().where(col(same.user_id) == OWNER, col(same.id) == wanted.c.id)
     is_it = and_(
         col(Tag.user_id) == OWNER,
-        or_(col(Tag.id) == wanted.c.id, col(Tag.name_folded) == wanted.c.name_folded),
+        or_(
+            col(Tag.id) == wanted.c.id,
+            and_(col(Tag.name_folded) == wanted.c.name_folded, ~has_id),
+        ),
     )
     here = select(*SHOWN).join(wanted, is_it).cte("here")
     given = {
@@ -47,4 +56,4 @@ def returned(wanted: FromClause) -> CTE:
         .returning(*SHOWN)
         .cte("made")
     )
-    return union(select(here), select(made)).cte("carried")
+    return union(select(here), select(made)).cte("carried"), made

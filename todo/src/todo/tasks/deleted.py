@@ -71,7 +71,7 @@ def _restoration() -> Any:
         .render_derived(with_types=True)
     )  # fmt: skip
     names = select(*wanted.c).select_from(gone.join(wanted, true())).cte("names")
-    carried = returned(names)
+    carried, _ = returned(names)
     links = select(task.c.id, carried.c.id).select_from(task.join(carried, true()))
     linked = insert(TaskTag).from_select(["task_id", "tag_id"], links).cte("linked")
     tags = shown(carried).cte("shown")

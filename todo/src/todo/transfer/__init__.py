@@ -1,0 +1,1 @@
+"""Export all that an account holds as JSON, and import it, here or elsewhere."""
