@@ -14,6 +14,7 @@ from tests.docs.pages import ROOT, page
 from todo.cli import app as cli
 from todo.main import create_app
 from todo.settings import Settings
+from todo.web.figures import HTTPCollector
 from wellhead import Database, DatabaseSettings
 
 SETTINGS = Settings.model_fields
@@ -132,3 +133,21 @@ def test_the_reference_has_every_parameter_of_the_list_of_tasks(openapi: dict[st
     in_query = {each["name"] for each in parameters if each["in"] == "query"}
 
     assert rows_of("reference/todo-api.md", "Parameter").keys() == in_query
+
+
+def test_the_reference_has_every_http_metric_with_its_kind_and_its_labels() -> None:
+    collector = HTTPCollector()
+    collector.add("GET", "/", 200, 0.1)
+    found = {
+        metric.name + "_total" * (metric.type == "counter"): (
+            metric.type,
+            {*metric.samples[0].labels} - {"le"},
+        )
+        for metric in collector.collect()
+    }
+    said = {
+        name: (row["Kind"], set(re.findall(r"\w+", row["Labels"])))
+        for name, row in rows_of("reference/metrics.md", "HTTP metric").items()
+    }
+
+    assert said == found

@@ -6,6 +6,7 @@ import sys
 import httpx2
 import pytest
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Gauge
 
 from wellhead import ConfigurationError, Database, DatabaseSettings
 from wellhead.fastapi import install
@@ -39,6 +40,18 @@ async def test_it_speaks_both_of_prometheus_languages(unopened: Database) -> Non
 
 def names_in(text: str) -> set[str]:
     return {name.removesuffix("_total") for name in re.findall(r"# TYPE (\S+) ", text)}
+
+
+async def test_the_metrics_of_a_given_registry_are_exported_with_it(unopened: Database) -> None:
+    registry = CollectorRegistry()
+    Gauge("shop_orders", "Orders.", registry=registry).set(3)
+    app = FastAPI()
+    install(app, unopened, metrics=registry)
+    async with client_of(app) as client:
+        text = (await client.get("/metrics")).text
+
+    assert "shop_orders 3.0" in text
+    assert names_in(text) == {"shop_orders", *(f"wellhead_{figure.name}" for figure in FIGURES)}
 
 
 async def test_only_who_asks_for_it_has_it(unopened: Database) -> None:

@@ -124,9 +124,10 @@ class TestServe:
             _, log = served.stop()
 
         lines = [json.loads(line) for line in log.splitlines()]
-        (access,) = (line for line in lines if line["logger"] == "uvicorn.access")
+        (access,) = (line for line in lines if line.get("event") == "request")
         assert access["request_id"] == "mine"
-        assert '"GET /health HTTP/1.1" 200' in access["message"]
+        assert (access["method"], access["route"], access["status"]) == ("GET", "/health", 200)
+        assert "uvicorn.access" not in {line["logger"] for line in lines}
 
     def test_a_taken_port_is_told_in_one_sentence(self) -> None:
         with socket.socket() as taken:

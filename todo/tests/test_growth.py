@@ -15,6 +15,7 @@ from starlette.types import Message
 from tests.staging.growth import assert_linear, filled
 from todo.settings import Settings
 from todo.web.logs import configure_logging
+from todo.web.traffic import Traffic
 
 PATHS = ["postgres://a:", "/", "a/", "%0A", "%2e%2e/", "a"]
 QUERIES = [
@@ -192,15 +193,13 @@ async def test_a_well_formed_body_takes_linear_time(routes: Routes) -> None:
 async def test_a_line_about_a_request_takes_linear_time(shape: str, form: str) -> None:
     configure_logging(Settings(log_format=form))
     [handler] = logging.getLogger().handlers
-    [cut] = logging.getLogger("uvicorn.access").filters
+    traffic = Traffic(log=True, clients=False, figures=None)
 
     async def write(size: int) -> None:
         text = filled(shape, size)
-        for name in ("uvicorn.access", "todo"):
-            arguments = ("127.0.0.1:1", "GET", text, "1.1", 404)
-            line = logging.LogRecord(name, logging.INFO, "", 1, "%s %s %s %s %d", arguments, None)
-            if name == "uvicorn.access":
-                cut.filter(line)  # type: ignore[union-attr]
-            handler.format(line)
+        traffic.end({"method": text, "path": text}, 404, 0.1, is_cut=False)
+        arguments = ("127.0.0.1:1", "GET", text, "1.1", 404)
+        line = logging.LogRecord("todo", logging.INFO, "", 1, "%s %s %s %s %d", arguments, None)
+        handler.format(line)
 
     await assert_linear(write, f"a line of {shape!r}")

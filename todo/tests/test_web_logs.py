@@ -12,7 +12,7 @@ import uvicorn.config
 from sqlalchemy import text
 
 from todo.settings import Settings
-from todo.web.logs import LONGEST_TARGET, configure_logging
+from todo.web.logs import configure_logging
 from todo.web.request_id import request_id
 from wellhead import Database, DatabaseSettings
 
@@ -197,23 +197,3 @@ def test_each_control_character_is_shown(capsys: pytest.CaptureFixture[str]) -> 
     written = capsys.readouterr().err.split("\n")
     shown = [line.rpartition(" ")[2] for line in written if line]
     assert shown == [f"a{ascii(chr(number))[1:-1]}b" for number in controls]
-
-
-def test_a_line_about_a_request_has_only_the_beginning_of_its_target(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    configure_logging(JSON)
-    arguments = ("127.0.0.1:1", "GET", "/?" + "a" * 70_000, "1.1", 404)
-    logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', *arguments)
-
-    [line] = lines(capsys)
-    target = "/?" + "a" * (LONGEST_TARGET - 2) + "..."
-    assert line["message"] == f'127.0.0.1:1 - "GET {target} HTTP/1.1" 404'
-
-
-def test_a_target_is_not_cut_in_a_password(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging(Settings())
-    target = "/?postgres://u:" + "s3cret" * LONGEST_TARGET + "@h"
-    logging.getLogger("uvicorn.access").info("%s %s %s", "127.0.0.1:1", "GET", target)
-
-    assert "s3cret" not in capsys.readouterr().err

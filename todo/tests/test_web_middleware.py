@@ -99,7 +99,10 @@ async def test_a_response_passes_one_wrapper(app: FastAPI) -> None:
 
     del calls[""]
     # The start of a response and its body.
-    assert calls.pop("send_completed") == 2
+    assert calls.pop("send") == 2
+    # The object that it passes, and what it records in the end.
+    assert calls.pop("__init__") == calls.pop("begin") == calls.pop("route_of") == 1
+    assert calls.pop("end") == 2
     assert calls == {"__call__": 1, "security_headers": 1, "identify": 1, "bound": 1, "complete": 1}
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from fastapi import FastAPI
 from starlette.routing import Route
@@ -20,6 +20,9 @@ from wellhead.fastapi.probes import add_probes
 from wellhead.fastapi.problems import describe_problems
 from wellhead.fastapi.streams import refuse_ended_sessions
 
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
 logger = logging.getLogger("wellhead.fastapi")
 
 
@@ -29,7 +32,7 @@ def install(
     *,
     errors: Form = "problems",
     probes: bool = True,
-    metrics: bool = False,
+    metrics: "bool | CollectorRegistry" = False,
     prefix: str = "",
     include_in_schema: bool = True,
     **further: Database[Any],
@@ -59,7 +62,8 @@ def install(
         database: Its main database, named ``default``; it may still be closed.
         errors: The form of error responses.
         probes: Whether to add the routes about the databases.
-        metrics: Whether to add ``/metrics`` for Prometheus as well.
+        metrics: Whether to add ``/metrics`` for Prometheus as well. A registry of prometheus-client
+            gets the databases' figures next to those it has, and ``/metrics`` exports them all.
         prefix: The start of these routes' paths, such as ``/internal``.
         include_in_schema: Whether the OpenAPI document lists the routes; never ``/metrics``.
         further: More databases by name; :func:`session_of` and its like, the probes and the
@@ -77,8 +81,8 @@ def install(
     before = len(app.router.routes)
     if probes:
         add_probes(app, installed, prefix=prefix, include_in_schema=include_in_schema)
-    if metrics:
-        _install_metrics(app, installed, prefix)
+    if metrics is not False:
+        _install_metrics(app, installed, None if metrics is True else metrics, prefix)
     added = [each for each in app.router.routes[before:] if isinstance(each, Route)]
     add_deadline(app, seconds=database.settings.request_timeout)
     app.add_middleware(Farewell, databases=tuple(installed.databases.values()))
@@ -143,7 +147,9 @@ def _announce(
     )
 
 
-def _install_metrics(app: FastAPI, installed: Installed, prefix: str) -> None:
+def _install_metrics(
+    app: FastAPI, installed: Installed, registry: "CollectorRegistry | None", prefix: str
+) -> None:
     try:
         from wellhead.fastapi.prometheus import install_metrics  # noqa: PLC0415 - an optional package
     except ModuleNotFoundError as error:
@@ -151,4 +157,4 @@ def _install_metrics(app: FastAPI, installed: Installed, prefix: str) -> None:
             f"Metrics need the package {error.name}, which is not installed.",
             hint='Install it with pip install "wellhead[metrics]".',
         ) from error
-    install_metrics(app, installed.databases, prefix=prefix)
+    install_metrics(app, installed.databases, registry=registry, prefix=prefix)

@@ -11,12 +11,18 @@ from wellhead.fastapi.probes import ProbeRoute
 from wellhead.telemetry.metrics import DatabaseCollector
 
 
-def install_metrics(app: FastAPI, databases: Mapping[str, Database], *, prefix: str) -> None:
-    """Add ``/metrics``, with the figures of these databases and nothing else.
+def install_metrics(
+    app: FastAPI,
+    databases: Mapping[str, Database],
+    *,
+    registry: CollectorRegistry | None,
+    prefix: str,
+) -> None:
+    """Add ``/metrics``, with the figures of these databases, and of the registry if there is one.
 
     The OpenAPI document leaves it out: its clients know its path.
     """
-    registry = CollectorRegistry()
+    registry = registry or CollectorRegistry()
     registry.register(DatabaseCollector(databases))
 
     # In the event loop, where the figures change, so that they are consistent.

@@ -1,6 +1,7 @@
 """The composition root: settings and a database become an application."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
@@ -37,6 +38,11 @@ from todo.web.pages import install_pages
 from todo.web.routing import ignore_slash_at_end
 from wellhead import Database
 from wellhead.fastapi import install, lifespan, problem_response
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from todo.web.figures import HTTPCollector
 
 ROUTERS: Sequence[APIRouter] = (
     accounts_router,
@@ -80,6 +86,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     """
     settings = settings or Settings()
     database = database or Database(settings.database(), migrations=program_migrations())
+    figures, metrics = _figures() if settings.metrics else (None, False)
     app = FastAPI(
         title=settings.app_name,
         version=settings.app_version,
@@ -88,13 +95,13 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan(database, drain_seconds=settings.drain_seconds),
-        middleware=[Middleware(WebMiddleware, settings=settings)],
+        middleware=[Middleware(WebMiddleware, settings=settings, figures=figures)],
         generate_unique_id_function=operation_id,
         license_info={**LICENSE},
         openapi_tags=[*TAGS],
         servers=[*SERVERS],
     )
-    install(app, database, metrics=settings.metrics)
+    install(app, database, metrics=metrics)
     app.add_exception_handler(TodoError, answer_todo_error)
     for router in ROUTERS:
         app.include_router(router)
@@ -103,6 +110,16 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     complete_document(app)
     _install_accounts(app, settings, database)
     return app
+
+
+def _figures() -> "tuple[HTTPCollector, CollectorRegistry]":
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - only where it is asked for
+
+    from todo.web.figures import HTTPCollector  # noqa: PLC0415
+
+    collector, registry = HTTPCollector(), CollectorRegistry()
+    registry.register(collector)
+    return collector, registry
 
 
 def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> None:

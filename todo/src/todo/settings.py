@@ -129,6 +129,12 @@ class Settings(CheckedSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     """The lowest level of log lines that are written."""
 
+    access_log: bool = True
+    """Whether there is a log line for each request, with its route and status."""
+
+    access_log_clients: bool = False
+    """Whether these lines have the client's address."""
+
     cors_origins: Annotated[list[str] | None, NoDecode, BeforeValidator(split)] = None
     """The origins whose pages may call the API from a browser; `*` for all, no credentials. None:
     in development pages from any port of this machine, in production no page."""

@@ -6,29 +6,13 @@ from pythonjsonlogger.json import JsonFormatter
 
 from todo.settings import Settings
 from todo.web.request_id import request_id
-from wellhead.telemetry.logging import RedactingFormatter, redact
-
-LONGEST_TARGET = 2000
-"""How many characters of a request's target are logged."""
+from wellhead.telemetry.logging import RedactingFormatter
 
 _ESCAPED = {
     number: ascii(chr(number))[1:-1]
     for number in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
     if chr(number) not in "\t\n"
 }
-
-
-class ShortTargetFilter(logging.Filter):
-    """Truncates the path and the query in uvicorn's access log, which can have any length."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the record, with a truncated target."""
-        match record.args:
-            case (address, method, str(target), *_) if len(target) > LONGEST_TARGET:
-                # A URL that was cut inside its password would no longer be recognised as one.
-                target = f"{redact(target)[:LONGEST_TARGET]}..."
-                record.args = (address, method, target, *record.args[3:])
-        return True
 
 
 class RequestIdFilter(logging.Filter):
@@ -90,7 +74,6 @@ def configure_logging(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    logging.getLogger("uvicorn.access").filters[:] = [ShortTargetFilter()]
     # Alembic logs at INFO each time it inspects the schema, watchfiles for each file that Python
     # compiles; Wellhead and uvicorn log what was done.
     for name in ("alembic", "watchfiles"):
