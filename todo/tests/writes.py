@@ -152,7 +152,9 @@ REFRESH = "POST /api/auth/refresh"
 """The exchange of a refresh token: one statement, which may be sent twice."""
 
 REPEATABLE = tuple(
-    route for route in WRITES if route.startswith("POST /api/auth/") and route != REFRESH
+    route
+    for route in WRITES
+    if route.startswith("POST /api/auth/") and route not in {REFRESH, *KEYED}
 )
 """The routes whose transactions may be done twice, without any key."""
 
