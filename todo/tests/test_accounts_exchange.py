@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
-from staged import StagedAccount, client_of, log_in
+from staged import StagedAccount, client_of, log_in, make_account
+from test_idempotency_processes import connected
 from writes import Connection
 
 from todo.accounts.exchange import MOST_SPENT
+from todo.accounts.exchange import exchange as exchange_query
 from todo.accounts.service import Accounts
 from todo.main import create_app
 from todo.models import utc_now
 from todo.settings import Settings
-from wellhead import Database
+from wellhead import Database, DatabaseSettings
 
 pytestmark = pytest.mark.wellhead(commit=True)
 
@@ -171,6 +173,34 @@ async def test_hosts_whose_clocks_differ_a_little_agree(
         assert not await is_over(client, there_next)
 
 
+async def test_two_processes_give_one_token(wellhead_url: str) -> None:
+    async with connected(wellhead_url) as one, connected(wellhead_url) as other:
+        account = await make_account(one.client)
+        tokens = await asyncio.gather(
+            *(next_of(each.client, account.refresh_token) for each in [one, other] * 4)
+        )
+
+        assert len(set(tokens)) == 1
+        assert await next_of(other.client, tokens[0]) == await next_of(one.client, tokens[0])
+
+
+async def test_it_is_the_same_through_psycopg(
+    account: StagedAccount, settings: Settings, clock: Clock, wellhead_url: str
+) -> None:
+    url = wellhead_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    database = Database(DatabaseSettings(url=url))
+    async with second_host(settings, database, clock) as client:
+        token = account.refresh_token
+        for _ in range(3):
+            token = await next_of(client, token)
+        assert await next_of(client, account.refresh_token) == token
+        other = await log_in(client, account.email, account.password)
+        clock.advance(AFTER_ITS_END)
+        assert await is_over(client, account.refresh_token)
+        assert await is_over(client, token)
+        assert not await is_over(client, other["refresh_token"])
+
+
 class TestWithoutGrace:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
@@ -184,6 +214,26 @@ class TestWithoutGrace:
 
         assert await is_over(client, account.refresh_token)
         assert await is_over(client, newer)
+
+    async def test_the_same_request_sent_again_is_no_second_use(
+        self, app: FastAPI, account: StagedAccount, database: Database, clock: Clock
+    ) -> None:
+        accounts: Accounts = app.state.accounts
+        token = accounts.tokens.read_refresh(account.refresh_token)
+        values = {
+            "login_id": token.login_id,
+            "given": token.hash,
+            "following": accounts.tokens.next_hash(token),
+            "now": clock.time,
+            "spent_since": clock.time,
+            "lifetime": timedelta(days=7),
+        }
+
+        first = await exchange_query().one(database, **values)
+        second = await exchange_query().one(database, **values)
+
+        assert first == second
+        assert not first.is_over
 
 
 async def test_a_login_remembers_as_much_as_the_grace_needs_and_no_more_than_its_bound(
