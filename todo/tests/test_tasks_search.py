@@ -148,3 +148,29 @@ async def test_reading_a_text_takes_linear_time(shape: str) -> None:
         tsquery_of(filled(shape, size))
 
     await assert_linear(read, f"a search of {shape!r}")
+
+
+LONGEST = ["\ufdfa" * 200, "\u3316" * 200, "\U0002a6d6" * 200, "\U0001e922" * 200, "\u0301" * 200]
+"""Titles that become longer when they are folded, or have no word."""
+
+
+async def test_what_folding_makes_longest_is_stored_listed_and_found(api: TaskAPI) -> None:
+    for title in LONGEST:
+        await api.task(title, description=(title * 50)[:10_000])
+    ideographs = "".join(map(chr, range(0x4E00, 0x4E00 + 10_000)))
+    await api.task("ideographs", description=ideographs)
+
+    assert await api.titles(q="牛乳") == []
+    assert await api.titles(q=ideographs[5000:5200]) == ["ideographs"]
+    for title in LONGEST[:-1]:
+        assert await api.titles(q=title) == [title]
+    for sort in ("title", "-title"):
+        query = {"sort": sort, "limit": 1}
+        seen = []
+        while True:
+            page = await api.expect(200, "GET", "/tasks", params=query)
+            seen += [task["title"] for task in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            query["cursor"] = page["next_cursor"]
+        assert sorted(seen) == sorted([*LONGEST, "ideographs"])

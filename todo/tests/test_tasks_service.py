@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
@@ -9,8 +10,12 @@ from sqlmodel import col, select
 from staged import StagedAccount
 from task_api import TaskAPI
 
+from todo.demo import seed_demo
+from todo.main import passwords_of
+from todo.settings import Settings
 from todo.tasks import service
 from todo.tasks.models import Task
+from todo.text import fold_words
 from wellhead import Database
 
 
@@ -143,3 +148,34 @@ async def test_the_deletion_of_old_tasks_does_not_wait_for_one_that_is_being_cha
         async with database.session() as cleaning:
             assert await service.delete_completed(cleaning, before=tomorrow) == 1
     assert await api.titles() == ["busy"]
+
+
+async def test_every_write_keeps_the_folded_words_true(
+    api: TaskAPI, database: Database, settings: Settings
+) -> None:
+    texts = {"title": "Brötchen, ÉTÉ!", "description": "Zwei\nStück"}
+    task = await api.task(**texts)
+    await api.task(**texts, key="once")
+    path = f"/tasks/{task['id']}"
+    changes: list[tuple[str, str, Any]] = [
+        ("PATCH", path, {"title": "Łódź"}),
+        ("PATCH", path, {"description": "Ελλάδα"}),
+        ("PATCH", path, {"description": None, "tags": ["Ö"]}),
+        ("PUT", path, {"title": "İstanbul", "description": "ß"}),
+        ("PATCH", f"{path}/complete", {}),
+        ("PATCH", f"{path}/position", {"to": "last"}),
+        ("DELETE", path, None),
+        ("POST", f"{path}/restore", None),
+    ]
+    await seed_demo(database, passwords_of(settings))
+
+    for method, address, body in changes:
+        answer = await api.send(method, address, json=body)
+        assert answer.is_success, answer.text
+        async with database.session() as session:
+            stored = (await session.exec(select(Task))).all()
+        for each in stored:
+            assert each.title_folded == fold_words(each.title)
+            assert each.description_folded == (
+                None if each.description is None else fold_words(each.description)
+            )

@@ -1,18 +1,21 @@
 """Text from clients: what is taken, what is trimmed, what is refused."""
 
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
+from tests.staging.growth import assert_linear, filled
 from todo.text import (
     FILLED_LINE_PATTERN,
     LINE_PATTERN,
     PROSE_PATTERN,
     filled_line,
     fold_email,
+    fold_words,
     line,
     prose,
 )
@@ -85,3 +88,35 @@ def test_a_folded_address_folds_to_itself(address: str) -> None:
     folded = fold_email(address)
 
     assert fold_email(folded) == folded
+
+
+def test_words_are_folded_in_one_way_for_every_character() -> None:
+    """Whatever is folded stays as it is, and the case of what is folded makes no difference."""
+    for code in (*range(0xD800), *range(0xE000, 0x110000)):
+        folded = fold_words(chr(code))
+        assert fold_words(folded) == folded
+        assert not set(folded) & set("'\\\"&|!:*()<>-_")
+
+
+@given(st.text(max_size=200))
+def test_folding_words_does_not_depend_on_how_a_text_is_composed(text: str) -> None:
+    folded = fold_words(text)
+
+    assert fold_words(folded) == folded
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert fold_words(unicodedata.normalize(form, text)) == folded
+
+
+@given(st.text("abcXYZ 019.,-'_\u00e9\u00df", max_size=50))
+def test_text_of_ascii_folds_as_any_other(text: str) -> None:
+    assert fold_words(f"{text} \u00e9") == f"{fold_words(text)} e".strip()
+
+
+@pytest.mark.parametrize(
+    "shape", ["a ", "\u0301\u0323", "\u0f73", "\u0e35!", "\ufdfa", "\u725b", "-_"]
+)
+async def test_folding_words_takes_linear_time(shape: str) -> None:
+    async def fold(size: int) -> None:
+        fold_words(filled(shape, size))
+
+    await assert_linear(fold, f"text of {shape!r}")
