@@ -151,9 +151,18 @@ def test_uvicorns_lines_are_written_once_and_in_the_same_form(
     logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
     configure_logging(JSON)
     logging.getLogger("uvicorn.error").info("started")
-    logging.getLogger("uvicorn.access").info('%s - "%s"', "127.0.0.1", "GET /")
 
-    assert [line["message"] for line in lines(capsys)] == ["started", '127.0.0.1 - "GET /"']
+    assert [line["message"] for line in lines(capsys)] == ["started"]
+
+
+def test_uvicorn_writes_no_access_log(capsys: pytest.CaptureFixture[str]) -> None:
+    logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
+    configure_logging(JSON)
+    logger = logging.getLogger("uvicorn.access")
+    logger.info('%s - "%s"', "127.0.0.1", "GET /?q=secret")
+
+    assert not logger.hasHandlers()
+    assert lines(capsys) == []
 
 
 def test_alembic_is_heard_when_it_warns(capsys: pytest.CaptureFixture[str]) -> None:

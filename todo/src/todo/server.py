@@ -220,8 +220,6 @@ def _config(serving: Serving) -> uvicorn.Config:
         reload=serving.reload,
         reload_dirs=[str(Path(__file__).parent)] if serving.reload else None,
         log_config=None,
-        # The application writes its own.
-        access_log=False,
         server_header=False,
         http=LingeringProtocol,
         # There are no WebSockets here; with them enabled, uvicorn would leave a PATCH that asks for

@@ -73,7 +73,8 @@ def configure_logging(settings: Settings) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
-        logger.propagate = True
+        # uvicorn writes no access log if no handler would get it; todo.web.traffic writes one.
+        logger.propagate = name != "uvicorn.access"
     # Alembic logs at INFO each time it inspects the schema, watchfiles for each file that Python
     # compiles; Wellhead and uvicorn log what was done.
     for name in ("alembic", "watchfiles"):
