@@ -195,7 +195,7 @@ class ServedApp:
             tokens = (await client.post("/api/auth/login", data=form)).raise_for_status().json()
             headers = {"Authorization": f"Bearer {tokens['access_token']}"}
             me = (await client.get("/api/auth/me", headers=headers)).raise_for_status().json()
-        return Door(self.base_url, f"/api/{me['id']}/tasks", headers)
+        return Door(self.base_url, f"/api/{me['id']}/tasks", headers, has_bulk=True)
 
     def _environment(self, url: str) -> dict[str, str]:
         given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}

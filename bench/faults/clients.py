@@ -13,7 +13,7 @@ import httpx2
 
 from bench.faults.answers import broken, read
 from bench.faults.chance import chance
-from bench.faults.ledger import Answer, Ledger, Outcome, Write
+from bench.faults.ledger import Answer, Batch, Ledger, Outcome, Write
 
 CLIENTS = 16
 MARK = "fault suite"
@@ -21,6 +21,7 @@ MARK = "fault suite"
 
 _SHARE_WITH_KEY = 0.5
 _SHARE_WITH_NOTE = 0.25
+_AT_ONCE = 4
 _PAUSE_AFTER_FAILURE = (0.1, 0.3)
 _RESOLVE_SECONDS = 120.0
 _RESOLVERS = 8
@@ -34,11 +35,13 @@ class Door:
         base_url: The server.
         tasks: The path of the tasks.
         headers: What every request carries.
+        has_bulk: Whether many tasks can be completed at once.
     """
 
     base_url: str
     tasks: str
     headers: Mapping[str, str] = field(repr=False)
+    has_bulk: bool = False
 
     def connect(self) -> httpx2.AsyncClient:
         """A client with a connection of its own."""
@@ -103,10 +106,25 @@ class Crowd:
         ]
         await asyncio.gather(*(one(write) for write in unknown))
 
+        async def another(batch: Batch) -> None:
+            async with gate, self._door.connect() as client:
+                batch.resolved = await _until_done(
+                    lambda: self._complete(client, batch.ids, batch.key), limit=limit
+                )
+
+        await asyncio.gather(
+            *(
+                another(batch)
+                for batch in self.ledger.batches
+                if batch.answer.outcome is Outcome.UNKNOWN
+            )
+        )
+
     async def _work(self, number: int, name: str, rng: random.Random) -> None:
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(self._door.connect())
             count = 0
+            recent: list[Write] = []
             while not self._stopped.is_set():
                 count += 1
                 key = str(UUID(int=rng.getrandbits(128), version=4))
@@ -117,7 +135,13 @@ class Crowd:
                     key=key if rng.random() < _SHARE_WITH_KEY else None,
                     wants_note=rng.random() < _SHARE_WITH_NOTE,
                 )
-                served = all(each.outcome is Outcome.ACKNOWLEDGED for each in write.answers)
+                answers = write.answers
+                if self._door.has_bulk and write.post.task_id is not None:
+                    recent.append(write)
+                if len(recent) == _AT_ONCE:
+                    answers.append(await self._complete_all(client, number, recent, rng))
+                    recent = []
+                served = all(each.outcome is Outcome.ACKNOWLEDGED for each in answers)
                 await asyncio.sleep(rng.uniform(*(self._pause if served else _PAUSE_AFTER_FAILURE)))
 
     async def _write(
@@ -135,6 +159,24 @@ class Crowd:
             write.note = f"note of {title}"
             write.patch = await self._patch(client, write.post.task_id, write.note)
         return write
+
+    async def _complete_all(
+        self, client: httpx2.AsyncClient, number: int, tasks: list[Write], rng: random.Random
+    ) -> Answer:
+        key = str(UUID(int=rng.getrandbits(128), version=4))
+        given = key if rng.random() < _SHARE_WITH_KEY else None
+        ids = [str(task.post.task_id) for task in tasks]
+        answer = await self._complete(client, ids, given)
+        titles = [task.title for task in tasks]
+        self.ledger.batches.append(Batch(number, titles, ids, given, answer))
+        return answer
+
+    async def _complete(
+        self, client: httpx2.AsyncClient, ids: list[str], key: str | None
+    ) -> Answer:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        body = {"action": "complete", "ids": ids}
+        return await self._send(client, "POST", f"{self._door.tasks}/bulk", body, headers)
 
     async def _post(self, client: httpx2.AsyncClient, title: str, key: str | None) -> Answer:
         headers = {} if key is None else {"Idempotency-Key": key}

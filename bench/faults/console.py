@@ -42,10 +42,13 @@ class Console:
         """All tasks of a table of the applications."""
         connection = await self._connect(DATABASE)
         try:
-            found = await connection.fetch(f"SELECT title, description FROM {table}")  # noqa: S608 - a table of ours
+            # Not every application has this column.
+            completed = "to_jsonb(task) ->> 'completed_at' IS NOT NULL"
+            query = f"SELECT title, description, {completed} FROM {table} AS task"  # noqa: S608 - a table of ours
+            found = await connection.fetch(query)
         finally:
             await connection.close()
-        return [Row(each["title"], each["description"]) for each in found]
+        return [Row(*each) for each in found]
 
     async def empty(self, table: str) -> None:
         """Remove all tasks of a table."""

@@ -74,15 +74,39 @@ class Write:
 
 
 @dataclass(slots=True)
+class Batch:
+    """Tasks that a client wanted to have completed at once.
+
+    Attributes:
+        client: The number of the client.
+        titles: Their titles; no task is in two of these.
+        ids: Their ids.
+        key: The ``Idempotency-Key`` that was sent, if any.
+        answer: How the request ended.
+        resolved: How the repeated request ended, where the first was unknown.
+    """
+
+    client: int
+    titles: list[str]
+    ids: list[str]
+    key: str | None
+    answer: Answer
+    resolved: Answer | None = None
+
+
+@dataclass(slots=True)
 class Ledger:
     """Everything that the clients of one application asked for during one scenario."""
 
     writes: list[Write] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
 
     def answers(self) -> Iterator[Answer]:
         """How all requests ended."""
         for write in self.writes:
             yield from write.answers
+        for batch in self.batches:
+            yield batch.answer
 
     def count(self, outcome: Outcome) -> int:
         """How many requests ended in this way."""
@@ -101,8 +125,9 @@ class Ledger:
     def all_served_after(self, moment: float, clients: int) -> float | None:
         """Seconds from a moment until each client had been served again; None before that."""
         first: dict[int, float] = {}
-        for write in self.writes:
-            for answer in write.answers:
-                if answer.outcome is Outcome.ACKNOWLEDGED and answer.ended >= moment:
-                    first[write.client] = min(answer.ended, first.get(write.client, answer.ended))
+        answers = [(write.client, answer) for write in self.writes for answer in write.answers]
+        answers += [(batch.client, batch.answer) for batch in self.batches]
+        for client, answer in answers:
+            if answer.outcome is Outcome.ACKNOWLEDGED and answer.ended >= moment:
+                first[client] = min(answer.ended, first.get(client, answer.ended))
         return max(first.values()) - moment if len(first) == clients else None

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bench.faults.ledger import Ledger, Outcome, Write
+from bench.faults.ledger import Batch, Ledger, Outcome, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,7 @@ class Row:
 
     title: str
     description: str | None
+    is_completed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Wrong:
     Attributes:
         kind: Which one: ``lost`` (acknowledged and not there), ``doubled``, ``denied`` (refused
             and there all the same), ``unresolved`` (nobody could tell in the end), ``stray``
-            (nobody asked for it).
+            (nobody asked for it), ``torn`` (a part of what is done as a whole).
         words: What exactly, for finding the reason.
     """
 
@@ -40,7 +41,12 @@ def judge(ledger: Ledger, rows: Iterable[Row]) -> list[Wrong]:
     found: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         found[row.title].append(row)
+    completed = {row.title for each in found.values() for row in each if row.is_completed}
     wrongs: list[Wrong] = []
+    for batch in ledger.batches:
+        wrongs += _judge_batch(batch, completed)
+        completed.difference_update(batch.titles)
+    wrongs += [Wrong("stray", f"{title}: nobody completed it") for title in completed]
     for write in ledger.writes:
         there = found.pop(write.title, [])
         wrongs += _judge_post(write, len(there))
@@ -87,3 +93,21 @@ def _judge_patch(write: Write, row: Row) -> Iterator[Wrong]:
         yield Wrong("lost", f"{told}; not in the table")
     if outcome is Outcome.REFUSED and row.description is not None:
         yield Wrong("denied", f"{told}; in the table")
+
+
+def _judge_batch(batch: Batch, completed: set[str]) -> Iterator[Wrong]:
+    told = f"{len(batch.titles)} tasks at once, of which {batch.titles[0]}: {batch.answer.words}"
+    done = completed.intersection(batch.titles)
+    if done and len(done) < len(batch.titles):
+        yield Wrong("torn", f"{told}; {len(done)} are completed")
+        return
+    outcome = batch.answer.outcome
+    if outcome is Outcome.UNKNOWN:
+        if batch.resolved is None or batch.resolved.outcome is not Outcome.ACKNOWLEDGED:
+            yield Wrong("unresolved", told)
+            return
+        outcome = Outcome.ACKNOWLEDGED
+    if outcome is Outcome.ACKNOWLEDGED and not done:
+        yield Wrong("lost", f"{told}; none is completed")
+    if outcome is Outcome.REFUSED and done:
+        yield Wrong("denied", f"{told}; all are completed")

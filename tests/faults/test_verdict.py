@@ -1,6 +1,6 @@
 """The verdict sees every way in which a table and the answers can disagree."""
 
-from bench.faults.ledger import Answer, Ledger, Outcome, Write
+from bench.faults.ledger import Answer, Batch, Ledger, Outcome, Write
 from bench.faults.verdict import Row, judge
 
 DONE = Answer(Outcome.ACKNOWLEDGED, "201", 0.0, 0.1, "id")
@@ -88,3 +88,32 @@ def test_all_are_served_again_when_the_last_client_was() -> None:
 
     assert ledger.all_served_after(10.0, 2) == 2.5
     assert ledger.all_served_after(13.0, 2) is None
+
+
+def batch_kinds(answer: Answer, *completed: bool, resolved: Answer | None = None) -> list[str]:
+    titles = [str(number) for number in range(len(completed))]
+    ledger = Ledger(
+        [Write(0, title, None, DONE) for title in titles],
+        [Batch(0, titles, titles, None, answer, resolved)],
+    )
+    rows = [Row(title, None, done) for title, done in zip(titles, completed, strict=True)]
+    return [wrong.kind for wrong in judge(ledger, rows)]
+
+
+def test_tasks_at_once_are_all_completed_or_none() -> None:
+    assert batch_kinds(DONE, True, True) == []
+    assert batch_kinds(DONE, False, False) == ["lost"]
+    assert batch_kinds(REFUSED, False, False) == []
+    assert batch_kinds(REFUSED, True, True) == ["denied"]
+    for answer in (DONE, REFUSED, OPEN):
+        assert batch_kinds(answer, True, False) == ["torn"]
+
+
+def test_an_unknown_batch_is_repeated() -> None:
+    assert batch_kinds(OPEN, True, True) == ["unresolved"]
+    assert batch_kinds(OPEN, True, True, resolved=DONE) == []
+    assert batch_kinds(OPEN, False, False, resolved=DONE) == ["lost"]
+
+
+def test_a_task_that_nobody_completed_is_stray() -> None:
+    assert kinds(Write(0, "a", None, DONE), Row("a", None, True)) == ["stray"]

@@ -118,6 +118,7 @@ KINDS: Sequence[Kind] = (
         {"tag-name-taken": "You already have a tag with this name."},
     ),
     Kind("Tags", 409, of("attach_tag"), {"too-many-tags": "The task has as many tags as it may."}),
+    Kind("", 410, everywhere, {"read-everything": "This token is too old; read everything again."}),
     Kind("", 412, everywhere, {"changed-meanwhile": "It has changed since you read it."}),
     Kind(
         "Key", 422, with_key,
@@ -149,6 +150,7 @@ NAMES: Mapping[int, str] = {
     403: "Forbidden",
     404: "NotFound",
     409: "Conflict",
+    410: "Gone",
     412: "PreconditionFailed",
     413: "ContentTooLarge",
     415: "UnsupportedMediaType",

@@ -17,6 +17,8 @@ TAGS: Sequence[Json] = (
     {"name": "Authentication", "description": "Accounts, logins and their tokens."},
     {"name": "Tasks", "description": "Your tasks: below `/api/me/tasks`, or below your own id."},
     {"name": "Tags", "description": "Your tags, and which of them are on a task."},
+    {"name": "Changes", "description": "What has changed since you read last."},
+    {"name": "Transfer", "description": "All that you have as one document, and back."},
     {"name": "Health", "description": "Probes for orchestrators, and the pool's figures."},
     {"name": "Root", "description": "The way to the documentation."},
 )
