@@ -90,6 +90,27 @@ async def test_one_of_an_older_program_is_migrated_once_its_rows_are_there(
     assert not is_empty(await rows_of(other_url))
 
 
+async def test_rows_that_cannot_be_migrated_are_there_as_they_were(
+    database_url: str, other_url: str, path: Path
+) -> None:
+    await migrate(database_url, "0003")
+    # Two accounts then; one address now.
+    await execute(
+        database_url,
+        "INSERT INTO users (id, email, password_hash, created_at, updated_at) "
+        "VALUES (gen_random_uuid(), 'straße@example.com', 'x', now(), now()), "
+        "(gen_random_uuid(), 'strasse@example.com', 'x', now(), now())",
+    )
+    await take_backup(settings_of(database_url), path)
+
+    with pytest.raises(BackupError, match=r"All rows were restored, at revision 0003, and then"):
+        await restore(other_url, path)
+    await execute(other_url, "DELETE FROM users WHERE email LIKE 'strasse%'")
+    await migrate(other_url)
+
+    assert await value(other_url, "SELECT email FROM users") == "straße@example.com"
+
+
 async def test_rows_that_are_there_stay(wellhead_url: str, other_url: str, path: Path) -> None:
     await take_backup(settings_of(wellhead_url), path)
     await migrate(other_url)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from backups import add_accounts, execute, rows_of
 from fastapi import FastAPI
+from following import changes_since
 from httpx2 import AsyncClient
 from staged import add_account
 from task_api import TaskAPI
@@ -89,9 +90,15 @@ class Load:
 
 
 @pytest.fixture
-async def load(app: FastAPI) -> AsyncIterator[Load]:
+async def api(app: FastAPI) -> AsyncIterator[TaskAPI]:
+    """The API of a running server, for a new account."""
     async with serve(app) as base_url, AsyncClient(base_url=base_url, verify=False) as client:
-        yield Load(TaskAPI(client, await add_account(app)))
+        yield TaskAPI(client, await add_account(app))
+
+
+@pytest.fixture
+def load(api: TaskAPI) -> Load:
+    return Load(api)
 
 
 def names_in(directory: Path) -> list[str]:
@@ -145,6 +152,27 @@ async def test_taken_under_load_it_has_all_that_was_acknowledged_and_nothing_by_
     quiet = await restored_rows(other_urls[1], tmp_path / "quiet")
     assert {row["title"] for row in quiet["tasks"]} == load.created - load.deleted
     assert quiet == await rows_of(wellhead_url)
+
+
+async def test_a_client_that_has_seen_more_than_was_restored_begins_again(
+    api: TaskAPI, wellhead_url: str, tmp_path: Path
+) -> None:
+    settings = DatabaseSettings(url=wellhead_url)
+    await api.task("kept")
+    gone = await api.task("gone")
+    await api.expect(204, "DELETE", f"/tasks/{gone['id']}")
+    await take_backup(settings, tmp_path / "b")
+    await api.task("lost")
+    seen = (await changes_since(api))["next_since"]
+
+    await asyncio.to_thread(restore_backup, settings, tmp_path / "b", replace=True)
+
+    refused = await api.send("GET", "/changes", params={"since": seen})
+    everything = await changes_since(api)
+    restored = (await api.expect(200, "POST", f"/tasks/{gone['id']}/restore"))["title"]
+    assert refused.status_code == 410
+    assert [task["title"] for task in everything["tasks"]] == ["kept"]
+    assert restored == "gone"
 
 
 async def test_tables_of_others_are_named_and_left_out(wellhead_url: str, tmp_path: Path) -> None:

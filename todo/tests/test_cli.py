@@ -129,6 +129,26 @@ class TestServe:
         assert (access["method"], access["route"], access["status"]) == ("GET", "/health", 200)
         assert "uvicorn.access" not in {line["logger"] for line in lines}
 
+    def test_an_unmigrated_database_is_told_at_the_start_and_served_as_not_ready(
+        self, database_url: str
+    ) -> None:
+        with serving(DATABASE_URL=database_url) as served:
+            ready = httpx2.get(f"{served.address}/health/ready", timeout=SECONDS)
+            refused = [register(served.address) for _ in range(3)]
+            code, log = served.stop()
+
+        assert code == 0
+        assert {each.status_code for each in (ready, *refused)} == {503}
+        assert {each.json()["type"] for each in refused} == {"urn:wellhead:schema_behind"}
+        lines = [
+            line for line in log.splitlines() if line.endswith("Apply them with: todo migrate")
+        ]
+        assert (
+            len([line for line in lines if "WARNING wellhead.health: the schema is" in line]) == 1
+        )
+        assert log.count("statements fail") == 1
+        assert "Traceback" not in log
+
     def test_a_taken_port_is_told_in_one_sentence(self) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))

@@ -31,7 +31,7 @@ def test_the_place_of_a_first_database_is_told(
     used(tmp_path / "one")
 
     assert caplog.record_tuples == [
-        ("todo.data_dir", logging.INFO, f"a new, empty database is created in {tmp_path}/one")
+        ("todo.data_dir", logging.WARNING, f"a new, empty database is created in {tmp_path}/one")
     ]
 
 

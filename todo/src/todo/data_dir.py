@@ -23,16 +23,16 @@ FILE = "todo.backup"
 
 
 def announce_use(data_dir: Path) -> None:
-    """Log which directory is used, and warn if a database is about to be created in it, empty.
+    """Log which directory is used, and warn if a database is about to be created there, empty.
 
     Remembers the directory for that user; see :func:`known_directories`.
     """
     known = known_directories()
-    if (data_dir / DATABASE).is_dir():
+    if _has_data(data_dir):
         logger.info("the data is in %s", data_dir)
     else:
         nearby = (parent / data_dir.name for parent in data_dir.parent.parents)
-        others = [each for each in dict.fromkeys([*known, *nearby]) if (each / DATABASE).is_dir()]
+        others = [each for each in dict.fromkeys([*known, *nearby]) if _has_data(each)]
         if others:
             logger.warning(
                 "a new, empty database is created in %s. You have data in %s: to use it, stop, "
@@ -42,7 +42,7 @@ def announce_use(data_dir: Path) -> None:
                 others[0],
             )
         else:
-            logger.info("a new, empty database is created in %s", data_dir)
+            logger.warning("a new, empty database is created in %s", data_dir)
     if known[:1] != [data_dir]:
         _remember([data_dir, *(each for each in known if each != data_dir)])
 
@@ -75,7 +75,15 @@ def known_directories() -> list[Path]:
         names = _memory().read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError, RuntimeError):
         return []
-    return [path for path in map(Path, names) if (path / DATABASE).is_dir()]
+    return [path for path in map(Path, names) if _has_data(path)]
+
+
+def _has_data(directory: Path) -> bool:
+    try:
+        return (directory / DATABASE).is_dir()
+    except OSError:
+        # It may belong to another account.
+        return False
 
 
 def _remember(directories: list[Path]) -> None:

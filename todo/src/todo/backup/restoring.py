@@ -11,8 +11,8 @@ from todo.backup.archive import Archive, Manifest, open_archive
 from todo.backup.copying import UNLIMITED, copy_in, quoted
 from todo.backup.errors import BackupError, telling
 from todo.backup.taking import OF_TRANSACTION
-from todo.schema import program_migrations
-from wellhead import Database, DatabaseSettings, SchemaState
+from todo.schema import MIGRATE, program_migrations
+from wellhead import Database, DatabaseSettings, MigrationError, SchemaState
 from wellhead.migrations import direct_settings
 
 ELSEWHERE = "Restore into an empty database."
@@ -46,8 +46,8 @@ def restore_backup(settings: DatabaseSettings, path: Path, *, replace: bool = Fa
         What was restored.
 
     Raises:
-        BackupError: Nothing was restored; the message says why.
-        MigrationError: The database could not be migrated.
+        BackupError: Nothing was restored, or all of it and not migrated; the message says which.
+        MigrationError: Nothing was restored; the tables could not be made.
         ConnectError: It cannot be reached.
         URLError: Only a pooler's address is known.
     """
@@ -59,7 +59,13 @@ def restore_backup(settings: DatabaseSettings, path: Path, *, replace: bool = Fa
         migrations.upgrade(revision)
         with telling("Nothing was restored."):
             asyncio.run(_load(direct, archive, replace=replace))
-    migrations.upgrade()
+    try:
+        migrations.upgrade()
+    except MigrationError as error:
+        raise BackupError(
+            f"All rows were restored, at revision {revision}, and then could not be migrated. When "
+            f"that is mended, go on with: {MIGRATE}\n{error}"
+        ) from error
     return archive.manifest
 
 

@@ -141,7 +141,7 @@ UNTYPED = "about:blank"
 
 UNTYPED_STATUSES = (400, 413, 415, 422)
 
-OF_PROBES = ("draining", "schema_behind", *Fault)
+OF_PROBES = ("draining", *Fault)
 """The faults that probes report; their status is 503 whatever has failed."""
 
 NAMES: Mapping[int, str] = {
