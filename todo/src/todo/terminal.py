@@ -17,12 +17,16 @@ from wellhead import classify
 from wellhead.errors import WellheadError
 
 
+class CommandError(Exception):
+    """A command cannot do what it was told; the message says why."""
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """End the command with a sentence and exit code 1 for expected errors."""
     try:
         yield
-    except (WellheadError, AddressError, BackupError, TodoError) as error:
+    except (WellheadError, AddressError, BackupError, CommandError, TodoError) as error:
         typer.echo(f"todo: {error}", err=True)
         raise typer.Exit(1) from None
     except DBAPIError as error:

@@ -19,7 +19,6 @@ from todo.accounts.service import (
     new_account,
     refuse_email_as_password,
 )
-from todo.errors import NotFoundError
 from todo.text import fold_email
 from wellhead import Database, compiled
 
@@ -73,18 +72,11 @@ async def add_account(
     return found
 
 
-async def find_account(database: Database, email: str) -> ListedAccount:
-    """The account of an address, however it is spelled.
-
-    Raises:
-        NotFoundError: There is none.
-    """
+async def find_account(database: Database, email: str) -> ListedAccount | None:
+    """The account of an address, however it is spelled; None if there is none."""
     # A command line can contain what is no text.
     address = canonical(email.encode(errors="replace").decode())
-    found = await FIND.one_or_none(database, email_folded=fold_email(address))
-    if found is None:
-        raise NotFoundError(f"No account has the address {address}.", code="account-not-found")
-    return found
+    return await FIND.one_or_none(database, email_folded=fold_email(address))
 
 
 async def all_accounts(

@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from todo.settings import Settings
-from todo.terminal import configured, duration, plain_errors
+from todo.terminal import CommandError, configured, duration, plain_errors
 from wellhead import Database
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ def reset_password(email: Address) -> None:
     from todo.main import passwords_of  # noqa: PLC0415
 
     async def run(settings: Settings, database: Database) -> None:
-        account = await find_account(database, email)
+        account = _known(await find_account(database, email), email)
         password = _checked(Password, _password()).get_secret_value()
         await set_password(database, passwords_of(settings), account, password)
         typer.echo(f"{account.email} has a new password, and its logins have ended.")
@@ -120,7 +120,7 @@ def delete(
 
     async def run(settings: Settings, database: Database) -> None:
         del settings
-        account = await find_account(database, email)
+        account = _known(await find_account(database, email), email)
         if not yes:
             typer.confirm(f"Delete {account.email} with all its tasks and tags?", abort=True)
         await delete_account(database, account)
@@ -163,21 +163,25 @@ def invite(
         _run(run)
 
 
+def _known(account: T | None, email: str) -> T:
+    if account is None:
+        raise CommandError(f"No account has the address {email.encode(errors='replace').decode()}.")
+    return account
+
+
 def _checked(kind: Any, value: object) -> Any:
     """A value that a client could send, too.
 
     Raises:
-        InvalidError: It could not.
+        CommandError: It could not.
     """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
-
-    from todo.errors import InvalidError  # noqa: PLC0415
 
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         faults = (": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
-        raise InvalidError("; ".join(faults), code="invalid") from None
+        raise CommandError("; ".join(faults)) from None
 
 
 def _password() -> str:
