@@ -1,14 +1,14 @@
 """The reference of the Todo API says what the code does: settings, commands, routes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import typer
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.fields import FieldInfo
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from tests.docs.pages import ROOT, page
 from todo.cli import app as cli
@@ -78,6 +78,16 @@ def test_the_example_of_an_env_file_names_settings_and_shows_their_defaults() ->
     } == set()
 
 
+def commands_of(group: TyperGroup, *names: str) -> Iterator[tuple[str, TyperCommand]]:
+    """Each command of a group and of the groups in it, as it is typed."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands_of(command, *names, name)
+        else:
+            assert isinstance(command, TyperCommand)
+            yield " ".join([*names, name]), command
+
+
 def options_of() -> Mapping[str, list[str]]:
     """The options of each command, as they are typed."""
     group = typer.main.get_command(cli)
@@ -89,7 +99,7 @@ def options_of() -> Mapping[str, list[str]]:
             if isinstance(parameter, TyperOption)
             for option in (*parameter.opts, *parameter.secondary_opts)
         ]
-        for name, command in group.commands.items()
+        for name, command in commands_of(group)
     }
 
 

@@ -29,7 +29,7 @@ BASH = shutil.which("bash") or "/bin/bash"
 PORT = "8000"
 """The port that pages name; a free one takes its place."""
 
-SERVING = ("make run", "python serve.py")
+SERVING = ("make run", "python serve.py", "todo serve")
 """How a command that goes on until Ctrl-C begins."""
 
 INTERRUPT = "^C"

@@ -61,6 +61,8 @@ def settings() -> Settings:
         login_attempts_per_account="1000000 per day",
         login_attempts_per_address="1000000 per day",
         registrations_per_address="1000000 per day",
+        resets_per_account="1000000 per day",
+        resets_per_address="1000000 per day",
     )
 
 

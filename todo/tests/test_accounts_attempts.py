@@ -24,7 +24,12 @@ def make_attempts(
     storage: DatabaseStorage, *, per_account: str = "3 per hour", per_address: str = "5 per hour"
 ) -> Attempts:
     return Attempts(
-        storage, per_account=per_account, per_address=per_address, registrations="2 per hour"
+        storage,
+        per_account=per_account,
+        per_address=per_address,
+        registrations="2 per hour",
+        resets_per_account="2 per hour",
+        resets_per_address="3 per hour",
     )
 
 

@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 from sqlmodel import select
 from staged import task_of
 
-from todo.accounts.models import KnownNetwork, Login, LoginAttempt, User
+from todo.accounts.models import (
+    ApiToken,
+    Invite,
+    KnownNetwork,
+    Login,
+    LoginAttempt,
+    PasswordReset,
+    User,
+)
 from todo.cleanup import COMPLETED_TASKS, EXPIRED, FORGOTTEN, clean_up
 from todo.idempotency.models import IdempotencyKey
 from todo.models import utc_now
@@ -50,6 +58,12 @@ async def stage(database: Database, *, old: int) -> None:
                         (b"in use", now + MONTH),
                     ]
                 ),
+                ApiToken(
+                    user_id=user.id, name="x", scope="read", token_hash=b"x", expires_at=now - MONTH
+                ),
+                ApiToken(user_id=user.id, name="x", scope="read", token_hash=b"kept"),
+                PasswordReset(user_id=user.id, token_hash=b"x", expires_at=now - MONTH),
+                Invite(token_hash=b"x", expires_at=now - MONTH),
                 LoginAttempt(key="x", hits=1, expires_at=now - MONTH),
                 *(answer_of(user, key=b"old %d" % n, expires_at=now) for n in range(old)),
                 answer_of(user, key=b"new", expires_at=now + MONTH),
@@ -62,7 +76,7 @@ async def test_old_completed_tasks_go_and_all_others_stay(opened: Database) -> N
 
     cleaned = await clean_up(opened, completed_before=MONTH)
 
-    assert list(cleaned.values()) == [3, 1, 2, 1, 3, 0]
+    assert list(cleaned.values()) == [3, 1, 2, 1, 1, 1, 1, 3, 0]
     async with opened.reader() as reader:
         titles = (await reader.exec(select(Task.title))).all()
         keys = (await reader.exec(select(IdempotencyKey.id))).all()
@@ -97,6 +111,6 @@ async def test_only_what_has_expired_goes_unless_more_is_asked_for(opened: Datab
     cleaned = await clean_up(opened)
 
     assert cleaned.keys() == {*EXPIRED, FORGOTTEN}
-    assert list(cleaned.values()) == [1, 2, 1, 2, 0]
+    assert list(cleaned.values()) == [1, 2, 1, 1, 1, 1, 2, 0]
     async with opened.reader() as reader:
         assert len((await reader.exec(select(Task.title))).all()) == 4

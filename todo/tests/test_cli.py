@@ -309,7 +309,8 @@ class TestCleanup:
 
         assert answer.exit_code == 0
         assert answer.stdout == (
-            "Deleted 1 completed tasks, 0 ended logins, 0 unused networks, 0 expired counters, "
+            "Deleted 1 completed tasks, 0 ended logins, 0 unused networks, 0 expired API tokens, "
+            "0 expired links to a new password, 0 expired invites, 0 expired counters, "
             "0 expired idempotency keys and 0 old deletions.\n"
         )
 
@@ -325,13 +326,8 @@ class TestCleanup:
         answer = invoke("cleanup", DATABASE_URL=wellhead_url)
         after = invoke("cleanup", "--completed-before", "0m", DATABASE_URL=wellhead_url)
 
-        assert (answer.exit_code, answer.stdout) == (
-            0,
-            (
-                "Deleted 0 ended logins, 0 unused networks, 0 expired counters, "
-                "0 expired idempotency keys and 0 old deletions.\n"
-            ),
-        )
+        assert answer.exit_code == 0
+        assert answer.stdout.startswith("Deleted 0 ended logins, ")
         assert after.stdout.startswith("Deleted 1 completed tasks, ")
 
 

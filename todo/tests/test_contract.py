@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -22,9 +23,14 @@ from httpx2 import AsyncClient
 
 from tests.staging.server import serve
 from todo.accounts.dependencies import LOGIN_PATH, AccessTokenDep, owner_id
+from todo.accounts.models import PasswordReset, User
+from todo.accounts.secret_tokens import hash_of
+from todo.models import utc_now
+from wellhead import Database
 
 CONTRACT = Path(__file__).parent / "contract"
 EXAMPLES = 10
+LINKS = 1000
 PEERS = ("owner", "stranger")
 PASSWORD = "none of the examples in the document"
 
@@ -62,6 +68,21 @@ def login_of(email: str) -> dict[str, object]:
             "sendTemplate": "Bearer {token}",
         },
     }
+
+
+async def store_links(app: FastAPI) -> None:
+    """Links to a new password, each of an account of its own, for `hooks.lend_link`."""
+    expires_at = utc_now() + timedelta(days=1)
+    users = [User(email=f"linked{n}@example.com", password_hash="") for n in range(LINKS)]
+    links = [
+        PasswordReset(user_id=user.id, token_hash=hash_of(f"link {n}"), expires_at=expires_at)
+        for n, user in enumerate(users)
+    ]
+    database: Database = app.state.database
+    async with database.session() as session:
+        session.add_all(users)
+        await session.flush()
+        session.add_all(links)
 
 
 async def run_schemathesis(base_url: str, directory: Path, *options: str) -> tuple[int, str]:
@@ -103,6 +124,7 @@ async def test_whatever_is_sent_is_answered_as_documented(
     options = ["--generation-deterministic"] if examples is None else []
 
     async with serve(app) as base_url:
+        await store_links(app)
         code, output = await run_schemathesis(
             base_url, tmp_path, "--max-examples", examples or str(EXAMPLES), *options
         )

@@ -22,7 +22,20 @@ QUERIES = [
     "postgres://a:", "&", "={}&", "a{}=1&", "tag=x{}&", "tag=%CC%81%CC%A3", "cursor=AAAA",
     "q=-(", "q=%22", "completed=1&", "password='", ";", "%",
 ]  # fmt: skip
-HEADERS = ['"a",', ", ", '",', "W/", "\\1", "a=b; ", ".", "eyJ", "*", "postgres://a:", "a"]
+HEADERS = [
+    '"a",',
+    ", ",
+    '",',
+    "W/",
+    "\\1",
+    "a=b; ",
+    ".",
+    "eyJ",
+    "*",
+    "postgres://a:",
+    "todo_pat_",
+    "a",
+]
 BODIES = [
     "[", '{"a":', '{"title":"', '{"title":1,', "9", '"\\u0301', '{"tags":[1,', "&", "a=1&",
     "a{}=1&", "username=a@&", "--x\r\n", "\\",
@@ -34,6 +47,8 @@ WHOLE = {
     "a long address": '{{"email":"{}","password":"correct horse"}}',
     "a long password": '{{"email":"a@example.com","password":"{}"}}',
     "a long token": '{{"refresh_token":"{}"}}',
+    "a long link": '{{"token":"{}","new_password":"correct horse"}}',
+    "a long invite": '{{"email":"a@example.com","password":"correct horse","invite":"{}"}}',
 }
 FILLINGS = {
     "many members": '"a{}":1,',
@@ -42,6 +57,8 @@ FILLINGS = {
     "a long address": "xn--a.",
     "a long password": "\u0301\u0323",
     "a long token": "e.",
+    "a long link": "e.",
+    "a long invite": "e.",
 }
 KINDS = [
     b"application/json",
@@ -51,6 +68,7 @@ KINDS = [
 NAMES = [
     b"if-match", b"if-none-match", b"idempotency-key", b"cookie", b"accept", b"origin", b"range",
     b"x-request-id", b"x-forwarded-for", b"forwarded", b"access-control-request-headers",
+    b"user-agent",
 ]  # fmt: skip
 
 SHARE = 10
@@ -74,7 +92,7 @@ class Routes:
     def _operations(self) -> Iterator[tuple[str, str]]:
         for path, methods in self._app.openapi()["paths"].items():
             for method in methods:
-                names = {name: uuid4() for name in ("task_id", "tag_id")}
+                names = {name: uuid4() for name in ("task_id", "tag_id", "login_id", "token_id")}
                 yield method.upper(), path.format(user_id=self._user, **names)
         yield "GET", "/metrics"
         yield "GET", "/docs-assets/none"

@@ -35,6 +35,10 @@ def writing(wire: Wire) -> list[tuple[str, str]]:
         ("POST", "/api/auth/refresh"),
         ("POST", "/api/auth/change-password"),
         ("POST", "/api/auth/delete-account"),
+        ("PATCH", "/api/auth/me"),
+        ("POST", "/api/auth/tokens"),
+        ("POST", "/api/auth/forgot-password"),
+        ("POST", "/api/auth/reset-password"),
     ]
 
 

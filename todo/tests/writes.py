@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
 from fastapi import FastAPI
@@ -13,8 +15,12 @@ from sqlalchemy import func, select
 from staged import ADDRESS, PASSWORD, StagedAccount, add_account
 from task_api import TaskAPI
 
-from tests.staging.patience import until
-from todo.accounts.attempts import Attempts
+from tests.staging.patience import SECONDS, until
+from todo.accounts.models import ApiToken, Login, PasswordReset
+from todo.accounts.reset import PasswordResets
+from todo.accounts.secret_tokens import SecretToken
+from todo.accounts.service import Accounts
+from todo.models import utc_now
 from todo.tables import metadata
 
 Json = dict[str, Any]
@@ -30,11 +36,16 @@ class World:
 
     It has a tag on the first, and a tag on nothing.
 
-    Its paths name it by its id; `user_id` is another way to name it.
+    It has a second login, an API token, and a link to a new password. Its paths name it by its id;
+    `user_id` is another way to name it.
     """
 
     client: AsyncClient
     account: StagedAccount
+    resets: PasswordResets
+    login: UUID
+    token: UUID
+    reset: str
     task: str
     tag: str
     spare: str
@@ -47,19 +58,32 @@ class World:
         """Make one in a running application."""
         account = await add_account(app)
         # The first that comes from an address leaves rows that count what the later ones do.
-        attempts: Attempts = app.state.accounts.attempts
+        accounts: Accounts = app.state.accounts
+        attempts = accounts.attempts
         await attempts.count_registration(address=ADDRESS)
+        await attempts.count_reset(account=account.email, address=ADDRESS)
         await attempts.count_login(account=account.email, address=ADDRESS)
         await attempts.forget_login(account=account.email, address=ADDRESS)
         api = TaskAPI(client, account)
         task = await api.task(tags=["work"])
         spare = await api.tag("spare")
+        secret, link = SecretToken.new("test_"), SecretToken.new("test_")
+        expires_at = utc_now() + timedelta(days=1)
+        login = Login(user_id=account.id, token_hash=secret.hash, expires_at=expires_at)
+        token = ApiToken(user_id=account.id, name="x", scope="read", token_hash=secret.hash)
+        reset = PasswordReset(user_id=account.id, token_hash=link.hash, expires_at=expires_at)
+        async with accounts.database.session() as session:
+            session.add_all([login, token, reset])
         later = await api.task("Later")
         deleted = await api.task("Deleted", tags=["work"])
         await api.expect(204, "DELETE", f"/tasks/{deleted['id']}")
         return cls(
             client,
             account,
+            app.state.password_resets,
+            login.id,
+            token.id,
+            link.text,
             task=task["id"],
             tag=task["tags"][0]["id"],
             spare=spare["id"],
@@ -75,11 +99,15 @@ class World:
             user_id=self.user_id or self.account.id,
             task_id=self.deleted if path.endswith("/restore") else self.task,
             tag_id=self.spare if is_attaching else self.tag,
+            login_id=self.login,
+            token_id=self.token,
         )
         sent = {**self.account.headers, **headers}
-        return await self.client.request(
+        answer = await self.client.request(
             method, address, headers=sent, **WRITES.get(route, nothing)(self)
         )
+        await self.resets.finish(SECONDS)
+        return answer
 
 
 def new_account(_: World) -> Json:
@@ -105,6 +133,14 @@ WRITES: Mapping[str, Callable[[World], Json]] = {
         "json": {"current_password": PASSWORD, "new_password": "another battery staple"}
     },
     "POST /api/auth/delete-account": lambda _: {"json": {"password": PASSWORD}},
+    "PATCH /api/auth/me": lambda _: {"json": {"name": "Ada"}},
+    "DELETE /api/auth/logins/{login_id}": nothing,
+    "POST /api/auth/tokens": lambda _: {"json": {"name": "Script", "scope": "write"}},
+    "DELETE /api/auth/tokens/{token_id}": nothing,
+    "POST /api/auth/forgot-password": lambda world: {"json": {"email": world.account.email}},
+    "POST /api/auth/reset-password": lambda world: {
+        "json": {"token": world.reset, "new_password": "another battery staple"}
+    },
     "POST /api/{user_id}/tasks": lambda _: {
         "json": {"title": "Buy bread", "tags": ["work", "new"]}
     },
@@ -175,7 +211,7 @@ SAME_TAG = """
 """Make the tag that a task names as new: others that create it wait until this is committed."""
 
 _DIFFERENT = {
-    "<token>": r"eyJ[\w.-]+",
+    "<token>": r"eyJ[\w.-]+|todo_pat_[\w-]+",
     "<id>": r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}",
     "<time>": r"\d{4}-\d\d-\d\dT[\d:.]+Z",
     "<revision>": r"\b\d+\.\d+\.\d+\b",

@@ -8,7 +8,10 @@ from typing import Protocol
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.expiry import (
+    delete_expired_api_tokens,
     delete_expired_attempts,
+    delete_expired_invites,
+    delete_expired_links,
     delete_expired_logins,
     delete_expired_networks,
 )
@@ -33,6 +36,9 @@ class Delete(Protocol):
 EXPIRED: Mapping[str, Delete] = {
     "ended logins": delete_expired_logins,
     "unused networks": delete_expired_networks,
+    "expired API tokens": delete_expired_api_tokens,
+    "expired links to a new password": delete_expired_links,
+    "expired invites": delete_expired_invites,
     "expired counters": delete_expired_attempts,
     "expired idempotency keys": delete_expired_keys,
 }

@@ -2,24 +2,20 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy.exc import DBAPIError
 
 from todo import __version__
-from todo.backup.errors import BackupError
-from todo.durations import parse_duration
-from todo.server import AddressError, Serving, banner, listen, provided_database, wait_for_database
+from todo.accounts.commands import user
+from todo.server import Serving, banner, listen, provided_database, wait_for_database
 from todo.server import serve as serve_until_stopped
 from todo.settings import Settings
-from todo.web.logs import configure_logging
-from wellhead import DatabaseSettings, classify
-from wellhead.errors import ConfigurationError, WellheadError
+from todo.terminal import configured, duration, plain_errors
+from wellhead import DatabaseSettings
+from wellhead.errors import ConfigurationError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,29 +40,6 @@ def options(
     """The Todo API on PostgreSQL. Settings come from the environment and from .env."""
 
 
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """End the command with a sentence and exit code 1 for expected errors."""
-    try:
-        yield
-    except (WellheadError, AddressError, BackupError) as error:
-        typer.echo(f"todo: {error}", err=True)
-        raise typer.Exit(1) from None
-    except DBAPIError as error:
-        meaning = classify(error)
-        if not meaning.is_expected:
-            raise
-        typer.echo(f"todo: {meaning.title} ({meaning.fault})", err=True)
-        raise typer.Exit(1) from None
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 @app.command()
 def serve(
     host: Annotated[
@@ -85,7 +58,7 @@ def serve(
 ) -> None:
     """Serve the API until Ctrl-C; without DATABASE_URL, on an embedded PostgreSQL."""
     with plain_errors():
-        settings = _settings()
+        settings = configured()
         serving = Serving(
             host=settings.host if host is None else host,
             port=settings.port if port is None else port,
@@ -108,7 +81,7 @@ def serve(
 def migrate() -> None:
     """Migrate the database to the newest schema."""
     with plain_errors():
-        settings = _settings()
+        settings = configured()
         is_given = DatabaseSettings.is_given()
         with provided_database(settings) as data:
             database = settings.database()
@@ -122,7 +95,7 @@ def cleanup(
     completed_before: Annotated[
         timedelta | None,
         typer.Option(
-            parser=_duration,
+            parser=duration,
             metavar="DURATION",
             help="Also delete tasks completed longer ago than this, such as 30d, 12h or 2w.",
         ),
@@ -143,7 +116,7 @@ def cleanup(
         typer.echo(f"Deleted {', '.join(counts)} and {last}.")
 
     with plain_errors():
-        settings = _settings()
+        settings = configured()
         with provided_database(settings):
             asyncio.run(run(settings))
 
@@ -157,7 +130,7 @@ def backup(
     from todo.backup.taking import take_backup  # noqa: PLC0415 - the other commands need none of it
 
     with plain_errors():
-        settings = _settings()
+        settings = configured()
         with provided_database(settings):
             taken, others = asyncio.run(take_backup(settings.database(), file, overwrite=overwrite))
     if others:
@@ -176,7 +149,7 @@ def restore(
     from todo.backup.restoring import restore_backup  # noqa: PLC0415 - as above
 
     with plain_errors():
-        settings = _settings()
+        settings = configured()
         with provided_database(settings):
             restored = restore_backup(settings.database(), file, replace=replace)
     made_at = restored.created_at.isoformat(timespec="seconds")
@@ -199,7 +172,7 @@ def seed_demo() -> None:
         typer.echo(f"  Password  {demo.PASSWORD}")
 
     with plain_errors():
-        settings = _settings()
+        settings = configured()
         if settings.is_production:
             raise ConfigurationError(
                 "The demo account has a public password; APP_ENV is production."
@@ -215,7 +188,7 @@ def measure_logins() -> None:
     from todo.main import passwords_of  # noqa: PLC0415
 
     with plain_errors():
-        settings = _settings()
+        settings = configured()
     at_once, memory_kib = settings.argon2_concurrency, settings.argon2_memory_kib
     found = asyncio.run(measure(passwords_of(settings), at_once=at_once))
     typer.echo(
@@ -240,7 +213,4 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _settings() -> Settings:
-    settings = Settings()
-    configure_logging(settings)
-    return settings
+app.add_typer(user, name="user")

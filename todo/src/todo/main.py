@@ -1,15 +1,20 @@
 """The composition root: settings and a database become an application."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
+from todo.accounts.access_routes import logins_router, tokens_router
 from todo.accounts.attempts import Attempts, DatabaseStorage
 from todo.accounts.keys import signing_key
+from todo.accounts.mail import mailer_of
 from todo.accounts.passwords import Passwords
+from todo.accounts.reset import PasswordResets
+from todo.accounts.reset_routes import router as reset_router
 from todo.accounts.routes import router as accounts_router
 from todo.accounts.service import Accounts
 from todo.accounts.tokens import Tokens
@@ -50,7 +55,11 @@ ROUTERS: Sequence[APIRouter] = (
     tags_router,
     sync_router,
     *transfer_routers,
+    logins_router,
+    tokens_router,
+    reset_router,
 )
+"""All routes; what is asked for most often first."""
 
 STATUSES: Mapping[type[TodoError], int] = {
     NotAuthenticatedError: 401,
@@ -94,7 +103,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan(database, drain_seconds=settings.drain_seconds),
+        lifespan=run(database, drain_seconds=settings.drain_seconds),
         middleware=[Middleware(WebMiddleware, settings=settings, figures=figures)],
         generate_unique_id_function=operation_id,
         license_info={**LICENSE},
@@ -122,6 +131,21 @@ def _figures() -> "tuple[HTTPCollector, CollectorRegistry]":
     return collector, registry
 
 
+def run(
+    database: Database, *, drain_seconds: float
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """A lifespan that opens the database, and lets mails in progress end before it is closed."""
+    opened = lifespan(database, drain_seconds=drain_seconds)
+
+    @asynccontextmanager
+    async def open_and_finish(app: FastAPI) -> AsyncIterator[None]:
+        async with opened(app):
+            yield
+            await app.state.password_resets.finish()
+
+    return open_and_finish
+
+
 def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> None:
     app.state.database = database
     key = signing_key(settings)
@@ -140,7 +164,7 @@ def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> N
     app.state.idempotency = Idempotency(
         key.encode(), settings.idempotency_lifetime, previous_secrets
     )
-    app.state.accounts = Accounts(
+    app.state.accounts = accounts = Accounts(
         database=database,
         passwords=passwords_of(settings),
         tokens=tokens,
@@ -149,7 +173,17 @@ def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> N
             per_account=settings.login_attempts_per_account,
             per_address=settings.login_attempts_per_address,
             registrations=settings.registrations_per_address,
+            resets_per_account=settings.resets_per_account,
+            resets_per_address=settings.resets_per_address,
         ),
+        registration=settings.registration,
+    )
+    app.state.password_resets = PasswordResets(
+        accounts=accounts,
+        mailer=mailer_of(settings),
+        lifetime=settings.password_reset_lifetime,
+        name=settings.app_name,
+        public_url=settings.public_url,
     )
 
 

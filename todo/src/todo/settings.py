@@ -26,8 +26,8 @@ from pydantic import (
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from todo import __version__
+from todo.mailing import MailSettings
 from wellhead import DatabaseSettings
-from wellhead.settings import CheckedSettings
 
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """The shortest allowed secret for each algorithm: its digest's length (RFC 7518, section 3.2)."""
@@ -77,14 +77,14 @@ Listed = Annotated[list[str], NoDecode, BeforeValidator(split)]
 Rate = Annotated[str, AfterValidator(rate)]
 
 
-class Settings(CheckedSettings):
+class Settings(MailSettings):
     """The application's settings; each variable is the name in capitals.
 
     Raises:
         SettingsError: One sentence for each setting that cannot be used.
     """
 
-    secret_fields = ("jwt_secret_key", "jwt_previous_secret_keys")
+    secret_fields = ("jwt_secret_key", "jwt_previous_secret_keys", "smtp_password")
 
     model_config = SettingsConfigDict(str_strip_whitespace=True)
 
@@ -184,6 +184,18 @@ class Settings(CheckedSettings):
 
     registrations_per_address: Rate = "60 per hour"
     """New accounts from one client."""
+
+    resets_per_account: Rate = "5 per hour"
+    """Mails with a link to a new password for one address, whether it has an account or not."""
+
+    resets_per_address: Rate = "20 per hour"
+    """The same from one client, for any address."""
+
+    password_reset_expire_minutes: int = Field(default=30, ge=5, le=24 * 60)
+    """How long such a link works."""
+
+    registration: Literal["open", "invite", "closed"] = "open"
+    """Who can register: everyone, everyone with an invite (`todo user invite`), or nobody."""
 
     # These three are OWASP's minimum for Argon2id:
     # https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
@@ -312,6 +324,11 @@ class Settings(CheckedSettings):
     def previous_keys(self) -> tuple[str, ...]:
         """The secrets whose tokens are accepted, too."""
         return tuple(key.get_secret_value() for key in self.jwt_previous_secret_keys)
+
+    @property
+    def password_reset_lifetime(self) -> timedelta:
+        """How long a link to a new password works."""
+        return timedelta(minutes=self.password_reset_expire_minutes)
 
     @property
     def idempotency_lifetime(self) -> timedelta:

@@ -28,7 +28,11 @@ FOREIGN = 16
 CONDITIONS = ("if-match", "if-none-match")
 
 KEY = "idempotency-key"
-KEY_REUSED = "urn:todo:idempotency-key-reused"
+RIGHTLY_REFUSED = {
+    "urn:todo:idempotency-key-reused": "a key can be well formed and belong to another request",
+    "urn:todo:password-required": "only another address than the present one needs it",
+}
+"""Types of problems of well-formed requests, and why they are refused."""
 
 CANNOT_BE_DOCUMENTED = {
     "cursor": "only the server makes cursors",
@@ -40,6 +44,7 @@ CANNOT_BE_DOCUMENTED = {
 _key_turns = itertools.cycle([True, False])
 _turns = itertools.cycle([True, False])
 _numbers = itertools.count()
+_links = itertools.count()
 
 
 @schemathesis.hook
@@ -84,8 +89,7 @@ def is_rightly_refused(response: schemathesis.Response) -> bool:
         # A condition can be well formed and name another version.
         return True
     problem = response.json()
-    if problem["type"] == KEY_REUSED:
-        # A key can be well formed and belong to another request.
+    if problem["type"] in RIGHTLY_REFUSED:
         return True
     faults = problem.get("errors", [])
     return bool(faults) and all(fault["code"] in CANNOT_BE_DOCUMENTED for fault in faults)
@@ -181,6 +185,27 @@ def lend_object(parameter: str, collection: str, **members: str) -> Callable[[Ca
     return lend
 
 
+def lend_access(parameter: str, collection: str, **members: str) -> Callable[[Case], None]:
+    """Let the request end a login or an API token of an account made for it."""
+
+    def lend(case: Case) -> None:
+        _, tokens = make_account(case)
+        client = client_of(case.operation.base_url)
+        case.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        headers = {"Authorization": case.headers["Authorization"]}
+        if members:
+            client.post(f"/api/auth/{collection}", json=members, headers=headers).raise_for_status()
+        listed = client.get(f"/api/auth/{collection}", headers=headers).raise_for_status().json()
+        case.path_parameters[parameter] = listed["items"][0]["id"]
+
+    return lend
+
+
+def lend_link(case: Case) -> None:
+    """Let a new password be set, with a link that the test has stored."""
+    fill_in(case, token=f"link {next(_links)}")
+
+
 def fill_in(case: Case, **members: str) -> None:
     """Put members into the body."""
     assert isinstance(case.body, dict)
@@ -209,6 +234,10 @@ LENDERS: dict[str, Callable[[Case], None]] = {
     "POST /api/auth/refresh": lend_refresh_token,
     "POST /api/auth/change-password": lend_account("current_password"),
     "POST /api/auth/delete-account": lend_account("password"),
+    "PATCH /api/auth/me": lend_account("current_password"),
+    "DELETE /api/auth/logins/{login_id}": lend_access("login_id", "logins"),
+    "DELETE /api/auth/tokens/{token_id}": lend_access("token_id", "tokens", name="x", scope="read"),
+    "POST /api/auth/reset-password": lend_link,
     "DELETE /api/{user_id}/tasks/{task_id}": lend_object("task_id", "tasks", title="Lent {}"),
     "DELETE /api/{user_id}/tags/{tag_id}": lend_object("tag_id", "tags", name="lent {}"),
 }

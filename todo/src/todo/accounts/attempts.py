@@ -167,10 +167,19 @@ class Attempts:
             `10 per 15 minutes`. From all networks that its owner has not used, five times as often.
         per_address: How often one address may try any password.
         registrations: How many accounts one address may register.
+        resets_per_account: How often a new password may be asked for in the name of one account.
+        resets_per_address: How often one address may ask for one, in any name.
     """
 
     def __init__(
-        self, storage: DatabaseStorage, *, per_account: str, per_address: str, registrations: str
+        self,
+        storage: DatabaseStorage,
+        *,
+        per_account: str,
+        per_address: str,
+        registrations: str,
+        resets_per_account: str,
+        resets_per_address: str,
     ) -> None:
         self._storage = storage
         self._limiter = FixedWindowRateLimiter(storage)
@@ -180,6 +189,8 @@ class Attempts:
         )
         self._per_address = parse(per_address)
         self._registrations = parse(registrations)
+        self._resets_per_account = parse(resets_per_account)
+        self._resets_per_address = parse(resets_per_address)
 
     async def count_login(self, *, account: str, address: str | None) -> None:
         """Count one try at the password of an account.
@@ -230,6 +241,15 @@ class Attempts:
     def network_hashes(self, address: str | None) -> list[bytes]:
         """What is stored of a network: under the current secret, and under each of before."""
         return [bytes.fromhex(each) for each in self._storage.hashes(f"network {network(address)}")]
+
+    async def count_reset(self, *, account: str, address: str | None) -> None:
+        """Count one request for a new password, whether there is such an account or not.
+
+        Raises:
+            TooManyAttemptsError: The address or the account has asked too often.
+        """
+        await self._count(self._resets_per_address, "reset-address", network(address))
+        await self._count(self._resets_per_account, "reset-account", fold_email(account))
 
     async def _count(self, limit: RateLimitItem, *subject: str) -> None:
         if await self._limiter.hit(limit, *subject):

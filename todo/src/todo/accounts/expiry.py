@@ -1,26 +1,40 @@
-"""Deletes expired logins, networks and counters; run by the background job."""
+"""Deletes what has expired of accounts; run by the background job."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, tuple_
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from todo.accounts.models import KnownNetwork, Login, LoginAttempt
+from todo.accounts.models import ApiToken, Invite, KnownNetwork, Login, LoginAttempt, PasswordReset
 
 
-async def delete_expired_logins(session: AsyncSession, *, now: datetime, batch: int) -> int:
-    """Delete up to `batch` logins whose refresh token has expired, and return how many.
+class DeleteExpired:
+    """Deletes up to `batch` expired rows of a table, and returns how many.
 
-    A login that is in use at the moment is left for the next run.
+    A row that is in use at the moment is left for the next run.
+
+    Args:
+        table: The table.
+        key: Its primary key.
+        expires_at: When a row expires.
     """
-    expired = (
-        select(Login.id)
-        .where(col(Login.expires_at) <= now)
-        .limit(batch)
-        .with_for_update(skip_locked=True)
-    )
-    return (await session.exec(delete(Login).where(col(Login.id).in_(expired)))).rowcount
+
+    def __init__(self, table: type[SQLModel], key: Any, expires_at: Any) -> None:
+        self._table = table
+        self._key = col(key)
+        self._expires_at = col(expires_at)
+
+    async def __call__(self, session: AsyncSession, *, now: datetime, batch: int) -> int:
+        """Delete them, in the session's transaction."""
+        expired = (
+            select(self._key)
+            .where(self._expires_at <= now)
+            .limit(batch)
+            .with_for_update(skip_locked=True)
+        )
+        return (await session.exec(delete(self._table).where(self._key.in_(expired)))).rowcount
 
 
 async def delete_expired_networks(session: AsyncSession, *, now: datetime, batch: int) -> int:
@@ -35,13 +49,8 @@ async def delete_expired_networks(session: AsyncSession, *, now: datetime, batch
     return (await session.exec(delete(KnownNetwork).where(tuple_(*key).in_(expired)))).rowcount
 
 
-async def delete_expired_attempts(session: AsyncSession, *, now: datetime, batch: int) -> int:
-    """Delete up to `batch` counters whose window is over, and return how many."""
-    expired = (
-        select(LoginAttempt.key)
-        .where(col(LoginAttempt.expires_at) <= now)
-        .limit(batch)
-        .with_for_update(skip_locked=True)
-    )
-    statement = delete(LoginAttempt).where(col(LoginAttempt.key).in_(expired))
-    return (await session.exec(statement)).rowcount
+delete_expired_logins = DeleteExpired(Login, Login.id, Login.expires_at)
+delete_expired_attempts = DeleteExpired(LoginAttempt, LoginAttempt.key, LoginAttempt.expires_at)
+delete_expired_api_tokens = DeleteExpired(ApiToken, ApiToken.id, ApiToken.expires_at)
+delete_expired_links = DeleteExpired(PasswordReset, PasswordReset.id, PasswordReset.expires_at)
+delete_expired_invites = DeleteExpired(Invite, Invite.id, Invite.expires_at)

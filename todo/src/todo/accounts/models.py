@@ -124,7 +124,7 @@ class Invite(SQLModel, table=True):
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
-    email_folded: str | None = Field(default=None, sa_type=Text)
+    email_folded: str | None = Field(default=None, sa_type=Text(collation="C"))
     created_at: datetime = Field(default_factory=utc_now, sa_type=TIMESTAMP)
     expires_at: datetime = Field(sa_type=TIMESTAMP, index=True)
 

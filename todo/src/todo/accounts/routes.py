@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Form, HTTPException, Request, Response
 
-from todo.accounts import schemas
+from todo.accounts import profile, schemas
 from todo.accounts.dependencies import AccessTokenDep
+from todo.accounts.devices import device_of
 from todo.accounts.models import User
-from todo.accounts.service import CREATION, Accounts
+from todo.accounts.service import Accounts
 from todo.idempotency.dependencies import REPLAYED_HEADER, AnybodysOnceDep
 from todo.web.routing import SegmentRouter
 from wellhead.fastapi import problem_responses
@@ -48,8 +49,14 @@ async def form_only(request: Request) -> None:
         )
 
 
+async def client_device(request: Request) -> str | None:
+    """What the client says that it is, as a short name."""
+    return device_of(request.headers.get("user-agent"))
+
+
 AccountsDep = Annotated[Accounts, Depends(accounts)]
 AddressDep = Annotated[str | None, Depends(client_address)]
+DeviceDep = Annotated[str | None, Depends(client_device)]
 
 
 @router.post(
@@ -63,7 +70,7 @@ AddressDep = Annotated[str | None, Depends(client_address)]
                 **REPLAYED_HEADER,
             }
         },
-        **problem_responses(400, 409, 413, 422, 429, 503, 504),
+        **problem_responses(400, 403, 409, 413, 422, 429, 503, 504),
     },
 )
 async def register(
@@ -72,7 +79,7 @@ async def register(
     address: AddressDep,
     once: AnybodysOnceDep,
 ) -> Response:
-    """Create an account.
+    """Create an account; 403 if registration is closed, or needs an `invite`.
 
     Reports openly if the address already has an account (409), and limits how often one client may
     ask. Keys of all clients without a login share one namespace: generate yours at random.
@@ -82,9 +89,10 @@ async def register(
         password=new.password.get_secret_value(),
         name=new.name,
         address=address,
+        invite=new.invite,
     )
 
-    return await once(CREATION, new_account, location=f"{router.prefix}/me")
+    return await once(accounts.creation, new_account, location=f"{router.prefix}/me")
 
 
 @router.post(
@@ -93,7 +101,10 @@ async def register(
     responses=problem_responses(400, 401, 413, 415, 422, 429, 503, 504),
 )
 async def login(
-    form: Annotated[schemas.LoginForm, Form()], accounts: AccountsDep, address: AddressDep
+    form: Annotated[schemas.LoginForm, Form()],
+    accounts: AccountsDep,
+    address: AddressDep,
+    device: DeviceDep,
 ) -> schemas.TokenPair:
     """Log in with e-mail address and password.
 
@@ -104,7 +115,10 @@ async def login(
     repetition starts one more login.
     """
     return await accounts.log_in(
-        email=form.username, password=form.password.get_secret_value(), address=address
+        email=form.username,
+        password=form.password.get_secret_value(),
+        address=address,
+        device=device,
     )
 
 
@@ -119,7 +133,7 @@ async def refresh(given: schemas.Refresh, accounts: AccountsDep) -> schemas.Toke
     return await accounts.refresh(given.refresh_token)
 
 
-@router.post("/logout", status_code=204, responses=problem_responses(401, 413, 503, 504))
+@router.post("/logout", status_code=204, responses=problem_responses(401, 403, 413, 503, 504))
 async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
     """End this login: its refresh token stops working; the access token expires on its own.
 
@@ -129,11 +143,33 @@ async def logout(token: AccessTokenDep, accounts: AccountsDep) -> None:
 
 
 @router.get(
-    "/me", response_model=schemas.AccountRead, responses=problem_responses(401, 413, 503, 504)
+    "/me", response_model=schemas.AccountRead, responses=problem_responses(401, 403, 413, 503, 504)
 )
 async def read_account(token: AccessTokenDep, accounts: AccountsDep) -> User:
     """Your account, with the id that is part of the paths of your tasks and tags."""
     return await accounts.get(token.user_id)
+
+
+@router.patch("/me", responses=problem_responses(400, 401, 403, 409, 413, 422, 429, 503, 504))
+async def change_account(
+    patch: schemas.AccountPatch,
+    token: AccessTokenDep,
+    accounts: AccountsDep,
+    address: AddressDep,
+) -> schemas.AccountRead:
+    """Change your name or e-mail address: absent fields are kept, null clears the name.
+
+    Another e-mail address needs `current_password`, and ends links to a new password that were
+    mailed to the old one. Your logins and API tokens stay.
+    """
+    password = patch.current_password
+    return await profile.change(
+        accounts,
+        token,
+        changes=patch.changes(),
+        password=None if password is None else password.get_secret_value(),
+        address=address,
+    )
 
 
 @router.post(
@@ -144,8 +180,11 @@ async def change_password(
     token: AccessTokenDep,
     accounts: AccountsDep,
     address: AddressDep,
+    device: DeviceDep,
 ) -> schemas.TokenPair:
     """Change the password, end every login of the account, and start a new one.
+
+    Personal API tokens stay; links to a new password that were mailed end.
 
     An `Idempotency-Key` has no effect here: if the response was lost, log in with the new
     password.
@@ -155,6 +194,7 @@ async def change_password(
         current=change.current_password.get_secret_value(),
         new=change.new_password.get_secret_value(),
         address=address,
+        device=device,
     )
 
 

@@ -2,13 +2,14 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict, cast
 from uuid import UUID
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
+from todo.patch import PATCH_CONFIG
 from todo.text import LINE_PATTERN
 
 BEARER: Literal["bearer"] = "bearer"
@@ -83,6 +84,10 @@ class Registration(StrictBody):
     email: Email
     password: Password
     name: Name = None
+    invite: Annotated[
+        str | None,
+        Field(min_length=1, max_length=200, description="Where registration needs one: an invite."),
+    ] = None
 
 
 class LoginForm(BaseModel):
@@ -140,3 +145,46 @@ class TokenPair(BaseModel):
     refresh_expires_in: Annotated[
         int, Field(description="Seconds until the refresh token expires, unless it is used.")
     ]
+
+
+class AccountChanges(TypedDict, total=False):
+    """The fields of an account to change."""
+
+    name: str | None
+    email: str
+
+
+class AccountPatch(BaseModel):
+    """Changes to an account: what is absent stays as it is, and null clears the name."""
+
+    model_config = PATCH_CONFIG
+
+    name: Name = None
+    email: Email = ""
+    current_password: Annotated[
+        GivenPassword | None, Field(description="Needed for another e-mail address.")
+    ] = None
+
+    def changes(self) -> AccountChanges:
+        """The fields that were sent, without the password."""
+        sent = self.model_dump(exclude_unset=True, exclude={"current_password"})
+        return cast("AccountChanges", sent)
+
+
+class ForgottenPassword(StrictBody):
+    """The address of the account whose password is lost."""
+
+    email: Email
+
+
+class NewPassword(StrictBody):
+    """The token from the mail, and the new password."""
+
+    token: Annotated[str, Field(min_length=1, max_length=200)]
+    new_password: Password
+
+
+class Accepted(BaseModel):
+    """What happens now."""
+
+    message: str

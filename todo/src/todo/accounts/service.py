@@ -9,23 +9,32 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn
+from typing import Literal, NoReturn
 from uuid import UUID
 
 from pydantic import validate_email
 from pydantic_core import PydanticCustomError
-from sqlalchemy import delete, exists, or_, update
+from sqlalchemy import Delete, delete, exists, or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from todo.accounts.attempts import Attempts
+from todo.accounts.attempts import Attempts, network
 from todo.accounts.exchange import exchange
-from todo.accounts.models import EMAIL_INDEX, KnownNetwork, Login, User
+from todo.accounts.models import (
+    EMAIL_INDEX,
+    ApiToken,
+    InviteUse,
+    KnownNetwork,
+    Login,
+    PasswordReset,
+    User,
+)
 from todo.accounts.passwords import Passwords
 from todo.accounts.schemas import AccountRead, TokenPair
-from todo.accounts.sql import creation
+from todo.accounts.secret_tokens import hash_of
+from todo.accounts.sql import creation, invited_creation
 from todo.accounts.tokens import AccessToken, IssuedRefreshToken, Tokens
 from todo.errors import ConflictError, ForbiddenError, InvalidError, NotAuthenticatedError
 from todo.idempotency.creation import Created, Creation, Values
@@ -45,33 +54,50 @@ class Accounts:
     passwords: Passwords
     tokens: Tokens
     attempts: Attempts
+    registration: Literal["open", "invite", "closed"] = "open"
+
+    @property
+    def creation(self) -> Creation:
+        """How a registration creates an account, from the values of `prepare`."""
+        return INVITED if self.registration == "invite" else CREATION
 
     async def prepare(
-        self, *, email: str, password: str, name: str | None, address: str | None
+        self,
+        *,
+        email: str,
+        password: str,
+        name: str | None,
+        address: str | None,
+        invite: str | None = None,
     ) -> Values:
-        """The values for `CREATION`: a new account that is not stored yet.
+        """The values for `creation`: a new account that is not stored yet.
 
         Raises:
+            ForbiddenError: Nobody can register, or only with an invite, and there is none.
             InvalidError: The password is the address.
             TooManyAttemptsError: The client has registered too many accounts.
         """
+        if self.registration == "closed":
+            raise ForbiddenError(
+                "Nobody can register here; ask the operator for an account.",
+                code="registration-closed",
+            )
+        if self.registration == "invite" and invite is None:
+            raise ForbiddenError(
+                "Only those with an invite can register here; send it as invite.",
+                code="invite-required",
+            )
         refuse_email_as_password(email, password)
         await self.attempts.count_registration(address=address)
-        now = utc_now()
-        account = AccountRead(id=new_id(), email=email, name=name, created_at=now)
-        return {
-            "owner_id": account.id,
-            "now": now,
-            "email": email,
-            "email_folded": fold_email(email),
-            "name": name,
-            "password_hash": await self.passwords.hash(password),
-            "document": account.model_dump_json(),
-            "revision": None,
-        }
+        values = await new_account(self.passwords, email=email, password=password, name=name)
+        if self.registration != "invite":
+            return values
+        return {**values, "invite_hash": hash_of(invite or "")}
 
-    async def log_in(self, *, email: str, password: str, address: str | None) -> TokenPair:
-        """Prove the password and start a login.
+    async def log_in(
+        self, *, email: str, password: str, address: str | None, device: str | None = None
+    ) -> TokenPair:
+        """Prove the password and start a login on a device.
 
         An unknown address and a wrong password get the same response after the same work.
 
@@ -89,7 +115,7 @@ class Accounts:
             verdict = await self.passwords.verify(password, user.password_hash if user else None)
             if user is None or not verdict.is_right:
                 raise wrong_credentials()
-            login = self._new_login(user.id, networks[0])
+            login = self._new_login(user.id, networks[0], address, device)
             if await self._start(login, user, new_hash=verdict.new_hash):
                 break
             # It has been changed since it was read, and this may be the new one.
@@ -167,7 +193,13 @@ class Accounts:
         return user
 
     async def change_password(
-        self, token: AccessToken, *, current: str, new: str, address: str | None
+        self,
+        token: AccessToken,
+        *,
+        current: str,
+        new: str,
+        address: str | None,
+        device: str | None = None,
     ) -> TokenPair:
         """Replace the password, end every login of the account, and start a new one.
 
@@ -182,7 +214,8 @@ class Accounts:
             user = await self.prove(token, current, address)
             refuse_email_as_password(user.email, new)
             new_hash = new_hash or await self.passwords.hash(new)
-            login = self._new_login(user.id, self.attempts.network_hashes(address)[0])
+            network_hash = self.attempts.network_hashes(address)[0]
+            login = self._new_login(user.id, network_hash, address, device)
             if await self._change(login, user, new_hash):
                 return login.pair
 
@@ -192,7 +225,7 @@ class Accounts:
             if not await lock_with_password(session, proved, or_with=login.id):
                 return False
             await store_hash(session, proved.id, new_hash)
-            await session.exec(delete(Login).where(col(Login.user_id) == proved.id))
+            await session.exec(ended(proved.id, Login, PasswordReset))
             await login.store(session)
             return True
 
@@ -236,11 +269,13 @@ class Accounts:
         await self.attempts.forget_proof(login_id=token.login_id)
         return user
 
-    def _new_login(self, user_id: UUID, network_hash: bytes) -> "_NewLogin":
+    def _new_login(
+        self, user_id: UUID, network_hash: bytes, address: str | None, device: str | None
+    ) -> "_NewLogin":
         login_id = new_id()
         issued = self.tokens.issue_refresh(user_id=user_id, login_id=login_id)
         pair = self._pair(user_id, login_id, issued)
-        return _NewLogin(user_id, login_id, issued, pair, network_hash)
+        return _NewLogin(user_id, login_id, issued, pair, network_hash, network(address), device)
 
     def _pair(self, user_id: UUID, login_id: UUID, refresh: IssuedRefreshToken) -> TokenPair:
         left = refresh.expires_at - self.tokens.now()
@@ -259,6 +294,8 @@ class _NewLogin:
     token: IssuedRefreshToken
     pair: TokenPair
     network_hash: bytes
+    network: str
+    device: str | None
 
     async def store(self, session: AsyncSession) -> None:
         """Store the login and its network; storing the same one twice is fine."""
@@ -267,6 +304,8 @@ class _NewLogin:
             user_id=self.user_id,
             token_hash=self.token.hash,
             expires_at=self.token.expires_at,
+            network=self.network,
+            device=self.device,
         )
         until = utc_now() + KNOWN_FOR
         known = (
@@ -313,6 +352,17 @@ async def renew_hash(session: AsyncSession, proved: User, new_hash: str) -> None
     await session.exec(outdated.values(password_hash=new_hash))
 
 
+def ended(
+    user_id: UUID, table: type[Login], *others: type[ApiToken] | type[PasswordReset]
+) -> Delete:
+    """One statement that deletes what opens an account."""
+    statement = delete(table).where(col(table.user_id) == user_id)
+    for each in others:
+        gone = delete(each).where(col(each.user_id) == user_id)
+        statement = statement.add_cte(gone.cte(f"ended_{each.__tablename__}"))
+    return statement
+
+
 async def store_hash(session: AsyncSession, user_id: UUID, password_hash: str) -> None:
     """Change the password of an account."""
     changed = update(User).where(col(User.id) == user_id)
@@ -322,12 +372,33 @@ async def store_hash(session: AsyncSession, user_id: UUID, password_hash: str) -
     )
 
 
-def _explain(error: IntegrityError, values: Values) -> NoReturn:
+async def new_account(
+    passwords: Passwords, *, email: str, password: str, name: str | None
+) -> Values:
+    """The values for `CREATION`: a new account that is not stored yet."""
+    now = utc_now()
+    account = AccountRead(id=new_id(), email=email, name=name, created_at=now)
+    return {
+        "owner_id": account.id,
+        "now": now,
+        "email": email,
+        "email_folded": fold_email(email),
+        "name": name,
+        "password_hash": await passwords.hash(password),
+        "document": account.model_dump_json(),
+        "revision": None,
+    }
+
+
+def explain(error: IntegrityError, values: Values) -> NoReturn:
     """Raise what a broken constraint means."""
     del values
     if EMAIL_INDEX in str(error.orig):
         message = "This e-mail address already has an account."
         raise ConflictError(message, code="email-taken") from error
+    if InviteUse.__tablename__ in str(error.orig):
+        message = "This invite was used, has expired, is for another address, or never existed."
+        raise ForbiddenError(message, code="invite-invalid") from error
     raise error
 
 
@@ -336,8 +407,11 @@ async def _find(database: Database, values: Values) -> Created:
     return Created(document=values["document"], revision=None)
 
 
-CREATION = Creation(creation, find=_find, explain=_explain)
-"""Creates an account from the values of `Accounts.prepare`."""
+CREATION = Creation(creation, find=_find, explain=explain)
+"""Creates an account from the values of `new_account`."""
+
+INVITED = Creation(invited_creation, find=_find, explain=explain)
+"""The same, and uses an invite up; `invite_hash` is its hash."""
 
 
 def canonical(email: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, HTTPException, Request, Response
 from pydantic import Field
 
-from todo.accounts.dependencies import AccessTokenDep
+from todo.accounts.dependencies import CallerDep
 from todo.database import database_of
 from todo.given import Given
 from todo.idempotency.creation import Creation, Values
@@ -100,9 +100,7 @@ class Once:
         return f"{self.request.method} {path}\n{body}"
 
 
-async def _once(
-    request: Request, token: AccessTokenDep, idempotency_key: _KeyHeader = None
-) -> Once:
+async def _once(request: Request, token: CallerDep, idempotency_key: _KeyHeader = None) -> Once:
     key = _key_of(request, idempotency_key)
     return Once(request, database_of(request), str(token.user_id), key)
 

@@ -41,6 +41,11 @@ def with_login(operation: Operation) -> bool:
     return bool(operation.definition.get("security"))
 
 
+def with_own_login(operation: Operation) -> bool:
+    """Operations that take an access token, and no API token."""
+    return with_login(operation) and operation.path.startswith("/api/auth/")
+
+
 def with_key(operation: Operation) -> bool:
     """Operations that take an `Idempotency-Key`."""
     return operation.takes("idempotency-key")
@@ -94,17 +99,45 @@ KINDS: Sequence[Kind] = (
     ),
     Kind(
         # A password that another change has replaced meanwhile is wrong, too.
-        "Login", 401, of("login", "change_password"),
+        "Login", 401, of("login", "change_account", "change_password"),
         {"login-failed": "The address or the password is wrong."},
     ),
     Kind(
         "Refresh", 401, of("refresh"),
         {**_TOKEN, "login-over": "This token was used before, or its login has ended."},
     ),
-    Kind("Path", 403, below("{user_id}"), {"not-your-path": "This path belongs to another user."}),
     Kind(
-        "Password", 403, of("change_password", "delete_account"),
+        "Path", 403, below("{user_id}"),
+        {
+            "not-your-path": "This path belongs to another user.",
+            "api-token-read-only": "This API token may only read.",
+        },
+    ),
+    Kind(
+        "ApiToken", 403, with_own_login,
+        {"login-required": "An API token cannot manage the account."},
+    ),
+    Kind(
+        "Registration", 403, of("register"),
+        {
+            "registration-closed": "Nobody can register here.",
+            "invite-required": "Only those with an invite can register here.",
+            "invite-invalid": "This invite was used, has expired, or is for another address.",
+        },
+    ),
+    Kind("Link", 403, of("reset_password"), {"reset-link-invalid": "This link is not valid."}),
+    Kind(
+        "Password", 403, of("change_account", "change_password", "delete_account"),
         {"password-wrong": "The password is wrong."},
+    ),
+    Kind("Login", 404, of("end_login"), {"login-not-found": "You have no login with this id."}),
+    Kind(
+        "ApiToken", 404, of("revoke_api_token"),
+        {"api-token-not-found": "You have no API token with this id."},
+    ),
+    Kind(
+        "Mail", 404, of("forgot_password"),
+        {"password-reset-unavailable": "This service sends no mail."},
     ),
     Kind("Tag", 404, below("{tag_id}"), {"tag-not-found": "You have no tag with this id."}),
     Kind("Task", 404, below("{task_id}"), {"task-not-found": "You have no task with this id."}),
@@ -112,7 +145,14 @@ KINDS: Sequence[Kind] = (
         "Key", 409, with_key,
         {"idempotency-key-in-use": "A request with this Idempotency-Key is in progress."},
     ),
-    Kind("Email", 409, of("register"), {"email-taken": "This address already has an account."}),
+    Kind(
+        "Email", 409, of("register", "change_account"),
+        {"email-taken": "This address already has an account."},
+    ),
+    Kind(
+        "ApiTokens", 409, of("create_api_token"),
+        {"too-many-api-tokens": "The account has as many API tokens as it may."},
+    ),
     Kind(
         "Name", 409, of("create_tag", "change_tag"),
         {"tag-name-taken": "You already have a tag with this name."},
@@ -125,13 +165,21 @@ KINDS: Sequence[Kind] = (
         {"idempotency-key-reused": "This Idempotency-Key was sent with another request before."},
     ),
     Kind(
-        "Password", 422, of("register", "change_password"),
+        "Password", 422, of("register", "change_account", "change_password", "reset_password"),
         {"password-is-email": "The password must not be the e-mail address."},
+    ),
+    Kind(
+        "Proof", 422, of("change_account"),
+        {"password-required": "A change of the e-mail address needs current_password."},
     ),
     Kind("", 429, everywhere, {"too-many-attempts": "Too many attempts; wait first."}),
     Kind(
-        "Busy", 503, of("register", "login", "change_password", "delete_account"),
-        {"busy": "Too many passwords are being checked at the moment."},
+        "Busy", 503,
+        of(
+            "register", "login", "change_account", "change_password", "delete_account",
+            "forgot_password", "reset_password",
+        ),
+        {"busy": "Too many passwords are being checked, or mails sent, at the moment."},
     ),
 )  # fmt: skip
 """The codes of each status."""

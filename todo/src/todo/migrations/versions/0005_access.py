@@ -53,7 +53,7 @@ def upgrade() -> None:
         "invites",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("email_folded", sa.Text(), nullable=True),
+        sa.Column("email_folded", sa.Text(collation="C"), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_invites"),
