@@ -13,7 +13,7 @@ from wellhead import DatabaseSettings
 from wellhead.errors import MigrationError
 from wellhead.migrations import Migrations
 
-BEFORE, FOLDED = "0005", "0005b"
+BEFORE, FOLDED = "0004", "0006"
 
 INSERT = """
     INSERT INTO users (id, email, password_hash, created_at, updated_at)
@@ -132,7 +132,7 @@ def test_it_may_be_taken_back_and_run_again(schema: Schema) -> None:
 def test_it_may_be_run_again_after_it_was_stopped_half_way(schema: Schema) -> None:
     schema.add("Ada@example.com")
     schema.fold()
-    schema.execute("UPDATE alembic_version SET version_num = '0005a'")
+    schema.execute("UPDATE alembic_version SET version_num = '0005'")
     schema.execute("ALTER TABLE users ALTER COLUMN email_folded DROP NOT NULL")
 
     schema.fold()

@@ -14,7 +14,7 @@ from todo.text import fold_words
 from wellhead import DatabaseSettings
 from wellhead.migrations import Migrations
 
-BEFORE, FOLDED = "0006", "0006b"
+BEFORE, FOLDED = "0007", "0008"
 COUNT = 2500
 """More than two batches."""
 

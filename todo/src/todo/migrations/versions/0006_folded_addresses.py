@@ -11,8 +11,8 @@ from sqlalchemy.dialects import postgresql
 from todo.text import fold_email
 from wellhead.errors import MigrationError
 
-revision = "0005b"
-down_revision: str | None = "0005a"
+revision = "0006"
+down_revision: str | None = "0005"
 branch_labels = None
 depends_on = None
 

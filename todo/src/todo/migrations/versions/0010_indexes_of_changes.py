@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0007b"
-down_revision: str | None = "0007"
+revision = "0010"
+down_revision: str | None = "0009"
 branch_labels = None
 depends_on = None
 

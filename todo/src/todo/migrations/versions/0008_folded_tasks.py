@@ -11,8 +11,8 @@ from alembic import context, op
 from todo.tasks.positions import position_at
 from todo.text import fold_words
 
-revision = "0006b"
-down_revision: str | None = "0006"
+revision = "0008"
+down_revision: str | None = "0007"
 branch_labels = None
 depends_on = None
 
