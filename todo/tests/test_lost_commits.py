@@ -11,6 +11,7 @@ from httpx2 import AsyncClient
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import event
 from writes import (
+    FORGOTTEN,
     KEYED,
     REFRESH,
     REPEATABLE,
@@ -95,7 +96,7 @@ async def test_a_commit_that_nobody_answered_is_not_seen(
     assert 1 < number < MOST
 
 
-STATEMENTS = (*KEYED, *SETTING, *RESTORING, REFRESH)
+STATEMENTS = (*KEYED, *SETTING, *RESTORING, REFRESH, FORGOTTEN)
 """The routes that write by one statement, which may be sent again."""
 
 DELETIONS = tuple(route for route in WRITES if route not in {*STATEMENTS, *REPEATABLE})
@@ -105,6 +106,8 @@ def breaks(proxy: TCPProxy, world: World, route: str, *, passes: bool) -> asynci
     """Break the connection at the next statement that speaks of what the route is about."""
     if route == KEYED[0]:
         return proxy.break_at(EMAIL, passes=passes)
+    if route == FORGOTTEN:
+        return proxy.break_at(re.escape(world.account.email.encode()), passes=passes)
     claims = jwt.decode(world.account.access_token, options={"verify_signature": False})
     subject = UUID(claims["sid"]) if route == REFRESH else world.account.id
     return proxy.break_at(re.escape(subject.bytes), passes=passes)

@@ -184,13 +184,16 @@ KEYED = (
 )
 """The routes that take an `Idempotency-Key`."""
 
+FORGOTTEN = "POST /api/auth/forgot-password"
+"""The request for a link: one statement, after the response."""
+
 REFRESH = "POST /api/auth/refresh"
 """The exchange of a refresh token: one statement, which may be sent twice."""
 
 REPEATABLE = tuple(
     route
     for route in WRITES
-    if route.startswith("POST /api/auth/") and route not in {REFRESH, *KEYED}
+    if route.startswith("POST /api/auth/") and route not in {REFRESH, FORGOTTEN, *KEYED}
 )
 """The routes whose transactions may be done twice, without any key."""
 
