@@ -27,7 +27,7 @@ class Answers:
     def note(self, scope: Scope, status: int) -> None:
         """Count one answer."""
         route = scope.get("route")
-        operation = f"{scope['method']} {route.path}" if route is not None else UNROUTED
+        operation = f"{scope['method']} {route.path_format}" if route is not None else UNROUTED
         self.counted[operation if operation in self.documented else UNROUTED, status] += 1
 
     @property

@@ -17,6 +17,10 @@ from todo.models import new_id
         ("/api/{user}/tasks", "GET, POST"),
         ("/api/{user}/tasks/", "GET, POST"),
         ("/api/{user}/tasks/{task}", "DELETE, GET, PATCH, PUT"),
+        ("/api/{user}/tasks/x", "DELETE, GET, PATCH, PUT"),
+        ("/api/{user}/tasks/counts", "GET"),
+        ("/api/{user}/tasks/counts/", "GET"),
+        ("/api/{user}/tasks/bulk", "POST"),
         ("/api/{user}/tags/{tag}/tasks/{task}", "DELETE, PUT"),
     ],
 )

@@ -27,7 +27,10 @@ async def owner(user_id: UUID, request: Request) -> UUID:
         told = "An access token is required: send 'Authorization: Bearer <token>'."
         raise unauthenticated("token-missing", told, has_token=authorization is not None)
     if user_id != _user_of(token, request.app.state.key):
-        told = "This path belongs to another user; use the id that /api/auth/me returns."
+        told = (
+            "This path belongs to another user; use the id that /api/auth/me returns, or the word "
+            "me."
+        )
         raise Refusal(403, "not-your-path", told)
     return user_id
 

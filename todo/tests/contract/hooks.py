@@ -185,6 +185,12 @@ def lend_object(parameter: str, collection: str, **members: str) -> Callable[[Ca
     return lend
 
 
+def lend_place(case: Case) -> None:
+    """Let a move find its task, and move it to an end: no other task's id can be made up."""
+    lend_object("task_id", "tasks", title="Lent {}")(case)
+    case.body = {"to": "first"}
+
+
 def lend_access(parameter: str, collection: str, **members: str) -> Callable[[Case], None]:
     """Let the request end a login or an API token of an account made for it."""
 
@@ -238,6 +244,7 @@ LENDERS: dict[str, Callable[[Case], None]] = {
     "DELETE /api/auth/logins/{login_id}": lend_access("login_id", "logins"),
     "DELETE /api/auth/tokens/{token_id}": lend_access("token_id", "tokens", name="x", scope="read"),
     "POST /api/auth/reset-password": lend_link,
+    "PATCH /api/{user_id}/tasks/{task_id}/position": lend_place,
     "DELETE /api/{user_id}/tasks/{task_id}": lend_object("task_id", "tasks", title="Lent {}"),
     "DELETE /api/{user_id}/tags/{tag_id}": lend_object("tag_id", "tags", name="lent {}"),
 }

@@ -34,7 +34,7 @@ from todo.tasks.schemas import (
     TaskRead,
     TaskWrite,
 )
-from todo.web.routing import SegmentRouter
+from todo.web.routing import SegmentRouter, keep_free
 from wellhead.fastapi import problem_responses
 
 TaskId = Annotated[UUID, Path(description="The task's id.")]
@@ -43,6 +43,8 @@ DONE = Completion()
 
 _TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": ETAG_HEADER}}
 _CHANGED = {**_TAGGED, **problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504)}
+
+keep_free("task", "bulk", "counts")
 
 router = SegmentRouter(prefix="/api/{user_id}/tasks", tags=["Tasks"])
 
@@ -117,7 +119,7 @@ async def count_tasks(
 
 
 @router.get(
-    "/{task_id}",
+    "/{task_id:task}",
     response_model=TaskRead,
     responses={
         **_TAGGED,
@@ -136,7 +138,7 @@ async def read_task(
     return tagged(task)
 
 
-@router.put("/{task_id}", response_model=TaskRead, responses=_CHANGED)
+@router.put("/{task_id:task}", response_model=TaskRead, responses=_CHANGED)
 async def replace_task(
     *,
     owner_id: OwnerId,
@@ -149,7 +151,7 @@ async def replace_task(
     return await _update(request, owner_id, task_id, body.changes(), if_match)
 
 
-@router.patch("/{task_id}", response_model=TaskRead, responses=_CHANGED)
+@router.patch("/{task_id:task}", response_model=TaskRead, responses=_CHANGED)
 async def change_task(
     *,
     owner_id: OwnerId,
@@ -198,7 +200,7 @@ async def move_task(
 
 
 @router.delete(
-    "/{task_id}",
+    "/{task_id:task}",
     status_code=204,
     responses=problem_responses(400, 401, 403, 404, 412, 413, 422, 503, 504),
 )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Match, Router
 from starlette.types import Receive, Scope, Send
 
@@ -31,6 +32,29 @@ class SegmentRouter(APIRouter):
 
 # In Python 3.11, looking up a member of an enumeration takes longer than the rest of matches().
 _ANOTHER: tuple[Match, Scope] = (Match.NONE, {})
+
+
+def keep_free(kind: str, *names: str) -> None:
+    """Let parameters of paths such as `{task_id:kind}` match any segment but these names.
+
+    Otherwise `PUT /tasks/counts` is for the task whose id is "counts", though `/tasks/counts` is a
+    path with other methods.
+
+    Args:
+        kind: What follows the colon.
+        names: The names, which are routes of their own.
+    """
+
+    class Other(Convertor[str]):
+        regex = f"(?!(?:{'|'.join(names)})$)[^/]+"
+
+        def convert(self, value: str) -> str:
+            return value
+
+        def to_string(self, value: str) -> str:
+            return value
+
+    register_url_convertor(kind, Other())
 
 
 def ignore_slash_at_end(router: Router) -> None:
