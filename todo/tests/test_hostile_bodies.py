@@ -29,6 +29,8 @@ def writing(wire: Wire) -> list[tuple[str, str]]:
         ("PATCH", wire.task),
         ("PATCH", f"{wire.task}/complete"),
         ("PATCH", f"{wire.task}/position"),
+        ("POST", f"{wire.tasks}/bulk"),
+        ("POST", f"/api/{wire.account.id}/import"),
         ("POST", wire.tags),
         ("PATCH", wire.tag),
         ("POST", "/api/auth/register"),
