@@ -133,7 +133,7 @@ async def test_what_else_a_client_sends_then_keeps_no_other_waiting(
             await connect(spoilt.url)
 
 
-async def test_a_server_without_data_is_not_made_anew(
+async def test_a_server_whose_data_is_missing_is_not_created_again(
     directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with EmbeddedPostgres(directory, durable=False, restart=True) as server:

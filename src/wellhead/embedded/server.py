@@ -213,7 +213,7 @@ class EmbeddedPostgres:
             if joined not in {None, port}:
                 raise EmbeddedError(f"Another process has started it, on port {joined}.")
             if joined is None:
-                # Never a new one: nobody would know its password, or miss the data.
+                # Never create another: it would have no data, which looks like a success.
                 if not home.data.is_dir():
                     raise EmbeddedError(f"{home.data} is missing.")
                 binaries = Binaries(running.bin_dir, running.version)

@@ -23,7 +23,7 @@ SETTLE = 0.1
 """Seconds between blocking new connections and closing the listener."""
 
 EARLIER = 0.5
-"""Seconds before the workers stop by themselves at which new connections are blocked."""
+"""Seconds before several workers stop at which new connections are blocked."""
 
 AGAIN = 0.2
 """Seconds between two signals to a worker, so that it receives both."""
@@ -106,9 +106,10 @@ class Workers(Multiprocess):
             self._wait(seconds)
         for listener in self.sockets:
             turn_away(listener)
-        time.sleep(SETTLE)
-        super().terminate_all()
         if seconds <= 0:
+            time.sleep(EARLIER)
+            super().terminate_all()
+        if self.is_interrupted or self.signal_queue:
             # A worker that gets a second signal does not wait.
             time.sleep(AGAIN)
             super().terminate_all()
