@@ -1,6 +1,7 @@
 """What the tests of backups compare: databases, row by row."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -61,6 +62,11 @@ async def execute(url: str, *statements: str) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def names_in(directory: Path) -> list[str]:
+    """The names of all files that a backup may have left."""
+    return [path.name for path in directory.iterdir() if path.name != "state"]
 
 
 async def value(url: str, statement: str) -> Any:

@@ -2,20 +2,24 @@
 
 import asyncio
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from backups import Rows, add_accounts, execute, rows_of, value
+from backups import Rows, add_accounts, execute, names_in, rows_of, value
 
 from tests.staging.databases import Databases
 from todo.backup.archive import BLOCK, ArchiveWriter, Manifest, TableRows, new_file, open_archive
+from todo.backup.copying import copy_in, copy_out
 from todo.backup.errors import BackupError
 from todo.backup.restoring import restore_backup
 from todo.backup.taking import take_backup
 from todo.models import utc_now
 from todo.schema import program_migrations
 from wellhead import DatabaseSettings
+from wellhead.testing.proxy import TCPProxy
 
 pytestmark = pytest.mark.wellhead(commit=True)
 
@@ -196,6 +200,52 @@ async def test_a_row_that_cannot_be_loaded_leaves_none(
 def damage(path: Path) -> None:
     """Change one byte of the rows."""
     path.write_bytes(path.read_bytes().replace(b"person0", b"person1"))
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_connection_that_is_lost_leaves_nothing_by_halves(
+    wellhead_url: str,
+    other_url: str,
+    proxy: TCPProxy,
+    path: Path,
+    driver: str,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before this table of the backup, and then of what is restored from another one."""
+    await add_accounts(wellhead_url, count=2, tasks=2)
+    await take_backup(settings_of(wellhead_url), path)
+    await migrate(other_url)
+    counts = {copy_out: 0, copy_in: 0}
+
+    def cut_before(copy: Callable[..., Awaitable[int]]) -> Callable[..., Awaitable[int]]:
+        async def copied(*arguments: Any) -> int:
+            counts[copy] += 1
+            if counts[copy] == number:
+                await proxy.cut()
+            return await copy(*arguments)
+
+        return copied
+
+    monkeypatch.setattr("todo.backup.taking.copy_out", cut_before(copy_out))
+    monkeypatch.setattr("todo.backup.restoring.copy_in", cut_before(copy_in))
+    away = settings_of(behind(proxy, wellhead_url), driver)
+    with pytest.raises(BackupError, match=r"No backup was written. .* lost. \(connection_lost"):
+        await take_backup(away, path.with_name("second"))
+    away = settings_of(behind(proxy, other_url), driver)
+    with pytest.raises(BackupError, match=r"Nothing was restored. .* lost. \(connection_lost"):
+        await asyncio.to_thread(restore_backup, away, path)
+
+    assert names_in(path.parent) == [path.name]
+    assert is_empty(await rows_of(other_url))
+
+
+def behind(proxy: TCPProxy, url: str) -> str:
+    """The URL of the same database through the network that breaks."""
+    parts = urlsplit(url)
+    place = f"{parts.username}:{parts.password}@{proxy.host}:{proxy.port}"
+    return urlunsplit(parts._replace(netloc=place))
 
 
 async def test_a_damaged_file_changes_nothing(

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from backups import add_accounts, execute, rows_of
+from backups import add_accounts, execute, names_in, rows_of
 from fastapi import FastAPI
 from following import changes_since
 from httpx2 import AsyncClient
@@ -99,11 +99,6 @@ async def api(app: FastAPI) -> AsyncIterator[TaskAPI]:
 @pytest.fixture
 def load(api: TaskAPI) -> Load:
     return Load(api)
-
-
-def names_in(directory: Path) -> list[str]:
-    """The names of all files that a backup may have left."""
-    return [path.name for path in directory.iterdir() if path.name != "state"]
 
 
 async def restored_rows(url: str, path: Path) -> dict[str, list[dict[str, Any]]]:
