@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing soak faults poolers fuzz check docs lines containers format clean
+.PHONY: help run test floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing soak faults poolers fuzz check docs clients clients-environment clients-lock lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -76,6 +76,27 @@ docs: $(VENV)/.docs  ## Build the site of these pages and of the library's names
 	$(BIN)/python -m docs.site $(SITE)
 	WELLHEAD_SITE=$(SITE)/html $(BIN)/python -m pytest -q tests/site
 
+CLIENTS := todo/clients
+clients: $(VENV)/.dev  ## Lint the Todo API's document, generate TypeScript clients and run them (needs Node.js 20).
+	@if command -v npm >/dev/null; then \
+	  $(MAKE) clients-environment && TODO_CLIENTS=yes $(BIN)/python -m pytest -q todo/tests/test_clients.py; \
+	else \
+	  echo "Without Node.js 20 and npm, no linter reads the document, and no client is generated and run."; \
+	  [ -z "$$CI" ]; \
+	fi
+
+clients-environment: $(CLIENTS)/node_modules/.made
+$(CLIENTS)/node_modules/.made: $(CLIENTS)/package-lock.json
+	cd $(CLIENTS) && npm ci --silent
+	@touch $@
+
+# npm writes the addresses of those who ask for money, too.
+clients-lock:  ## Lock the packages of todo/clients again after package.json was changed.
+	cd $(CLIENTS) && npm install --package-lock-only && node --eval '$(WITHOUT_FUNDING)'
+WITHOUT_FUNDING := const fs = require("fs"), lock = JSON.parse(fs.readFileSync("package-lock.json")); \
+  for (const each of Object.values(lock.packages)) delete each.funding; \
+  fs.writeFileSync("package-lock.json", JSON.stringify(lock, null, 2) + "\n")
+
 lines: $(VENV)/.dev  ## Count the lines of code, room by room, without docstrings, comments and blank lines.
 	@for room in src/wellhead/*/__init__.py src/wellhead/retry.py src/wellhead/ todo/src/todo/; do \
 	  printf '%7s  %s\n' "$$($(BIN)/radon raw --summary $${room%__init__.py} \
@@ -114,7 +135,7 @@ soak: $(VENV)/.dev  ## Send very many requests and write what grew to docs/expla
 	PYTHONPATH=. $(BIN)/python bench/soak.py --requests $(REQUESTS) --write docs/explanation/overload.md
 
 clean:  ## Remove the virtual environment and the caches; the data in .wellhead stays.
-	rm -rf $(VENV) $(FLOORS) $(BENCH) $(SITE) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(FLOORS) $(BENCH) $(SITE) $(CLIENTS)/node_modules $(CLIENTS)/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Wellhead needs Python 3.11 or newer; name one with PYTHON=python3.12")'

@@ -14,6 +14,7 @@ from tests.docs.pages import ROOT, page
 from todo.cli import app as cli
 from todo.main import create_app
 from todo.settings import Settings
+from todo.web.error_types import KINDS
 from todo.web.figures import HTTPCollector
 from wellhead import Database, DatabaseSettings
 
@@ -135,6 +136,20 @@ def test_the_reference_has_every_route_with_its_statuses(openapi: dict[str, Any]
         f"{method.upper()} {path}": sorted(operation["responses"])
         for path, operations in openapi["paths"].items()
         for method, operation in operations.items()
+    }
+
+
+def test_the_reference_has_every_type_of_a_problem() -> None:
+    listed = {
+        row["Problem type"]: (int(row["Status"]), row["It says"])
+        for row in page("reference/todo-api.md").rows()
+        if "Problem type" in row
+    }
+
+    assert listed == {
+        f"urn:todo:{code}": (kind.status, said.replace("`", ""))
+        for kind in KINDS
+        for code, said in kind.codes.items()
     }
 
 

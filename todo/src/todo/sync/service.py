@@ -12,7 +12,7 @@ from wellhead import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ChangedSince:
     """A page of changes.
 
     Attributes:
@@ -26,7 +26,7 @@ class Changes:
 
 async def changes(
     database: Database, *, owner_id: UUID, since: Since | None, limit: int
-) -> Changes:
+) -> ChangedSince:
     """A page of what has changed after `since`; of everything if that is None.
 
     Raises:
@@ -45,8 +45,8 @@ async def changes(
         assert row.last_xid is not None and row.last_id is not None  # noqa: S101, PT018 - a page
         after = Position(row.last_xid, row.last_id)
         seen = None if since is None else since.seen
-        return Changes(row, Since(row.history, seen, end, after))
-    return Changes(row, Since(row.history, end, None))
+        return ChangedSince(row, Since(row.history, seen, end, after))
+    return ChangedSince(row, Since(row.history, end, None))
 
 
 async def _read(database: Database, owner_id: UUID, since: Since | None, limit: int) -> ChangesRow:

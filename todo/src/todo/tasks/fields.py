@@ -76,7 +76,7 @@ def _day_or_moment(value: object) -> date:
 
 _DAY_OR_MOMENT = WithJsonSchema(
     {
-        "oneOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}],
+        "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}],
         "examples": ["2030-01-31", "2030-01-31T17:00:00Z"],
     }
 )

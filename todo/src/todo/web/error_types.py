@@ -142,8 +142,8 @@ KINDS: Sequence[Kind] = (
     Kind("Tag", 404, below("{tag_id}"), {"tag-not-found": "You have no tag with this id."}),
     Kind("Task", 404, below("{task_id}"), {"task-not-found": "You have no task with this id."}),
     Kind(
-        "Other", 404, of("move_task"),
-        {"other-task-not-found": "You have no other task with this id."},
+        "Neighbour", 404, of("move_task"),
+        {"other-task-not-found": "You have no other task with the id in before or after."},
     ),
     Kind(
         "Key", 409, with_key,
