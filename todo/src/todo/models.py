@@ -32,7 +32,7 @@ TIMESTAMP = DateTime(timezone=True)
 def changed_xid() -> "Column[int]":
     """A new column for the transaction that wrote a row last: its id, from `pg_current_xact_id()`.
 
-    A trigger sets it, whoever writes the row. It belongs to the table but not to the class.
+    A trigger sets it, whichever statement writes the row. It is the table's, not the class's.
     """
     return Column("changed_xid", BigInteger, server_default="0", nullable=False)
 

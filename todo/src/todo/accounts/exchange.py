@@ -5,7 +5,7 @@ It locks the login, so that of two exchanges at once the second sees what the fi
 - The current token becomes a spent one, and the next token the current one.
 - A token that was spent a moment ago leads to the current one: another tab was faster, or the first
   response was lost.
-- Any other token is used by somebody else, too, and the login ends.
+- Any other token is used by another person, too, and the login ends.
 
 Its values are those of the request, so it may be sent again after a first time without a reply.
 """

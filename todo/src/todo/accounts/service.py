@@ -345,7 +345,7 @@ async def lock_with_password(
 
 
 async def renew_hash(session: AsyncSession, proved: User, new_hash: str) -> None:
-    """Replace the hash of a password by another one of the same, unless somebody has."""
+    """Replace the hash of a password by another one of the same, unless it has changed."""
     outdated = update(User).where(
         col(User.id) == proved.id, col(User.password_hash) == proved.password_hash
     )

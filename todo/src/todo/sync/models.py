@@ -1,4 +1,4 @@
-"""The tables of what was deleted. Triggers of the database write the rows, whoever deletes."""
+"""The tables of what was deleted. Triggers of the database write the rows, whatever deletes."""
 
 from datetime import datetime
 from typing import Any, ClassVar
