@@ -68,7 +68,7 @@ async def test_the_same_request_gets_the_first_answer_and_does_nothing(
     second = await client.post(address, **body, headers=headers)
 
     after = await rows_of(server)
-    assert (second.status_code, second.content) == (201, first.content)
+    assert (second.status_code, second.content) == (first.status_code, first.content)
     for name in ("Location", "ETag", "Content-Type"):
         assert second.headers.get(name) == first.headers.get(name)
     assert "Idempotency-Replayed" not in first.headers
@@ -90,9 +90,8 @@ async def test_the_same_request_to_me_is_the_same_request(
 
     answers = [await client.post(address, **body, headers=headers) for address in addresses]
 
-    assert {(answer.status_code, answer.content) for answer in answers} == {
-        (201, answers[0].content)
-    }
+    assert answers[0].is_success, answers[0].text
+    assert len({(answer.status_code, answer.content) for answer in answers}) == 1
     assert ["Idempotency-Replayed" in answer.headers for answer in answers] == [
         False, True, True, True
     ]  # fmt: skip
@@ -106,9 +105,12 @@ async def test_another_body_under_the_same_key_is_refused(
     await world.send(route, **keyed())
     before = await rows_of(server)
     method, path = route.split()
-    body = {**WRITES[route](world)["json"], "name": "another"}
-    if path.endswith("tasks"):
-        body = {"title": "another"}
+    another = {
+        "tasks": {"title": "another"},
+        "bulk": {"action": "reopen"},
+        "import": {"tasks": []},
+    }.get(path.rsplit("/", 1)[1], {"name": "another"})
+    body = {**WRITES[route](world)["json"], **another}
 
     answer = await client.request(
         method,
@@ -271,6 +273,9 @@ async def test_of_many_at_once_one_is_done(app: FastAPI, server: Connection, rou
         serve(app) as base_url,
         AsyncClient(base_url=base_url, timeout=240, verify=False) as client,
     ):
+        # The first that counts the address of its client adds a row.
+        for _ in range(2):
+            _, once = await done_by(await World.make(app, client), server, route)
         world = await World.make(app, client)
         before = await rows_of(server)
         body = WRITES[route](world)
@@ -285,16 +290,15 @@ async def test_of_many_at_once_one_is_done(app: FastAPI, server: Connection, rou
     firsts = [
         answer
         for answer in answers
-        if answer.status_code == 201 and "Idempotency-Replayed" not in answer.headers
+        if answer.is_success and "Idempotency-Replayed" not in answer.headers
     ]
     others = [answer for answer in answers if answer not in firsts]
     assert len(firsts) == 1
     for answer in others:
         is_replay = answer.content == firsts[0].content
         assert is_replay or problem_of(answer) == (409, "urn:todo:idempotency-key-in-use")
-    table = {"register": "users", "tasks": "tasks", "tags": "tags"}[address.rsplit("/", 1)[1]]
-    assert after[table] == before[table] + 1
-    assert after["idempotency_keys"] == 1
+    done = {name: after[name] - before[name] for name in after}
+    assert {**done, "hits": 0} == {**once, "hits": 0, "idempotency_keys": 1}
 
 
 @pytest.mark.parametrize("route", UNKEYED)
@@ -318,7 +322,7 @@ async def test_what_is_kept_holds_no_secret_and_no_key(
 
     rows = await server.fetch("SELECT * FROM idempotency_keys")
 
-    assert [row["status"] for row in rows] == [201] * 4
+    assert len(rows) == len(KEYED) + 1
     text = " ".join(str(value) for row in rows for value in row.values())
     for secret in (PASSWORD, "secret-key", "eyJ", "argon2"):
         assert secret not in text
