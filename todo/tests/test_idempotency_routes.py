@@ -105,12 +105,12 @@ async def test_another_body_under_the_same_key_is_refused(
     await world.send(route, **keyed())
     before = await rows_of(server)
     method, path = route.split()
-    another = {
-        "tasks": {"title": "another"},
-        "bulk": {"action": "reopen"},
-        "import": {"tasks": []},
-    }.get(path.rsplit("/", 1)[1], {"name": "another"})
-    body = {**WRITES[route](world)["json"], **another}
+    name, value = {
+        "tasks": ("title", "another"),
+        "bulk": ("action", "reopen"),
+        "import": ("tasks", []),
+    }.get(path.rsplit("/", 1)[1], ("name", "another"))
+    body = {**WRITES[route](world)["json"], name: value}
 
     answer = await client.request(
         method,
