@@ -60,7 +60,11 @@ async def test_an_attack_that_succeeds_is_counted(service: TodoService, database
     outcome = await attack(service, database_url, with_the_genuine_token)
 
     assert len(outcome.accepted) == 1
-    assert sorted(table for table, _ in outcome.changed) == ["task_tags", "tasks"]
+    assert sorted(table for table, _ in outcome.changed) == [
+        "deleted_tasks",
+        "task_tags",
+        "tasks",
+    ]
 
 
 @pytest.mark.parametrize("status", [0, 500, 503])

@@ -219,6 +219,7 @@ _DIFFERENT = {
     "<time>": r"\d{4}-\d\d-\d\dT[\d:.]+Z",
     "<revision>": r"\b\d+\.\d+\.\d+\b",
     "<person>": r"person\d+",
+    "<since>": r'(?<="since":")[\w=-]+',
     "<position>": r'(?<="position":")\d+',
 }
 """What two answers to the same request never share."""

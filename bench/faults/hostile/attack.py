@@ -119,7 +119,7 @@ async def _send(client: httpx2.AsyncClient, request: HostileRequest) -> tuple[in
 
 
 async def _settle(client: httpx2.AsyncClient, name: str) -> Person:
-    """Register a user and give them a tagged task."""
+    """Register a user and give them a tagged task, two logins and an API token."""
     account = {"email": f"{name}@example.com", "password": _PASSWORD}
     (await client.post("/api/auth/register", json=account)).raise_for_status()
     tokens = [await _log_in(client, account["email"]) for _ in range(2)]
@@ -129,7 +129,15 @@ async def _settle(client: httpx2.AsyncClient, name: str) -> Person:
         f"/api/{me['id']}/tasks", headers=headers, json={"title": name, "tags": [name]}
     )
     task = made.raise_for_status().json()
-    ids = {"user_id": me["id"], "task_id": task["id"], "tag_id": task["tags"][0]["id"]}
+    logins = (await client.get("/api/auth/logins", headers=headers)).raise_for_status().json()
+    token = await client.post("/api/auth/tokens", headers=headers, json={"name": name})
+    ids = {
+        "user_id": me["id"],
+        "task_id": task["id"],
+        "tag_id": task["tags"][0]["id"],
+        "login_id": next(each["id"] for each in logins["items"] if not each["is_current"]),
+        "token_id": token.raise_for_status().json()["id"],
+    }
     return Person(ids, *tokens)
 
 

@@ -30,7 +30,7 @@ REFUSED = (Harm.TOKEN, Harm.IDS)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user with a task and a tag.
+    """A user with a task, a tag, two logins and an API token.
 
     Attributes:
         ids: What fills the placeholders of their paths.

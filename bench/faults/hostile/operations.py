@@ -53,7 +53,7 @@ def operations(document: Document) -> Iterator[Operation]:
                 media_type=media_type,
                 example=_example(document, schema) if media_type else None,
                 fields=tuple(schema.get("properties", ())),
-                is_private="security" in described,
+                is_private=bool(described.get("security")),
             )
 
 

@@ -1,7 +1,7 @@
 """The fields of a task, as clients may send them."""
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,7 @@ _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-UTC = ZoneInfo("UTC")
+DEFAULT_ZONE = ZoneInfo("UTC")
 """Where days begin and end if nothing else is said."""
 
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
@@ -110,6 +110,7 @@ _TIME_ZONE = re.compile(TIME_ZONE_PATTERN, re.ASCII)
 TimeZone = Annotated[
     ZoneInfo,
     BeforeValidator(_time_zone),
+    Field(description="Where days begin and end, by the name of the IANA database."),
     WithJsonSchema({"type": "string", "pattern": TIME_ZONE_PATTERN, "examples": ["Europe/Berlin"]}),
 ]
 """The name of a time zone; files of the system that are none begin with a small letter."""

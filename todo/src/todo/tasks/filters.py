@@ -1,7 +1,7 @@
 """Filters of a list of tasks: each is a condition that the database can check with an index."""
 
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import UTC, date, tzinfo
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
@@ -15,7 +15,7 @@ from todo.sql import OWNER
 from todo.tags.fields import TagName
 from todo.tags.models import Tag, TaskTag, fold
 from todo.tasks.due import Limit, has_due_date, is_due_before, is_due_from
-from todo.tasks.fields import UTC, DayOrMoment, SearchText, Timestamp, TimeZone
+from todo.tasks.fields import DEFAULT_ZONE, DayOrMoment, SearchText, Timestamp, TimeZone
 from todo.tasks.models import SEARCH_VECTOR, Priority, Task
 from todo.tasks.search import tsquery_of
 
@@ -33,7 +33,7 @@ class TaskFilters(BaseModel):
     untagged: Annotated[
         Given[bool], Field(description="Only tasks without any tag, or only those with tags.")
     ] = None
-    time_zone: TimeZone = UTC
+    time_zone: TimeZone = DEFAULT_ZONE
     due_from: Annotated[
         Given[DayOrMoment],
         Field(
@@ -74,7 +74,7 @@ class TaskFilters(BaseModel):
         start = info.data.get("due_from")
         if value is None or start is None:
             return value
-        zone: tzinfo = info.data.get("time_zone", UTC)
+        zone: tzinfo = info.data.get("time_zone", DEFAULT_ZONE)
         if Limit.at(value, zone).moment < Limit.at(start, zone).moment:
             raise PydanticCustomError("due_range", "Must not be earlier than due_from")
         return value

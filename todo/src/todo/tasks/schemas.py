@@ -22,7 +22,7 @@ from todo.patch import PATCH_CONFIG
 from todo.tags.fields import TagNames
 from todo.tags.schemas import TagRef
 from todo.tasks.bulk import MOST_AT_ONCE, Action
-from todo.tasks.fields import UTC, Description, DueDate, TimeZone, Title
+from todo.tasks.fields import DEFAULT_ZONE, Description, DueDate, TimeZone, Title
 from todo.tasks.filters import TaskFilters
 from todo.tasks.models import Priority
 from todo.tasks.service import TaskChanges
@@ -175,7 +175,7 @@ class CountsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    time_zone: TimeZone = UTC
+    time_zone: TimeZone = DEFAULT_ZONE
 
 
 class TagCount(BaseModel):
