@@ -214,12 +214,12 @@ SAME_TAG = """
 """Make the tag that a task names as new: others that create it wait until this is committed."""
 
 _DIFFERENT = {
+    "<since>": r'(?<="next_since":")[^"]+',
     "<token>": r"eyJ[\w.-]+|todo_pat_[\w-]+",
     "<id>": r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}",
     "<time>": r"\d{4}-\d\d-\d\dT[\d:.]+Z",
     "<revision>": r"\b\d+\.\d+\.\d+\b",
     "<person>": r"person\d+",
-    "<since>": r'(?<="since":")[\w=-]+',
     "<position>": r'(?<="position":")\d+',
 }
 """What two answers to the same request never share."""
