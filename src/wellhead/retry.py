@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from wellhead.errors import ConnectError, UnreachableError, fault_of, words_of
+from wellhead.errors import ConnectError, Fault, UnreachableError, fault_of, words_of
 
 logger = logging.getLogger(__name__)
 
@@ -160,5 +160,7 @@ async def retry_until(
 
 
 def can_retry_connect(error: Exception) -> bool:
-    """Whether the same attempt to connect can succeed later."""
-    return isinstance(error, ConnectError) and error.can_retry
+    """Whether the same attempt to connect can succeed later, also if it was lost half-way."""
+    if isinstance(error, ConnectError):
+        return error.can_retry
+    return fault_of(error) is Fault.CONNECTION_LOST

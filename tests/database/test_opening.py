@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import select
@@ -72,6 +73,19 @@ class Shutdown:
         return SchemaState("at_head", ("0001",), "0001")
 
 
+class Cut(Shutdown):
+    """Migrations whose first connection is cut once they are read."""
+
+    async def read_state(self, connection: AsyncConnection) -> SchemaState:
+        self.read += 1
+        if self.read == 1:
+            await connection.execute(text("SELECT 1"))
+            raw = await connection.get_raw_connection()
+            assert raw.driver_connection is not None
+            await raw.driver_connection.close()
+        return SchemaState("at_head", ("0001",), "0001")
+
+
 async def nothing() -> None:
     """What there is to be given up."""
 
@@ -127,14 +141,15 @@ async def test_a_mistake_in_the_configuration_ends_it_all_the_same(tmp_path: obj
         await degraded(url).open()
 
 
+@pytest.mark.parametrize("migrations", [Shutdown(), Cut()], ids=["shutdown", "cut"])
 @pytest.mark.parametrize("start_degraded", [False, True])
 async def test_a_server_that_goes_away_while_the_schema_is_read_is_tried_again(
-    proxied_url: str, start_degraded: bool
+    proxied_url: str, start_degraded: bool, migrations: Shutdown
 ) -> None:
+    migrations.read = 0
     settings = DatabaseSettings(
         url=proxied_url, start_degraded=start_degraded, connect_retry_delay=0.01
     )
-    migrations = Shutdown()
     async with Database(settings, migrations=migrations) as database:
         await until(lambda: database.is_open)
 
