@@ -10,7 +10,7 @@ from tests.staging.server import serve
 
 pytestmark = pytest.mark.wellhead(commit=True)
 
-WARM_UP, MORE = 50, 120
+WARM_UP, MORE = 50, 240
 
 
 async def ask(base: str, requests: int) -> Tally:
