@@ -23,12 +23,10 @@ from sqlmodel import col
 from todo.models import utc_now
 from todo.sql import NOW, OWNER
 from todo.sync.models import DeletedTask
-from todo.tags.carried import shown
-from todo.tags.models import TaskTag
 from todo.tags.returning import returned
 from todo.tasks import service
 from todo.tasks.models import STORED, Task
-from todo.tasks.sql import COLUMNS, ID, TaskRow, document_of, revision_of
+from todo.tasks.sql import COLUMNS, ID, TaskRow, with_new_links
 from wellhead import Database, compiled
 
 
@@ -72,18 +70,7 @@ def _restoration() -> Any:
     )  # fmt: skip
     names = select(*wanted.c).select_from(gone.join(wanted, true())).cte("names")
     carried, _ = returned(names)
-    links = select(task.c.id, carried.c.id).select_from(task.join(carried, true()))
-    linked = insert(TaskTag).from_select(["task_id", "tag_id"], links).cte("linked")
-    tags = shown(carried).cte("shown")
-    revision = revision_of(task.c.version, tags.c.state)
-    return (
-        select(
-            document_of(task.c, tags.c.tags, revision).label("document"),
-            revision.label("revision"),
-        )
-        .select_from(task.join(tags, true()))
-        .add_cte(linked)
-    )
+    return with_new_links(task, carried)
 
 
 RESTORE = compiled(_restoration(), into=TaskRow, is_repeatable=True)

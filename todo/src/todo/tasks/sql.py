@@ -1,6 +1,7 @@
 """The statements that read, create and delete one task, each compiled once."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -149,6 +150,12 @@ def creation(turn: FromClause) -> CTE:
         "position": bindparam("position", type_=Text),
     }
     task = insert_once(Task, given, turn).returning(*COLUMNS).cte("task")
+    created: CTE = with_new_links(task, carried).cte("created")
+    return created
+
+
+def with_new_links(task: CTE, carried: CTE) -> Any:
+    """Put these tags on a task that has just been inserted; `document` and `revision` of it."""
     links = select(task.c.id, carried.c.id).select_from(task.join(carried, true()))
     linked = insert(TaskTag).from_select(["task_id", "tag_id"], links).cte("linked")
     tags = shown(carried).cte("shown")
@@ -160,7 +167,6 @@ def creation(turn: FromClause) -> CTE:
         )
         .select_from(task.join(tags, true()))
         .add_cte(linked)
-        .cte("created")
     )
 
 
