@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bench.faults.ledger import Batch, Ledger, Outcome, Write
+from bench.faults.ledger import Answer, Batch, Ledger, Outcome, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,15 @@ def _judge_post(write: Write, times: int) -> Iterator[Wrong]:
         told += f", repeated: {write.resolved.words}"
     if times > 1:
         yield Wrong("doubled", f"{told}; in the table {times} times")
-    outcome = write.post.outcome
-    if outcome is Outcome.UNKNOWN and write.key is not None:
-        if write.resolved is None or write.resolved.outcome is not Outcome.ACKNOWLEDGED:
-            yield Wrong("unresolved", told)
-            return
-        outcome = Outcome.ACKNOWLEDGED
-    if outcome is Outcome.ACKNOWLEDGED and not times:
-        yield Wrong("lost", f"{told}; not in the table")
-    if outcome is Outcome.REFUSED and times:
-        yield Wrong("denied", f"{told}; in the table {times} times")
+    if write.key is None and write.post.outcome is Outcome.UNKNOWN:
+        return
+    yield from _compare(
+        write.post,
+        write.resolved,
+        told,
+        lost=None if times else "not in the table",
+        denied=f"in the table {times} times" if times else None,
+    )
 
 
 def _judge_patch(write: Write, row: Row) -> Iterator[Wrong]:
@@ -80,19 +79,13 @@ def _judge_patch(write: Write, row: Row) -> Iterator[Wrong]:
         if row.description is not None:
             yield Wrong("stray", f"{told}: nobody asked for it")
         return
-    told += f": {write.patch.words}"
-    outcome = write.patch.outcome
-    if outcome is Outcome.UNKNOWN:
-        if write.patch_resolved is None or (
-            write.patch_resolved.outcome is not Outcome.ACKNOWLEDGED
-        ):
-            yield Wrong("unresolved", told)
-            return
-        outcome = Outcome.ACKNOWLEDGED
-    if outcome is Outcome.ACKNOWLEDGED and row.description != write.note:
-        yield Wrong("lost", f"{told}; not in the table")
-    if outcome is Outcome.REFUSED and row.description is not None:
-        yield Wrong("denied", f"{told}; in the table")
+    yield from _compare(
+        write.patch,
+        write.patch_resolved,
+        f"{told}: {write.patch.words}",
+        lost=None if row.description == write.note else "not in the table",
+        denied=None if row.description is None else "in the table",
+    )
 
 
 def _judge_batch(batch: Batch, completed: set[str]) -> Iterator[Wrong]:
@@ -101,13 +94,34 @@ def _judge_batch(batch: Batch, completed: set[str]) -> Iterator[Wrong]:
     if done and len(done) < len(batch.titles):
         yield Wrong("torn", f"{told}; {len(done)} are completed")
         return
-    outcome = batch.answer.outcome
+    yield from _compare(
+        batch.answer,
+        batch.resolved,
+        told,
+        lost=None if done else "none is completed",
+        denied="all are completed" if done else None,
+    )
+
+
+def _compare(
+    answer: Answer, resolved: Answer | None, told: str, *, lost: str | None, denied: str | None
+) -> Iterator[Wrong]:
+    """What is wrong about an answer: `lost` if it was acknowledged, `denied` if it was refused.
+
+    Args:
+        answer: The first answer.
+        resolved: That to its repetition, after an unknown outcome.
+        told: What the client was told.
+        lost: Why the table disagrees with success, if it does.
+        denied: Why it disagrees with a refusal, if it does.
+    """
+    outcome = answer.outcome
     if outcome is Outcome.UNKNOWN:
-        if batch.resolved is None or batch.resolved.outcome is not Outcome.ACKNOWLEDGED:
+        if resolved is None or resolved.outcome is not Outcome.ACKNOWLEDGED:
             yield Wrong("unresolved", told)
             return
         outcome = Outcome.ACKNOWLEDGED
-    if outcome is Outcome.ACKNOWLEDGED and not done:
-        yield Wrong("lost", f"{told}; none is completed")
-    if outcome is Outcome.REFUSED and done:
-        yield Wrong("denied", f"{told}; all are completed")
+    if outcome is Outcome.ACKNOWLEDGED and lost is not None:
+        yield Wrong("lost", f"{told}; {lost}")
+    if outcome is Outcome.REFUSED and denied is not None:
+        yield Wrong("denied", f"{told}; {denied}")
