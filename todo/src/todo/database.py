@@ -99,6 +99,22 @@ async def settled(write: Callable[[], Awaitable[T]], *, is_done: Callable[[T], b
         return result
 
 
+async def deleted(
+    write: Callable[[], Awaitable[object | None]], *, missing: Callable[[], NotFoundError]
+) -> None:
+    """Delete an object of which any state will do.
+
+    Args:
+        write: One statement that commits by itself; None means that the object does not exist.
+        missing: The exception to raise then.
+
+    Raises:
+        CommitUnknownError: It is not known whether it was deleted.
+    """
+    if await settled(write, is_done=lambda found: found is not None) is None:
+        raise missing()
+
+
 @contextmanager
 def still(unknown: CommitUnknownError | None) -> Iterator[None]:
     """If the second time fails, raise that the outcome of the first is unknown.

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from todo.accounts.models import ApiToken, User
 from todo.accounts.secret_tokens import SecretToken, hash_of
 from todo.accounts.service import account_gone
-from todo.database import settled
+from todo.database import deleted
 from todo.errors import ConflictError, NotAuthenticatedError, NotFoundError
 from todo.models import TIMESTAMP, utc_now
 from todo.sql import NOW, OWNER
@@ -155,9 +155,9 @@ async def revoke(database: Database, *, owner_id: UUID, token_id: UUID) -> None:
         NotFoundError: There is none, or it is another user's.
         CommitUnknownError: It is unknown whether it was revoked.
     """
-    revoked = await settled(
+    await deleted(
         lambda: REVOKE.one_or_none(database, owner_id=owner_id, token_id=token_id),
-        is_done=lambda found: found is not None,
+        missing=lambda: NotFoundError(
+            "You have no API token with this id.", code="api-token-not-found"
+        ),
     )
-    if revoked is None:
-        raise NotFoundError("You have no API token with this id.", code="api-token-not-found")

@@ -8,7 +8,7 @@ from sqlalchemy import Integer, Uuid, bindparam, delete
 from sqlmodel import col, select
 
 from todo.accounts.models import Login
-from todo.database import settled
+from todo.database import deleted
 from todo.errors import NotFoundError
 from todo.models import utc_now
 from todo.paging import Position
@@ -66,9 +66,7 @@ async def end(database: Database, *, owner_id: UUID, login_id: UUID) -> None:
         NotFoundError: There is none, or it is another user's.
         CommitUnknownError: It is unknown whether it was ended.
     """
-    ended = await settled(
+    await deleted(
         lambda: END.one_or_none(database, owner_id=owner_id, login_id=login_id),
-        is_done=lambda found: found is not None,
+        missing=lambda: NotFoundError("You have no login with this id.", code="login-not-found"),
     )
-    if ended is None:
-        raise NotFoundError("You have no login with this id.", code="login-not-found")
