@@ -104,7 +104,8 @@ export interface StateModule {
 export interface ActionsModule {
   /** Returns the id, chosen here. New tasks are last in the manual order. */
   createTask(fields: Partial<TaskFields> & { title: string }): string;
-  changeTask(id: string, fields: Partial<TaskFields>): void;
+  /** `base` is the task as it was when the person began to type, if that is not its present state. */
+  changeTask(id: string, fields: Partial<TaskFields>, base?: Task): void;
   completeTask(id: string, completed: boolean): void;
   deleteTask(id: string): void;
   /** Undoes a deletion. */
@@ -155,6 +156,7 @@ export interface DraftsModule {
 
 // ---- dates.js, select.js: pure.
 export interface Filter {
+  /** All open ones, those due today or before, later ones; a tag by its id. */
   view: "all" | "today" | "upcoming" | "no-date" | "completed" | { tag: string };
   query: string;
   priority: Priority | null;
