@@ -41,6 +41,10 @@ export interface Operation {
   number?: number;
   /** Also its Idempotency-Key. */
   key: string;
+  /** The id of the account that it belongs to. */
+  account: string;
+  /** When the person did it, in ISO format. */
+  at: string;
   kind: "create" | "change" | "complete" | "delete" | "restore" | "move" | "bulk" | "create-tag" | "change-tag" | "delete-tag";
   /** The object's id; none for `bulk`. */
   id?: string;
@@ -167,3 +171,44 @@ export interface SelectModule {
   select(state: State, filter: Filter, now: Date): Task[];
   counts(state: State, now: Date): { all: number; today: number; overdue: number; upcoming: number; no_date: number; completed: number; tags: Map<string, number> };
 }
+
+// ---- Inside the data half -------------------------------------------------------------------------
+
+/** A login of this browser. `expires_at` is when the access token does, in ms of the clock. */
+export interface Session { account: Account; access_token: string; refresh_token: string; expires_at: number; is_over: boolean; }
+
+/** An operation that waits for the person. */
+export interface Held { operation: Operation; reason: "conflict" | "refusal"; title: string; detail: string; }
+
+/** Everything that is stored of the account that is logged in. `version` counts the patches. */
+export interface Stored { version: number; session: Session | null; since: string | null; tasks: Task[]; tags: Tag[]; queue: Operation[]; held: Held[]; }
+
+/** One change of what is stored: all of it or nothing, in every tab in the same order. */
+export interface Patch {
+  /** Whose: another account's data stay as they are. */
+  account: string;
+  session?: Session;
+  /** Whether tasks and tags that are not in here are forgotten. */
+  is_everything?: boolean;
+  tasks?: Task[];
+  tags?: Tag[];
+  deleted_task_ids?: string[];
+  deleted_tag_ids?: string[];
+  since?: string;
+  queued?: Operation[];
+  /** Keys of operations that leave the queue. */
+  sent?: string[];
+  held?: Held[];
+  /** Keys of held operations that were decided; nothing happens if another tab decided one before. */
+  settled?: string[];
+}
+
+/** What tabs tell each other. */
+export type Message =
+  | { kind: "patch"; version: number; patch: Patch }
+  | { kind: "reload" }
+  | { kind: "read" }
+  | { kind: "connection"; connection: Connection };
+
+/** A response; `body` is undefined if it has none. */
+export interface Reply { ok: boolean; status: number; body: any; problem: Problem; }

@@ -1,0 +1,15 @@
+/** What the tabs of this browser tell each other. */
+
+/** @import { Message } from "./types.js" */
+
+const channel = new BroadcastChannel("todo");
+
+/** @param {Message} message */
+export function tell(message) {
+  channel.postMessage(message);
+}
+
+/** @param {(message: Message) => void} listener gets what other tabs tell */
+export function listen(listener) {
+  channel.addEventListener("message", (event) => listener(event.data));
+}
