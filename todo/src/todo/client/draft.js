@@ -2,7 +2,7 @@
 import { addDays, joinDue, splitDue, today } from "./dates.js";
 import * as drafts from "./drafts.js";
 import { current } from "./state.js";
-import { blank, change, ui } from "./ui.js";
+import { blank, change, keptFilter, ui } from "./ui.js";
 
 /**
  * @typedef {import("./types").Task} Task
@@ -98,6 +98,7 @@ export function takeUpDrafts() {
   const editing = drafts.read(EDITING);
   const edited = editing && drafts.read(`edit:${editing.id}`);
   change({
+    filter: { ...ui.filter, ...keptFilter() },
     adding: added ? unpack(added) : suggestion(),
     editing: edited
       ? { id: editing.id, base: JSON.parse(editing.base), draft: unpack(edited) } : null,

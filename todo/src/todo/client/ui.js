@@ -13,17 +13,11 @@ import { current } from "./state.js";
 
 export const VIEWS = /** @type {const} */ (["all", "today", "upcoming", "no-date", "completed"]);
 const LETTERS_OFF = "letters-off";
-
-const stored = drafts.read("view");
+const VIEW = "view";
 
 /** @type {Ui} */
 export const ui = {
-  filter: {
-    view: "all",
-    query: "",
-    priority: /** @type {Filter["priority"]} */ (stored?.priority || null),
-    sort: /** @type {Filter["sort"]} */ (stored?.sort ?? "position"),
-  },
+  filter: { view: "all", query: "", priority: null, sort: "position" },
   entry: { page: "login", secret: "" },
   dialog: null,
   focused: null,
@@ -61,10 +55,16 @@ export function change(fields) {
 export function changeFilter(fields) {
   const filter = { ...ui.filter, ...fields };
   if (fields.sort || fields.priority !== undefined) {
-    drafts.write("view", { sort: filter.sort, priority: filter.priority ?? "" });
+    drafts.write(VIEW, { sort: filter.sort, priority: filter.priority ?? "" });
   }
   change({ filter, selected: new Set(), selecting: false });
 }
+
+/** As it was before the page was loaded again. @returns {Partial<Filter>} */
+export const keptFilter = () => {
+  const { sort, priority } = drafts.read(VIEW) ?? {};
+  return /** @type {Partial<Filter>} */ ({ sort: sort ?? "position", priority: priority || null });
+};
 
 /** @param {boolean} letters */
 export function changeLetters(letters) {

@@ -26,7 +26,6 @@ let drawn = null;
 export function mount() {
   onChange(draw);
   subscribe(draw);
-  takeUpDrafts();
   listenToKeys();
   onWidth(draw);
   readAddress();
@@ -68,19 +67,18 @@ function drawNow() {
 
 /** @param {string} page Another page begins. */
 function begin(page) {
-  const { isFirst } = { isFirst: drawn === null };
-  if (isFirst) root.replaceChildren();
-  else if (page === "window") takeUpDrafts();
-  if (page !== "window") {
-    forgetAccount();
-    Object.assign(ui, { dialog: null, notice: null, selected: new Set(), selecting: false });
-    focusLater(".entry input");
-  }
+  if (drawn === null) root.replaceChildren();
   drawn = page;
+  if (page === "window") return takeUpDrafts();
+  forgetAccount();
+  change({ dialog: null, notice: null, selected: new Set(), selecting: false, editing: null });
+  focusLater(".entry input");
 }
 
 function countDown() {
   const isWaiting = current().connection.state === "waiting";
   if (isWaiting && !ticking) ticking = window.setInterval(() => change({}), SECOND);
-  if (!isWaiting) ticking = void clearInterval(ticking) ?? 0;
+  if (isWaiting || !ticking) return;
+  clearInterval(ticking);
+  ticking = 0;
 }

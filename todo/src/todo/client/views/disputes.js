@@ -28,7 +28,7 @@ export function disputes() {
 /** @param {Conflict} conflict */
 function conflictView(conflict) {
   const { mine, theirs, operation } = conflict;
-  const title = theirs?.title ?? operation.base?.["title" in operation.base ? "title" : "name"];
+  const title = theirs?.title ?? /** @type {Task | undefined} */ (operation.base)?.title;
   const names = Object.keys(mine);
   return html`
     <section class="dispute">

@@ -12,10 +12,10 @@ const HASHES = { "#/login": "login", "#/register": "register", "#/forgot": "forg
 
 /** Reads what a link or an address asks for; a secret goes out of the address. */
 export function readEntry() {
-  const secret = /^#(token|invite)=(.+)$/.exec(location.hash);
+  const secret = /^#(reset|invite)=(.+)$/.exec(location.hash);
   if (secret) {
-    change({ entry: { page: secret[1] === "token" ? "reset" : "register", secret: secret[2] } });
-    history.replaceState(null, "", "./");
+    change({ entry: { page: secret[1] === "reset" ? "reset" : "register", secret: secret[2] } });
+    history.replaceState(null, "", location.pathname);
     return;
   }
   const page = HASHES[/** @type {keyof typeof HASHES} */ (location.hash)];
@@ -81,11 +81,8 @@ async function register({ email, password, name, invite: typed }, invite) {
   const outcome = await account.register({
     email, password, ...(name && { name }), ...((invite || typed) && { invite: invite || typed }),
   });
-  if (!outcome.ok) {
-    needsInvite ||= outcome.problem.type.startsWith("urn:todo:invite-");
-    return outcome;
-  }
-  return account.login(email, password);
+  if (!outcome.ok) needsInvite ||= outcome.problem.type.startsWith("urn:todo:invite-");
+  return outcome;
 }
 
 /** Also for a login that has ended: then of the same account. */
