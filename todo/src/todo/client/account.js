@@ -25,12 +25,8 @@ export async function register(form) {
   return made.ok ? login(form.email, form.password) : made;
 }
 
-/**
- * @param {string} email
- * @param {string} password
- * @returns {Promise<Outcome>}
- */
-export async function login(email, password) {
+/** @returns {Promise<Outcome>} */
+export async function login(/** @type {string} */ email, /** @type {string} */ password) {
   const body = new URLSearchParams({ grant_type: "password", username: email, password });
   const tokens = await outcome(call("POST", "api/auth/login", { body }));
   if (!tokens.ok) return tokens;
@@ -53,20 +49,13 @@ export async function logout() {
   await outcome(call("POST", "api/auth/logout", { token }));
 }
 
-/**
- * @param {string} email
- * @returns {Promise<Outcome>}
- */
-export function forgotPassword(email) {
+/** @returns {Promise<Outcome>} */
+export function forgotPassword(/** @type {string} */ email) {
   return outcome(call("POST", "api/auth/forgot-password", { body: { email } }));
 }
 
-/**
- * @param {string} token
- * @param {string} password
- * @returns {Promise<Outcome>}
- */
-export function resetPassword(token, password) {
+/** @returns {Promise<Outcome>} */
+export function resetPassword(/** @type {string} */ token, /** @type {string} */ password) {
   return outcome(call("POST", "api/auth/reset-password", { body: { token, new_password: password } }));
 }
 
@@ -104,11 +93,8 @@ export function logins(cursor) {
   return outcome(send("GET", `api/auth/logins${query}`));
 }
 
-/**
- * @param {string} id
- * @returns {Promise<Outcome>}
- */
-export function endLogin(id) {
+/** @returns {Promise<Outcome>} */
+export function endLogin(/** @type {string} */ id) {
   return outcome(send("DELETE", `api/auth/logins/${id}`));
 }
 
@@ -126,11 +112,8 @@ export function createToken(form) {
   return outcome(send("POST", "api/auth/tokens", { body: form }));
 }
 
-/**
- * @param {string} id
- * @returns {Promise<Outcome>}
- */
-export function revokeToken(id) {
+/** @returns {Promise<Outcome>} */
+export function revokeToken(/** @type {string} */ id) {
   return outcome(send("DELETE", `api/auth/tokens/${id}`));
 }
 
@@ -140,32 +123,23 @@ export async function exportAll() {
   return found.ok ? { ok: true, value: JSON.stringify(found.value) } : found;
 }
 
-/**
- * @param {string} text
- * @returns {Promise<Outcome<{ tasks_created: number; tasks_unchanged: number; tags_created: number }>>}
- */
-export async function importFile(text) {
+/** @returns {Promise<Outcome<{ tasks_created: number; tasks_unchanged: number; tags_created: number }>>} */
+export async function importFile(/** @type {string} */ text) {
   const body = parsed(text);
   const done = await outcome(send("POST", "api/me/import", { body, headers: { "Idempotency-Key": randomUUID() } }));
   if (done.ok) void exchange({ changes: true });
   return done;
 }
 
-/**
- * @param {string} password
- * @returns {Promise<Outcome>}
- */
-export async function deleteAccount(password) {
+/** @returns {Promise<Outcome>} */
+export async function deleteAccount(/** @type {string} */ password) {
   const done = await outcome(send("POST", "api/auth/delete-account", { body: { password } }));
   if (done.ok) await clear();
   return done;
 }
 
-/**
- * What is no JSON is sent as it is: the server says what is wrong with it.
- * @param {string} text
- */
-function parsed(text) {
+/** What is no JSON is sent as it is: the server says what is wrong with it. */
+function parsed(/** @type {string} */ text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -173,11 +147,8 @@ function parsed(text) {
   }
 }
 
-/**
- * @param {Promise<Reply>} sending
- * @returns {Promise<Outcome<any>>}
- */
-async function outcome(sending) {
+/** @returns {Promise<Outcome<any>>} */
+async function outcome(/** @type {Promise<Reply>} */ sending) {
   try {
     const { ok, body, problem } = await sending;
     return ok ? { ok, value: body } : { ok: false, problem };

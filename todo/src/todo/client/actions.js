@@ -12,11 +12,8 @@ export { retryNow };
 
 const MOST_AT_ONCE = 1000;
 
-/**
- * @param {Partial<TaskFields> & { title: string }} fields
- * @returns {string} its id
- */
-export function createTask(fields) {
+/** @returns {string} its id */
+export function createTask(/** @type {Partial<TaskFields> & { title: string }} */ fields) {
   const id = randomUUID();
   act([operation("create", id, { id, ...trimmed(fields) })]);
   return id;
@@ -31,40 +28,24 @@ export function changeTask(id, fields, base = current().tasks.get(id)) {
   act([operation("change", id, trimmed(fields), base)]);
 }
 
-/**
- * @param {string} id
- * @param {boolean} completed
- */
-export function completeTask(id, completed) {
+export function completeTask(/** @type {string} */ id, /** @type {boolean} */ completed) {
   act([operation("complete", id, { completed }, current().tasks.get(id))]);
 }
 
-/** @param {string} id */
-export function deleteTask(id) {
+export function deleteTask(/** @type {string} */ id) {
   act([operation("delete", id, undefined, current().tasks.get(id))]);
 }
 
-/**
- * Undoes a deletion.
- * @param {Task} task
- */
-export function restoreTask(task) {
+/** Undoes a deletion. */
+export function restoreTask(/** @type {Task} */ task) {
   act([operation("restore", task.id, undefined, task)]);
 }
 
-/**
- * @param {string} id
- * @param {Move} move
- */
-export function moveTask(id, move) {
+export function moveTask(/** @type {string} */ id, /** @type {Move} */ move) {
   act([operation("move", id, move, current().tasks.get(id))]);
 }
 
-/**
- * @param {"complete" | "reopen" | "delete"} action
- * @param {string[]} ids
- */
-export function bulk(action, ids) {
+export function bulk(/** @type {"complete" | "reopen" | "delete"} */ action, /** @type {string[]} */ ids) {
   const parts = [];
   for (let from = 0; from < ids.length; from += MOST_AT_ONCE) {
     parts.push(operation("bulk", undefined, { action, ids: ids.slice(from, from + MOST_AT_ONCE) }));
@@ -72,12 +53,8 @@ export function bulk(action, ids) {
   act(parts);
 }
 
-/**
- * @param {string} name
- * @param {string} color
- * @returns {string} its id
- */
-export function createTag(name, color) {
+/** @returns {string} its id */
+export function createTag(/** @type {string} */ name, /** @type {string} */ color) {
   const id = randomUUID();
   act([operation("create-tag", id, { id, name: name.trim(), color: color.toLowerCase() })]);
   return id;
@@ -92,8 +69,7 @@ export function changeTag(id, { name, color }) {
   act([operation("change-tag", id, body, current().tags.get(id))]);
 }
 
-/** @param {string} id */
-export function deleteTag(id) {
+export function deleteTag(/** @type {string} */ id) {
   act([operation("delete-tag", id, undefined, current().tags.get(id))]);
 }
 
@@ -106,20 +82,13 @@ export function settle({ operation: mine, theirs }, choice) {
   act(choice === "mine" ? again(mine, theirs) : [], [mine.key]);
 }
 
-/**
- * Throws the refused operation away.
- * @param {Refusal} refusal
- */
-export function dismiss({ operation: refused }) {
+/** Throws the refused operation away. */
+export function dismiss(/** @type {Refusal} */ { operation: refused }) {
   act([], [refused.key]);
 }
 
-/**
- * @param {Operation} mine
- * @param {Task | null} theirs
- * @returns {Operation[]}
- */
-function again(mine, theirs) {
+/** @returns {Operation[]} */
+function again(/** @type {Operation} */ mine, /** @type {Task | null} */ theirs) {
   const { id = "", kind, body, base } = mine;
   if (theirs) return [operation(kind, id, body, theirs)];
   if (kind === "delete") return [];
@@ -140,21 +109,17 @@ function operation(kind, id, body, base) {
   return { key: randomUUID(), account, at: new Date().toISOString(), kind, id, body, base };
 }
 
-/**
- * @param {Operation[]} operations
- * @param {string[]} [settled] keys of held operations that this decides
- */
-function act(operations, settled) {
+/** @param {string[]} [settled] keys of held operations that this decides */
+function act(/** @type {Operation[]} */ operations, settled) {
   void enqueue(operations, settled).then(() => exchange());
 }
 
 /**
  * As the server stores them, so that its version compares equal.
  * @template {Partial<TaskFields>} T
- * @param {T} fields
  * @returns {T}
  */
-function trimmed(fields) {
+function trimmed(/** @type {T} */ fields) {
   const { title, tags, description } = fields;
   return {
     ...fields,

@@ -51,12 +51,8 @@ export async function call(method, path, { body, token, headers = {} } = {}) {
   }
 }
 
-/**
- * @param {Response} response
- * @param {string} text
- * @returns {Reply}
- */
-function understood(response, text) {
+/** @returns {Reply} */
+function understood(/** @type {Response} */ response, /** @type {string} */ text) {
   const { ok, status } = response;
   const is_json = /^application\/(problem\+)?json\b/.test(response.headers.get("Content-Type") ?? "");
   const body = is_json ? JSON.parse(text) : undefined;

@@ -32,8 +32,7 @@ export function reached() {
   tell({ kind: "connection", connection: { state: "online" } });
 }
 
-/** @param {Unavailable} error */
-export function failed({ reason, problem }) {
+export function failed(/** @type {Unavailable} */ { reason, problem }) {
   failures += 1;
   const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
   // Apart from each other, since all clients of a service notice its end at once.
@@ -51,6 +50,6 @@ export function failed({ reason, problem }) {
 export function show(connection) {
   clearTimeout(timer);
   update({ connection });
-  if (connection.state === "waiting") timer = setTimeout(() => retry(), Math.max(0, connection.retry_at - Date.now()));
+  if (connection.state === "waiting") timer = setTimeout(() => retry(), connection.retry_at + 10 - Date.now());
   else failures = 0;
 }

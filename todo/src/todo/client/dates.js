@@ -2,52 +2,34 @@
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
-/** @param {string} due */
-export function isDay(due) {
+export function isDay(/** @type {string} */ due) {
   return DAY.test(due);
 }
 
-/**
- * The day on which a moment is, here.
- * @param {Date} moment
- */
-export function today(moment) {
+/** The day on which a moment is, here. */
+export function today(/** @type {Date} */ moment) {
   const year = String(moment.getFullYear()).padStart(4, "0");
   return `${year}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
 }
 
-/**
- * @param {string} day
- * @param {number} n
- */
-export function addDays(day, n) {
+export function addDays(/** @type {string} */ day, /** @type {number} */ n) {
   const date = new Date(`${day}T00:00:00Z`);
   date.setUTCDate(date.getUTCDate() + n);
   return date.toISOString().slice(0, 10);
 }
 
-/**
- * The day on which something is due, here.
- * @param {string} due
- */
-export function dayOf(due) {
+/** The day on which something is due, here. */
+export function dayOf(/** @type {string} */ due) {
   return isDay(due) ? due : today(new Date(due));
 }
 
-/**
- * Whether its time, or its whole day, is over.
- * @param {string} due
- * @param {Date} now
- */
-export function isOverdue(due, now) {
+/** Whether its time, or its whole day, is over. */
+export function isOverdue(/** @type {string} */ due, /** @type {Date} */ now) {
   return isDay(due) ? due < today(now) : Date.parse(due) < now.getTime();
 }
 
-/**
- * A due date as the fields of a form hold it: local, `""` for none.
- * @param {string | null} due
- */
-export function splitDue(due) {
+/** A due date as the fields of a form hold it: local, `""` for none. */
+export function splitDue(/** @type {string | null} */ due) {
   if (due === null) return { day: "", time: "" };
   if (isDay(due)) return { day: due, time: "" };
   const moment = new Date(due);
@@ -56,23 +38,17 @@ export function splitDue(due) {
 
 /**
  * The inverse of `splitDue`. A time that the clocks leave out on that day is the one an hour later.
- * @param {string} day
- * @param {string} time
  * @returns {string | null} null without a day
  */
-export function joinDue(day, time) {
+export function joinDue(/** @type {string} */ day, /** @type {string} */ time) {
   if (!isDay(day)) return null;
   if (!time) return day;
   const moment = new Date(`${day}T${time}`);
   return Number.isNaN(moment.getTime()) ? day : moment.toISOString().replace(/\.000Z$/, "Z");
 }
 
-/**
- * Orders by due date: a day before the times of that day, nothing last.
- * @param {string | null} one
- * @param {string | null} other
- */
-export function compareDue(one, other) {
+/** Orders by due date: a day before the times of that day, nothing last. */
+export function compareDue(/** @type {string | null} */ one, /** @type {string | null} */ other) {
   if (one === other) return 0;
   if (one === null || other === null) return one === null ? 1 : -1;
   const [day, other_day] = [dayOf(one), dayOf(other)];
@@ -81,7 +57,6 @@ export function compareDue(one, other) {
   return isDay(one) ? 0 : Date.parse(one) - Date.parse(other);
 }
 
-/** @param {number} n */
-function two(n) {
+function two(/** @type {number} */ n) {
   return String(n).padStart(2, "0");
 }

@@ -4,78 +4,60 @@
  * Each tab has its own, as two may type at once; a new tab takes over those of tabs that are gone.
  */
 
+/** @import { Draft } from "./types.js" */
+
 import { openTabs, randomUUID } from "./insecure.js";
-import { database } from "./storage.js";
+import * as storage from "./storage.js";
 
 const PREFIX = "todo tab ";
 const TAB = "todo tab";
-
-/** @typedef {{ account: string; tab: string; name: string; fields: Record<string, string> }} Draft */
 
 // A duplicated tab gets a copy of this storage: there is nothing in it while its first tab is open.
 const tab = sessionStorage.getItem(TAB) ?? randomUUID();
 sessionStorage.removeItem(TAB);
 addEventListener("pagehide", () => sessionStorage.setItem(TAB, tab));
 addEventListener("pageshow", () => sessionStorage.removeItem(TAB));
+void navigator.locks?.request(PREFIX + tab, () => new Promise(() => {}));
 
+/** @type {string | null} */
+let account = null;
 /** @type {Map<string, Record<string, string>>} */
 let drafts = new Map();
-let account = "";
-/** Writes that are not stored yet, by name. @type {Map<string, Draft | null>} */
-const unconfirmed = new Map();
+/** What is being stored, by name. @type {Map<string, Draft>} */
+let unconfirmed = new Map();
 
-/**
- * What was typed under this name, or null.
- * @param {string} name
- */
-export function read(name) {
+/** What was typed under this name, or null. */
+export function read(/** @type {string} */ name) {
   return drafts.get(name) ?? null;
 }
 
-/**
- * @param {string} name
- * @param {Record<string, string>} fields
- */
-export function write(name, fields) {
+export function write(/** @type {string} */ name, /** @type {Record<string, string>} */ fields) {
   drafts.set(name, fields);
-  void store(name, { account, tab, name, fields });
+  void store(name, fields);
 }
 
-/** @param {string} name */
-export function forget(name) {
+export function forget(/** @type {string} */ name) {
   if (drafts.delete(name)) void store(name, null);
 }
 
-/**
- * Reads the drafts of an account, and takes over those of tabs that are gone.
- * @param {string} owner
- */
-export async function open(owner) {
-  account = owner;
-  void navigator.locks?.request(PREFIX + tab, () => new Promise(() => {}));
-  const others = await openTabs(PREFIX);
-  const tx = (await database()).transaction("drafts", "readwrite");
-  drafts = new Map();
-  /** @type {Draft[]} */
-  const stored = await tx.store.index("account").getAll(owner);
-  for (const draft of stored) {
-    if (draft.tab !== tab && (others === null || others.has(PREFIX + draft.tab))) continue;
-    if (draft.tab === tab || !drafts.has(draft.name)) drafts.set(draft.name, draft.fields);
-    if (draft.tab === tab) continue;
-    tx.store.delete([owner, draft.tab, draft.name]);
-    tx.store.put({ ...draft, tab, fields: drafts.get(draft.name) });
-  }
-  await tx.done;
+export function notStored() {
+  return [...unconfirmed.values()];
 }
 
-/**
- * @param {string} name
- * @param {Draft | null} draft
- */
-async function store(name, draft) {
+/** Reads the drafts of an account, and takes over those of tabs that are gone. */
+export async function open(/** @type {string} */ owner) {
+  if (account === owner) return;
+  const others = await openTabs(PREFIX);
+  const isMine = (/** @type {Draft} */ draft) => draft.tab === tab || !(others ?? new Set()).has(PREFIX + draft.tab);
+  const found = await storage.adoptDrafts(owner, tab, isMine);
+  account = owner;
+  unconfirmed = new Map();
+  drafts = new Map(found.map(({ name, fields }) => [name, fields ?? {}]));
+}
+
+async function store(/** @type {string} */ name, /** @type {Draft["fields"]} */ fields) {
+  const draft = { account: account ?? "", tab, name, fields };
   unconfirmed.set(name, draft);
-  const db = await database();
-  if (draft) await db.put("drafts", draft);
-  else await db.delete("drafts", [account, tab, name]);
+  await storage.putDraft(draft);
   if (unconfirmed.get(name) === draft) unconfirmed.delete(name);
 }

@@ -51,11 +51,7 @@ async function takeTurns() {
   }
 }
 
-/**
- * @param {boolean} changes
- * @param {boolean} now
- */
-async function turn(changes, now) {
+async function turn(/** @type {boolean} */ changes, /** @type {boolean} */ now) {
   const account = openSession()?.account.id;
   // Another tab may have tried, and failed, while this one waited for its turn.
   if (!account || (isWaiting() && !now)) return;

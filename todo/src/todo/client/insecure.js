@@ -18,11 +18,9 @@ export function randomUUID() {
 /**
  * Does something in one tab at a time.
  * @template T
- * @param {string} name
- * @param {() => Promise<T>} work
  * @returns {Promise<T>}
  */
-export async function exclusively(name, work) {
+export async function exclusively(/** @type {string} */ name, /** @type {() => Promise<T>} */ work) {
   if (navigator.locks) return navigator.locks.request(name, work);
   const key = `todo lease ${name}`;
   const me = randomUUID();
@@ -44,24 +42,19 @@ export async function exclusively(name, work) {
   }
 }
 
-/**
- * Names of the tabs that are open; null if the browser does not tell.
- * @param {string} prefix
- */
-export async function openTabs(prefix) {
+/** Names of the tabs that are open; null if the browser does not tell. */
+export async function openTabs(/** @type {string} */ prefix) {
   if (!navigator.locks) return null;
   const { held = [], pending = [] } = await navigator.locks.query();
   const names = [...held, ...pending].map((lock) => lock.name ?? "");
   return new Set(names.filter((name) => name.startsWith(prefix)));
 }
 
-/** @param {string} key */
-function holder(key) {
+function holder(/** @type {string} */ key) {
   const { me = null, until = 0 } = JSON.parse(localStorage.getItem(key) ?? "{}");
   return until > Date.now() ? me : null;
 }
 
-/** @param {number} ms */
-function pause(ms) {
+function pause(/** @type {number} */ ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

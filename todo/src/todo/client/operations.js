@@ -78,47 +78,32 @@ export function rebased({ kind, body, base }, theirs) {
 
 /**
  * What the person wrote, to be shown or sent again.
- * @param {Operation} operation
  * @returns {Partial<TaskFields>}
  */
-export function typed({ kind, body, base }) {
+export function typed(/** @type {Operation} */ { kind, body, base }) {
   if (kind === "change" || kind === "create") return /** @type {Partial<TaskFields>} */ (body);
   return kind === "restore" ? fieldsOf(/** @type {Task} */ (base)) : {};
 }
 
-/**
- * @param {Task} task
- * @returns {TaskFields}
- */
-export function fieldsOf(task) {
+/** @returns {TaskFields} */
+export function fieldsOf(/** @type {Task} */ task) {
   const { title, description, priority, due_date } = task;
   return { title, description, priority, due_date, tags: namesOf(task) };
 }
 
-/** @param {string} name */
-export function fold(name) {
+export function fold(/** @type {string} */ name) {
   return name.normalize("NFC").toLowerCase();
 }
 
-/** @param {{ tags: TagRef[] }} task */
-function namesOf({ tags }) {
+function namesOf(/** @type {{ tags: TagRef[] }} */ { tags }) {
   return tags.map(({ name }) => name);
 }
 
-/**
- * @param {string} name
- * @param {ReadonlyMap<string, Tag>} tags
- */
-function tagNamed(name, tags) {
+function tagNamed(/** @type {string} */ name, /** @type {ReadonlyMap<string, Tag>} */ tags) {
   return [...tags.values()].find((tag) => fold(tag.name) === fold(name));
 }
 
-/**
- * @param {keyof TaskFields} field
- * @param {Task} one
- * @param {Task} other
- */
-function isSame(field, one, other) {
+function isSame(/** @type {keyof TaskFields} */ field, /** @type {Task} */ one, /** @type {Task} */ other) {
   if (field === "tags") return namesOf(one).map(fold).sort().join("\n") === namesOf(other).map(fold).sort().join("\n");
   const [a, b] = [one[field], other[field]];
   if (a === b || field !== "due_date" || !a || !b) return a === b;
@@ -138,13 +123,8 @@ function mergedNames(before, mine, theirs) {
   return [...kept, ...mine.filter((name) => !had.has(fold(name)) && !there.has(fold(name)))];
 }
 
-/**
- * @param {string} id
- * @param {string} at
- * @param {Map<string, Task>} tasks
- * @returns {Task}
- */
-function newTask(id, at, tasks) {
+/** @returns {Task} */
+function newTask(/** @type {string} */ id, /** @type {string} */ at, /** @type {Map<string, Task>} */ tasks) {
   return {
     id, title: "", description: null, priority: "medium", due_date: null, completed: false,
     completed_at: null, tags: [], position: positionAt({ to: "last" }, id, tasks), created_at: at,
@@ -170,12 +150,8 @@ function written(task, { title, description, priority, due_date, tags: names }, 
   };
 }
 
-/**
- * @param {string} name
- * @param {Map<string, Tag>} tags
- * @returns {TagRef}
- */
-function refTo(name, tags) {
+/** @returns {TagRef} */
+function refTo(/** @type {string} */ name, /** @type {Map<string, Tag>} */ tags) {
   const found = tagNamed(name, tags);
   if (found) return { id: found.id, name: found.name, color: found.color };
   const made = { id: `new ${fold(name)}`, name, color: DEFAULT_COLOR };
@@ -183,13 +159,8 @@ function refTo(name, tags) {
   return made;
 }
 
-/**
- * @param {Task} task
- * @param {boolean} is_completed
- * @param {string} at
- * @returns {Task}
- */
-function completed(task, is_completed, at) {
+/** @returns {Task} */
+function completed(/** @type {Task} */ task, /** @type {boolean} */ is_completed, /** @type {string} */ at) {
   if (task.completed === is_completed) return task;
   return { ...task, completed: is_completed, completed_at: is_completed ? at : null };
 }
@@ -206,12 +177,7 @@ function applyBulk(action, id, at, tasks) {
   else if (task) tasks.set(id, completed(task, action === "complete", at));
 }
 
-/**
- * @param {any} move
- * @param {string} id
- * @param {Map<string, Task>} tasks
- */
-function positionAt(move, id, tasks) {
+function positionAt(/** @type {any} */ move, /** @type {string} */ id, /** @type {Map<string, Task>} */ tasks) {
   const others = [...tasks.values()].filter((task) => task.id !== id).map(({ position }) => position);
   const anchor = tasks.get(move.before ?? move.after)?.position;
   if (anchor === undefined && !move.to) return tasks.get(id)?.position ?? "5";

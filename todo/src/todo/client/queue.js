@@ -14,11 +14,10 @@ const crashes = new Map();
 
 /**
  * Sends all of an account's operations. Only for the tab whose turn it is.
- * @param {string} account
  * @returns {Promise<boolean>} whether changes must be read now to know what they did
  * @throws {Unavailable} The rest has to wait.
  */
-export async function sendAll(account) {
+export async function sendAll(/** @type {string} */ account) {
   let is_stale = false;
   for (;;) {
     const operation = await storage.firstOperation(account);
@@ -30,11 +29,8 @@ export async function sendAll(account) {
   }
 }
 
-/**
- * @param {Operation} operation
- * @returns {Promise<Partial<Patch>>} what to store now that it is done
- */
-async function sent(operation) {
+/** @returns {Promise<Partial<Patch>>} what to store now that it is done */
+async function sent(/** @type {Operation} */ operation) {
   const { kind, id = "" } = operation;
   if (kind !== "change" && kind !== "delete") return outcome(operation, await request(operation));
   for (;;) {
@@ -49,11 +45,8 @@ async function sent(operation) {
   }
 }
 
-/**
- * Reads what somebody else has made of a task.
- * @param {Operation} operation
- */
-async function look({ account, id = "" }) {
+/** Reads what somebody else has made of a task. */
+async function look(/** @type {Operation} */ { account, id = "" }) {
   const reply = await send("GET", `api/${account}/tasks/${id}`, { account });
   if (reply.ok) await commit({ account, tasks: [reply.body] });
   else if (reply.status === 404) await commit({ account, deleted_task_ids: [id] });
@@ -123,11 +116,9 @@ function isToBeTriedAgain({ key }, status, type) {
 
 /**
  * What the server has now, as far as its response says; `changes` say the rest.
- * @param {Operation} operation
- * @param {any} body
  * @returns {Promise<Partial<Patch>>}
  */
-async function effect(operation, body) {
+async function effect(/** @type {Operation} */ operation, /** @type {any} */ body) {
   const { id = "", kind } = operation;
   if (kind === "create-tag" || kind === "change-tag") return { tags: [body] };
   if (kind === "delete") return { deleted_task_ids: [id] };
@@ -142,29 +133,21 @@ async function effect(operation, body) {
   };
 }
 
-/**
- * @param {Task} task
- * @returns {Promise<Tag[]>} tags that were created with it
- */
-async function unknownTags(task) {
+/** @returns {Promise<Tag[]>} tags that were created with it */
+async function unknownTags(/** @type {Task} */ task) {
   const { tags } = await storage.read();
   const known = new Set(tags.map(({ id }) => id));
   const { created_at, updated_at } = task;
   return task.tags.filter(({ id }) => !known.has(id)).map((tag) => ({ ...tag, created_at, updated_at, etag: "" }));
 }
 
-/** @param {Operation} operation */
-function hasWideEffect({ kind, body }) {
+function hasWideEffect(/** @type {Operation} */ { kind, body }) {
   if (kind === "create" || kind === "change") return Boolean(/** @type {any} */ (body).tags?.length);
   return ["bulk", "restore", "create-tag", "change-tag", "delete-tag"].includes(kind);
 }
 
-/**
- * The server has it already: the response was lost, and its key is forgotten by now.
- * @param {Operation} operation
- * @param {boolean} is_tag
- */
-async function taken(operation, is_tag) {
+/** The server has it already: the response was lost, and its key is forgotten by now. */
+async function taken(/** @type {Operation} */ operation, /** @type {boolean} */ is_tag) {
   const { account, id } = operation;
   const reply = await send("GET", `api/${account}/${is_tag ? "tags" : "tasks"}/${id}`, { account });
   if (reply.ok) return is_tag ? { tags: [reply.body] } : { tasks: [reply.body] };

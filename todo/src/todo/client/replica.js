@@ -2,10 +2,13 @@
 
 /** @import { Conflict, Held, Operation, Patch, Refusal, Session, Stored, Tag, Task } from "./types.js" */
 
+import * as drafts from "./drafts.js";
 import { apply, typed } from "./operations.js";
-import { current, update } from "./state.js";
+import { update } from "./state.js";
 import * as storage from "./storage.js";
 import { tell } from "./tabs.js";
+
+const STORE_AGAIN_MS = 2_000;
 
 const copy = {
   version: 0,
@@ -52,10 +55,9 @@ export function reload() {
 
 /**
  * Stores a patch, and shows it in all tabs.
- * @param {Patch} patch
  * @returns {Promise<boolean>} whether it was for the account that is logged in
  */
-export async function commit(patch) {
+export async function commit(/** @type {Patch} */ patch) {
   const version = await storage.commit(patch);
   if (version === null) {
     await reload();
@@ -76,19 +78,22 @@ export async function enqueue(queued, settled) {
   if (!account) return;
   unconfirmed = [...unconfirmed, ...queued];
   draw();
+  // A full disk keeps it waiting in this tab.
+  while (!(await isStored({ account, queued, settled }))) await new Promise((next) => setTimeout(next, STORE_AGAIN_MS));
+  unconfirmed = unconfirmed.filter((operation) => !queued.includes(operation));
+  draw();
+}
+
+async function isStored(/** @type {Patch} */ patch) {
   try {
-    await commit({ account, queued, settled });
-  } finally {
-    unconfirmed = unconfirmed.filter((operation) => !queued.includes(operation));
-    draw();
+    await commit(patch);
+    return true;
+  } catch {
+    return false;
   }
 }
 
-/**
- * @param {number} version
- * @param {Patch} patch
- */
-export function receive(version, patch) {
+export function receive(/** @type {number} */ version, /** @type {Patch} */ patch) {
   // Whoever reads now may have read from before it.
   if (reading) void reading.then(() => receive(version, patch));
   else if (version > copy.version + 1) void reload();
@@ -99,8 +104,8 @@ export function receive(version, patch) {
   }
 }
 
-/** @param {Stored} stored */
-function take(stored) {
+async function take(/** @type {Stored} */ stored) {
+  await drafts.open(stored.session?.account.id ?? "");
   if (stored.version < copy.version) return;
   const { version, session, since, queue, held } = stored;
   Object.assign(copy, { version, session, since, queue, held });
@@ -109,8 +114,7 @@ function take(stored) {
   draw();
 }
 
-/** @param {Patch} patch */
-function absorb(patch) {
+function absorb(/** @type {Patch} */ patch) {
   if (patch.is_everything) {
     copy.tasks = new Map();
     copy.tags = new Map();
@@ -140,7 +144,7 @@ function draw() {
     account: session?.account ?? null,
     tasks,
     tags,
-    loaded: session !== null && (since !== null || current().loaded && current().account?.id === session.account.id),
+    loaded: since !== null,
     queued: queue.length,
     unsent: new Set(queue.flatMap(({ id, body }) => id ?? /** @type {any} */ (body).ids)),
     conflicts: copy.held.filter(({ reason }) => reason === "conflict").map(conflictOf),
@@ -149,26 +153,17 @@ function draw() {
   });
 }
 
-/**
- * @param {Held} held
- * @returns {Conflict}
- */
-function conflictOf({ operation }) {
+/** @returns {Conflict} */
+function conflictOf(/** @type {Held} */ { operation }) {
   return { operation, mine: typed(operation), theirs: copy.tasks.get(operation.id ?? "") ?? null };
 }
 
-/**
- * @param {Held} held
- * @returns {Refusal}
- */
-function refusalOf({ operation, title, detail }) {
+/** @returns {Refusal} */
+function refusalOf(/** @type {Held} */ { operation, title, detail }) {
   return { operation, title, detail };
 }
 
-/**
- * @template {{ id: string }} T
- * @param {T[]} rows
- */
-function byId(rows) {
+/** @template {{ id: string }} T */
+function byId(/** @type {T[]} */ rows) {
   return new Map(rows.map((row) => [row.id, row]));
 }

@@ -9,11 +9,8 @@ const UNSTROKED = {
   æ: "ae", ð: "d", ø: "o", þ: "th", đ: "d", ħ: "h", ı: "i", ł: "l", œ: "oe", ŧ: "t", ß: "ss", ẞ: "ss",
 };
 
-/**
- * The words of a text without case, accents and punctuation, with a space between two of them.
- * @param {string} text
- */
-export function foldWords(text) {
+/** The words of a text without case, accents and punctuation, with a space between two of them. */
+export function foldWords(/** @type {string} */ text) {
   return text
     .normalize("NFKD")
     .replace(MARKS, "")
@@ -26,11 +23,8 @@ export function foldWords(text) {
 
 /** @typedef {(folded: string) => boolean} Test says whether a text, folded and with a space around, is found */
 
-/**
- * @param {string} query
- * @returns {Test | null} null for a blank query, which filters nothing
- */
-export function search(query) {
+/** @returns {Test | null} null for a blank query, which filters nothing */
+export function search(/** @type {string} */ query) {
   if (!query.trim()) return null;
   /** @type {Test[][]} */
   const choices = [[]];

@@ -20,12 +20,9 @@ const ORDERS = {
 
 /**
  * The tasks of a view, in its order.
- * @param {State} state
- * @param {Filter} filter
- * @param {Date} now
  * @returns {Task[]}
  */
-export function select(state, filter, now) {
+export function select(/** @type {State} */ state, /** @type {Filter} */ filter, /** @type {Date} */ now) {
   const found = search(filter.query);
   const tasks = [...state.tasks.values()].filter(
     (task) =>
@@ -38,12 +35,8 @@ export function select(state, filter, now) {
   return tasks.sort((one, other) => order(one, other) || byPosition(one, other));
 }
 
-/**
- * All numbers but `completed` are of open tasks; `today` includes what is overdue, as its view does.
- * @param {State} state
- * @param {Date} now
- */
-export function counts(state, now) {
+/** All numbers but `completed` are of open tasks; `today` includes what is overdue, as its view does. */
+export function counts(/** @type {State} */ state, /** @type {Date} */ now) {
   const count = { all: 0, today: 0, overdue: 0, upcoming: 0, no_date: 0, completed: 0 };
   /** @type {Map<string, number>} */
   const tags = new Map([...state.tags.keys()].map((id) => [id, 0]));
@@ -62,12 +55,7 @@ export function counts(state, now) {
   return { ...count, tags };
 }
 
-/**
- * @param {Task} task
- * @param {Filter["view"]} view
- * @param {Date} now
- */
-function isIn(task, view, now) {
+function isIn(/** @type {Task} */ task, /** @type {Filter["view"]} */ view, /** @type {Date} */ now) {
   if (task.completed !== (view === "completed")) return false;
   if (view === "all" || view === "completed") return true;
   if (view === "no-date") return task.due_date === null;
@@ -76,20 +64,15 @@ function isIn(task, view, now) {
   return task.tags.some(({ id }) => id === view.tag);
 }
 
-/**
- * Whether it is due today, or was before.
- * @param {string} due
- * @param {Date} now
- */
-function isDueBy(due, now) {
+/** Whether it is due today, or was before. */
+function isDueBy(/** @type {string} */ due, /** @type {Date} */ now) {
   return dayOf(due) <= today(now);
 }
 
 /** @type {WeakMap<Task, string>} */
 const folds = new WeakMap();
 
-/** @param {Task} task */
-function folded(task) {
+function folded(/** @type {Task} */ task) {
   let text = folds.get(task);
   if (text === undefined) {
     text = ` ${foldWords(`${task.title} ${task.description ?? ""}`)} `;
@@ -98,21 +81,13 @@ function folded(task) {
   return text;
 }
 
-/**
- * @param {Task} one
- * @param {Task} other
- */
-function byPosition(one, other) {
+function byPosition(/** @type {Task} */ one, /** @type {Task} */ other) {
   if (one.position !== other.position) return one.position < other.position ? -1 : 1;
   return one.id < other.id ? -1 : Number(one.id > other.id);
 }
 
-/**
- * The last one first.
- * @param {Task} one
- * @param {Task} other
- */
-function byCompletion(one, other) {
+/** The last one first. */
+function byCompletion(/** @type {Task} */ one, /** @type {Task} */ other) {
   const [at, other_at] = [one.completed_at ?? "", other.completed_at ?? ""];
   return at > other_at ? -1 : Number(at < other_at);
 }

@@ -34,10 +34,9 @@ export async function send(method, path, options = {}) {
 
 /**
  * Stores the tokens of a new login.
- * @param {any} tokens
  * @returns {Promise<Reply>} the account, if the tokens are good for one
  */
-export async function begin(tokens) {
+export async function begin(/** @type {any} */ tokens) {
   const reply = await call("GET", "api/auth/me", { token: tokens.access_token });
   if (!reply.ok) return reply;
   await storage.enter(sessionOf(reply.body, tokens));
@@ -46,11 +45,8 @@ export async function begin(tokens) {
   return reply;
 }
 
-/**
- * @param {any} tokens a new pair of the same login
- * @param {Session} session
- */
-export async function renew(tokens, session) {
+/** @param {any} tokens a new pair of the same login */
+export async function renew(tokens, /** @type {Session} */ session) {
   const next = sessionOf(session.account, tokens);
   await commit({ account: session.account.id, session: next });
   return next;
@@ -78,11 +74,8 @@ function refreshed(used, account) {
   });
 }
 
-/**
- * @param {Session} session
- * @returns {Promise<never>}
- */
-async function end(session) {
+/** @returns {Promise<never>} */
+async function end(/** @type {Session} */ session) {
   const present = await storage.session();
   if (present?.refresh_token === session.refresh_token) {
     await commit({ account: session.account.id, session: { ...session, is_over: true } });

@@ -27,16 +27,14 @@ export function current() {
 
 /**
  * Calls `listener` once after each change; several changes in a turn are one.
- * @param {(state: State) => void} listener
  * @returns {() => void} how to stop
  */
-export function subscribe(listener) {
+export function subscribe(/** @type {(state: State) => void} */ listener) {
   listeners.add(listener);
   return () => void listeners.delete(listener);
 }
 
-/** @param {Partial<State>} part */
-export function update(part) {
+export function update(/** @type {Partial<State>} */ part) {
   state = { ...state, ...part };
   if (!is_told) return;
   is_told = false;

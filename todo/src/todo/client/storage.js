@@ -6,7 +6,7 @@
  */
 
 /** @import { IDBPTransaction } from "./library/idb/index.js" */
-/** @import { Operation, Patch, Session, Stored, Task } from "./types.js" */
+/** @import { Draft, Operation, Patch, Session, Stored, Task } from "./types.js" */
 
 import { openDB } from "./library/idb/index.js";
 
@@ -25,15 +25,10 @@ const opened = openDB("todo", 1, {
     const drafts = db.createObjectStore("drafts", { keyPath: ["account", "tab", "name"] });
     drafts.createIndex("account", "account");
   },
-  blocking(_current, _next, event) {
-    // A newer version of this page, in another tab, needs another form.
-    /** @type {IDBDatabase} */ (event.target).close();
-  },
+  // Another tab has a newer version of this page, or the person has cleared the browser's data.
+  blocking: () => location.reload(),
+  terminated: () => location.reload(),
 });
-
-export function database() {
-  return opened;
-}
 
 /** @typedef {IDBPTransaction<unknown, string[], "readwrite">} Transaction */
 
@@ -63,11 +58,10 @@ export async function read() {
 
 /**
  * Stores a patch.
- * @param {Patch} patch
  * @returns {Promise<number | null>} the version after it; null if it was for another account, of
  *   which only what was typed is kept, or if another tab has settled the same
  */
-export async function commit(patch) {
+export async function commit(/** @type {Patch} */ patch) {
   const tx = await begin();
   const session = await tx.objectStore("meta").get("session");
   if (session?.account.id !== patch.account) {
@@ -87,9 +81,8 @@ export async function commit(patch) {
 /**
  * Stores the login of an account. What is stored of another one is forgotten, but for its queue,
  * which waits for it to log in again.
- * @param {Session} session
  */
-export async function enter(session) {
+export async function enter(/** @type {Session} */ session) {
   const tx = await begin();
   const meta = tx.objectStore("meta");
   const before = await meta.get("owner");
@@ -100,11 +93,8 @@ export async function enter(session) {
   await tx.done;
 }
 
-/**
- * Clears everything of an account.
- * @param {string} account
- */
-export async function leave(account) {
+/** Clears everything of an account. */
+export async function leave(/** @type {string} */ account) {
   const tx = await begin([...SHARED, "drafts"]);
   await forget(tx);
   tx.objectStore("meta").delete("session");
@@ -117,31 +107,22 @@ export async function leave(account) {
   await tx.done;
 }
 
-/**
- * @param {string} account
- * @returns {Promise<Operation | undefined>} what is to be sent next
- */
-export async function firstOperation(account) {
+/** @returns {Promise<Operation | undefined>} what is to be sent next */
+export async function firstOperation(/** @type {string} */ account) {
   const tx = (await opened).transaction(SHARED);
   return (await tx.objectStore("queue").index("account").openCursor(account))?.value;
 }
 
-/**
- * @param {Operation} operation
- * @returns {Promise<Operation[]>} what was done to the same object later
- */
-export async function laterOperations({ account, id, number = 0 }) {
+/** @returns {Promise<Operation[]>} what was done to the same object later */
+export async function laterOperations(/** @type {Operation} */ { account, id, number = 0 }) {
   const tx = (await opened).transaction(SHARED);
   /** @type {Operation[]} */
   const all = await tx.objectStore("queue").index("account").getAll(account);
   return all.filter((operation) => operation.id === id && Number(operation.number) > number);
 }
 
-/**
- * @param {string} id
- * @returns {Promise<Task | undefined>} the task as the server had it last
- */
-export async function task(id) {
+/** @returns {Promise<Task | undefined>} the task as the server had it last */
+export async function task(/** @type {string} */ id) {
   return (await opened).get("tasks", id);
 }
 
@@ -156,10 +137,41 @@ export async function since() {
 }
 
 /**
- * @param {Transaction} tx
- * @param {Patch} patch
+ * @param {Draft} draft forgotten if it has no fields, or if its account is not logged in any more
  */
-async function put(tx, patch) {
+export async function putDraft(draft) {
+  const tx = await begin(["meta", "drafts"]);
+  const session = await tx.objectStore("meta").get("session");
+  const drafts = tx.objectStore("drafts");
+  if ((session?.account.id ?? "") !== draft.account || !draft.fields) drafts.delete([draft.account, draft.tab, draft.name]);
+  else drafts.put(draft);
+  await tx.done;
+}
+
+/**
+ * Gives drafts to a tab; of two with one name it keeps its own.
+ * @param {string} account
+ * @param {string} tab
+ * @param {(draft: Draft) => boolean} isMine
+ * @returns {Promise<Draft[]>}
+ */
+export async function adoptDrafts(account, tab, isMine) {
+  const tx = await begin(["drafts"]);
+  const store = tx.objectStore("drafts");
+  /** @type {Draft[]} */
+  const all = await store.index("account").getAll(account);
+  /** @type {Map<string, Draft>} */
+  const adopted = new Map();
+  for (const draft of all.filter(isMine)) {
+    store.delete([account, draft.tab, draft.name]);
+    if (draft.tab === tab || !adopted.has(draft.name)) adopted.set(draft.name, { ...draft, tab });
+  }
+  for (const draft of adopted.values()) store.put(draft);
+  await tx.done;
+  return [...adopted.values()];
+}
+
+async function put(/** @type {Transaction} */ tx, /** @type {Patch} */ patch) {
   const [tasks, tags, meta] = ["tasks", "tags", "meta"].map((name) => tx.objectStore(name));
   if (patch.is_everything) await Promise.all([tasks.clear(), tags.clear()]);
   for (const task of patch.tasks ?? []) tasks.put(task);
@@ -179,11 +191,8 @@ async function put(tx, patch) {
   for (const key of patch.settled ?? []) held.delete(key);
 }
 
-/**
- * @param {Transaction} tx
- * @param {Operation[]} [operations] get their number
- */
-async function add(tx, operations = []) {
+/** @param {Operation[]} [operations] get their number */
+async function add(/** @type {Transaction} */ tx, operations = []) {
   const queue = tx.objectStore("queue");
   for (const operation of operations) {
     const known = await queue.index("key").getKey(operation.key);
@@ -191,16 +200,14 @@ async function add(tx, operations = []) {
   }
 }
 
-/** @param {Transaction} tx */
-async function nextVersion(tx) {
+async function nextVersion(/** @type {Transaction} */ tx) {
   const meta = tx.objectStore("meta");
   const version = ((await meta.get("version")) ?? 0) + 1;
   meta.put(version, "version");
   return version;
 }
 
-/** @param {Transaction} tx */
-async function forget(tx) {
+async function forget(/** @type {Transaction} */ tx) {
   await Promise.all([tx.objectStore("tasks").clear(), tx.objectStore("tags").clear()]);
   await tx.objectStore("meta").delete("since");
 }

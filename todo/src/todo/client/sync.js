@@ -11,10 +11,9 @@ const MOST = 500;
 
 /**
  * Only for the tab whose turn it is.
- * @param {string} account
  * @throws {Unavailable}
  */
-export async function readChanges(account) {
+export async function readChanges(/** @type {string} */ account) {
   let since = await storage.since();
   /** What is listed from the start is stored at the end: until then nobody knows what to forget. */
   /** @type {Partial<Patch> | null} */

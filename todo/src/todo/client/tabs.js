@@ -4,8 +4,7 @@
 
 const channel = new BroadcastChannel("todo");
 
-/** @param {Message} message */
-export function tell(message) {
+export function tell(/** @type {Message} */ message) {
   channel.postMessage(message);
 }
 

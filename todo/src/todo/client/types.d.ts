@@ -203,6 +203,9 @@ export interface Patch {
   settled?: string[];
 }
 
+/** What a tab has in a form; `fields` is null when it is sent or thrown away. */
+export interface Draft { account: string; tab: string; name: string; fields: Record<string, string> | null; }
+
 /** What tabs tell each other. */
 export type Message =
   | { kind: "patch"; version: number; patch: Patch }
