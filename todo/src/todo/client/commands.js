@@ -10,14 +10,15 @@ import { change, focusLater, focusRow, rowSelector, say, shown, ui } from "./ui.
  * @typedef {import("./types").Priority} Priority
  */
 
-const NOTICE_MS = 8000;
+const NOTICE_MS = 4000;
+const UNDO_MS = 10_000;
 let timer = 0;
 
 /** @param {string} said @param {(() => void) | null} undo */
 export function notify(said, undo = null) {
   clearTimeout(timer);
   change({ notice: { text: said, undo }, said });
-  timer = window.setTimeout(hideNotice, NOTICE_MS);
+  timer = window.setTimeout(hideNotice, undo ? UNDO_MS : NOTICE_MS);
 }
 
 /** The way back is kept for the key: only the words go. */

@@ -99,7 +99,7 @@ export function measure() {
   if (begin !== start) [start, isChanged] = [begin, true];
   for (const element of /** @type {HTMLCollectionOf<HTMLElement>} */ (rows.children)) {
     const id = element.dataset.id ?? "";
-    const { height } = element.getBoundingClientRect();
+    const height = Math.ceil(element.getBoundingClientRect().height);
     if (heightOf(id) !== height) isChanged = true;
     heights.set(keyOf(id), height);
     if (!ui.editing) usual = Math.min(usual, height);
