@@ -67,8 +67,9 @@ export function resetPassword(/** @type {string} */ token, /** @type {string} */
 export async function changePassword(current_password, new_password) {
   const before = session();
   const tokens = await outcome(send("POST", "api/auth/change-password", { body: { current_password, new_password } }));
-  if (tokens.ok && before) await renew(tokens.value, before);
-  return tokens;
+  if (!tokens.ok) return tokens;
+  if (before) await renew(tokens.value, before);
+  return { ok: true, value: undefined };
 }
 
 /**

@@ -93,7 +93,7 @@ function again(/** @type {Operation} */ mine, /** @type {Task | null} */ theirs)
   if (theirs) return [operation(kind, id, body, theirs)];
   if (kind === "delete") return [];
   const fresh = randomUUID();
-  const fields = { ...fieldsOf(/** @type {Task} */ (base)), .../** @type {any} */ (body), id: fresh };
+  const fields = { ...(base && fieldsOf(/** @type {Task} */ (base))), .../** @type {any} */ (body), id: fresh };
   return [operation("create", fresh, fields)];
 }
 

@@ -55,7 +55,7 @@ export async function call(method, path, { body, token, headers = {} } = {}) {
 function understood(/** @type {Response} */ response, /** @type {string} */ text) {
   const { ok, status } = response;
   const is_json = /^application\/(problem\+)?json\b/.test(response.headers.get("Content-Type") ?? "");
-  const body = is_json ? JSON.parse(text) : undefined;
+  const body = is_json && text ? JSON.parse(text) : undefined;
   const problem = problemOf(status, ok ? {} : body, response.headers.get("Retry-After"));
   // A page instead of JSON is some proxy's, or a hotel's: the service has not seen the request.
   const is_foreign = !is_json && status !== 204;

@@ -97,7 +97,7 @@ export async function enter(/** @type {Session} */ session) {
 export async function leave(/** @type {string} */ account) {
   const tx = await begin([...SHARED, "drafts"]);
   await forget(tx);
-  tx.objectStore("meta").delete("session");
+  for (const name of ["session", "owner"]) tx.objectStore("meta").delete(name);
   for (const name of ["queue", "held", "drafts"]) {
     const store = tx.objectStore(name);
     const keys = await store.index("account").getAllKeys(account);
