@@ -1,6 +1,7 @@
 """What the application's tests share: migrated databases, an application, clients and accounts."""
 
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -23,6 +24,9 @@ from wellhead import Database, DatabaseSettings
 from wellhead.testing.proxy import TCPProxy
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"
+
+if os.environ.get("BROWSER") != "required":
+    collect_ignore = ["browser"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
