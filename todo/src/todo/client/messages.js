@@ -129,7 +129,7 @@ const en = {
   refused: (count) => count === 1
     ? "The server did not take a change." : `The server did not take ${count} changes.`,
   look: "Look", mine: "Yours", theirs: "Theirs", keep_mine: "Keep yours", keep_theirs: "Keep theirs",
-  gone: "It was deleted.", none: "none", open: "open", take_back: "Edit again",
+  gone: "It was deleted.", gone_here: "You deleted it.", none: "none", open: "open", take_back: "Edit again",
   throw_away: "Throw away",
   settled: "Everything is settled.",
   fields: {

@@ -29,13 +29,14 @@ export function disputes() {
 function conflictView(conflict) {
   const { mine, theirs, operation } = conflict;
   const title = theirs?.title ?? /** @type {Task | undefined} */ (operation.base)?.title;
-  const names = Object.keys(mine);
+  const isDeletion = operation.kind === "delete";
+  const names = isDeletion && theirs ? changed(operation.base ?? {}, theirs) : Object.keys(mine);
   return html`
     <section class="dispute">
       <h3>${title}</h3>
       <div class="both">
         <div>
-          <h4>${text.mine}</h4>${values(names, mine)}
+          <h4>${text.mine}</h4>${isDeletion ? html`<p>${text.gone_here}</p>` : values(names, mine)}
           <button class="primary" @click=${() => settle(conflict, "mine")}>${text.keep_mine}</button>
         </div>
         <div>
@@ -45,6 +46,12 @@ function conflictView(conflict) {
       </div>
     </section>`;
 }
+
+/** @param {object} before @param {object} after The names of the texts that differ. */
+const changed = (before, after) => Object.keys(text.fields).filter((name) => {
+  const field = /** @type {keyof object} */ (name);
+  return JSON.stringify(before[field]) !== JSON.stringify(after[field]);
+});
 
 /** @param {string[]} names @param {object} fields */
 const values = (names, fields) => html`

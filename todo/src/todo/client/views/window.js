@@ -54,6 +54,8 @@ export const mainWindow = () => html`
     ${ui.filter.view === "completed" ? nothing : quickAdd()}
     ${current().loaded || current().tasks.size > 0 ? content() : html`<p class="empty">${text.loading}</p>`}
   </main>
+  ${ui.filter.view === "completed" ? nothing : html`
+    <button class="primary reach" aria-label=${text.add} @click=${goToAdd}>${icon("plus")}</button>`}
   ${ui.selecting ? bulkBar() : nothing}
   ${notices()}
   <div class="unseen" role="status" aria-live="polite">${ui.said}</div>
@@ -67,6 +69,9 @@ function skip(event) {
   event.preventDefault();
   document.getElementById("list")?.focus();
 }
+
+/** On small screens, where the form may be far away. */
+const goToAdd = () => document.getElementById("new-task")?.focus();
 
 /** @param {KeyboardEvent} event */
 function leaveSearch(event) {
