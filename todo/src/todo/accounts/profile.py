@@ -73,6 +73,7 @@ async def change(
     """
     values: dict[str, Any] = {"email": None, "email_folded": None, "proved_version": None}
     email = changes.get("email")
+    user: User | None = None
     if email is not None and email != (await accounts.get(token.user_id)).email:
         if password is None:
             raise InvalidError(
@@ -98,4 +99,6 @@ async def change(
         explain(error, values)
     if changed is None:
         raise account_gone() if values["email"] is None else wrong_credentials()
+    if user is not None:
+        accounts.notices.email_changed(old=user.email)
     return changed
