@@ -41,6 +41,7 @@ put = compiled(insert(things).values(name=bindparam("name")).returning(things))
 rename = compiled(
     update(things).where(things.c.id == bindparam("id")).values(name=bindparam("name"))
 )
+changes = compiled(select(things.c.changes).where(things.c.id == bindparam("id")))
 names = compiled(select(things.c.name).order_by(things.c.id))
 some = compiled(
     select(things.c.name)
@@ -102,6 +103,7 @@ async def test_every_way_has_the_same_results(any_database: Database) -> None:
     assert (made.id, made.name, made.label, made.changes) == (4, "d", "d", 0)
     assert made.number > 0
     assert await rename.execute(any_database, id=4, name="e") == 1
+    assert await changes.one(any_database, id=4) == 7
     assert await names.all(any_database) == ["a", "b", "c", "e"]
     assert await names.first(any_database) == "a"
     assert await some.all(any_database) == ["a", "b"]

@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.schema import Column
 
 from wellhead.sessions.parts import parts_of
 
@@ -36,20 +35,22 @@ class Binding:
         positions = compiled.positiontup if compiled.positional else None
         names = list(compiled.bind_names.values()) if positions is None else positions
         made = {
-            _key_of(each): each for each in (*compiled.insert_prefetch, *compiled.update_prefetch)
+            **{str(each.key): each.default for each in compiled.insert_prefetch},
+            **{str(each.key): each.onupdate for each in compiled.update_prefetch},
         }
         self.required: frozenset[str] = frozenset()
         self.defaults: dict[str, Any] = {}
         self._fixed: Any = {} if positions is None else [None] * len(positions)
         self._given: list[tuple[Any, str, Process | None]] = []
         self._called: list[tuple[Any, Callable[[], Any], Process | None]] = []
-        self._made: list[tuple[Any, Column[Any], Process | None]] = []
+        self._made: list[tuple[Any, str, Any, Process | None]] = []
+        self._written: dict[str, Any] = {}
         for at, name in enumerate(names):
             bind = compiled.binds[name]
             place: Any = escaped.get(name, name) if positions is None else at
             process = bind.type.dialect_impl(dialect).bind_processor(dialect)
             if name in made:
-                self._made.append((place, made[name], process))
+                self._made.append((place, name, made[name], process))
             elif bind.callable is not None:
                 self._called.append((place, bind.callable, process))
             elif bind.required or not bind.unique:
@@ -60,6 +61,7 @@ class Binding:
                     self.defaults[bind.key] = bind.value
             else:
                 self._fixed[place] = bind.value if process is None else process(bind.value)
+                self._written[name] = bind.value
 
     def complete(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The values of a call, completed with the defaults.
@@ -92,31 +94,26 @@ class Binding:
         for place, call, process in self._called:
             parameters[place] = call() if process is None else process(call())
         if self._made:
-            context = _DefaultContext(values)
-            for place, column, process in self._made:
-                value = context.value_of(column)
+            context = _DefaultContext({**self._written, **values})
+            for place, name, made, process in self._made:
+                value = context.value_of(name, made)
                 parameters[place] = value if process is None else process(value)
         return parameters
-
-
-def _key_of(column: Column[Any]) -> str:
-    return str(column.key)
 
 
 class _DefaultContext:
     """What a column's default function may ask for: the other values of its row."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.current_parameters = dict(values)
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.current_parameters = values
 
     def get_current_parameters(self, isolate_multiinsert_groups: bool = True) -> dict[str, Any]:
-        """The given values."""
+        """The values by name, those that are written into the statement included."""
         del isolate_multiinsert_groups
         return self.current_parameters
 
-    def value_of(self, column: Column[Any]) -> Any:
-        """The default of a column, or its value on update."""
-        made: Any = column.default
+    def value_of(self, name: str, made: Any) -> Any:
+        """The value of a column's default."""
         value = made.arg(self) if made.is_callable else made.arg
-        self.current_parameters[str(column.key)] = value
+        self.current_parameters[name] = value
         return value
