@@ -21,7 +21,7 @@ from todo.settings import Settings
 from wellhead import Database
 
 NEW = "another battery staple"
-LINK = re.compile(r"https://todo\.example\.com/app/reset-password#token=(\S+)")
+LINK = re.compile(r"https://todo\.example\.com/app/#reset=(\S+)")
 INVALID = (403, "urn:todo:reset-link-invalid")
 
 

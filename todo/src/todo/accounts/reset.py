@@ -57,7 +57,8 @@ class PasswordResets:
         outgoing: The mails in progress.
         lifetime: How long a link works.
         name: What the application is called.
-        public_url: Where people find the client that takes the token; None if unknown.
+        public_url: Where people find the Todo client, or another that takes the token; None if
+            unknown.
     """
 
     accounts: Accounts
@@ -108,7 +109,7 @@ class PasswordResets:
             how = f"Use this token with POST /api/auth/reset-password:\n\n{token}"
         else:
             # What follows # is not sent to any server, and so is in no log.
-            link = f"{self.public_url}/reset-password#token={token}"
+            link = f"{self.public_url}/#reset={token}"
             how = f"Open this link to choose a new password:\n\n{link}"
         return (
             f"You, or another person, asked for a new password for {self.name}.\n\n{how}\n\n"

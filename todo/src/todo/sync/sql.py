@@ -100,7 +100,8 @@ def _is_new(xid: Any) -> ColumnElement[bool]:
 
 def _follows(xid: Any, row: Any) -> ColumnElement[bool]:
     after = tuple_(_xid("after_xid"), bindparam("after_id", type_=Uuid))
-    return tuple_(xid, row) > after
+    # No index has both where the row is of another table than the transaction; one has the latter.
+    return and_(xid >= _xid("after_xid"), tuple_(xid, row) > after)
 
 
 def _candidates(kind: ColumnElement[Any], xid: Any, row: Any) -> Select[Any]:

@@ -1,4 +1,4 @@
-"""The pages for people: the welcome page at `/`, and the documentation without any other server.
+"""The pages for people: the Todo client at `/`, and the documentation without any other server.
 
 FastAPI's documentation pages load their scripts from a CDN. Here they are part of the application,
 so that they work offline and their content security policy can forbid everything foreign.
@@ -6,7 +6,6 @@ so that they work offline and their content security policy can forbid everythin
 
 import base64
 import hashlib
-import html
 import re
 
 from fastapi import APIRouter, FastAPI, Request
@@ -14,6 +13,8 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
+
+from todo.web.client import INDEX, file_response, install_client
 
 ASSETS_PATH = "/docs-assets"
 ASSETS_PACKAGE = "fastapi_standalone_docs"
@@ -37,6 +38,7 @@ def install_pages(app: FastAPI) -> None:
     assets = StaticFiles(packages=[(ASSETS_PACKAGE, "static")])
     app.mount(ASSETS_PATH, assets, name="docs-assets")
     app.include_router(_pages(app))
+    install_client(app)
     # ReDoc looks for its logo below the page's own path.
     app.mount("/redoc", StaticFiles(packages=[(ASSETS_PACKAGE, "static/redoc")]), name="redoc-logo")
 
@@ -44,7 +46,6 @@ def install_pages(app: FastAPI) -> None:
 def _pages(app: FastAPI) -> APIRouter:
     router = APIRouter(tags=["Root"])
     relative_assets = ASSETS_PATH.removeprefix("/")
-    welcome_page = _welcome_page(app.title)
     docs_page = _with_policy(
         get_swagger_ui_html(
             openapi_url=OPENAPI_PATH,
@@ -71,9 +72,9 @@ def _pages(app: FastAPI) -> APIRouter:
         responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
     )
     async def welcome(request: Request) -> Response | Welcome:
-        """Greet, and link to the documentation; in HTML for a client that asks for HTML."""
+        """Greet, and link to the documentation; to a browser, show the Todo client."""
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(welcome_page, headers={"Vary": "Accept"})
+            return file_response(request, INDEX, vary="Accept, Accept-Encoding")
         return Welcome(
             message=f"Welcome to {app.title}", version=app.version, docs="/docs", redoc="/redoc"
         )
@@ -96,16 +97,6 @@ def _pages(app: FastAPI) -> APIRouter:
         return RedirectResponse("../redoc")
 
     return router
-
-
-def _welcome_page(title: str) -> str:
-    name = html.escape(title)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
-        f"<h1>Welcome to {name}</h1>"
-        '<p><a href="docs">Try it</a>, <a href="redoc">read about it</a>, '
-        '<a href="openapi.json">generate a client</a>.</p></html>'
-    )
 
 
 def _with_policy(page: HTMLResponse) -> HTMLResponse:
