@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -27,6 +28,9 @@ from wellhead.migrations import Migrations
 from wellhead.testing.proxy import TCPProxy
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"
+
+if os.environ.get("BROWSER") != "required":
+    collect_ignore = ["browser"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

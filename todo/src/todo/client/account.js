@@ -1,6 +1,6 @@
 /** The account: what is sent at once, and said at once if it was refused. */
 
-/** @import { ApiToken, Login, Outcome, Problem, Reply } from "./types.js" */
+/** @import { AccountModule, Outcome, Problem, Reply } from "./types.js" */
 
 import { call, Unavailable } from "./api.js";
 import { exchange } from "./exchange.js";
@@ -12,11 +12,7 @@ import { current } from "./state.js";
 /** The key of a registration, as long as the form is the same: it may be sent again. */
 let registration = { form: "", key: "" };
 
-/**
- * Creates an account, and logs in.
- * @param {{ email: string; password: string; name?: string; invite?: string }} form
- * @returns {Promise<Outcome>}
- */
+/** Creates an account, and logs in. @type {AccountModule["register"]} */
 export async function register(form) {
   const text = JSON.stringify(form);
   if (registration.form !== text) registration = { form: text, key: randomUUID() };
@@ -25,8 +21,8 @@ export async function register(form) {
   return made.ok ? login(form.email, form.password) : made;
 }
 
-/** @returns {Promise<Outcome>} */
-export async function login(/** @type {string} */ email, /** @type {string} */ password) {
+/** @type {AccountModule["login"]} */
+export async function login(email, password) {
   const body = new URLSearchParams({ grant_type: "password", username: email, password });
   const tokens = await outcome(call("POST", "api/auth/login", { body }));
   if (!tokens.ok) return tokens;
@@ -35,13 +31,13 @@ export async function login(/** @type {string} */ email, /** @type {string} */ p
   return entered;
 }
 
-/** How many operations would be lost by `logout`. */
+/** @type {AccountModule["unsentCount"]} */
 export function unsentCount() {
   const { queued, conflicts, refusals } = current();
   return queued + conflicts.length + refusals.length;
 }
 
-/** Clears everything stored in this browser, in all tabs; asks nobody. */
+/** @type {AccountModule["logout"]} */
 export async function logout() {
   const token = session()?.access_token;
   await clear();
@@ -49,33 +45,24 @@ export async function logout() {
   await outcome(call("POST", "api/auth/logout", { token }));
 }
 
-/** @returns {Promise<Outcome>} */
-export function forgotPassword(/** @type {string} */ email) {
-  return outcome(call("POST", "api/auth/forgot-password", { body: { email } }));
-}
+/** @type {AccountModule["forgotPassword"]} */
+export const forgotPassword = (email) => outcome(call("POST", "api/auth/forgot-password", { body: { email } }));
 
-/** @returns {Promise<Outcome>} */
-export function resetPassword(/** @type {string} */ token, /** @type {string} */ password) {
-  return outcome(call("POST", "api/auth/reset-password", { body: { token, new_password: password } }));
-}
+/** @type {AccountModule["resetPassword"]} */
+export const resetPassword = (token, new_password) =>
+  outcome(call("POST", "api/auth/reset-password", { body: { token, new_password } }));
 
-/**
- * @param {string} current_password
- * @param {string} new_password
- * @returns {Promise<Outcome>}
- */
+/** @type {AccountModule["changePassword"]} */
 export async function changePassword(current_password, new_password) {
   const before = session();
-  const tokens = await outcome(send("POST", "api/auth/change-password", { body: { current_password, new_password } }));
+  const body = { current_password, new_password };
+  const tokens = await outcome(send("POST", "api/auth/change-password", { body }));
   if (!tokens.ok) return tokens;
   if (before) await renew(tokens.value, before);
   return { ok: true, value: undefined };
 }
 
-/**
- * @param {{ name?: string | null; email?: string; current_password?: string }} form
- * @returns {Promise<Outcome>}
- */
+/** @type {AccountModule["changeProfile"]} */
 export async function changeProfile(form) {
   const changed = await outcome(send("PATCH", "api/auth/me", { body: form }));
   const present = session();
@@ -85,55 +72,41 @@ export async function changeProfile(form) {
   return changed;
 }
 
-/**
- * @param {string} [cursor]
- * @returns {Promise<Outcome<{ items: Login[]; next_cursor: string | null }>>}
- */
-export function logins(cursor) {
-  const query = cursor ? `?${new URLSearchParams({ cursor })}` : "";
-  return outcome(send("GET", `api/auth/logins${query}`));
-}
+/** @type {AccountModule["logins"]} */
+export const logins = (cursor) =>
+  outcome(send("GET", `api/auth/logins?${new URLSearchParams(cursor ? { cursor } : {})}`));
 
-/** @returns {Promise<Outcome>} */
-export function endLogin(/** @type {string} */ id) {
-  return outcome(send("DELETE", `api/auth/logins/${id}`));
-}
+/** @type {AccountModule["endLogin"]} */
+export const endLogin = (id) => outcome(send("DELETE", `api/auth/logins/${id}`));
 
-/** @returns {Promise<Outcome<ApiToken[]>>} */
+/** @type {AccountModule["tokens"]} */
 export async function tokens() {
   const found = await outcome(send("GET", "api/auth/tokens"));
-  return found.ok ? { ok: true, value: found.value.items ?? found.value } : found;
+  return found.ok ? { ok: true, value: found.value.items } : found;
 }
 
-/**
- * @param {{ name: string; scope: "read" | "write"; expires_in_days?: number }} form
- * @returns {Promise<Outcome<ApiToken & { token: string }>>}
- */
-export function createToken(form) {
-  return outcome(send("POST", "api/auth/tokens", { body: form }));
-}
+/** @type {AccountModule["createToken"]} */
+export const createToken = (form) => outcome(send("POST", "api/auth/tokens", { body: form }));
 
-/** @returns {Promise<Outcome>} */
-export function revokeToken(/** @type {string} */ id) {
-  return outcome(send("DELETE", `api/auth/tokens/${id}`));
-}
+/** @type {AccountModule["revokeToken"]} */
+export const revokeToken = (id) => outcome(send("DELETE", `api/auth/tokens/${id}`));
 
-/** @returns {Promise<Outcome<string>>} the export as text */
+/** @type {AccountModule["exportAll"]} */
 export async function exportAll() {
   const found = await outcome(send("GET", "api/me/export"));
-  return found.ok ? { ok: true, value: JSON.stringify(found.value) } : found;
+  return found.ok ? { ok: true, value: JSON.stringify(found.value, null, 2) } : found;
 }
 
-/** @returns {Promise<Outcome<{ tasks_created: number; tasks_unchanged: number; tags_created: number }>>} */
-export async function importFile(/** @type {string} */ text) {
-  const body = parsed(text);
-  const done = await outcome(send("POST", "api/me/import", { body, headers: { "Idempotency-Key": randomUUID() } }));
+/** @type {AccountModule["importFile"]} */
+export async function importFile(text) {
+  const headers = { "Idempotency-Key": randomUUID() };
+  const done = await outcome(send("POST", "api/me/import", { body: parsed(text), headers }));
   if (done.ok) void exchange({ changes: true });
   return done;
 }
 
-/** @returns {Promise<Outcome>} */
-export async function deleteAccount(/** @type {string} */ password) {
+/** @type {AccountModule["deleteAccount"]} */
+export async function deleteAccount(password) {
   const done = await outcome(send("POST", "api/auth/delete-account", { body: { password } }));
   if (done.ok) await clear();
   return done;

@@ -1,6 +1,6 @@
 /** What the person does: each is shown at once, stored, and sent when the server can be reached. */
 
-/** @import { Conflict, Move, Operation, Refusal, Task, TaskFields } from "./types.js" */
+/** @import { ActionsModule, Operation, Task, TaskFields } from "./types.js" */
 
 import { exchange, retryNow } from "./exchange.js";
 import { randomUUID } from "./insecure.js";
@@ -12,40 +12,30 @@ export { retryNow };
 
 const MOST_AT_ONCE = 1000;
 
-/** @returns {string} its id */
-export function createTask(/** @type {Partial<TaskFields> & { title: string }} */ fields) {
+/** @type {ActionsModule["createTask"]} */
+export function createTask(fields) {
   const id = randomUUID();
-  act([operation("create", id, { id, ...trimmed(fields) })]);
+  act([operation("create", id, { id, ...asStored(fields) })]);
   return id;
 }
 
-/**
- * @param {string} id
- * @param {Partial<TaskFields>} fields
- * @param {Task} [base] the task as it was when the person began to type
- */
-export function changeTask(id, fields, base = current().tasks.get(id)) {
-  act([operation("change", id, trimmed(fields), base)]);
-}
+/** @type {ActionsModule["changeTask"]} */
+export const changeTask = (id, fields, base = task(id)) => act([operation("change", id, asStored(fields), base)]);
 
-export function completeTask(/** @type {string} */ id, /** @type {boolean} */ completed) {
-  act([operation("complete", id, { completed }, current().tasks.get(id))]);
-}
+/** @type {ActionsModule["completeTask"]} */
+export const completeTask = (id, completed) => act([operation("complete", id, { completed }, task(id))]);
 
-export function deleteTask(/** @type {string} */ id) {
-  act([operation("delete", id, undefined, current().tasks.get(id))]);
-}
+/** @type {ActionsModule["deleteTask"]} */
+export const deleteTask = (id) => act([operation("delete", id, undefined, task(id))]);
 
-/** Undoes a deletion. */
-export function restoreTask(/** @type {Task} */ task) {
-  act([operation("restore", task.id, undefined, task)]);
-}
+/** @type {ActionsModule["restoreTask"]} */
+export const restoreTask = (deleted) => act([operation("restore", deleted.id, undefined, deleted)]);
 
-export function moveTask(/** @type {string} */ id, /** @type {Move} */ move) {
-  act([operation("move", id, move, current().tasks.get(id))]);
-}
+/** @type {ActionsModule["moveTask"]} */
+export const moveTask = (id, move) => act([operation("move", id, move, task(id))]);
 
-export function bulk(/** @type {"complete" | "reopen" | "delete"} */ action, /** @type {string[]} */ ids) {
+/** @type {ActionsModule["bulk"]} */
+export function bulk(action, ids) {
   const parts = [];
   for (let from = 0; from < ids.length; from += MOST_AT_ONCE) {
     parts.push(operation("bulk", undefined, { action, ids: ids.slice(from, from + MOST_AT_ONCE) }));
@@ -53,48 +43,36 @@ export function bulk(/** @type {"complete" | "reopen" | "delete"} */ action, /**
   act(parts);
 }
 
-/** @returns {string} its id */
-export function createTag(/** @type {string} */ name, /** @type {string} */ color) {
+/** @type {ActionsModule["createTag"]} */
+export function createTag(name, color) {
   const id = randomUUID();
   act([operation("create-tag", id, { id, name: name.trim(), color: color.toLowerCase() })]);
   return id;
 }
 
-/**
- * @param {string} id
- * @param {{ name?: string; color?: string }} fields
- */
+/** @type {ActionsModule["changeTag"]} */
 export function changeTag(id, { name, color }) {
-  const body = { ...(name !== undefined && { name: name.trim() }), ...(color && { color: color.toLowerCase() }) };
-  act([operation("change-tag", id, body, current().tags.get(id))]);
+  const body = { ...(name && { name: name.trim() }), ...(color && { color: color.toLowerCase() }) };
+  act([operation("change-tag", id, body)]);
 }
 
-export function deleteTag(/** @type {string} */ id) {
-  act([operation("delete-tag", id, undefined, current().tags.get(id))]);
-}
+/** @type {ActionsModule["deleteTag"]} */
+export const deleteTag = (id) => act([operation("delete-tag", id, undefined)]);
 
-/**
- * `mine` sends mine again over theirs, or creates it again if it was deleted; `theirs` drops mine.
- * @param {Conflict} conflict
- * @param {"mine" | "theirs"} choice
- */
-export function settle({ operation: mine, theirs }, choice) {
+/** @type {ActionsModule["settle"]} */
+export const settle = ({ operation: mine, theirs }, choice) =>
   act(choice === "mine" ? again(mine, theirs) : [], [mine.key]);
-}
 
-/** Throws the refused operation away. */
-export function dismiss(/** @type {Refusal} */ { operation: refused }) {
-  act([], [refused.key]);
-}
+/** @type {ActionsModule["dismiss"]} */
+export const dismiss = ({ operation: refused }) => act([], [refused.key]);
 
-/** @returns {Operation[]} */
-function again(/** @type {Operation} */ mine, /** @type {Task | null} */ theirs) {
-  const { id = "", kind, body, base } = mine;
+/** @returns {Operation[]} the same over their version, or from the start if they deleted it */
+function again(/** @type {Operation} */ { id, kind, body, base }, /** @type {Task | null} */ theirs) {
   if (theirs) return [operation(kind, id, body, theirs)];
   if (kind === "delete") return [];
   const fresh = randomUUID();
-  const fields = { ...(base && fieldsOf(/** @type {Task} */ (base))), .../** @type {any} */ (body), id: fresh };
-  return [operation("create", fresh, fields)];
+  const before = base && fieldsOf(/** @type {Task} */ (base));
+  return [operation("create", fresh, { ...before, .../** @type {any} */ (body), id: fresh })];
 }
 
 /**
@@ -109,17 +87,22 @@ function operation(kind, id, body, base) {
   return { key: randomUUID(), account, at: new Date().toISOString(), kind, id, body, base };
 }
 
-/** @param {string[]} [settled] keys of held operations that this decides */
-function act(/** @type {Operation[]} */ operations, settled) {
+/** `settled` are keys of held operations that this decides. */
+function act(/** @type {Operation[]} */ operations, /** @type {string[]} */ settled = []) {
   void enqueue(operations, settled).then(() => exchange());
+}
+
+function task(/** @type {string} */ id) {
+  return current().tasks.get(id);
 }
 
 /**
  * As the server stores them, so that its version compares equal.
  * @template {Partial<TaskFields>} T
+ * @param {T} fields
  * @returns {T}
  */
-function trimmed(/** @type {T} */ fields) {
+function asStored(fields) {
   const { title, tags, description } = fields;
   return {
     ...fields,

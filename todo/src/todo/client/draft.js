@@ -67,6 +67,12 @@ export function suggestion() {
   return draft;
 }
 
+/** In another view another day or tag is suggested, unless something is typed already. */
+export function suggestAgain() {
+  const { title, description, tag } = ui.adding;
+  if (title + description + tag === "") keepNew(null);
+}
+
 /** @param {Draft} draft */
 const pack = ({ tags, ...texts }) => ({ ...texts, tags: JSON.stringify(tags) });
 

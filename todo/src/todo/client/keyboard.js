@@ -15,7 +15,7 @@ export function listenToKeys() {
   document.addEventListener("keydown", (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.defaultPrevented || event.isComposing || current().phase !== "in") return;
-    if (target.closest("dialog, .editor, .add") || target.matches(TYPED_IN)) return;
+    if (ui.dialog || target.closest(".editor, .add") || target.matches(TYPED_IN)) return;
     if (target.matches("button:not(.open), a") && [" ", "Enter"].includes(event.key)) return;
     const action = actionOf(event);
     if (!action) return;

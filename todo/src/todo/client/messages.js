@@ -131,7 +131,6 @@ const en = {
   look: "Look", mine: "Yours", theirs: "Theirs", keep_mine: "Keep yours", keep_theirs: "Keep theirs",
   gone: "It was deleted.", gone_here: "You deleted it.", none: "none", open: "open", take_back: "Edit again",
   throw_away: "Throw away",
-  settled: "Everything is settled.",
   fields: {
     title: "Title", description: "Notes", priority: "Priority", due_date: "Due", tags: "Tags",
     completed: "State", name: "Name", color: "Colour",

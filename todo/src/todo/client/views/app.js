@@ -1,6 +1,6 @@
 /** Draws the page: at the start, and once after each change of the data or of what is shown. */
 import { render } from "../library/lit-html/lit-html.js";
-import { takeUpDrafts } from "../draft.js";
+import { suggestAgain, takeUpDrafts } from "../draft.js";
 import { listenToKeys } from "../keyboard.js";
 import { text } from "../messages.js";
 import { current, subscribe } from "../state.js";
@@ -38,6 +38,7 @@ export function mount() {
 function readAddress() {
   readEntry();
   changeFilter({ view: viewInAddress(), query: "" });
+  suggestAgain();
   window.scrollTo(0, 0);
 }
 

@@ -18,11 +18,16 @@ import { dueText } from "./due.js";
 
 export function disputes() {
   const { conflicts, refusals } = current();
-  const isSettled = conflicts.length + refusals.length === 0;
   return dialog(text.disputes, html`
-    ${isSettled ? html`<p class="hint">${text.settled}</p>` : nothing}
     ${conflicts.map(conflictView)}
     ${refusals.map(refusalView)}`);
+}
+
+/** After the last one, there is nothing to look at. @param {() => void} action */
+function decide(action) {
+  const { conflicts, refusals } = current();
+  action();
+  if (conflicts.length + refusals.length === 1) closeDialog();
 }
 
 /** @param {Conflict} conflict */
@@ -37,11 +42,11 @@ function conflictView(conflict) {
       <div class="both">
         <div>
           <h4>${text.mine}</h4>${isDeletion ? html`<p>${text.gone_here}</p>` : values(names, mine)}
-          <button class="primary" @click=${() => settle(conflict, "mine")}>${text.keep_mine}</button>
+          <button class="primary" @click=${() => decide(() => settle(conflict, "mine"))}>${text.keep_mine}</button>
         </div>
         <div>
           <h4>${text.theirs}</h4>${theirs ? values(names, theirs) : html`<p>${text.gone}</p>`}
-          <button @click=${() => settle(conflict, "theirs")}>${text.keep_theirs}</button>
+          <button @click=${() => decide(() => settle(conflict, "theirs"))}>${text.keep_theirs}</button>
         </div>
       </div>
     </section>`;
@@ -81,7 +86,7 @@ function refusalView(refusal) {
       <div class="buttons">
         ${canEdit(refusal)
           ? html`<button class="primary" @click=${() => takeBack(refusal)}>${text.take_back}</button>` : nothing}
-        <button @click=${() => dismiss(refusal)}>${text.throw_away}</button>
+        <button @click=${() => decide(() => dismiss(refusal))}>${text.throw_away}</button>
       </div>
     </section>`;
 }
