@@ -17,6 +17,7 @@ from browser.visitors import SECONDS, Visitors
 from httpx2 import AsyncClient
 from playwright.async_api import Browser, Page, async_playwright, expect
 from staged import StagedAccount, make_account
+from task_api import TaskAPI
 
 from tests.staging.databases import Databases
 from wellhead.testing.proxy import TCPProxy
@@ -118,3 +119,9 @@ async def api(service: Service) -> AsyncIterator[AsyncClient]:
 async def person(api: AsyncClient) -> StagedAccount:
     """Somebody with an account."""
     return await make_account(api)
+
+
+@pytest.fixture
+def device(api: AsyncClient, person: StagedAccount) -> TaskAPI:
+    """Another device of the same person, without the client."""
+    return TaskAPI(api, person)
