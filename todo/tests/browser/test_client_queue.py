@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest_asyncio
 from browser.client import Client
 from browser.findings import Findings
 from browser.service import Service
-from browser.visitors import Visitors
-from playwright.async_api import Page, Request
+from browser.visitors import HOME, Visitors
+from playwright.async_api import Browser, Error, Page, Request
 from staged import StagedAccount
 from task_api import TaskAPI
 
@@ -71,6 +74,43 @@ async def test_what_is_typed_in_the_moment_of_a_reload_is_kept(
 
     assert sorted(await device.titles()) == [f"Task {number}" for number in range(9)]
     assert await client.call("drafts", "read", "a form") == {"title": "half of a title"}
+
+
+async def test_what_is_typed_outlives_a_killed_browser(
+    chromium: Browser,
+    launching: dict[str, Any],
+    service: Service,
+    person: StagedAccount,
+    device: TaskAPI,
+    tmp_path: Path,
+) -> None:
+    launch = chromium.browser_type.launch_persistent_context
+    options = {**HOME, **launching, "base_url": service.address}
+    context = await launch(tmp_path, **options)
+    (page,) = context.pages
+    await page.goto("/")
+    client = await Client.of(page, person)
+    await context.set_offline(True)
+    for number in range(3):
+        await client.add(f"Task {number}")
+    await client.call("drafts", "write", "a form", {"title": "half of a title"})
+    # Reads after what is being written, so that it is written then.
+    await client.call("storage", "task", "none")
+    await client.stored()
+    async with context.expect_event("close"):
+        killing = await context.new_cdp_session(page)
+        with suppress(Error):
+            await killing.send("Browser.crash")
+
+    context = await launch(tmp_path, **options)
+    page = await context.new_page()
+    await page.goto("/")
+    client = Client(page)
+    await client.is_saved()
+
+    assert await client.call("drafts", "read", "a form") == {"title": "half of a title"}
+    assert sorted(await device.titles()) == ["Task 0", "Task 1", "Task 2"]
+    await context.close()
 
 
 async def test_a_new_tab_takes_over_what_was_typed_in_a_closed_one_but_not_in_an_open_one(
