@@ -215,10 +215,10 @@ class Crowd:
 
 
 async def _until_done(send: Callable[[], Awaitable[Answer]], *, limit: float) -> Answer:
-    # Only success ends it: a 503 says that this attempt did nothing, not what became of the first,
-    # and a 409 that the first one is still running.
+    # Not every refusal ends it: a 503 says that this attempt did nothing, not what became of the
+    # first, and a 409 that the first one is still running. But what is not there stays so.
     while (answer := await send()).outcome is not Outcome.ACKNOWLEDGED:
-        if time.monotonic() > limit:
+        if answer.words.startswith("404") or time.monotonic() > limit:
             break
         await asyncio.sleep(0.25)
     return answer

@@ -18,6 +18,13 @@ PROBES = {"startupProbe": "/health/startup", "readinessProbe": "/health/ready"} 
 }
 
 
+MANIFESTS = ("todo.yaml", "migrate.yaml", "cleanup.yaml", "backup.yaml", "restore.yaml")
+
+
+def test_every_manifest_is_checked() -> None:
+    assert {path.name for path in (ROOT / "deploy" / "kubernetes").iterdir()} == set(MANIFESTS)
+
+
 def documents(name: str) -> dict[str, dict[str, Any]]:
     text = (ROOT / "deploy" / "kubernetes" / name).read_text()
     return {each["kind"]: each for each in yaml.safe_load_all(text)}
@@ -34,6 +41,15 @@ def container(pod: dict[str, Any]) -> dict[str, Any]:
     (container,) = pod["containers"]
     assert isinstance(container, dict)
     return container
+
+
+def container_of(name: str) -> dict[str, Any]:
+    """The container of the one manifest in the file that has any."""
+    specs = (each["spec"] for each in documents(name).values())
+    jobs = (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec for spec in specs)
+    (pod,) = (job["template"]["spec"] for job in jobs if "template" in job)
+    (container,) = pod["containers"]
+    return dict(container)
 
 
 def variables(container: dict[str, Any]) -> dict[str, str]:
@@ -55,15 +71,11 @@ def test_a_probe_waits_longer_than_the_question_to_the_database_takes(
     assert {name for name in PROBES if container[name]["timeoutSeconds"] <= PROBE_TIMEOUT} == set()
 
 
-@pytest.mark.parametrize("name", ["todo.yaml", "migrate.yaml", "cleanup.yaml"])
+@pytest.mark.parametrize("name", MANIFESTS)
 def test_every_variable_is_a_setting_and_has_a_value_that_it_takes(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    specs = (each["spec"] for each in documents(name).values())
-    jobs = (spec["jobTemplate"]["spec"] if "jobTemplate" in spec else spec for spec in specs)
-    (pod,) = (job["template"]["spec"] for job in jobs if "template" in job)
-    (container,) = pod["containers"]
-    given = variables(container)
+    given = variables(container_of(name))
     files = {f"{secret.upper()}_FILE" for secret in Settings.secret_fields}
     files |= {f"DATABASE_{secret.upper()}_FILE" for secret in DatabaseSettings.secret_fields}
     known = {field.upper() for field in Settings.model_fields} | files

@@ -1,6 +1,8 @@
 """What the application's tests share: migrated databases, an application, clients and accounts."""
 
+import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -9,20 +11,26 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
+from plans import fill
 from staged import KEY, StagedAccount, add_account, client_of
 from task_api import TaskAPI
 from wire import Wire
 from writes import Connection
 
 import todo
+from tests.staging.databases import Databases
 from tests.staging.given import by_pooler, is_pooler_given
 from tests.staging.server import serve
 from todo.main import create_app
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings
+from wellhead.migrations import Migrations
 from wellhead.testing.proxy import TCPProxy
 
 MIGRATIONS = Path(todo.__file__).parent / "migrations"
+
+if os.environ.get("BROWSER") != "required":
+    collect_ignore = ["browser"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,6 +45,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def wellhead_schema() -> Path:
     """The migrations make the schema."""
     return MIGRATIONS
+
+
+@pytest.fixture(scope="session")
+def filled_url(databases: Databases) -> Iterator[str]:
+    """The URL of a database with 20 users, and for each 1,000 tasks and 100 tags; to be read."""
+    url = databases.create()
+    Migrations(MIGRATIONS, settings=DatabaseSettings(url=url)).upgrade()
+    asyncio.run(fill(url))
+    yield url
+    databases.drop(url)
 
 
 @pytest.fixture

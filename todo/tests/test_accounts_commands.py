@@ -131,7 +131,7 @@ def test_an_invite_is_printed_with_its_link(operator: Operator) -> None:
 
     text, link = done.stdout.split()
     assert text.startswith("todo_invite_")
-    assert link == f"https://todo.example.com/register#invite={text}"
+    assert link == f"https://todo.example.com/#invite={text}"
     assert "REGISTRATION is open, so it is of no use now.\n" in operator("invite").stderr
     assert operator("invite", "--email", "nobody").exit_code == 1
     assert operator("invite", "--expires-in", "soon").exit_code == 2

@@ -13,14 +13,15 @@ from mail_server import MailServer, mail_server
 from sqlmodel import select, update
 from staged import PASSWORD, StagedAccount, add_account, client_of, log_in
 
+from todo.accounts.attempts import UNKNOWN_NETWORKS
 from todo.accounts.models import PasswordReset
-from todo.accounts.reset import PasswordResets
+from todo.accounts.outgoing import OutgoingMail
 from todo.models import utc_now
 from todo.settings import Settings
 from wellhead import Database
 
 NEW = "another battery staple"
-LINK = re.compile(r"https://todo\.example\.com/app/reset-password#token=(\S+)")
+LINK = re.compile(r"https://todo\.example\.com/app/#reset=(\S+)")
 INVALID = (403, "urn:todo:reset-link-invalid")
 
 
@@ -67,8 +68,8 @@ def kind_of(answer: Response) -> tuple[int, str]:
 
 async def finish(app: FastAPI) -> None:
     """Wait for the mails in progress."""
-    resets: PasswordResets = app.state.password_resets
-    await resets.finish(600)
+    outgoing: OutgoingMail = app.state.outgoing_mail
+    await outgoing.finish(600)
 
 
 async def test_the_mailed_link_sets_a_new_password_once(
@@ -230,6 +231,28 @@ async def test_of_two_new_passwords_at_once_one_wins(
     answers = await asyncio.gather(*(reset(client, token, f"{NEW} {n}") for n in range(4)))
 
     assert sorted(answer.status_code for answer in answers) == [204, 403, 403, 403]
+
+
+class TestAttacked:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"login_attempts_per_account": "1 per day"})
+
+    async def test_the_owner_can_log_in_from_where_the_link_was_used(
+        self, app: FastAPI, client: AsyncClient, account: StagedAccount, post_office: MailServer
+    ) -> None:
+        token = await token_for(client, post_office, account.email)
+        async with client_of(app, address="203.0.113.1") as owner:
+            assert (await reset(owner, token)).status_code == 204
+            wrong = {"username": account.email, "password": "wrong"}
+            statuses = []
+            for number in range(UNKNOWN_NETWORKS + 1):
+                async with client_of(app, address=f"198.51.100.{number}") as stranger:
+                    answer = await stranger.post("/api/auth/login", data=wrong)
+                    statuses.append(answer.status_code)
+
+            assert statuses == [401] * UNKNOWN_NETWORKS + [429]
+            await log_in(owner, account.email, NEW)
 
 
 class TestLimited:

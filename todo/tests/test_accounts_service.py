@@ -77,6 +77,14 @@ async def change(client: AsyncClient, account: StagedAccount, new: str = NEW_PAS
     )
 
 
+async def move(client: AsyncClient, account: StagedAccount) -> Response:
+    return await client.patch(
+        "/api/auth/me",
+        json={"email": f"moved-{account.email}", "current_password": account.password},
+        headers=account.headers,
+    )
+
+
 async def delete(client: AsyncClient, account: StagedAccount) -> Response:
     return await client.post(
         "/api/auth/delete-account", json={"password": account.password}, headers=account.headers
@@ -99,7 +107,7 @@ async def test_of_many_logins_that_renew_the_hash_all_succeed(
     await log_in(client, account.email, account.password)
 
 
-@pytest.mark.parametrize(("act", "status"), [(change, 200), (delete, 204)])
+@pytest.mark.parametrize(("act", "status"), [(change, 200), (move, 200), (delete, 204)])
 async def test_a_change_or_deletion_that_a_renewed_hash_overtakes_succeeds(
     account: StagedAccount,
     client: AsyncClient,
@@ -119,16 +127,18 @@ async def test_a_change_or_deletion_that_a_renewed_hash_overtakes_succeeds(
     assert (await overtaken).status_code == status
 
 
-async def test_a_login_that_a_change_to_the_same_password_overtakes_succeeds(
+@pytest.mark.parametrize("act", [try_login, move])
+async def test_a_right_password_is_right_when_it_is_set_again_meanwhile(
     account: StagedAccount,
     client: AsyncClient,
     app: FastAPI,
     renewing: Renewing,
     monkeypatch: pytest.MonkeyPatch,
+    act: Act,
 ) -> None:
     held = HeldProofs(app, monkeypatch, 2)
     _, elsewhere = renewing
-    overtaken = asyncio.create_task(try_login(client, account))
+    overtaken = asyncio.create_task(act(client, account))
     await held.first()
     assert (await change(elsewhere, account, PASSWORD)).status_code == 200
     held.let_go()
@@ -138,8 +148,8 @@ async def test_a_login_that_a_change_to_the_same_password_overtakes_succeeds(
 
 @pytest.mark.parametrize(
     ("act", "status"),
-    [(try_login, 401), (change, 403), (delete, 403)],
-    ids=["login", "change", "delete"],
+    [(try_login, 401), (change, 403), (move, 403), (delete, 403)],
+    ids=["login", "change", "move", "delete"],
 )
 async def test_the_old_password_does_nothing_once_it_has_changed(
     account: StagedAccount,

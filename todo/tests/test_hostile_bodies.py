@@ -154,6 +154,41 @@ async def test_a_value_of_another_kind_is_not_guessed_at(wire: Wire) -> None:
     assert unnamed == []
 
 
+async def test_an_id_that_is_none_is_refused(wire: Wire) -> None:
+    ids = [
+        b'""',
+        b'"00000000-0000-0000-0000-000000000000"',
+        b'"ffffffff-ffff-ffff-ffff-ffffffffffff"',
+        b'"01900000-0000-1000-8000-000000000000"',
+        b'"01900000-0000-7000-c000-000000000000"',
+        b'"01900000000070008000000000000000"',
+        b'"{01900000-0000-7000-8000-000000000000}"',
+        b'"urn:uuid:01900000-0000-7000-8000-000000000000"',
+        b'" 01900000-0000-7000-8000-000000000000"',
+        b'"01900000-0000-7000-8000-000000000000\\n"',
+        b'"01900000-0000-7000-8000-00000000000\\u0000"',
+        '"\u0660190000-0000-7000-8000-000000000000"'.encode(),
+        b'"' + b"0" * 10_000 + b'"',
+        b"7",
+        b"true",
+        b"[]",
+        b"{}",
+    ]
+    members = {wire.tasks: b'"title": "x"', wire.tags: b'"name": "x"'}
+    requests = {
+        f"{path}: {value[:60]!r}": wire.request(
+            "POST", path, JSON, body=b'{%s, "id": %s}' % (member, value)
+        )
+        for path, member in members.items()
+        for value in ids
+    }
+
+    answers = await answers_to(wire, requests)
+
+    assert_refused(answers, 422)
+    assert [name for name, answer in answers.items() if b"body.id" not in answer.body] == []
+
+
 async def test_what_json_leaves_open_is_taken_or_refused(wire: Wire) -> None:
     contents = [
         b'{"title": "a", "title": "b"}',

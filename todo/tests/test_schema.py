@@ -41,9 +41,9 @@ def world(unmigrated: FastAPI, client: AsyncClient) -> World:
     access = tokens.issue_access(user_id=user_id, login_id=login_id)
     refresh = tokens.issue_refresh(user_id=user_id, login_id=login_id).text
     account = StagedAccount(user_id, "ada@example.com", PASSWORD, access, refresh)
-    resets = unmigrated.state.password_resets
+    outgoing = unmigrated.state.outgoing_mail
     ids = (str(UUID(int=number)) for number in range(1, 6))
-    return World(client, account, resets, login_id, new_id(), "a link", *ids)
+    return World(client, account, outgoing, login_id, new_id(), "a link", *ids)
 
 
 async def test_every_route_says_that_it_is_to_be_migrated_and_the_log_how_in_one_line(

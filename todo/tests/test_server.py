@@ -11,7 +11,16 @@ import pytest
 from fastapi import FastAPI
 from staged import KEY
 
-from todo.server import AddressError, Serving, banner, listen, provided_database, serve, served_app
+from todo.server import (
+    AddressError,
+    Serving,
+    banner,
+    linking_to,
+    listen,
+    provided_database,
+    serve,
+    served_app,
+)
 from todo.settings import Settings
 from wellhead import ConfigurationError
 
@@ -164,6 +173,26 @@ def test_the_banner_writes_ipv6_in_brackets() -> None:
         text = banner(Settings(), serving("::1"), listener, "data")
 
     assert f"http://[::1]:{port}" in text
+
+
+def test_mails_of_a_development_set_up_link_to_the_server_itself() -> None:
+    with linking_to("http://127.0.0.1:8123", Settings()):
+        linked = Settings().public_url
+
+    assert linked == "http://127.0.0.1:8123"
+    assert Settings().public_url is None
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        {"public_url": "https://todo.example.com"},
+        {"app_env": "production", "jwt_secret_key": KEY},
+    ],
+)
+def test_mails_link_to_no_address_of_this_machine_otherwise(configured: dict[str, str]) -> None:
+    with linking_to("http://127.0.0.1:8123", Settings.model_validate(configured)):
+        assert "PUBLIC_URL" not in os.environ
 
 
 def test_whoever_lets_everybody_in_is_told_what_production_needs() -> None:

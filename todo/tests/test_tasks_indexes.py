@@ -1,167 +1,34 @@
 """Each list has its index: plans that PostgreSQL makes for a filled table."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 from uuid import UUID
 
 import pytest
-from sqlalchemy import ClauseElement, Executable, delete, text
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
+from plans import OWNER, Planner
+from sqlalchemy import delete
 from sqlmodel import SQLModel, col, select
 
-from tests.staging.databases import Databases
 from todo.paging import Position
 from todo.tags import sql as tags_sql
 from todo.tags.models import Tag, TaskTag
-from todo.tasks import listing, service
-from todo.tasks.filters import TaskFilters
+from todo.tasks import service
 from todo.tasks.models import Priority, Task
 from todo.tasks.positions import position_beside_anchor
 from todo.tasks.sorting import SortName
 from wellhead import Database, DatabaseSettings
-from wellhead.migrations import Migrations
 
-OWNER = UUID("01900000-0000-7000-8000-000000000001")
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
-
-FILL = [
-    """
-INSERT INTO users (id, email, email_folded, password_hash, created_at, updated_at)
-SELECT ('01900000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, n || '@example.com',
-       n || '@example.com', '-', now(), now()
-FROM generate_series(1, 20) n
-""",
-    """
-INSERT INTO tasks (id, user_id, title, priority, due_date, completed_at, version, created_at,
-                   updated_at, is_all_day, title_folded, position)
-SELECT ('01900001-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid,
-       ('01900000-0000-7000-8000-' || lpad((1 + n % 20)::text, 12, '0'))::uuid,
-       'Task ' || n * 7919 % 20000, 1 + n / 20 % 4,
-       CASE WHEN n / 20 % 3 > 0 THEN timestamptz '2026-01-01' + n * interval '20 minutes' END,
-       CASE WHEN n / 20 % 10 > 0 THEN timestamptz '2026-02-01' + n * interval '30 minutes' END,
-       1, timestamptz '2026-01-01' + n * interval '10 minutes',
-       timestamptz '2026-03-01' - n * interval '1 minute', false, 'task ' || n * 7919 % 20000,
-       n * 7919 % 20000 || '5'
-FROM generate_series(1, 20000) n
-""",
-    """
-INSERT INTO tags (id, user_id, name, name_folded, color, version, created_at, updated_at)
-SELECT ('01900002-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid,
-       ('01900000-0000-7000-8000-' || lpad((1 + n % 20)::text, 12, '0'))::uuid,
-       'tag ' || n / 20, 'tag ' || n / 20, '#000000', 1, now(), now()
-FROM generate_series(1, 2000) n
-""",
-    """
-INSERT INTO task_tags (task_id, tag_id)
-SELECT ('01900001-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid,
-       ('01900002-0000-7000-8000-' || lpad((n % 2000 + 1)::text, 12, '0'))::uuid
-FROM generate_series(1, 20000) n
-""",
-]
-
-
-@pytest.fixture(scope="module")
-def filled_url(databases: Databases, wellhead_schema: Path) -> Iterator[str]:
-    """The URL of a database with 20 users, and for each 1,000 tasks and 100 tags."""
-    url = databases.create()
-    Migrations(wellhead_schema, settings=DatabaseSettings(url=url)).upgrade()
-    asyncio.run(fill(url))
-    yield url
-    databases.drop(url)
-
-
-async def fill(url: str) -> None:
-    async with Database(DatabaseSettings(url=url)) as database:
-        async with database.engine.begin() as connection:
-            for statement in FILL:
-                await connection.execute(text(statement))
-        async with database.engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text("VACUUM ANALYZE"))
 
 
 @pytest.fixture
-async def planner(filled_url: str) -> AsyncIterator["Planner"]:
+async def planner(filled_url: str) -> AsyncIterator[Planner]:
     async with (
         Database(DatabaseSettings(url=filled_url)) as database,
         database.engine.connect() as connection,
     ):
         yield Planner(connection)
-
-
-class Explain(Executable, ClauseElement):
-    """`EXPLAIN` of a statement with its parameters."""
-
-    inherit_cache = False
-
-    def __init__(self, statement: ClauseElement) -> None:
-        self.statement = statement
-
-
-@compiles(Explain)
-def _compile(element: Explain, compiler: SQLCompiler, **options: Any) -> str:
-    return f"EXPLAIN (FORMAT JSON) {compiler.process(element.statement, **options)}"
-
-
-class Planner:
-    """Tells how PostgreSQL would run a statement."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
-    async def plan(self, statement: ClauseElement, **values: Any) -> "Plan":
-        row: Any = (await self._connection.execute(Explain(statement), values)).one()
-        return Plan(row[0][0]["Plan"])
-
-    async def list(
-        self, sort: SortName = "-created_at", *, after: Position | None = None, **filters: Any
-    ) -> "Plan":
-        """How a page is found; its tags are looked up for what was found."""
-        given = TaskFilters(**filters)
-        statement = listing.statement(given.shape, sort, is_continued=after is not None)
-        whole = await self.plan(statement, **listing.values(OWNER, given, after, 21))
-        assert "Sort" not in whole.above("Limit")
-        return whole.at("Limit")
-
-
-class Plan:
-    """A plan: its steps, and the indexes they use."""
-
-    def __init__(self, root: dict[str, Any]) -> None:
-        self._root = root
-        self.steps = list(_steps(root))
-        self.kinds = {step["Node Type"] for step in self.steps}
-        self.indexes = {step["Index Name"] for step in self.steps if "Index Name" in step}
-
-    def at(self, kind: str) -> "Plan":
-        """The part of it that begins with the one step of this kind."""
-        (step,) = (step for step in self.steps if step["Node Type"] == kind)
-        return Plan(step)
-
-    def above(self, kind: str) -> set[str]:
-        """The kinds of the steps through which the rows of this step pass afterwards."""
-        return {
-            step["Node Type"]
-            for step in self.steps
-            if step["Node Type"] != kind and any(each["Node Type"] == kind for each in _steps(step))
-        }
-
-    def condition(self, index: str) -> str:
-        """What is looked up in the index, as opposed to filtered afterwards."""
-        return " ".join(
-            str(step.get("Index Cond")) for step in self.steps if step.get("Index Name") == index
-        )
-
-
-def _steps(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield step
-    for below in step.get("Plans", ()):
-        yield from _steps(below)
 
 
 INDEX_OF_SORT = {

@@ -17,7 +17,7 @@ from task_api import TaskAPI
 
 from tests.staging.patience import SECONDS, until
 from todo.accounts.models import ApiToken, Login, PasswordReset
-from todo.accounts.reset import PasswordResets
+from todo.accounts.outgoing import OutgoingMail
 from todo.accounts.secret_tokens import SecretToken
 from todo.accounts.service import Accounts
 from todo.models import utc_now
@@ -42,7 +42,7 @@ class World:
 
     client: AsyncClient
     account: StagedAccount
-    resets: PasswordResets
+    outgoing: OutgoingMail
     login: UUID
     token: UUID
     reset: str
@@ -80,7 +80,7 @@ class World:
         return cls(
             client,
             account,
-            app.state.password_resets,
+            app.state.outgoing_mail,
             login.id,
             token.id,
             link.text,
@@ -106,7 +106,7 @@ class World:
         answer = await self.client.request(
             method, address, headers=sent, **WRITES.get(route, nothing)(self)
         )
-        await self.resets.finish(SECONDS)
+        await self.outgoing.finish(SECONDS)
         return answer
 
 

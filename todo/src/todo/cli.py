@@ -10,7 +10,15 @@ import typer
 
 from todo import __version__
 from todo.accounts.commands import user
-from todo.server import Serving, banner, listen, provided_database, wait_for_database
+from todo.server import (
+    Serving,
+    address_of,
+    banner,
+    linking_to,
+    listen,
+    provided_database,
+    wait_for_database,
+)
 from todo.server import serve as serve_until_stopped
 from todo.settings import Settings
 from todo.terminal import configured, duration, plain_errors
@@ -72,7 +80,8 @@ def serve(
             else:
                 asyncio.run(wait_for_database(settings.database()))
             text = banner(settings, serving, listener, data)
-            is_asked_for = serve_until_stopped(serving, listener, announce=lambda: _say(text))
+            with linking_to(address_of(serving, listener), settings):
+                is_asked_for = serve_until_stopped(serving, listener, announce=lambda: _say(text))
     if not is_asked_for:
         raise typer.Exit(1)
 

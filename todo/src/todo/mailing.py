@@ -18,7 +18,8 @@ class MailSettings(CheckedSettings):
     """How mail is sent, and what it says about the service."""
 
     public_url: str | None = Field(default=None, max_length=500)
-    """Where people find your client: links in mails begin with it."""
+    """Where people find the Todo client, or yours: links in mails begin with it. In development,
+    `todo serve` takes its own address."""
 
     mail_from: str | None = Field(default=None, max_length=254)
     """The address that mails come from."""

@@ -12,6 +12,8 @@ from todo.accounts.access_routes import logins_router, tokens_router
 from todo.accounts.attempts import Attempts, DatabaseStorage
 from todo.accounts.keys import signing_key
 from todo.accounts.mail import mailer_of
+from todo.accounts.notices import Notices
+from todo.accounts.outgoing import OutgoingMail
 from todo.accounts.passwords import Passwords
 from todo.accounts.reset import PasswordResets
 from todo.accounts.reset_routes import router as reset_router
@@ -37,6 +39,7 @@ from todo.sync.routes import router as sync_router
 from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
 from todo.transfer.routes import routers as transfer_routers
+from todo.web.error_page import install_error_page
 from todo.web.middleware import WebMiddleware
 from todo.web.openapi import LICENSE, SERVERS, TAGS, complete_document
 from todo.web.pages import install_pages
@@ -112,6 +115,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     install(app, database, metrics=metrics)
     app.add_exception_handler(TodoError, answer_todo_error)
+    install_error_page(app)
     for router in ROUTERS:
         app.include_router(router)
     install_pages(app)
@@ -141,7 +145,7 @@ def run(
     async def open_and_finish(app: FastAPI) -> AsyncIterator[None]:
         async with opened(app):
             yield
-            await app.state.password_resets.finish()
+            await app.state.outgoing_mail.finish()
 
     return open_and_finish
 
@@ -164,23 +168,31 @@ def _install_accounts(app: FastAPI, settings: Settings, database: Database) -> N
     app.state.idempotency = Idempotency(
         key.encode(), settings.idempotency_lifetime, previous_secrets
     )
+    attempts = Attempts(
+        DatabaseStorage(database, secret=key.encode(), previous_secrets=previous_secrets),
+        per_account=settings.login_attempts_per_account,
+        per_address=settings.login_attempts_per_address,
+        registrations=settings.registrations_per_address,
+        resets_per_account=settings.resets_per_account,
+        resets_per_address=settings.resets_per_address,
+    )
+    app.state.outgoing_mail = outgoing = OutgoingMail(mailer_of(settings))
     app.state.accounts = accounts = Accounts(
         database=database,
         passwords=passwords_of(settings),
         tokens=tokens,
-        attempts=Attempts(
-            DatabaseStorage(database, secret=key.encode(), previous_secrets=previous_secrets),
-            per_account=settings.login_attempts_per_account,
-            per_address=settings.login_attempts_per_address,
-            registrations=settings.registrations_per_address,
-            resets_per_account=settings.resets_per_account,
-            resets_per_address=settings.resets_per_address,
+        attempts=attempts,
+        notices=Notices(
+            outgoing=outgoing,
+            attempts=attempts,
+            name=settings.app_name,
+            public_url=settings.public_url,
         ),
         registration=settings.registration,
     )
     app.state.password_resets = PasswordResets(
         accounts=accounts,
-        mailer=mailer_of(settings),
+        outgoing=outgoing,
         lifetime=settings.password_reset_lifetime,
         name=settings.app_name,
         public_url=settings.public_url,

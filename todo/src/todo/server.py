@@ -219,6 +219,8 @@ def _config(serving: Serving) -> uvicorn.Config:
         workers=serving.workers,
         reload=serving.reload,
         reload_dirs=[str(Path(__file__).parent)] if serving.reload else None,
+        # A process reads each file of the Todo client once.
+        reload_includes=["*.html", "*.css", "*.js"] if serving.reload else None,
         log_config=None,
         server_header=False,
         http=LingeringProtocol,
@@ -285,13 +287,34 @@ def _ctrl_c_kept_from_children() -> Iterator[None]:
         end.set()
 
 
-def banner(settings: Settings, serving: Serving, listener: socket.socket, data: str) -> str:
-    """What `todo serve` prints first: the address, where the data is, and a first request."""
+def address_of(serving: Serving, listener: socket.socket) -> str:
+    """The URL by which this machine reaches the server."""
     port = listener.getsockname()[1]
     host = f"[{serving.host}]" if ":" in serving.host else serving.host
     if _is_every_address(serving.host):
         host = "127.0.0.1"
-    address = f"http://{host}:{port}"
+    return f"http://{host}:{port}"
+
+
+@contextmanager
+def linking_to(address: str, settings: Settings) -> Iterator[None]:
+    """Let mails link to this server while `PUBLIC_URL` names no other.
+
+    Not in production: there, people may reach the server by another address only.
+    """
+    if settings.is_production or settings.public_url is not None:
+        yield
+        return
+    os.environ["PUBLIC_URL"] = address
+    try:
+        yield
+    finally:
+        del os.environ["PUBLIC_URL"]
+
+
+def banner(settings: Settings, serving: Serving, listener: socket.socket, data: str) -> str:
+    """What `todo serve` prints first: the address, where the data is, and a first request."""
+    address, port = address_of(serving, listener), listener.getsockname()[1]
     lines = [
         f"{settings.app_name} {settings.app_version}",
         f"  Address  {address}  (try it: {address}/docs)",

@@ -47,16 +47,17 @@ def is_expected(revision: ColumnElement[str]) -> ColumnElement[bool]:
     return or_(EXPECTED.is_(None), revision == func.any(EXPECTED))
 
 
+def insert_row(table: type[SQLModel], given: Mapping[str, Any], turn: FromClause) -> Insert:
+    """Insert a row of these values if `turn` has one."""
+    return insert(table).from_select(list(given), select(*given.values()).select_from(turn))
+
+
 def insert_once(table: type[SQLModel], given: Mapping[str, Any], turn: FromClause) -> Insert:
-    """Insert a row of these values if `turn` has one; nothing if its id already exists.
+    """The same; nothing if its id already exists.
 
     So it can be sent again after a first time without a reply.
     """
-    return (
-        insert(table)
-        .from_select(list(given), select(*given.values()).select_from(turn))
-        .on_conflict_do_nothing(index_elements=["id"])
-    )
+    return insert_row(table, given, turn).on_conflict_do_nothing(index_elements=["id"])
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ each counted by one statement that commits by itself, because a refused request 
 are stored as keyed hashes: the table does not reveal who tried.
 
 Tries at a password are counted for account and network together, so that a stranger's do not lock
-the owner out. Those from networks from which the owner has not logged in are also counted for the
-account alone: that slows an attacker with many networks.
+the owner out. Those from networks in which the owner has not registered, logged in or set a new
+password are also counted for the account alone: that slows an attacker with many networks.
 """
 
 import hashlib
@@ -167,7 +167,8 @@ class Attempts:
             `10 per 15 minutes`. From all networks that its owner has not used, five times as often.
         per_address: How often one address may try any password.
         registrations: How many accounts one address may register.
-        resets_per_account: How often a new password may be asked for in the name of one account.
+        resets_per_account: How often a new password may be asked for in the name of one account,
+            and how many notices of changes it is mailed.
         resets_per_address: How often one address may ask for one, in any name.
     """
 
@@ -204,7 +205,7 @@ class Attempts:
         await self._count(self._per_account, *_login(account, address))
 
     async def count_unknown_network(self, *, account: str) -> None:
-        """Count the same try again: it comes from where the owner has never logged in.
+        """Count the same try again: the owner has never been in this network.
 
         Raises:
             TooManyAttemptsError: All such networks together have used up their tries.
@@ -250,6 +251,12 @@ class Attempts:
         """
         await self._count(self._resets_per_address, "reset-address", network(address))
         await self._count(self._resets_per_account, "reset-account", fold_email(account))
+
+    async def may_notify(self, *, account: str) -> bool:
+        """Count one notice to an address, and say whether it may be mailed."""
+        return await self._limiter.hit(
+            self._resets_per_account, "notice-account", fold_email(account)
+        )
 
     async def _count(self, limit: RateLimitItem, *subject: str) -> None:
         if await self._limiter.hit(limit, *subject):

@@ -152,7 +152,7 @@ def invite(
         text = await invites.invite(database, email=only_for, lifetime=expires_in or A_WEEK)
         typer.echo(text)
         if settings.public_url is not None:
-            typer.echo(f"{settings.public_url}/register#invite={text}")
+            typer.echo(f"{settings.public_url}/#invite={text}")
         if settings.registration != "invite":
             typer.echo(
                 f"REGISTRATION is {settings.registration}, so it is of no use now.", err=True

@@ -80,7 +80,7 @@ class Login(SQLModel, table=True):
 
 
 class KnownNetwork(SQLModel, table=True):
-    """A network from which the owner of an account has logged in, as a keyed hash."""
+    """A network from which the owner of an account registered or logged in, as a keyed hash."""
 
     __tablename__ = "known_networks"
 

@@ -1,9 +1,6 @@
 """A new password for the one who reads an account's mail."""
 
-import asyncio
-import logging
-from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,25 +9,25 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from todo.accounts.mail import Mailer, MailError
+from todo.accounts.mail import Mailer
 from todo.accounts.models import ApiToken, Login, PasswordReset, User
+from todo.accounts.outgoing import OutgoingMail
 from todo.accounts.secret_tokens import SecretToken, hash_of
-from todo.accounts.service import Accounts, canonical, ended, refuse_email_as_password, store_hash
-from todo.errors import BusyError, ForbiddenError, NotFoundError
+from todo.accounts.service import (
+    Accounts,
+    canonical,
+    ended,
+    known,
+    refuse_email_as_password,
+    store_hash,
+)
+from todo.errors import ForbiddenError, NotFoundError
 from todo.models import TIMESTAMP, new_id, utc_now
 from todo.sql import NOW
 from todo.text import fold_email
 from wellhead import compiled
 
-logger = logging.getLogger(__name__)
-
 PREFIX = "todo_reset_"
-
-MOST_IN_PROGRESS = 200
-"""How many mails a process prepares or sends at the same time."""
-
-GRACE = 5.0
-"""Seconds for mails in progress when the application stops."""
 
 _is_theirs = col(User.email_folded) == bindparam("email_folded", type_=Text)
 _row = {
@@ -57,18 +54,18 @@ class PasswordResets:
 
     Attributes:
         accounts: Its accounts.
-        mailer: Sends the mails; None if it sends none.
+        outgoing: The mails in progress.
         lifetime: How long a link works.
         name: What the application is called.
-        public_url: Where people find the client that takes the token; None if unknown.
+        public_url: Where people find the Todo client, or another that takes the token; None if
+            unknown.
     """
 
     accounts: Accounts
-    mailer: Mailer | None
+    outgoing: OutgoingMail
     lifetime: timedelta
     name: str
     public_url: str | None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def request(self, email: str, *, address: str | None) -> None:
         """Begin to mail a link to the account of an address, if there is one.
@@ -81,31 +78,16 @@ class PasswordResets:
             NotFoundError: This application sends no mail.
             TooManyAttemptsError: The address or the client has asked too often.
         """
-        if self.mailer is None:
+        mailer = self.outgoing.mailer
+        if mailer is None:
             raise NotFoundError(
                 "This service sends no mail; ask its operator for a new password.",
                 code="password-reset-unavailable",
             )
-        if len(self._tasks) >= MOST_IN_PROGRESS:
-            raise BusyError(
-                f"{len(self._tasks)} mails are in progress; try again in a moment.",
-                code="busy",
-                retry_after=5,
-            )
+        self.outgoing.refuse_if_full()
         email = canonical(email)
         await self.accounts.attempts.count_reset(account=email, address=address)
-        # Not in the request's context, with whose response its work would have to end.
-        task = asyncio.create_task(self._mail(self.mailer, email), context=Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._end)
-
-    async def finish(self, seconds: float = GRACE) -> None:
-        """Let the mails in progress end, for at most this many seconds."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        self.outgoing.begin(self._mail(mailer, email), subject="A link to a new password")
 
     async def _mail(self, mailer: Mailer, email: str) -> None:
         secret, now = SecretToken.new(PREFIX), utc_now()
@@ -121,22 +103,13 @@ class PasswordResets:
             text = self._text(secret.text)
             await mailer.send(to=registered, subject=f"New password for {self.name}", text=text)
 
-    def _end(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
-            logger.error("A link to a new password was not mailed: the service was stopped")
-        elif (error := task.exception()) is not None:
-            # Only a MailError is known to quote nobody.
-            why = error if isinstance(error, MailError) else type(error).__name__
-            logger.error("A link to a new password was not mailed: %s", why)
-
     def _text(self, token: str) -> str:
         minutes = int(self.lifetime.total_seconds() // 60)
         if self.public_url is None:
             how = f"Use this token with POST /api/auth/reset-password:\n\n{token}"
         else:
             # What follows # is not sent to any server, and so is in no log.
-            link = f"{self.public_url}/reset-password#token={token}"
+            link = f"{self.public_url}/#reset={token}"
             how = f"Open this link to choose a new password:\n\n{link}"
         return (
             f"You, or another person, asked for a new password for {self.name}.\n\n{how}\n\n"
@@ -170,6 +143,7 @@ class PasswordResets:
             raise link_invalid()
         refuse_email_as_password(user.email, new)
         new_hash = await self.accounts.passwords.hash(new)
+        network_hash = self.accounts.attempts.network_hashes(address)[0]
         lock = select(User.password_hash).where(User.id == user.id)
         spent = delete(PasswordReset).where(*is_valid).returning(col(PasswordReset.id))
 
@@ -180,8 +154,10 @@ class PasswordResets:
             if not is_spent and before != new_hash:
                 raise link_invalid()
             await replace_password(session, user.id, new_hash)
+            await session.exec(known(user.id, network_hash))
 
         await database.run(change, is_repeatable=True)
+        self.accounts.notices.password_changed(email=user.email)
         await self.accounts.attempts.forget_login(account=user.email, address=address)
 
 

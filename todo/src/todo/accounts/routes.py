@@ -110,7 +110,7 @@ async def login(
 
     Takes a form, as OAuth 2 demands; JSON gets 415. After too many tries from one client, or at one
     account from it, further ones are refused for a while (429, `Retry-After`), even with the right
-    password. So are those at one account from all clients from which its owner has not logged in.
+    password. So are those at one account from all clients in networks that its owner has not used.
     An `Idempotency-Key` has no effect here, as on every route whose response is a secret: a
     repetition starts one more login.
     """

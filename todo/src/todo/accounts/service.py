@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import validate_email
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Delete, delete, exists, or_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -31,6 +31,7 @@ from todo.accounts.models import (
     PasswordReset,
     User,
 )
+from todo.accounts.notices import Notices
 from todo.accounts.passwords import Passwords
 from todo.accounts.schemas import AccountRead, TokenPair
 from todo.accounts.secret_tokens import hash_of
@@ -54,6 +55,7 @@ class Accounts:
     passwords: Passwords
     tokens: Tokens
     attempts: Attempts
+    notices: Notices
     registration: Literal["open", "invite", "closed"] = "open"
 
     @property
@@ -89,7 +91,13 @@ class Accounts:
             )
         refuse_email_as_password(email, password)
         await self.attempts.count_registration(address=address)
-        values = await new_account(self.passwords, email=email, password=password, name=name)
+        values = await new_account(
+            self.passwords,
+            email=email,
+            password=password,
+            name=name,
+            network_hash=self.attempts.network_hashes(address)[0],
+        )
         if self.registration != "invite":
             return values
         return {**values, "invite_hash": hash_of(invite or "")}
@@ -124,7 +132,7 @@ class Accounts:
         return login.pair
 
     async def _find(self, email: str, networks: Sequence[bytes]) -> tuple[User | None, bool]:
-        """The account of an address, and whether its owner has logged in from this network."""
+        """The account of an address, and whether its owner has been in this network."""
         is_known = exists().where(
             col(KnownNetwork.user_id) == col(User.id),
             col(KnownNetwork.network_hash).in_(networks),
@@ -217,6 +225,7 @@ class Accounts:
             network_hash = self.attempts.network_hashes(address)[0]
             login = self._new_login(user.id, network_hash, address, device)
             if await self._change(login, user, new_hash):
+                self.notices.password_changed(email=user.email)
                 return login.pair
 
     async def _change(self, login: "_NewLogin", proved: User, new_hash: str) -> bool:
@@ -307,17 +316,20 @@ class _NewLogin:
             network=self.network,
             device=self.device,
         )
-        until = utc_now() + KNOWN_FOR
-        known = (
-            insert(KnownNetwork)
-            .values(user_id=self.user_id, network_hash=self.network_hash, expires_at=until)
-            .on_conflict_do_update(
-                index_elements=["user_id", "network_hash"], set_={"expires_at": until}
-            )
-            .cte("known")
-        )
         statement = insert(Login).values(**login.model_dump()).on_conflict_do_nothing()
-        await session.exec(statement.add_cte(known))
+        await session.exec(statement.add_cte(known(self.user_id, self.network_hash).cte("known")))
+
+
+def known(user_id: UUID, network_hash: bytes) -> Insert:
+    """One statement that stores from where the owner of an account is expected again."""
+    until = utc_now() + KNOWN_FOR
+    return (
+        insert(KnownNetwork)
+        .values(user_id=user_id, network_hash=network_hash, expires_at=until)
+        .on_conflict_do_update(
+            index_elements=["user_id", "network_hash"], set_={"expires_at": until}
+        )
+    )
 
 
 async def lock_with_password(
@@ -373,9 +385,22 @@ async def store_hash(session: AsyncSession, user_id: UUID, password_hash: str) -
 
 
 async def new_account(
-    passwords: Passwords, *, email: str, password: str, name: str | None
+    passwords: Passwords,
+    *,
+    email: str,
+    password: str,
+    name: str | None,
+    network_hash: bytes | None = None,
 ) -> Values:
-    """The values for `CREATION`: a new account that is not stored yet."""
+    """The values for `CREATION`: a new account that is not stored yet.
+
+    Args:
+        passwords: Hashes its password.
+        email: Its address.
+        password: The password.
+        name: The name of its owner.
+        network_hash: The network that its owner is in; None if it is made by somebody else.
+    """
     now = utc_now()
     account = AccountRead(id=new_id(), email=email, name=name, created_at=now)
     return {
@@ -385,6 +410,8 @@ async def new_account(
         "email_folded": fold_email(email),
         "name": name,
         "password_hash": await passwords.hash(password),
+        "network_hash": network_hash,
+        "known_until": now + KNOWN_FOR,
         "document": account.model_dump_json(),
         "revision": None,
     }

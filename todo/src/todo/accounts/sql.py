@@ -1,16 +1,18 @@
-"""The statements that create an account."""
+"""The statements that create an account, in a network where its owner is expected again."""
 
 from sqlalchemy import CTE, FromClause, LargeBinary, Text, bindparam, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
-from todo.accounts.models import Invite, InviteUse, User
+from todo.accounts.models import Invite, InviteUse, KnownNetwork, User
+from todo.models import TIMESTAMP
 from todo.sql import NOW, OWNER, insert_once
 
 
 def creation(turn: FromClause) -> CTE:
     """Create an account; `document` and `revision` are the content of its response."""
-    return _shown(_made(turn))
+    made = _made(turn)
+    return _shown(made, made)
 
 
 def invited_creation(turn: FromClause) -> CTE:
@@ -31,13 +33,14 @@ def invited_creation(turn: FromClause) -> CTE:
         )
         .scalar_subquery()
     )
+    made = _made(turn)
     used = (
         insert(InviteUse)
-        .from_select(["invite_id", "used_at"], select(invite, NOW).select_from(_made(turn)))
+        .from_select(["invite_id", "used_at"], select(invite, NOW).select_from(made))
         .returning(col(InviteUse.invite_id))
         .cte("used")
     )
-    return _shown(used)
+    return _shown(used, made)
 
 
 def _made(turn: FromClause) -> CTE:
@@ -54,6 +57,17 @@ def _made(turn: FromClause) -> CTE:
     return insert_once(User, given, turn).returning(col(User.id)).cte("made")
 
 
-def _shown(rows: CTE) -> CTE:
+def _shown(rows: CTE, made: CTE) -> CTE:
     shown = (bindparam(name, type_=Text).label(name) for name in ("document", "revision"))
-    return select(*shown).select_from(rows).cte("created")
+    return select(*shown).select_from(rows).add_cte(_known(made)).cte("created")
+
+
+def _known(made: CTE) -> CTE:
+    network = bindparam("network_hash", type_=LargeBinary)
+    row = {
+        "user_id": made.c.id,
+        "network_hash": network,
+        "expires_at": bindparam("known_until", type_=TIMESTAMP),
+    }
+    known = select(*row.values()).select_from(made).where(network.is_not(None))
+    return insert(KnownNetwork).from_select(list(row), known).cte("known")

@@ -41,6 +41,10 @@ export interface Operation {
   number?: number;
   /** Also its Idempotency-Key. */
   key: string;
+  /** The id of the account that it belongs to. */
+  account: string;
+  /** When the person did it, in ISO format. */
+  at: string;
   kind: "create" | "change" | "complete" | "delete" | "restore" | "move" | "bulk" | "create-tag" | "change-tag" | "delete-tag";
   /** The object's id; none for `bulk`. */
   id?: string;
@@ -104,7 +108,8 @@ export interface StateModule {
 export interface ActionsModule {
   /** Returns the id, chosen here. New tasks are last in the manual order. */
   createTask(fields: Partial<TaskFields> & { title: string }): string;
-  changeTask(id: string, fields: Partial<TaskFields>): void;
+  /** `base` is the task as it was when the person began to type, if that is not its present state. */
+  changeTask(id: string, fields: Partial<TaskFields>, base?: Task): void;
   completeTask(id: string, completed: boolean): void;
   deleteTask(id: string): void;
   /** Undoes a deletion. */
@@ -155,6 +160,7 @@ export interface DraftsModule {
 
 // ---- dates.js, select.js: pure.
 export interface Filter {
+  /** All open ones, those due today or before, later ones; a tag by its id. */
   view: "all" | "today" | "upcoming" | "no-date" | "completed" | { tag: string };
   query: string;
   priority: Priority | null;
@@ -165,3 +171,47 @@ export interface SelectModule {
   select(state: State, filter: Filter, now: Date): Task[];
   counts(state: State, now: Date): { all: number; today: number; overdue: number; upcoming: number; no_date: number; completed: number; tags: Map<string, number> };
 }
+
+// ---- Inside the data half -------------------------------------------------------------------------
+
+/** A login of this browser. `expires_at` is when the access token does, in ms of the clock. */
+export interface Session { account: Account; access_token: string; refresh_token: string; expires_at: number; is_over: boolean; }
+
+/** An operation that waits for the person. */
+export interface Held { operation: Operation; reason: "conflict" | "refusal"; title: string; detail: string; }
+
+/** Everything that is stored of the account that is logged in. `version` counts the patches. */
+export interface Stored { version: number; session: Session | null; since: string | null; tasks: Task[]; tags: Tag[]; queue: Operation[]; held: Held[]; }
+
+/** One change of what is stored: all of it or nothing, in every tab in the same order. */
+export interface Patch {
+  /** Whose: another account's data stay as they are. */
+  account: string;
+  session?: Session;
+  /** Whether tasks and tags that are not in here are forgotten. */
+  is_everything?: boolean;
+  tasks?: Task[];
+  tags?: Tag[];
+  deleted_task_ids?: string[];
+  deleted_tag_ids?: string[];
+  since?: string;
+  queued?: Operation[];
+  /** Keys of operations that leave the queue. */
+  sent?: string[];
+  held?: Held[];
+  /** Keys of held operations that were decided; nothing happens if another tab decided one before. */
+  settled?: string[];
+}
+
+/** What a tab has in a form; `fields` is null when it is sent or thrown away. */
+export interface Draft { account: string; tab: string; name: string; fields: Record<string, string> | null; }
+
+/** What tabs tell each other. */
+export type Message =
+  | { kind: "patch"; version: number; patch: Patch }
+  | { kind: "reload" }
+  | { kind: "read" }
+  | { kind: "connection"; connection: Connection };
+
+/** A response; `body` is undefined if it has none. */
+export interface Reply { ok: boolean; status: number; body: any; problem: Problem; }

@@ -35,6 +35,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
+from todo.errors import TodoError
 from todo.idempotency.models import IdempotencyKey
 from todo.models import TIMESTAMP
 from wellhead import Database, Query, compiled
@@ -84,6 +85,8 @@ class Creation:
             nothing can tell what was done, None: then each request has a key, its own if need be.
         explain: Raises what a constraint violation means; returns if the same statement may
             succeed when repeated.
+        taken: The error if the client has chosen the id of the object, and `build` does nothing
+            since the id is taken. None if the ids are the server's own.
         status: The status of the response.
     """
 
@@ -93,10 +96,12 @@ class Creation:
         *,
         find: Callable[[Database, Values], Awaitable[Created]] | None,
         explain: Callable[[IntegrityError, Values], None],
+        taken: Callable[[], TodoError] | None = None,
         status: HTTPStatus = HTTPStatus.CREATED,
     ) -> None:
         self.find = find
         self.explain = explain
+        self.taken = taken
         self.status = status
         self._build = build
 

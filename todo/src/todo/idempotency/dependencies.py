@@ -76,7 +76,7 @@ class Once:
             location: The URL of the object, if it is one.
 
         Raises:
-            ConflictError: A request with this key is in progress.
+            ConflictError: A request with this key is in progress, or the id is taken.
             InvalidError: The key was sent with another request before.
         """
         submission = None

@@ -128,7 +128,7 @@ async def create(
     This works even if the server does not reply: the object's id, or the key, reveals the outcome.
 
     Raises:
-        ConflictError: A request with this key is in progress.
+        ConflictError: A request with this key is in progress, or the id is taken.
         InvalidError: The key was sent with another request before.
         CommitUnknownError: The server did not reply three times in a row.
     """
@@ -209,9 +209,12 @@ async def _attempt(
         if look:
             await asyncio.sleep(PAUSE)
         attempt = await creation.keyed.one(database, **keyed)
-        # With the lock, or with neither, its own first run has ended since the statement began.
         if attempt.document is not None or attempt.fingerprint is not None:
             return attempt
+        # It saw the id, but no first run of its own, which would have stored both at once.
+        if attempt.is_ours and creation.taken is not None:
+            raise creation.taken()
+        # With the lock, or with neither, its own first run has ended since the statement began.
     raise _in_use()
 
 

@@ -18,6 +18,9 @@ MAX_TAGS_PER_TASK = 20
 NAME_CONSTRAINT = "uq_tags_user_id_name_folded"
 """The constraint that distinguishes a taken tag name from every other conflict."""
 
+ID_CONSTRAINT = "pk_tags"
+"""The constraint that fails if two requests create a tag with the same id at once."""
+
 OWNER_CONSTRAINT = "fk_tags_user_id_users"
 """The constraint that fails if the account of a valid token is gone."""
 

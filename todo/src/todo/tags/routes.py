@@ -71,8 +71,9 @@ async def create_tag(
     owner_id: OwnerId, body: TagCreate, once: OnceDep, request: Request
 ) -> Response:
     """Create a tag. A name that differs from another one only by case is taken."""
-    new = service.new_tag(owner_id=owner_id, name=body.name, color=body.color)
-    return await once(service.CREATION, new, location=f"{request.url.path}/{new['tag_id']}")
+    new = service.new_tag(owner_id=owner_id, tag_id=body.id, name=body.name, color=body.color)
+    creation = service.CREATION if body.id is None else service.CREATION_BY_ID
+    return await once(creation, new, location=f"{request.url.path}/{new['tag_id']}")
 
 
 @router.get(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
+from todo.chosen_ids import CHOSEN_ID, ChosenId
 from todo.paging import Cursor, NextCursor, Position, decode_cursor, encode_cursor
 from todo.patch import PATCH_CONFIG
 from todo.tags.fields import Color, TagName
@@ -22,16 +23,18 @@ class TagCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    id: Annotated[ChosenId | None, Field(description=CHOSEN_ID)] = None
     name: TagName
     color: Color = DEFAULT_COLOR
 
 
-class TagPatch(TagCreate):
+class TagPatch(BaseModel):
     """Changes to a tag: what is absent stays as it is."""
 
     model_config = PATCH_CONFIG
 
     name: TagName = ""
+    color: Color = DEFAULT_COLOR
 
     def changes(self) -> TagChanges:
         """The fields that were sent."""

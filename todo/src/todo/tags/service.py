@@ -1,11 +1,12 @@
 """The operations on tags, in one statement and one round trip each."""
 
 from collections.abc import Sequence
-from typing import Any, NoReturn, TypedDict
+from typing import Any, TypedDict
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
+from todo.chosen_ids import id_taken
 from todo.database import decided
 from todo.errors import ConflictError, NotAuthenticatedError, NotFoundError
 from todo.idempotency.creation import Created, Creation, Values
@@ -13,7 +14,7 @@ from todo.models import new_id, utc_now
 from todo.paging import Position
 from todo.revisions import Revisions, accepted_by
 from todo.tags import sql
-from todo.tags.models import NAME_CONSTRAINT, OWNER_CONSTRAINT, fold
+from todo.tags.models import ID_CONSTRAINT, NAME_CONSTRAINT, OWNER_CONSTRAINT, fold
 from todo.tags.sql import ListedTag, TagRow
 from wellhead import Database
 
@@ -25,12 +26,12 @@ class TagChanges(TypedDict, total=False):
     color: str
 
 
-def new_tag(*, owner_id: UUID, name: str, color: str) -> Values:
-    """The values for `CREATION`."""
+def new_tag(*, owner_id: UUID, tag_id: UUID | None, name: str, color: str) -> Values:
+    """The values for `CREATION`, or for `CREATION_BY_ID` if the client has chosen an id."""
     return {
         "owner_id": owner_id,
         "now": utc_now(),
-        "tag_id": new_id(),
+        "tag_id": tag_id or new_id(),
         "name": name,
         "name_folded": fold(name),
         "color": color,
@@ -123,9 +124,11 @@ async def remove(
     await decided(lambda: sql.DELETE.one_or_none(database, **values), missing=tag_not_found)
 
 
-def _explain(error: IntegrityError, values: Values) -> NoReturn:
-    """Raise what a constraint violation means."""
+def _explain(error: IntegrityError, values: Values) -> None:
+    """Raise what a constraint violation means; return if the same statement may succeed."""
     text = str(error.orig)
+    if ID_CONSTRAINT in text:
+        return  # The id was taken since the statement looked.
     if NAME_CONSTRAINT in text:
         message = f"You already have a tag named {values['name']!r}."
         raise ConflictError(message, code="tag-name-taken") from error
@@ -141,6 +144,9 @@ async def _find(database: Database, values: Values) -> Created:
 
 CREATION = Creation(sql.creation, find=_find, explain=_explain)
 """Creates a tag from the values of `new_tag`."""
+
+CREATION_BY_ID = Creation(sql.creation_by_id, find=None, explain=_explain, taken=id_taken)
+"""The same for an id that the client has chosen."""
 
 
 def tag_not_found() -> NotFoundError:

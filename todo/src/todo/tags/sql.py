@@ -1,5 +1,6 @@
 """The statements about one tag and lists of tags, each compiled once; a write is one statement."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -22,10 +23,23 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.dialects.postgresql import Insert
 from sqlmodel import col
 
+from todo.chosen_ids import if_free
 from todo.documents import etag_of, moment, quoted
-from todo.sql import NOW, OWNER, Columns, Deletion, deletion, insert_once, is_expected, text_of
+from todo.sql import (
+    NOW,
+    OWNER,
+    Columns,
+    Deletion,
+    deletion,
+    insert_once,
+    insert_row,
+    is_expected,
+    text_of,
+)
+from todo.sync.models import DeletedTag
 from todo.tags.models import Tag, TaskTag
 from wellhead import compiled
 
@@ -120,6 +134,15 @@ PAGE = compiled(
 
 def creation(turn: FromClause) -> CTE:
     """Create a tag; `document` and `revision` are the content of its response."""
+    return _creation(turn, insert_once)
+
+
+def creation_by_id(turn: FromClause) -> CTE:
+    """The same under an id that the client has chosen; nothing if it is taken."""
+    return _creation(if_free(turn, _ID, Tag, DeletedTag), insert_row)
+
+
+def _creation(turn: FromClause, inserted: Callable[..., Insert]) -> CTE:
     given = {
         "id": _ID,
         "user_id": OWNER,
@@ -130,7 +153,7 @@ def creation(turn: FromClause) -> CTE:
         "created_at": NOW,
         "updated_at": NOW,
     }
-    made = insert_once(Tag, given, turn).returning(*_TAG.values()).cte("made")
+    made = inserted(Tag, given, turn).returning(*_TAG.values()).cte("made")
     created: CTE = _shown(made.c).cte("created")
     return created
 

@@ -25,6 +25,9 @@ from todo.models import TIMESTAMP, changed_xid, new_id, utc_now
 OWNER_CONSTRAINT = "fk_tasks_user_id_users"
 """The constraint that fails if the account of a valid token is gone."""
 
+ID_CONSTRAINT = "pk_tasks"
+"""The constraint that fails if two requests create a task with the same id at once."""
+
 TAG_CONSTRAINT = "fk_task_tags_tag_id_tags"
 """The constraint that fails if a tag is deleted while it is being attached to a task."""
 

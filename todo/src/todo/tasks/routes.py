@@ -27,6 +27,7 @@ from todo.tasks.schemas import (
     Completion,
     CountsQuery,
     TaskCounts,
+    TaskCreate,
     TaskMove,
     TaskPage,
     TaskPatch,
@@ -81,11 +82,12 @@ async def list_tasks(
     },
 )
 async def create_task(
-    owner_id: OwnerId, body: TaskWrite, once: OnceDep, request: Request
+    owner_id: OwnerId, body: TaskCreate, once: OnceDep, request: Request
 ) -> Response:
     """Create a task, along with any new tags that it names."""
-    new = service.new_task(owner_id=owner_id, **body.changes())
-    return await once(service.CREATION, new, location=f"{request.url.path}/{new['task_id']}")
+    new = service.new_task(owner_id=owner_id, task_id=body.id, **body.changes())
+    creation = service.CREATION if body.id is None else service.CREATION_BY_ID
+    return await once(creation, new, location=f"{request.url.path}/{new['task_id']}")
 
 
 @router.post(

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from todo.chosen_ids import CHOSEN_ID, ChosenId
 from todo.given import Given
 from todo.paging import Cursor, NextCursor, Position, decode_cursor, encode_cursor
 from todo.patch import PATCH_CONFIG
@@ -46,6 +47,16 @@ class TaskWrite(BaseModel):
     def changes(self) -> TaskChanges:
         """Every field, as a change."""
         return cast("TaskChanges", self.model_dump())
+
+
+class TaskCreate(TaskWrite):
+    """A new task."""
+
+    id: Annotated[ChosenId | None, Field(description=CHOSEN_ID)] = None
+
+    def changes(self) -> TaskChanges:
+        """Every field, as a change; an id never changes."""
+        return cast("TaskChanges", self.model_dump(exclude={"id"}))
 
 
 class TaskPatch(TaskWrite):

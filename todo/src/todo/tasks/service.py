@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from todo.chosen_ids import id_taken
 from todo.database import decided
 from todo.errors import ConflictError, NotAuthenticatedError, NotFoundError
 from todo.idempotency.creation import Created, Creation, Values
@@ -30,7 +31,7 @@ from todo.tasks.changes import (
     replace_tags,
 )
 from todo.tasks.due import stored_day
-from todo.tasks.models import OWNER_CONSTRAINT, TAG_CONSTRAINT, Priority, Task
+from todo.tasks.models import ID_CONSTRAINT, OWNER_CONSTRAINT, TAG_CONSTRAINT, Priority, Task
 from todo.tasks.positions import LONGEST, position_at, spread
 from todo.tasks.sql import TaskRow
 from todo.text import fold_words
@@ -51,6 +52,7 @@ class TaskChanges(TypedDict, total=False):
 def new_task(
     *,
     owner_id: UUID,
+    task_id: UUID | None = None,
     title: str,
     description: str | None = None,
     priority: Priority = Priority.MEDIUM,
@@ -60,10 +62,11 @@ def new_task(
 ) -> Values:
     """The values for `CREATION`: a task, and the tags it names, which need not exist yet.
 
-    It is due on a day or at a time, which has its zone.
+    It is due on a day or at a time, which has its zone. With a `task_id` that the client has
+    chosen, they are for `CREATION_BY_ID`.
     """
     now = utc_now()
-    task_id = new_id()
+    task_id = task_id or new_id()
     return {
         "owner_id": owner_id,
         "now": now,
@@ -290,8 +293,8 @@ def explain(error: IntegrityError, values: Values) -> None:
     """Raise what a constraint violation means; return if the same statement may succeed."""
     del values
     text = str(error.orig)
-    if TAG_CONSTRAINT in text:
-        return  # A tag was deleted since the statement saw it.
+    if TAG_CONSTRAINT in text or ID_CONSTRAINT in text:
+        return  # A tag was deleted, or the id was taken, since the statement looked.
     if OWNER_CONSTRAINT in text or TAG_OWNER_CONSTRAINT in text:
         raise NotAuthenticatedError("This account is gone.", code="account-gone") from error
     raise error
@@ -304,6 +307,9 @@ async def _find(database: Database, values: Values) -> Created:
 
 CREATION = Creation(sql.creation, find=_find, explain=explain)
 """Creates a task, along with the missing tags, from the values of `new_task`."""
+
+CREATION_BY_ID = Creation(sql.creation_by_id, find=None, explain=explain, taken=id_taken)
+"""The same for an id that the client has chosen."""
 
 
 def task_not_found() -> NotFoundError:

@@ -1,5 +1,6 @@
 """The statements that read, create and delete one task, each compiled once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,10 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlmodel import col
 
+from todo.chosen_ids import if_free
 from todo.documents import day, etag_of, moment, or_null, quoted
 from todo.models import TIMESTAMP
 from todo.sql import (
@@ -34,9 +36,11 @@ from todo.sql import (
     Deletion,
     deletion,
     insert_once,
+    insert_row,
     is_expected,
     text_of,
 )
+from todo.sync.models import DeletedTask
 from todo.tags.carried import ensured, shown, state_of, tags_of
 from todo.tags.models import TaskTag
 from todo.tasks.models import RANKS, PriorityRank, Task
@@ -131,6 +135,15 @@ READ = compiled(
 
 def creation(turn: FromClause) -> CTE:
     """Create a task with its tags; `document` and `revision` are the content of its response."""
+    return _creation(turn, insert_once)
+
+
+def creation_by_id(turn: FromClause) -> CTE:
+    """The same under an id that the client has chosen; nothing if it is taken."""
+    return _creation(if_free(turn, ID, Task, DeletedTask), insert_row)
+
+
+def _creation(turn: FromClause, inserted: Callable[..., Insert]) -> CTE:
     here, made = ensured(turn)
     carried = union_all(select(here), select(made)).cte("carried")
     given = {
@@ -149,7 +162,7 @@ def creation(turn: FromClause) -> CTE:
         "description_folded": bindparam("description_folded", type_=Text),
         "position": bindparam("position", type_=Text),
     }
-    task = insert_once(Task, given, turn).returning(*COLUMNS).cte("task")
+    task = inserted(Task, given, turn).returning(*COLUMNS).cte("task")
     created: CTE = with_new_links(task, carried).cte("created")
     return created
 

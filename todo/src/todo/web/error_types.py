@@ -158,6 +158,10 @@ KINDS: Sequence[Kind] = (
         {"too-many-api-tokens": "The account has as many API tokens as it may."},
     ),
     Kind(
+        "Id", 409, of("create_task", "create_tag"),
+        {"id-taken": "An object has this id, or had it before it was deleted."},
+    ),
+    Kind(
         "Name", 409, of("create_tag", "change_tag"),
         {"tag-name-taken": "You already have a tag with this name."},
     ),

@@ -1,0 +1,112 @@
+/** A task as it is typed, as it is stored over a reload, and as it is sent. */
+import { addDays, joinDue, splitDue, today } from "./dates.js";
+import * as drafts from "./drafts.js";
+import { current } from "./state.js";
+import { blank, change, keptFilter, ui } from "./ui.js";
+
+/**
+ * @typedef {import("./types").Task} Task
+ * @typedef {import("./types").TaskFields} TaskFields
+ * @typedef {import("./views/types").Draft} Draft
+ * @typedef {import("./views/types").Editing} Editing
+ */
+
+const NEW = "new-task";
+const EDITING = "editing";
+
+/** @param {Task} task @returns {Draft} */
+export function draftOf(task) {
+  return {
+    title: task.title,
+    description: task.description ?? "",
+    priority: task.priority,
+    ...splitDue(task.due_date),
+    tags: task.tags.map(({ name }) => name),
+    tag: "",
+  };
+}
+
+/** @param {Draft} draft @returns {TaskFields} */
+export function fieldsOf(draft) {
+  const waiting = draft.tag.trim();
+  return {
+    title: draft.title.trim(),
+    description: draft.description.trim() || null,
+    priority: draft.priority,
+    due_date: joinDue(draft.day, draft.time),
+    tags: waiting ? withTag(draft.tags, waiting) : draft.tags,
+  };
+}
+
+/** What the draft changes of the task. @param {Draft} draft @param {Task} task */
+export function changesOf(draft, task) {
+  const before = fieldsOf(draftOf(task));
+  // A description with space around it is only changed by typing in it.
+  const changed = Object.entries(fieldsOf(draft)).filter(
+    ([name, value]) =>
+      JSON.stringify(value) !== JSON.stringify(before[/** @type {keyof TaskFields} */ (name)]),
+  );
+  return /** @type {Partial<TaskFields>} */ (Object.fromEntries(changed));
+}
+
+/** @param {string[]} tags @param {string} name */
+export function withTag(tags, name) {
+  const isThere = tags.some((each) => each.toLowerCase() === name.toLowerCase());
+  return isThere ? tags : [...tags, name];
+}
+
+/** A new task for the present view: due today in Today, with the tag of a tag. */
+export function suggestion() {
+  const { view, priority } = ui.filter;
+  const draft = blank();
+  if (priority) draft.priority = priority;
+  if (view === "today") draft.day = today(new Date());
+  if (view === "upcoming") draft.day = addDays(today(new Date()), 1);
+  const tag = typeof view === "object" ? current().tags.get(view.tag) : undefined;
+  if (tag) draft.tags = [tag.name];
+  return draft;
+}
+
+/** In another view another day or tag is suggested, unless something is typed already. */
+export function suggestAgain() {
+  const { title, description, tag } = ui.adding;
+  if (title + description + tag === "") keepNew(null);
+}
+
+/** @param {Draft} draft */
+const pack = ({ tags, ...texts }) => ({ ...texts, tags: JSON.stringify(tags) });
+
+/** @param {Record<string, string>} packed @returns {Draft} */
+const unpack = ({ tags, ...texts }) => ({ ...blank(), ...texts, tags: JSON.parse(tags) });
+
+/** @param {Draft | null} draft null begins the next one. */
+export function keepNew(draft) {
+  if (draft) drafts.write(NEW, pack(draft));
+  else drafts.forget(NEW);
+  change({ adding: draft ?? suggestion() });
+}
+
+/** @param {Editing | null} editing */
+export function keepEditing(editing) {
+  if (editing) {
+    drafts.write(EDITING, { id: editing.id, base: JSON.stringify(editing.base) });
+    drafts.write(`edit:${editing.id}`, pack(editing.draft));
+  } else if (ui.editing) {
+    drafts.forget(EDITING);
+    drafts.forget(`edit:${ui.editing.id}`);
+  }
+  change({ editing });
+}
+
+/** What was typed before the page was loaded again. */
+export function takeUpDrafts() {
+  const added = drafts.read(NEW);
+  const editing = drafts.read(EDITING);
+  const edited = editing && drafts.read(`edit:${editing.id}`);
+  change({
+    filter: { ...ui.filter, ...keptFilter() },
+    adding: added ? unpack(added) : suggestion(),
+    editing: edited
+      ? { id: editing.id, base: JSON.parse(editing.base), draft: unpack(edited) } : null,
+  });
+}

@@ -1,0 +1,112 @@
+/** The keys that work everywhere but where text is typed. */
+import { complete, edit, moveBy, prioritize, remove, undo } from "./commands.js";
+import { chosen, endSelecting, selectAll, selectTo, toggle } from "./selection.js";
+import { current } from "./state.js";
+import { change, focusRow, shown, ui, VIEWS } from "./ui.js";
+
+const PRIORITIES = /** @type {const} */ (["urgent", "high", "medium", "low"]);
+const VIEW_KEYS = "atunc";
+const TYPED_IN = "input:not([type=checkbox], [type=radio]), textarea, select";
+
+/** Whether the key before this one was g. */
+let isGoing = false;
+
+export function listenToKeys() {
+  document.addEventListener("keydown", (event) => {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.defaultPrevented || event.isComposing || current().phase !== "in") return;
+    if (ui.dialog || target.closest(".editor, .add") || target.matches(TYPED_IN)) return;
+    if (target.matches("button:not(.open), a") && [" ", "Enter"].includes(event.key)) return;
+    const action = actionOf(event);
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+}
+
+/** @param {KeyboardEvent} event @returns {(() => void) | null} */
+function actionOf(event) {
+  const wasGoing = isGoing;
+  isGoing = false;
+  const isCommand = event.ctrlKey || event.metaKey;
+  if (isCommand) return commands[event.key.toLowerCase()] ?? null;
+  if (event.altKey) return withAlt[event.key] ?? null;
+  if (event.shiftKey && event.key in withShift) return withShift[event.key];
+  if (event.key in plain) return plain[event.key];
+  if (!ui.letters) return null;
+  if (wasGoing) return viewOf(event.key);
+  return letters[event.key] ?? null;
+}
+
+/** @param {string} key */
+function viewOf(key) {
+  const view = VIEWS[VIEW_KEYS.indexOf(key)];
+  return view ? () => { location.hash = `#/${view}`; } : null;
+}
+
+/** @param {string} selector */
+const focus = (selector) => () =>
+  /** @type {HTMLElement | null} */ (document.querySelector(selector))?.focus();
+
+/** @param {number} steps The task so many rows further. */
+function further(steps) {
+  const rows = shown();
+  const place = rows.findIndex(({ id }) => id === ui.focused);
+  const isInList = document.activeElement?.closest(".row") !== null;
+  // The first key only comes to the list.
+  return rows[Math.min(Math.max(place + (isInList ? steps : 0), 0), rows.length - 1)]?.id;
+}
+
+/** @param {number} steps */
+const go = (steps) => () => focusRow(further(steps));
+
+/** @param {number} steps */
+const extend = (steps) => () => {
+  const id = further(steps);
+  if (id) selectTo(id);
+};
+
+/** @param {number} steps */
+const move = (steps) => () => {
+  if (!ui.focused || ui.filter.sort !== "position") return;
+  moveBy(ui.focused, steps);
+  focusRow(ui.focused);
+};
+
+const completeChosen = () => {
+  const ids = chosen();
+  complete(ids, ids.some((id) => !current().tasks.get(id)?.completed));
+};
+const removeChosen = () => remove(chosen());
+const editFocused = () => { if (ui.focused) edit(ui.focused); };
+
+/** @typedef {Record<string, () => void>} Keys */
+
+/** @type {Keys} */
+const commands = { a: selectAll, z: undo };
+
+/** @type {Keys} */
+const withAlt = { ArrowUp: move(-1), ArrowDown: move(1) };
+
+/** @type {Keys} */
+const withShift = { ArrowUp: extend(-1), ArrowDown: extend(1) };
+
+/** @type {Keys} */
+const plain = {
+  ArrowDown: go(1), ArrowUp: go(-1), PageDown: go(10), PageUp: go(-10),
+  Home: go(-Infinity), End: go(Infinity),
+  Enter: editFocused, " ": completeChosen, Delete: removeChosen, Backspace: removeChosen,
+  Escape: endSelecting,
+};
+
+/** @type {Keys} */
+const letters = {
+  j: go(1), k: go(-1), e: editFocused, c: completeChosen, "#": removeChosen, z: undo,
+  n: focus("#new-task"), q: focus("#new-task"), "/": focus("#search"),
+  x: () => { if (ui.focused) toggle(ui.focused); },
+  g: () => { isGoing = true; },
+  "?": () => change({ dialog: "help" }),
+  ...Object.fromEntries(PRIORITIES.map((priority, place) => [
+    String(place + 1), () => chosen().forEach((id) => prioritize(id, priority)),
+  ])),
+};

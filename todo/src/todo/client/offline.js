@@ -1,0 +1,20 @@
+/** Makes the page work without the network, and installable. */
+
+const BASE = new URL("../", import.meta.url);
+
+/** Does nothing where the page is no secure context. */
+export async function installOffline() {
+  if (!navigator.serviceWorker) return;
+  const is_first = navigator.serviceWorker.controller === null;
+  await navigator.serviceWorker.register(/** @type {any} */ (trusted(new URL("service-worker.js", BASE).href)));
+  if (!is_first) return;
+  // What came before the service worker did is not in its cache.
+  const { active } = await navigator.serviceWorker.ready;
+  active?.postMessage(performance.getEntriesByType("resource").map(({ name }) => name));
+}
+
+function trusted(/** @type {string} */ url) {
+  const types = /** @type {any} */ (globalThis).trustedTypes;
+  if (!types) return url;
+  return types.createPolicy("service-worker", { createScriptURL: () => url }).createScriptURL(url);
+}

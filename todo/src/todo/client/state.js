@@ -1,0 +1,45 @@
+/** What is drawn. It is never changed in place. */
+
+/** @import { State } from "./types.js" */
+
+/** @type {State} */
+let state = {
+  phase: "starting",
+  account: null,
+  tasks: new Map(),
+  tags: new Map(),
+  loaded: false,
+  queued: 0,
+  unsent: new Set(),
+  connection: { state: "online" },
+  conflicts: [],
+  refusals: [],
+  login_over: false,
+};
+
+/** @type {Set<(state: State) => void>} */
+const listeners = new Set();
+let is_told = true;
+
+export function current() {
+  return state;
+}
+
+/**
+ * Calls `listener` once after each change; several changes in a turn are one.
+ * @returns {() => void} how to stop
+ */
+export function subscribe(/** @type {(state: State) => void} */ listener) {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+export function update(/** @type {Partial<State>} */ part) {
+  state = { ...state, ...part };
+  if (!is_told) return;
+  is_told = false;
+  queueMicrotask(() => {
+    is_told = true;
+    for (const listener of [...listeners]) listener(state);
+  });
+}

@@ -1,0 +1,14 @@
+/** What the tabs of this browser tell each other. */
+
+/** @import { Message } from "./types.js" */
+
+const channel = new BroadcastChannel("todo");
+
+export function tell(/** @type {Message} */ message) {
+  channel.postMessage(message);
+}
+
+/** @param {(message: Message) => void} listener gets what other tabs tell */
+export function listen(listener) {
+  channel.addEventListener("message", (event) => listener(event.data));
+}

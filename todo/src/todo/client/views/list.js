@@ -1,0 +1,108 @@
+/** The list: only the rows near the window are in the document, each at its own height. */
+import { html } from "../library/lit-html/lit-html.js";
+import { repeat } from "../library/lit-html/directives/repeat.js";
+import { current } from "../state.js";
+import { change, shown, ui } from "../ui.js";
+import { editor } from "./editor.js";
+import { row } from "./row.js";
+
+/** @typedef {import("../types").Task} Task */
+
+const MARGIN = 400;
+
+/** Heights as they were measured, until the width changes. @type {Map<string, number>} */
+const heights = new Map();
+let usual = 48;
+let width = 0;
+let start = 200;
+
+/** @param {string} id */
+const keyOf = (id) => (ui.editing?.id === id ? `edit:${id}` : id);
+/** @param {string} id */
+const heightOf = (id) => heights.get(keyOf(id)) ?? usual;
+
+/** @param {Task[]} tasks Where each begins, and where the last ends. */
+export function topsOf(tasks) {
+  const tops = [0];
+  for (const [place, { id }] of tasks.entries()) tops.push(tops[place] + heightOf(id));
+  return tops;
+}
+
+/** While one is carried, it is already at its new place. */
+function arranged() {
+  const { dragging } = ui;
+  const tasks = shown();
+  const carried = dragging && tasks.find(({ id }) => id === dragging.id);
+  if (!carried) return tasks;
+  return tasks.filter((task) => task !== carried).toSpliced(dragging.index, 0, carried);
+}
+
+export function list() {
+  const state = current();
+  const now = new Date();
+  const tasks = arranged();
+  const tops = topsOf(tasks);
+  const from = window.scrollY - start - MARGIN;
+  const to = window.scrollY - start + window.innerHeight + MARGIN;
+  // The keys need a row that they start from; without one it is the first.
+  if (!tasks.some(({ id }) => id === ui.focused)) ui.focused = tasks.at(0)?.id ?? null;
+  const places = tasks.flatMap(({ id }, place) => {
+    const isNear = tops[place + 1] > from && tops[place] < to;
+    // A row with the focus stays, wherever the window is scrolled to.
+    return isNear || id === ui.focused || id === ui.editing?.id ? place : [];
+  });
+  return html`
+    <ul class="rows ${ui.dragging ? "sorting" : ""}" role="list"
+      .style=${`height:${tops.at(-1)}px`}>
+      ${repeat(places, (place) => tasks[place].id, (place) => {
+        const task = tasks[place];
+        return item(task, place, tasks.length, tops[place], state.unsent.has(task.id), now);
+      })}
+    </ul>`;
+}
+
+/**
+ * @param {Task} task
+ * @param {number} place
+ * @param {number} count
+ * @param {number} top
+ * @param {boolean} isUnsent
+ * @param {Date} now
+ */
+function item(task, place, count, top, isUnsent, now) {
+  const isCarried = ui.dragging?.id === task.id;
+  const isEdited = ui.editing?.id === task.id;
+  const classes = ["row", task.completed && "completed", ui.selected.has(task.id) && "selected",
+    isCarried && "carried", isEdited && "edited"];
+  const y = isCarried && ui.dragging ? ui.dragging.top : top;
+  return html`
+    <li class=${classes.filter(Boolean).join(" ")} data-id=${task.id}
+      aria-setsize=${count} aria-posinset=${place + 1} .style=${`transform:translateY(${y}px)`}
+      @focusin=${() => ui.focused !== task.id && change({ focused: task.id })}>
+      ${isEdited ? editor() : row(task, isUnsent, now)}
+    </li>`;
+}
+
+/** Where the list begins in the document. */
+export const startOfList = () => start;
+
+/** To be called after drawing. Returns whether it must be drawn again. */
+export function measure() {
+  const rows = /** @type {HTMLElement | null} */ (document.querySelector(".rows"));
+  if (!rows) return false;
+  let isChanged = false;
+  if (rows.clientWidth !== width) {
+    heights.clear();
+    width = rows.clientWidth;
+  }
+  const begin = rows.getBoundingClientRect().top + window.scrollY;
+  if (begin !== start) [start, isChanged] = [begin, true];
+  for (const element of /** @type {HTMLCollectionOf<HTMLElement>} */ (rows.children)) {
+    const id = element.dataset.id ?? "";
+    const height = Math.ceil(element.getBoundingClientRect().height);
+    if (heightOf(id) !== height) isChanged = true;
+    heights.set(keyOf(id), height);
+    if (!ui.editing) usual = Math.min(usual, height);
+  }
+  return isChanged;
+}

@@ -1,0 +1,78 @@
+/** The views and tags with their counts: next to the list, or in a drawer on small screens. */
+import { html } from "../library/lit-html/lit-html.js";
+import { text } from "../messages.js";
+import { counts } from "../select.js";
+import { current } from "../state.js";
+import { change, closeDialog, ui, VIEWS } from "../ui.js";
+import { icon } from "./icon.js";
+import { dot } from "./row.js";
+
+/** @typedef {import("../types").Filter} Filter */
+
+const collator = new Intl.Collator(navigator.languages.slice(), { numeric: true });
+
+export const sortedTags = () =>
+  [...current().tags.values()].sort((one, other) => collator.compare(one.name, other.name));
+
+/** @param {Filter["view"]} view */
+const hashOf = (view) => (typeof view === "object" ? `#/tag/${view.tag}` : `#/${view}`);
+
+/** The view that the address names. @returns {Filter["view"]} */
+export function viewInAddress() {
+  const [, name, tag] = location.hash.split("/");
+  if (name === "tag" && tag) return { tag };
+  return VIEWS.find((view) => view === name) ?? "all";
+}
+
+/** What the present view is called. */
+export function titleOfView() {
+  const { view } = ui.filter;
+  return typeof view === "object" ? (current().tags.get(view.tag)?.name ?? text.tags) : text.views[view];
+}
+
+export function sidebar() {
+  const count = counts(current(), new Date());
+  /** @type {Record<string, number>} */
+  const numbers = { ...count, "no-date": count.no_date, tags: 0 };
+  return html`
+    <p class="brand"><img src="client/icon.svg" alt="" width="28" height="28">${text.name}</p>
+    <ul role="list">
+      ${VIEWS.map((view) => link(view, text.views[view], icon(view), numbers[view],
+        view === "today" && count.overdue > 0))}
+    </ul>
+    <div class="heading">
+      <h2>${text.tags}</h2>
+      <button class="round" aria-label=${text.edit_tags} @click=${() => open("tags")}>${icon("edit")}</button>
+    </div>
+    <ul role="list">
+      ${sortedTags().map(({ id, name, color }) => link({ tag: id }, name, dot(color), count.tags.get(id) ?? 0))}
+    </ul>
+    <div class="foot">
+      <button @click=${() => open("account")}>${icon("person")}<span>${name()}</span></button>
+      <button class="round" aria-label=${text.help} @click=${() => open("help")}>${icon("help")}</button>
+    </div>`;
+}
+
+const name = () => current().account?.name ?? current().account?.email ?? text.account;
+
+/** @param {import("./types").DialogName} dialog */
+function open(dialog) {
+  closeDialog();
+  // The drawer's own event comes first.
+  setTimeout(() => change({ dialog }));
+}
+
+/**
+ * @param {Filter["view"]} view
+ * @param {string} words
+ * @param {unknown} mark
+ * @param {number} count
+ * @param {boolean} isLate
+ */
+function link(view, words, mark, count, isLate = false) {
+  const isCurrent = hashOf(view) === hashOf(ui.filter.view);
+  return html`
+    <li><a href=${hashOf(view)} aria-current=${isCurrent ? "page" : "false"} @click=${closeDialog}
+      >${mark}<span class="words">${words}</span><span class="count ${isLate ? "late" : ""}"
+      >${count || ""}</span></a></li>`;
+}

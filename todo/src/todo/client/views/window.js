@@ -1,0 +1,144 @@
+/** The page with a login: views, search, the list, and what lies on top. */
+import { html, nothing } from "../library/lit-html/lit-html.js";
+import { live } from "../library/lit-html/directives/live.js";
+import { complete, remove } from "../commands.js";
+import { text } from "../messages.js";
+import { chosen, endSelecting, selectAll, startSelecting } from "../selection.js";
+import { current } from "../state.js";
+import { change, changeFilter, shown, ui } from "../ui.js";
+import { accountDialog, logoutDialog } from "./account.js";
+import { dialog } from "./dialog.js";
+import { disputes } from "./disputes.js";
+import { quickAdd } from "./editor.js";
+import { loginForm } from "./entry.js";
+import { help } from "./help.js";
+import { icon } from "./icon.js";
+import { list } from "./list.js";
+import { notices } from "./notices.js";
+import { sidebar, titleOfView } from "./sidebar.js";
+import { tagEditor } from "./tags.js";
+
+/** @typedef {import("../types").Filter} Filter */
+
+const wide = window.matchMedia("(min-width: 800px)");
+
+/** @param {() => void} draw */
+export const onWidth = (draw) => wide.addEventListener("change", draw);
+
+const dialogs = {
+  menu: () => dialog(text.menu, html`<nav aria-label=${text.views_label}>${sidebar()}</nav>`, "drawer"),
+  help, tags: tagEditor, account: accountDialog, disputes, logout: logoutDialog,
+  login: () => dialog(text.login, html`<p>${text.login_over}</p>${loginForm()}`),
+};
+
+export const mainWindow = () => html`
+  <a class="skip" href="#list" @click=${skip}>${text.skip}</a>
+  ${wide.matches ? html`<nav class="sidebar" aria-label=${text.views_label}>${sidebar()}</nav>` : nothing}
+  <header class="top">
+    ${wide.matches ? nothing : html`
+      <button class="round" aria-label=${text.menu} @click=${() => change({ dialog: "menu" })}>${icon("menu")}</button>`}
+    <search class="search">
+      ${icon("search")}
+      <input id="search" type="search" maxlength="200" autocomplete="off" placeholder=${text.search}
+        aria-label=${text.search} .value=${live(ui.filter.query)}
+        @input=${(/** @type {Event} */ event) => changeFilter({ query: valueOf(event) })}
+        @keydown=${leaveSearch}>
+    </search>
+    ${sync()}
+  </header>
+  <main id="list" tabindex="-1">
+    <div class="heading">
+      <h1>${titleOfView()}</h1>
+      ${tools()}
+    </div>
+    ${ui.filter.view === "completed" ? nothing : quickAdd()}
+    ${current().loaded || current().tasks.size > 0 ? content() : html`<p class="empty">${text.loading}</p>`}
+  </main>
+  ${ui.filter.view === "completed" ? nothing : html`
+    <button class="primary reach" aria-label=${text.add} @click=${goToAdd}>${icon("plus")}</button>`}
+  ${ui.selecting ? bulkBar() : nothing}
+  ${notices()}
+  <div class="unseen" role="status" aria-live="polite">${ui.said}</div>
+  ${ui.dialog ? dialogs[ui.dialog]() : nothing}`;
+
+/** @param {Event} event */
+const valueOf = (event) => /** @type {HTMLInputElement} */ (event.target).value;
+
+/** The address names the view, so the link must not change it. @param {Event} event */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("list")?.focus();
+}
+
+/** On small screens, where the form may be far away. */
+const goToAdd = () => document.getElementById("new-task")?.focus();
+
+/** @param {KeyboardEvent} event */
+function leaveSearch(event) {
+  const isDown = event.key === "ArrowDown" || event.key === "Enter";
+  if (event.key === "Escape") changeFilter({ query: "" });
+  else if (!isDown || event.isComposing) return;
+  event.preventDefault();
+  /** @type {HTMLElement} */ (event.target).blur();
+  if (isDown) /** @type {HTMLElement | null} */ (document.querySelector(".row .open[tabindex='0']"))?.focus();
+}
+
+function sync() {
+  const { queued } = current();
+  const words = queued > 0 ? text.waiting(queued) : text.saved;
+  return html`<span class="sync ${queued > 0 ? "waiting" : ""}" title=${words}>${icon(queued > 0 ? "cloud" : "check")}
+    <span class="unseen">${words}</span></span>`;
+}
+
+function tools() {
+  const { sort, priority, view } = ui.filter;
+  const tasks = shown();
+  return html`
+    <div class="tools">
+      ${view === "completed" && tasks.length > 0
+        ? html`<button @click=${() => remove(tasks.map(({ id }) => id))}>${text.clear_completed}</button>` : nothing}
+      ${choice(text.priority, { "": text.any_priority, ...text.priorities }, priority ?? "", (value) =>
+        changeFilter({ priority: /** @type {Filter["priority"]} */ (value || null) }))}
+      ${choice(text.sort, text.sorts, sort, (value) =>
+        changeFilter({ sort: /** @type {Filter["sort"]} */ (value) }))}
+      <button aria-pressed=${ui.selecting ? "true" : "false"}
+        @click=${ui.selecting ? endSelecting : startSelecting}>${text.select}</button>
+    </div>`;
+}
+
+/**
+ * @param {string} label
+ * @param {Record<string, string>} options
+ * @param {string} chosen
+ * @param {(value: string) => void} choose
+ */
+const choice = (label, options, chosen, choose) => html`
+  <select aria-label=${label} @change=${(/** @type {Event} */ event) => choose(valueOf(event))}>
+    ${Object.entries(options).map(([value, words]) => html`
+      <option value=${value} .selected=${live(value === chosen)}>${words}</option>`)}
+  </select>`;
+
+function content() {
+  if (shown().length > 0) return list();
+  const { query, view, priority } = ui.filter;
+  const isFirst = current().tasks.size === 0 && view === "all";
+  const words = query.trim() || priority ? text.empty.search
+    : isFirst ? text.empty.first
+    : typeof view === "object" ? text.empty.tag : text.empty[view];
+  return html`<p class="empty">${icon("completed")}${words}</p>`;
+}
+
+function bulkBar() {
+  const ids = chosen();
+  const isOpen = ids.some((id) => !current().tasks.get(id)?.completed);
+  const disabled = ids.length === 0;
+  return html`
+    <div class="bulk" role="region" aria-label=${text.select}>
+      <strong role="status">${text.selected(ids.length)}</strong>
+      <button @click=${selectAll}>${text.select_all}</button>
+      <button ?disabled=${disabled} @click=${() => complete(ids, isOpen)}
+        >${isOpen || disabled ? text.complete : text.reopen}</button>
+      <button ?disabled=${disabled} @click=${() => remove(ids)}>${text.delete}</button>
+      <button @click=${endSelecting}>${text.done}</button>
+    </div>`;
+}

@@ -1,0 +1,120 @@
+"""The Todo client in a real Chromium on a running service; `make browser` runs these tests.
+
+All of them share one event loop, in which Playwright is.
+"""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from browser.findings import Findings
+from browser.service import DatabaseServer, Service
+from browser.visitors import SECONDS, Visitors
+from httpx2 import AsyncClient
+from playwright.async_api import Browser, Page, async_playwright, expect
+from staged import StagedAccount, make_account
+
+from tests.staging.databases import Databases
+from wellhead.testing.proxy import TCPProxy
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+expect.set_options(timeout=SECONDS * 1000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of this directory in the loop of Playwright."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """One Chromium for the run."""
+    found = [path for name in NAMES if (path := shutil.which(name))]
+    assert found, f"There is no {' or '.join(NAMES)}; on Debian: apt-get install chromium"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=found[0], chromium_sandbox=os.geteuid() != 0
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def service(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Service]:
+    """A Todo API that all tests share: each with accounts of its own."""
+    url = databases.create()
+    service = Service(url)
+    # No `.env` of the checkout reaches it.
+    with chdir(tmp_path_factory.mktemp("service")):
+        await service.start()
+    yield service
+    await service.stop()
+    databases.drop(url)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database_server(public_directory: Path, tmp_path: Path) -> AsyncIterator[DatabaseServer]:
+    """A database server for this test alone, which may stop and start it."""
+    server = DatabaseServer(public_directory / tmp_path.name)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_service(database_server: DatabaseServer) -> AsyncIterator[Service]:
+    """A Todo API on that server for this test alone, which may stop and start it."""
+    service = Service(database_server.url)
+    await service.start()
+    yield service
+    await service.kill()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def network(own_service: Service) -> AsyncIterator[TCPProxy]:
+    """A network in front of `own_service` that the test may break; see `address_of`."""
+    async with TCPProxy("127.0.0.1", own_service.port) as network:
+        yield network
+
+
+@pytest.fixture
+def findings() -> Findings:
+    """What goes wrong in any page of the test; what is not expected fails it."""
+    return Findings()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitors(chromium: Browser, findings: Findings) -> AsyncIterator[Visitors]:
+    """Opens the client, in a browser of its own each time."""
+    visitors = Visitors(chromium, findings)
+    yield visitors
+    await visitors.leave()
+    assert findings.unexpected() == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(visitors: Visitors, service: Service) -> Page:
+    """The client in a browser that has never been there."""
+    return await visitors.come(service.address)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def api(service: Service) -> AsyncIterator[AsyncClient]:
+    """A program that uses the same service."""
+    async with AsyncClient(base_url=service.address, timeout=SECONDS) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def person(api: AsyncClient) -> StagedAccount:
+    """Somebody with an account."""
+    return await make_account(api)
