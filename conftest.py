@@ -15,6 +15,7 @@ from tests.staging.given import Postgres, given_postgres
 from tests.staging.memory import place_in_memory
 from tests.staging.passwords import check_password_cheaply
 from tests.staging.pki import PKI, TLSPostgres
+from tests.staging.state import kept_apart
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.testing.proxy import TCPProxy
 
@@ -49,6 +50,16 @@ def pytest_runtestloop() -> None:
     """Leave the tests themselves out of every later look for garbage: they are most objects."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_kept_apart(
+    tmp_path_factory: pytest.TempPathFactory, public_directory: Path
+) -> Iterator[None]:
+    """What fixtures of a whole run remember stays out of the user's state; see `tests.staging`."""
+    places = (tmp_path_factory.getbasetemp(), public_directory)
+    with kept_apart(tmp_path_factory.mktemp("state"), *places):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ APPLICATION = ROOT / "todo" / "src" / "todo"
 ROWS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
-    ("testing",),
+    ("testing", "doctor"),
     ("fastapi",),
     ("telemetry",),
     ("database", "migrations"),

@@ -1,5 +1,6 @@
 """The page on the command `wellhead` has every command, option and exit code."""
 
+import pytest
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
@@ -33,8 +34,9 @@ def test_every_command_has_its_section() -> None:
     assert set(PAGE.headings[1:]) == {f"wellhead {name}" for name in group_at().commands}
 
 
-def test_every_option_of_wait_is_told() -> None:
-    assert set(PAGE.column("wellhead wait")) == options_of(group_at().commands["wait"])
+@pytest.mark.parametrize("command", ["wait", "doctor"])
+def test_every_option_of_a_command_is_told(command: str) -> None:
+    assert set(PAGE.column(f"wellhead {command}")) == options_of(group_at().commands[command])
 
 
 def test_every_migration_command_is_told() -> None:

@@ -1,11 +1,16 @@
 """A private certificate authority, and servers and clients with its certificates."""
 
+import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.staging.databases import Databases
 from wellhead.embedded import EmbeddedPostgres
@@ -61,19 +66,45 @@ class PKI:
         trustme.CA().cert_pem.write_to_path(self.stranger_ca_file)
         self.client = self.issue("client", "client.example")
 
-    def issue(self, name: str, *hosts: str) -> Certificate:
+    def issue(self, name: str, *hosts: str, ends: datetime | None = None) -> Certificate:
         """Issue a certificate for some host names and addresses, in files of the name given."""
-        certificate = self._ca.issue_cert(*hosts)
+        certificate = self._ca.issue_cert(*hosts, not_after=ends)
         files = Certificate(self._directory / f"{name}.pem", self._directory / f"{name}.key")
         certificate.cert_chain_pems[0].write_to_path(files.cert_file)
         certificate.private_key_pem.write_to_path(files.key_file)
         files.key_file.chmod(0o600)
         return files
 
+    def sign_by_itself(self, name: str, address: str) -> Certificate:
+        """Make a certificate for an address that no authority has signed."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "myself")])
+        named = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        begins = datetime.now(UTC) - timedelta(days=1)
+        certificate = (
+            x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(begins)
+            .not_valid_after(begins + timedelta(days=365))
+            .add_extension(named, critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        files = Certificate(self._directory / f"{name}.pem", self._directory / f"{name}.key")
+        files.cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        files.key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return files
+
     @contextmanager
-    def postgres(self, name: str, *hosts: str) -> Iterator[TLSPostgres]:
-        """A server whose certificate names these hosts and nothing else."""
-        certificate = self.issue(name, *hosts)
+    def postgres(
+        self, name: str, *hosts: str, certificate: Certificate | None = None
+    ) -> Iterator[TLSPostgres]:
+        """A server whose certificate names these hosts and nothing else, or with the one given."""
+        certificate = certificate or self.issue(name, *hosts)
         # PostgreSQL refuses a key that another account owns or may read.
         server_account().give(certificate.key_file, mode=0o600)
         access = self._directory / f"{name}.hba"

@@ -1,15 +1,17 @@
 """A backup is one moment of the database, however much is written meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from backups import add_accounts, execute, names_in, rows_of
+from backups import Rows, add_accounts, execute, names_in, rows_of
 from fastapi import FastAPI
 from following import changes_since
 from httpx2 import AsyncClient
@@ -29,6 +31,7 @@ from wellhead import DatabaseSettings, URLError
 pytestmark = pytest.mark.wellhead(commit=True)
 
 WRITERS = 4
+WRITES = ("create", "change", "delete", "bulk complete", "bulk delete")
 
 
 @pytest.fixture
@@ -40,36 +43,74 @@ def other_urls(databases: Databases) -> Iterator[tuple[str, str]]:
         databases.drop(url)
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What clients change in a task."""
+
+    description: str | None = None
+    is_completed: bool = False
+
+
 class Load:
-    """Clients that create tasks with two new tags each, and change and delete some.
+    """Clients that create tasks with two new tags each, and change, complete and delete them.
 
     Attributes:
-        sent: The titles that were sent.
-        created: The titles that were acknowledged.
-        deleted: Those whose deletion was acknowledged.
+        states: What each task was to become, by title and in this order; None is deleted.
+        acknowledged: How many of these were.
+        batches: The titles that were completed at once; the first two were then deleted at once.
+        done: How often something was acknowledged, by what it was.
     """
 
     def __init__(self, api: TaskAPI) -> None:
         self._api = api
         self._numbers = count()
         self._is_over = False
-        self.sent: set[str] = set()
-        self.created: set[str] = set()
-        self.deletion_sent: set[str] = set()
-        self.deleted: set[str] = set()
+        self.states: defaultdict[str, list[State | None]] = defaultdict(list)
+        self.acknowledged: Counter[str] = Counter()
+        self.batches: list[list[str]] = []
+        self.done: Counter[str] = Counter()
 
     async def write(self) -> None:
         """Write until it is over."""
         while not self._is_over:
-            number = next(self._numbers)
-            title = f"task {number}"
-            self.sent.add(title)
-            task = await self._api.task(title, tags=[f"a{number}", f"b{number}"])
-            self.created.add(title)
-            if number % 5 == 0:
-                self.deletion_sent.add(title)
-                await self._api.expect(204, "DELETE", f"/tasks/{task['id']}")
-                self.deleted.add(title)
+            ids = dict([await self._create() for _ in range(5)])
+            titles = list(ids)
+            changed, deleted, *batch = titles
+            note = {"description": f"of {changed}"}
+            path = "/tasks/{}".format
+            await self._do(
+                "change", [changed], State(note["description"]),
+                self._api.expect(200, "PATCH", path(ids[changed]), json=note),
+            )  # fmt: skip
+            await self._do(
+                "delete", [deleted], None, self._api.expect(204, "DELETE", path(ids[deleted]))
+            )
+            self.batches.append(batch)
+            for action, chosen, state in (
+                ("complete", batch, State(is_completed=True)), ("delete", batch[:2], None),
+            ):  # fmt: skip
+                body = {"action": action, "ids": [ids[title] for title in chosen]}
+                await self._do(
+                    f"bulk {action}", chosen, state,
+                    self._api.expect(200, "POST", "/tasks/bulk", json=body),
+                )  # fmt: skip
+
+    async def _create(self) -> tuple[str, str]:
+        number = next(self._numbers)
+        title = f"task {number}"
+        creation = self._api.task(title, tags=[f"a{number}", f"b{number}"])
+        task = await self._do("create", [title], State(), creation)
+        return title, task["id"]
+
+    async def _do(
+        self, name: str, titles: Sequence[str], state: State | None, request: Awaitable[Any]
+    ) -> Any:
+        for title in titles:
+            self.states[title].append(state)
+        answer = await request
+        self.acknowledged.update(titles)
+        self.done[name] += 1
+        return answer
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -84,9 +125,9 @@ class Load:
                 self._is_over = True
 
     async def more(self) -> None:
-        """Return when more was acknowledged."""
-        enough = len(self.created) + 2 * WRITERS
-        await until(lambda: len(self.created) >= enough)
+        """Return when something of each kind was acknowledged again."""
+        before = self.done.copy()
+        await until(lambda: all(self.done[name] > before[name] for name in WRITES))
 
 
 @pytest.fixture
@@ -101,9 +142,17 @@ def load(api: TaskAPI) -> Load:
     return Load(api)
 
 
-async def restored_rows(url: str, path: Path) -> dict[str, list[dict[str, Any]]]:
+async def restored_rows(url: str, path: Path) -> Rows:
     await asyncio.to_thread(restore_backup, DatabaseSettings(url=url), path)
     return await rows_of(url)
+
+
+def states_in(rows: Rows) -> dict[str, State]:
+    """What has become of each task."""
+    return {
+        row["title"]: State(row["description"], row["completed_at"] is not None)
+        for row in rows["tasks"]
+    }
 
 
 async def test_taken_under_load_it_has_all_that_was_acknowledged_and_nothing_by_halves(
@@ -122,30 +171,35 @@ async def test_taken_under_load_it_has_all_that_was_acknowledged_and_nothing_by_
 
     monkeypatch.setattr("todo.backup.taking.copy_out", copied_late)
     async with load.running():
-        created, deleted = set(load.created), set(load.deleted)
+        at_least = load.acknowledged.copy()
         await take_backup(settings, tmp_path / "busy")
-        sent, deletion_sent = set(load.sent), set(load.deletion_sent)
+        at_most = {title: len(states) for title, states in load.states.items()}
     monkeypatch.undo()
     await take_backup(settings, tmp_path / "quiet")
 
     busy = await restored_rows(other_urls[0], tmp_path / "busy")
+    found = states_in(busy)
+    assert found.keys() <= at_most.keys()
+    for title, most in at_most.items():
+        # Before it was created it was not there.
+        possible = [None, *load.states[title]][at_least[title] : most + 1]
+        assert found.get(title) in possible, title
+    for first, second, last in ([found.get(title) for title in batch] for batch in load.batches):
+        there = [state for state in (first, second, last) if state is not None]
+        assert len({state.is_completed for state in there}) <= 1
+        if last is not None and last.is_completed:
+            assert (first is None) == (second is None)
     names = {row["id"]: row["name"] for row in busy["tags"]}
     tags_of: dict[str, set[str]] = {row["id"]: set() for row in busy["tasks"]}
     for row in busy["task_tags"]:
         tags_of[row["task_id"]].add(names[row["tag_id"]])
-    titles = {row["title"] for row in busy["tasks"]}
-    assert created - deletion_sent <= titles <= sent
-    assert not titles & deleted
-    assert load.created > created
-    halves = {
-        row["title"]
-        for row in busy["tasks"]
-        if tags_of[row["id"]] != {f"{letter}{row['title'][5:]}" for letter in "ab"}
-    }
-    assert halves == set()
+    for row in busy["tasks"]:
+        assert tags_of[row["id"]] == {f"{letter}{row['title'][5:]}" for letter in "ab"}
 
     quiet = await restored_rows(other_urls[1], tmp_path / "quiet")
-    assert {row["title"] for row in quiet["tasks"]} == load.created - load.deleted
+    assert load.acknowledged == {title: len(states) for title, states in load.states.items()}
+    last_states = {title: states[-1] for title, states in load.states.items()}
+    assert states_in(quiet) == {title: state for title, state in last_states.items() if state}
     assert quiet == await rows_of(wellhead_url)
 
 

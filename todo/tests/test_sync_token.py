@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from following import Follower, changes_since
@@ -11,8 +12,12 @@ from staged import StagedAccount
 from task_api import TaskAPI
 from writes import Connection
 
+from todo.errors import GoneError
+from todo.models import new_id
 from todo.paging import LONGEST_CURSOR, Position, encode_cursor
+from todo.sync.service import changes
 from todo.sync.token import MOST_OPEN, NOWHERE, Since, Snapshot
+from wellhead import Database, DatabaseSettings
 
 pytestmark = pytest.mark.wellhead(commit=True)
 
@@ -59,6 +64,40 @@ async def test_rows_that_were_put_in_anew_end_all_tokens(
 
     await assert_gone(api, since)
     assert await changes_since(api)
+
+
+NEON, BRANCH = "a" * 32, "b" * 32
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, NEON), (NEON, BRANCH), (NEON, None)], ids=str)
+async def test_a_branch_of_neon_is_another_history(
+    wellhead_url: str, before: str | None, after: str | None
+) -> None:
+    since = await read_on(wellhead_url, before)
+
+    assert (await read_on(wellhead_url, before, since=since)).history == since.history
+    with pytest.raises(GoneError):
+        await read_on(wellhead_url, after, since=since)
+
+
+async def test_where_the_server_names_no_branch_the_rest_tells_histories_apart(
+    wellhead_url: str, server: Connection
+) -> None:
+    since = await read_on(wellhead_url, None)
+    await server.execute("VACUUM FULL tasks")
+
+    assert len(since.history) == len(NEON)
+    with pytest.raises(GoneError):
+        await read_on(wellhead_url, None, since=since)
+
+
+async def read_on(url: str, timeline: str | None, *, since: Since | None = None) -> Since:
+    """The token of a client that reads, on a branch of Neon if there is a timeline."""
+    parts = urlsplit(url)
+    options = f"options=-cneon.timeline_id%3D{timeline}" if timeline else ""
+    query = "&".join(filter(None, [parts.query, options]))
+    async with Database(DatabaseSettings(url=parts._replace(query=query).geturl())) as database:
+        return (await changes(database, owner_id=new_id(), since=since, limit=1)).since
 
 
 async def test_rows_of_another_history_come_with_the_first_read_alone(

@@ -1,7 +1,7 @@
-"""The ``wellhead`` command: migrate, wait for the database, and compute a pool size.
+"""The ``wellhead`` command: migrate, wait for the database, examine it, compute a pool size.
 
-Begin with ``app``, which has the commands. Each is a module: ``migrate``, ``wait``, ``pool_size``;
-``exits`` defines their exit codes.
+Begin with ``app``, which has the commands. Each is a module: ``migrate``, ``wait``, ``doctor``,
+``pool_size``; ``exits`` defines their exit codes.
 """
 
 import gc

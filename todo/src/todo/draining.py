@@ -10,14 +10,18 @@ for good blocks, never one from which another takes over.
 
 import asyncio
 import ctypes
+import logging
 import socket
 import struct
 import sys
 import time
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
+logger = logging.getLogger(__name__)
 
 SETTLE = 0.1
 """Seconds between blocking new connections and closing the listener."""
@@ -97,6 +101,30 @@ class Workers(Multiprocess):
         """Stop the workers without a wait."""
         self.is_interrupted = True
         super().handle_int()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have ended; where another one serves, also one that did not start.
+
+        uvicorn then stops, which is right while none has served: the program cannot run. Later it
+        is the database that refuses, and those that are connected go on.
+        """
+        was_asked_to_stop = self.should_exit.is_set()
+        super().keep_subprocess_alive()
+        if was_asked_to_stop or not self.should_exit.is_set():
+            return
+        if any(process.exitcode is None and process.is_ready() for process in self.processes):
+            self.should_exit.clear()
+            self._replace_failed()
+
+    def _replace_failed(self) -> None:
+        place, failed = next(
+            (place, process)
+            for place, process in enumerate(self.processes)
+            if process.exitcode == STARTUP_FAILURE
+        )
+        logger.error("Others serve: the parent process stays, and replaces [%s] again.", failed.pid)
+        self.processes[place] = Process(self.config, self.sockets)
+        self.processes[place].start()
 
     def terminate_all(self) -> None:
         """Let the workers wait, block new connections, and let them stop."""

@@ -42,6 +42,7 @@ CANNOT_BE_DOCUMENTED = {
 """Codes of faults that no JSON Schema can express, and why."""
 
 _key_turns = itertools.cycle([True, False])
+_id_turns = itertools.cycle([True, False])
 _turns = itertools.cycle([True, False])
 _numbers = itertools.count()
 _links = itertools.count()
@@ -63,6 +64,7 @@ def before_call(context: schemathesis.HookContext, case: Case, kwargs: dict[str,
     del context, kwargs
     drop_stray_conditions(case)
     renew_key(case)
+    renew_id(case)
     user_id = user_of(case)
     if user_id is not None:
         take_own_path(case, user_id)
@@ -112,6 +114,13 @@ def renew_key(case: Case) -> None:
     """Make every second key one that was never sent; otherwise hardly any request would be new."""
     if KEY in case.headers and is_valid(case) and next(_key_turns):
         case.headers[KEY] = f"key {next(_numbers)}"
+
+
+def renew_id(case: Case) -> None:
+    """Make every second id of a new object one that nobody has: those made up repeat themselves."""
+    has_id = isinstance(case.body, dict) and case.body.get("id") is not None
+    if has_id and is_valid(case) and next(_id_turns):
+        fill_in(case, id=str(UUID(int=next(_numbers), version=4)))
 
 
 def user_of(case: Case) -> str | None:

@@ -1,20 +1,14 @@
 """Changes of an account's name and e-mail address."""
 
-from typing import Any
-
 from sqlalchemy import Boolean, Integer, Text, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
+from todo.accounts.credentials import account_gone, refuse_email_as_password
 from todo.accounts.models import PasswordReset, User
+from todo.accounts.registration import explain
 from todo.accounts.schemas import AccountChanges, AccountRead
-from todo.accounts.service import (
-    Accounts,
-    account_gone,
-    explain,
-    refuse_email_as_password,
-    wrong_credentials,
-)
+from todo.accounts.service import Accounts
 from todo.accounts.tokens import AccessToken
 from todo.errors import InvalidError
 from todo.models import utc_now
@@ -71,23 +65,37 @@ async def change(
         NotAuthenticatedError: The account has been deleted since the token was issued.
         TooManyAttemptsError: The account or the client has used up its tries.
     """
-    values: dict[str, Any] = {"email": None, "email_folded": None, "proved_version": None}
     email = changes.get("email")
-    user: User | None = None
-    if email is not None and email != (await accounts.get(token.user_id)).email:
-        if password is None:
-            raise InvalidError(
-                "A change of the e-mail address needs current_password.", code="password-required"
-            )
-        refuse_email_as_password(email, password)
+    if email is None or email == (await accounts.get(token.user_id)).email:
+        changed = await _store(accounts, token, changes)
+        if changed is None:
+            raise account_gone()
+        return changed
+    if password is None:
+        raise InvalidError(
+            "A change of the e-mail address needs current_password.", code="password-required"
+        )
+    refuse_email_as_password(email, password)
+    while True:
         user = await accounts.prove(token, password, address)
-        values = {
-            "email": email,
-            "email_folded": fold_email(email),
-            "proved_version": user.password_version,
-        }
+        changed = await _store(accounts, token, changes, proved=user)
+        if changed is not None:
+            accounts.notices.email_changed(old=user.email)
+            return changed
+
+
+async def _store(
+    accounts: Accounts, token: AccessToken, changes: AccountChanges, *, proved: User | None = None
+) -> AccountRead | None:
+    # The address of an account whose password was not proved is not touched.
+    email = None if proved is None else changes.get("email")
+    values = {
+        "email": email,
+        "email_folded": None if email is None else fold_email(email),
+        "proved_version": None if proved is None else proved.password_version,
+    }
     try:
-        changed = await CHANGE.one_or_none(
+        return await CHANGE.one_or_none(
             accounts.database,
             owner_id=token.user_id,
             sets_name="name" in changes,
@@ -97,8 +105,3 @@ async def change(
         )
     except IntegrityError as error:
         explain(error, values)
-    if changed is None:
-        raise account_gone() if values["email"] is None else wrong_credentials()
-    if user is not None:
-        accounts.notices.email_changed(old=user.email)
-    return changed

@@ -1,0 +1,281 @@
+"""TLS: is the connection encrypted, by what, and is the server who it says it is?"""
+
+import ssl
+from collections.abc import AsyncIterator
+from typing import Final
+
+from wellhead.doctor.case import Address, Case
+from wellhead.doctor.findings import Diagnosis, Finding, Outcome
+from wellhead.doctor.greeting import Wire
+from wellhead.doctor.peer_certificate import (
+    PeerCertificate,
+    by_the_systems_authorities,
+    handshake,
+    read_certificate,
+    without_verification,
+)
+from wellhead.errors import URLError
+from wellhead.url.certificates import build_context
+from wellhead.url.tls import OPPORTUNISTIC, SYSTEM
+
+HUNG_UP = Diagnosis(
+    "hung_up",
+    Outcome.FAILURE,
+    "Something accepts the connection, and hangs up or stays silent.",
+    "A load balancer, a tunnel or a port forward accepts for a server that is not there; or the "
+    "server is so busy that it does not get to new connections.",
+    "Start what is behind the tunnel, or connect to the server itself.",
+)
+NOT_POSTGRES = Diagnosis(
+    "not_postgres",
+    Outcome.FAILURE,
+    "What listens there does not speak PostgreSQL's protocol.",
+    "The port belongs to another program, such as a web server or a database of another kind.",
+    "Correct the port in the URL; PostgreSQL's is 5432, PgBouncer's 6432.",
+)
+NO_TLS_OFFERED = Diagnosis(
+    "no_tls_offered",
+    Outcome.FAILURE,
+    "The URL insists on TLS, and the server has none.",
+    "Nothing is sent without encryption. A local or private server often has TLS turned off.",
+    "Turn TLS on in the server (ssl = on), or write sslmode=disable if nobody else can read the "
+    "network.",
+)
+NOT_ENCRYPTED = Diagnosis(
+    "not_encrypted",
+    Outcome.WARNING,
+    "The connection is not encrypted.",
+    "Everyone on the way can read and change what is sent.",
+    "Write sslmode=verify-full in the URL, once the server has TLS.",
+)
+NOT_VERIFIED = Diagnosis(
+    "not_verified",
+    Outcome.WARNING,
+    "The connection is encrypted, and the server's certificate is not verified.",
+    "Anyone who can redirect the connection can pretend to be the server, and reads everything.",
+    "Write sslmode=verify-full&sslrootcert=/path/to/ca.pem in the URL.",
+)
+ROOTS_UNUSABLE = Diagnosis(
+    "roots_unusable",
+    Outcome.FAILURE,
+    "A certificate file that the URL names, or needs, cannot be used.",
+    "Without the authority's certificate nothing can be verified, so no connection is made.",
+    "Write sslrootcert=system for a public authority, or the path of the authority's PEM file.",
+)
+CERTIFICATE_EXPIRED = Diagnosis(
+    "certificate_expired",
+    Outcome.FAILURE,
+    "The server's certificate has expired.",
+    "Every client that verifies it refuses to connect.",
+    "Renew the certificate on the server and reload it: SELECT pg_reload_conf()",
+)
+CERTIFICATE_NOT_YET_VALID = Diagnosis(
+    "certificate_not_yet_valid",
+    Outcome.FAILURE,
+    "The server's certificate is not valid yet.",
+    "Usually the clock of this machine is wrong.",
+    "Set the clock of this machine: timedatectl set-ntp true",
+)
+CERTIFICATE_SELF_SIGNED = Diagnosis(
+    "certificate_self_signed",
+    Outcome.FAILURE,
+    "The server's certificate is signed by itself.",
+    "No authority vouches for it, so it is only worth something to those who have a copy.",
+    "Copy the certificate from the server and name it in the URL: "
+    "sslmode=verify-full&sslrootcert=/path/to/server.crt",
+)
+CERTIFICATE_UNKNOWN_AUTHORITY = Diagnosis(
+    "certificate_unknown_authority",
+    Outcome.FAILURE,
+    "The server's certificate comes from an authority that is not trusted here.",
+    "It is a private authority, such as a cloud's, or the server does not send the certificates "
+    "between its own and the authority's.",
+    "Download the authority's certificate from the provider and name it in the URL: "
+    "sslmode=verify-full&sslrootcert=/path/to/ca.pem",
+)
+CERTIFICATE_WRONG_NAME = Diagnosis(
+    "certificate_wrong_name",
+    Outcome.FAILURE,
+    "The server's certificate is for another host name.",
+    "The URL has an address or an alias in place of the name that the certificate is for; or this "
+    "is another server.",
+    "Write one of the certificate's names as the host. Through a tunnel, write sslmode=verify-ca.",
+)
+CERTIFICATE_ENDS_SOON = Diagnosis(
+    "certificate_ends_soon",
+    Outcome.WARNING,
+    "The server's certificate expires soon.",
+    "From that day on, every client that verifies it refuses to connect.",
+    "Renew the certificate on the server and reload it: SELECT pg_reload_conf()",
+)
+TLS_FAILED = Diagnosis(
+    "tls_failed",
+    Outcome.FAILURE,
+    "The TLS handshake failed.",
+    "Client and server have no protocol version or cipher in common, or the server wants a "
+    "certificate of the client.",
+    "Check ssl_min_protocol_version, sslcert and sslkey in the URL, and the server's log.",
+)
+DIAGNOSES = (
+    HUNG_UP, NOT_POSTGRES, NO_TLS_OFFERED, NOT_ENCRYPTED, NOT_VERIFIED, ROOTS_UNUSABLE,
+    CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_SELF_SIGNED,
+    CERTIFICATE_UNKNOWN_AUTHORITY, CERTIFICATE_WRONG_NAME, CERTIFICATE_ENDS_SOON, TLS_FAILED,
+)  # fmt: skip
+
+SOON: Final = 21.0
+"""Days before its end from which on a certificate is warned about."""
+
+# https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
+_BY_VERIFY_CODE: Final = {
+    9: CERTIFICATE_NOT_YET_VALID,
+    10: CERTIFICATE_EXPIRED,
+    18: CERTIFICATE_SELF_SIGNED,
+    19: CERTIFICATE_UNKNOWN_AUTHORITY,
+    20: CERTIFICATE_UNKNOWN_AUTHORITY,
+    21: CERTIFICATE_UNKNOWN_AUTHORITY,
+    62: CERTIFICATE_WRONG_NAME,
+    64: CERTIFICATE_WRONG_NAME,
+}
+
+
+async def check_tls(case: Case) -> AsyncIterator[Finding]:
+    """Make an encrypted connection as the application would, and look at the certificate."""
+    address = case.reached[0]
+    if address.host.is_socket:
+        yield Finding("A Unix socket needs no encryption: nothing leaves this machine.")
+        return
+    offer = await _offer(case, address)
+    if isinstance(offer, Finding):
+        yield offer
+        return
+    case.is_encrypted = offer
+    if not offer:
+        seen = f"The connection to {address} is not encrypted: "
+        seen += "sslmode=disable." if case.url.sslmode == "disable" else "the server offers no TLS."
+        yield (
+            Finding(f"{seen} It stays on this machine.")
+            if address.is_local
+            else (NOT_ENCRYPTED.found(seen))
+        )
+        return
+    async for finding in _encrypted(case, address):
+        yield finding
+
+
+async def _offer(case: Case, address: Address) -> bool | Finding:
+    """Whether TLS is used, or what is wrong with the greeting."""
+    if case.url.parameters.sslnegotiation == "direct":
+        return True
+    limit = case.settings.effective_connect_timeout
+    try:
+        wire = await Wire.open(address, limit)
+        try:
+            said = await wire.ask_for_tls()
+        finally:
+            wire.close()
+    except TimeoutError:
+        return HUNG_UP.found(f"{address} accepted the connection and said nothing for {limit:g} s.")
+    except OSError:
+        said = b""
+    if not said:
+        return HUNG_UP.found(f"{address} accepted the connection and closed it without a word.")
+    if said not in {b"S", b"N"}:
+        return NOT_POSTGRES.found(f"{address} does not speak PostgreSQL's protocol.")
+    if said == b"N" and case.url.sslmode not in OPPORTUNISTIC | {"disable"}:
+        return NO_TLS_OFFERED.found(
+            f"{address} offers no TLS, and the URL has sslmode={case.url.sslmode}."
+        )
+    return said == b"S" and case.url.sslmode != "disable"
+
+
+async def _encrypted(case: Case, address: Address) -> AsyncIterator[Finding]:
+    limit = case.settings.effective_connect_timeout
+    at_once = case.url.parameters.sslnegotiation == "direct"
+    verifies = False
+    try:
+        context = without_verification()
+        if case.url.sslmode not in OPPORTUNISTIC:
+            context = build_context(case.url.parameters)
+        verifies = context.verify_mode is ssl.CERT_REQUIRED
+        done = await handshake(address, limit, context, at_once=at_once)
+    except URLError as error:
+        yield ROOTS_UNUSABLE.found(error.args[0])
+        return
+    except ssl.SSLCertVerificationError as error:
+        yield await _not_trusted(case, address, error)
+        return
+    except ssl.SSLError as error:
+        yield TLS_FAILED.found(f"{address}: the TLS handshake failed ({_reason(error)}).")
+        return
+    except OSError:
+        yield HUNG_UP.found(f"{address} hung up, or went silent, in the TLS handshake.")
+        return
+    certificate = (
+        PeerCertificate.of(done.getpeercert() or {})
+        if verifies
+        else await read_certificate(address, limit, at_once=at_once)
+    )
+    yield Finding(
+        f"{done.version()} to {address}, the certificate is {_described(certificate)}; "
+        + ("it was verified" if verifies else "it was not verified")
+        + (", with the host name." if verifies and context.check_hostname else ".")
+    )
+    if not verifies and not address.is_local:
+        yield await _not_verified(case, address, limit, at_once=at_once)
+    if certificate.days_left < 0:
+        yield CERTIFICATE_EXPIRED.found(
+            f"The certificate expired {-certificate.days_left:.0f} days ago.",
+            outcome=Outcome.WARNING,
+        )
+    elif certificate.days_left < SOON:
+        yield CERTIFICATE_ENDS_SOON.found(
+            f"The certificate expires in {certificate.days_left:.0f} days."
+        )
+
+
+async def _not_trusted(case: Case, address: Address, error: ssl.SSLError) -> Finding:
+    found = _BY_VERIFY_CODE.get(getattr(error, "verify_code", 0), TLS_FAILED)
+    at_once = case.url.parameters.sslnegotiation == "direct"
+    limit = case.settings.effective_connect_timeout
+    try:
+        certificate = await read_certificate(address, limit, at_once=at_once)
+    except OSError:
+        return found.found(f"{address}: the certificate is refused ({_reason(error)}).")
+    cure = ""
+    if found is CERTIFICATE_WRONG_NAME and certificate.names:
+        cure = (
+            f"Write {' or '.join(certificate.names[:3])} as the host. Through a tunnel, write "
+            "sslmode=verify-ca."
+        )
+    return found.found(
+        f"The certificate of {address.host.name} is {_described(certificate)}: it is refused "
+        f"({_reason(error)}).",
+        cure=cure,
+    )
+
+
+async def _not_verified(case: Case, address: Address, limit: float, *, at_once: bool) -> Finding:
+    seen = f"sslmode={case.url.sslmode} does not verify who {address.host.name} is."
+    try:
+        await handshake(address, limit, by_the_systems_authorities(), at_once=at_once)
+    except OSError:
+        return NOT_VERIFIED.found(seen)
+    case.recommend_parameters(
+        "So that the server is verified.", sslmode="verify-full", sslrootcert=SYSTEM
+    )
+    return NOT_VERIFIED.found(
+        seen, cure="Write sslmode=verify-full&sslrootcert=system: the certificate passes."
+    )
+
+
+def _described(certificate: PeerCertificate) -> str:
+    names = ", ".join(certificate.names[:3]) or certificate.subject
+    by = "itself" if certificate.is_self_signed else certificate.issuer
+    days = certificate.days_left
+    when = f"expired {-days:.0f} days ago" if days < 0 else f"ends in {days:.0f} days"
+    return f"for {names}, by {by}, {when}"
+
+
+def _reason(error: ssl.SSLError) -> str:
+    said = getattr(error, "verify_message", None) or error.reason or type(error).__name__
+    return str(said).rstrip(".")
