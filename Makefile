@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing soak faults poolers fuzz check docs clients clients-environment clients-lock lines containers format clean
+.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing soak faults poolers fuzz check docs clients clients-environment clients-lock lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,17 @@ JOBS ?= 3
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev  ## Run the tests of the library and of the application (JOBS=, at the same time).
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+	@echo "Left out: the Todo client in a browser, which make browser tests."
+
+CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+browser: JOBS = 2
+browser: $(VENV)/.dev  ## Test the Todo client in Chromium (JOBS=, at the same time).
+	@if [ -n "$(CHROMIUM)" ] || [ "$$BROWSER" = required ]; then \
+	  $(MAKE) $(VENV)/.browser && $(BIN)/mypy todo/tests/browser/*.py && \
+	  BROWSER=required $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder todo/tests/browser; \
+	else \
+	  echo "Without Chromium, the Todo client is not tested in a browser."; \
+	fi
 
 FLOORS := .venv-floors
 FLOOR_ENVIRONMENTS := $(FLOORS)/lowest/.made $(FLOORS)/sqlalchemy-2.0/.made
@@ -158,6 +169,10 @@ $(VENV)/.bench-todo: requirements/bench-todo.txt $(VENV)/.dev
 
 $(VENV)/.docker: requirements/docker.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docker.txt
+	@touch $@
+
+$(VENV)/.browser: requirements/browser.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/browser.txt
 	@touch $@
 
 $(VENV)/.docs: requirements/docs.txt $(VENV)/.dev

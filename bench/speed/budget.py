@@ -5,10 +5,10 @@
 
 import asyncio
 import os
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bench.speed.calls import calls_of
 from bench.speed.item import INSERT, SELECT, Item, NewItem
 from bench.speed.peers.wellhead_compiled import add, find
 from bench.speed.peers.wellhead_session import StoredItem, database
@@ -145,24 +146,11 @@ class Routes:
         return dict(await self._pool.fetchrow(INSERT, *values))
 
 
-async def calls_of(app: FastAPI) -> int:
+async def _calls_of(app: FastAPI) -> int:
     """The Python functions that one request calls in process, once everything is warm."""
-    calls = 0
-
-    def note(frame: object, event: str, argument: object) -> None:
-        nonlocal calls
-        del frame, argument
-        calls += event == "call"
-
     for _ in range(_TURNS):
         assert await ask(app, "/") == HTTPStatus.OK  # noqa: S101 - what failed is no figure
-    sys.setprofile(note)
-    try:
-        for _ in range(_TURNS):
-            await ask(app, "/")
-    finally:
-        sys.setprofile(None)
-    return round(calls / _TURNS)
+    return round(await calls_of([partial(ask, app, "/")] * _TURNS) / _TURNS)
 
 
 async def budget(url: str) -> str:
@@ -182,7 +170,7 @@ async def budget(url: str) -> str:
         stack.push_async_callback(engine.dispose)
         held = await stack.enter_async_context(database())
         routes = Routes(pool, engine, held).applications()
-        calls = {"": 0} | {name: await calls_of(app) for name, app in routes.items()}
+        calls = {"": 0} | {name: await _calls_of(app) for name, app in routes.items()}
     lines = [f"| {name} | {calls[whole] - calls[part]} |" for name, whole, part in LAYERS]
     return "\n".join(["| | Python calls |", "|---|---|", *lines])
 

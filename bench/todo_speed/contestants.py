@@ -17,7 +17,7 @@ from bench.speed.server import Launch
 COMMIT = "1f19431"
 """The last commit before the work on speed began."""
 
-TODO = Peer("todo", "**Todo API**", "")
+TODO = Peer("todo", "**Todo API**", "todo.main:create_app")
 BY_HAND = Peer(
     BASE, "FastAPI + asyncpg, by hand", "bench.todo_speed.by_hand.application:create_app"
 )
@@ -31,8 +31,11 @@ _UVICORN = [sys.executable, "-m", "uvicorn", "--factory", BY_HAND.app, "--host",
 _UVICORN += ["--loop", "uvloop", "--http", "httptools", "--ws", "none"]
 _UVICORN += ["--no-server-header", "--no-proxy-headers"]
 
+KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-the-benchmark"
+"""What tokens are signed with."""
+
 _SETTINGS = {
-    "JWT_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-for-the-benchmark",
+    "JWT_SECRET_KEY": KEY,
     "JWT_ACCESS_TOKEN_EXPIRE_MINUTES": "1440",
     "LOGIN_ATTEMPTS_PER_ACCOUNT": "1000000 per minute",
     "LOGIN_ATTEMPTS_PER_ADDRESS": "1000000 per minute",
@@ -66,7 +69,7 @@ class Contestants:
         return Launch(
             peer=replace(peer, name=name or peer.name),
             command=_UVICORN if peer is BY_HAND else [*_TODO, "serve"],
-            environment=self._environment(peer, url),
+            environment=self.environment(peer, url),
             path="/health",
             directory=self.directory,
         )
@@ -80,7 +83,7 @@ class Contestants:
         process = await asyncio.create_subprocess_exec(
             *(*_TODO, "migrate"),
             cwd=self.directory,
-            env=dict(self._environment(peer, url)),
+            env=dict(self.environment(peer, url)),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -88,7 +91,13 @@ class Contestants:
         if process.returncode:
             raise ChildProcessError(f"{peer.title} cannot migrate: {said.decode()}")
 
-    def _environment(self, peer: Peer, url: str) -> Mapping[str, str]:
+    def environment(self, peer: Peer, url: str) -> Mapping[str, str]:
+        """The variables of one.
+
+        Args:
+            peer: Which.
+            url: Its database.
+        """
         code = self.before if peer is BEFORE else ROOT
         places = [ROOT, code / "src", code / "todo" / "src"]
         if peer is BEFORE:

@@ -33,7 +33,7 @@ SELECT ('0192' || lpad(to_hex(n), 8, '0') || '70008000000000000000')::uuid, owne
        CASE WHEN n % 3 > 0 THEN moment + interval '30 days' END,
        CASE WHEN n % 5 = 0 THEN moment END, 1, moment, moment, 'task ' || n,
        CASE WHEN n % 2 = 0 THEN 'what is to be done about ' || n END,
-       lpad(n::text, 20, '0') || '5'
+       (extract(epoch FROM moment) * 1000000)::bigint || '00005'
 FROM generate_series(0, $1::int - 1) AS n
 JOIN owners ON owners.number = n % ($1::int / $2::int)
 CROSS JOIN LATERAL (
@@ -49,6 +49,16 @@ FROM (SELECT id, user_id, row_number() OVER (PARTITION BY user_id ORDER BY id) A
      AS tasks
 JOIN tags ON tags.user_id = tasks.user_id
          AND tags.name_folded IN ('tag ' || tasks.n % $1::int, 'tag ' || (tasks.n + 3) % $1::int)
+"""
+
+_TAKE_OUT = """
+WITH gone AS (
+    DELETE FROM tasks WHERE user_id = $1 AND created_at > '2025-06-01' RETURNING id
+), off AS (
+    DELETE FROM tags WHERE user_id = $1 AND name LIKE $2 RETURNING id
+)
+DELETE FROM task_tags
+WHERE task_id IN (SELECT id FROM gone) OR tag_id IN (SELECT id FROM off)
 """
 
 NEW_TAG = "New "
@@ -67,19 +77,20 @@ class Data:
         self._connection = connection
         self._user_id = user_id
 
-    async def fill(self, tasks: int) -> None:
+    async def fill(self, tasks: int, each: int = TASKS_EACH) -> None:
         """Fill empty tables that have only this user.
 
         Args:
             tasks: How many of all users together; a multiple of what each has.
+            each: How many of each user.
         """
         async with self._connection.transaction():
             # What is inserted is right; checking each reference would take most of the time.
             await self._connection.execute("SET LOCAL session_replication_role = replica")
-            await self._connection.execute(_USERS, tasks // TASKS_EACH)
+            await self._connection.execute(_USERS, tasks // each)
             await self._connection.execute(_OWNERS, self._user_id)
             await self._connection.execute(_TAGS, TAGS_EACH)
-            await self._connection.execute(_TASKS, tasks, TASKS_EACH)
+            await self._connection.execute(_TASKS, tasks, each)
             await self._connection.execute("ANALYZE")
             await self._connection.execute(_TASK_TAGS, TAGS_EACH)
             await self._connection.execute("DROP TABLE owners")
@@ -92,10 +103,8 @@ class Data:
 
     async def clear(self) -> None:
         """Take out what requests have made, so that everybody meets the same tables."""
-        await self._connection.execute(
-            "DELETE FROM tasks WHERE user_id = $1 AND created_at > '2025-06-01'", self._user_id
-        )
-        await self._connection.execute(
-            "DELETE FROM tags WHERE user_id = $1 AND name LIKE $2", self._user_id, f"{NEW_TAG}%"
-        )
+        async with self._connection.transaction():
+            # Without triggers, nothing of it is listed as deleted; and nothing follows it.
+            await self._connection.execute("SET LOCAL session_replication_role = replica")
+            await self._connection.execute(_TAKE_OUT, self._user_id, f"{NEW_TAG}%")
         await self._connection.execute("VACUUM tasks, tags, task_tags")

@@ -10,7 +10,8 @@ import asyncpg
 
 from bench.speed.peer import Peer
 from bench.todo_speed.contestants import BEFORE, TODO, Contestants
-from bench.todo_speed.data import Data
+from bench.todo_speed.data import TASKS_EACH, Data
+from bench.todo_speed.supplies import Supplies
 
 _EMPTY = "todo_empty"
 
@@ -46,7 +47,9 @@ class TodoDatabases:
         await self._contestants.migrate(TODO, self._url(_EMPTY))
         return self._url(_EMPTY)
 
-    async def make_filled(self, peer: Peer, name: str, tasks: int, user_id: UUID) -> str:
+    async def make_filled(
+        self, peer: Peer, name: str, tasks: int, user_id: UUID, each: int = TASKS_EACH
+    ) -> str:
         """Make one with so many tasks of all users together, and return its URL.
 
         Args:
@@ -54,6 +57,7 @@ class TodoDatabases:
             name: Its name.
             tasks: A multiple of what each user has.
             user_id: Who has signed up.
+            each: The tasks of each user.
         """
         began, url = time.monotonic(), self._url(name)
         if peer is BEFORE:
@@ -63,7 +67,7 @@ class TodoDatabases:
         else:
             await self._create(name, template=_EMPTY)
         async with self.data(url, user_id) as data:
-            await data.fill(tasks)
+            await data.fill(tasks, each)
         took = time.monotonic() - began
         self._say(f"{name}: a database of {tasks:,} tasks, {took:.0f} s")
         return url
@@ -71,11 +75,14 @@ class TodoDatabases:
     @asynccontextmanager
     async def data(self, url: str, user_id: UUID) -> AsyncIterator[Data]:
         """The data of one of them."""
-        connection = await asyncpg.connect(url)
-        try:
+        async with _connected(url) as connection:
             yield Data(connection, user_id)
-        finally:
-            await connection.close()
+
+    @asynccontextmanager
+    async def supplies(self, url: str, user_id: UUID) -> AsyncIterator[Supplies]:
+        """What the user's requests use up in one of them."""
+        async with _connected(url) as connection:
+            yield Supplies(connection, user_id)
 
     async def _create(self, name: str, *, template: str) -> None:
         await self._admin.execute(
@@ -94,3 +101,12 @@ class TodoDatabases:
 
     def _url(self, name: str) -> str:
         return urlunsplit(urlsplit(self._server)._replace(path=f"/{name}"))
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.speed import expected, report
 from bench.speed.expected import Expectation
-from bench.speed.ratio import Spread
+from bench.speed.ratio import Spread, ratio
 from bench.todo_speed.contestants import BEFORE, BY_HAND, CONTESTANTS, TODO
-from bench.todo_speed.requests import HEALTH, LOGIN, ROUTES
-from bench.todo_speed.result import FLAT, LINK, LOGINS, MAIN, TodoResult, sized
+from bench.todo_speed.result import FLAT, LINK, LOGINS, MAIN, REST, TodoResult, sized
+from bench.todo_speed.routes import BASE, HEALTH, LOGIN, OTHERS, ROUTES, Route
 
 _BY_HAND = {"one": 0.6, "list": 0.6, "create": 0.6, "complete": 0.5}
 _BEFORE = {"one": 5, "list": 7, "create": 4, "complete": 4}
 _HEALTH, _FLAT, _LINK = 1.6, 1.1, 1.15
-_TITLES = {**ROUTES, HEALTH: "`GET /health`"}
+_TITLES = {operation: ROUTES[operation].title for operation in MAIN.operations}
 
 
 def tables(result: TodoResult) -> Mapping[str, str]:
@@ -23,7 +23,11 @@ def tables(result: TodoResult) -> Mapping[str, str]:
         found["base"] = _base(result)
     if LINK.name in played:
         found["link"] = _link(result)
-    if FLAT.name in played:
+    if result.calls:
+        found["rest-expected"] = expected.table(rest_expectations(result))
+        found["rest"] = _rest(result)
+    smallest = sized(result.conditions["sizes"][0])
+    if (FLAT.name, smallest) in {(slot.setting, slot.peer) for slot in result.slots}:
         found["flat"] = _flat(result)
     lines = [*report.conditions(result), *_server_busy(result), *_logins(result)]
     return found | {"conditions": "\n".join(f"- {line}" for line in lines)}
@@ -37,7 +41,7 @@ def expectations(result: TodoResult) -> Iterator[Expectation]:
     ):
         for operation, limit in limits.items():
             found = result.ratio(MAIN.name, operation, TODO.name, "rate", to=peer.name)
-            yield Expectation(f"{ROUTES[operation]}, requests/s by {told}", found, limit)
+            yield Expectation(f"{_TITLES[operation]}, requests/s by {told}", found, limit)
     yield Expectation(
         f"{_TITLES[HEALTH]}, CPU time by a bare route of FastAPI's",
         result.ratio(MAIN.name, HEALTH, TODO.name, "cpu"),
@@ -45,9 +49,9 @@ def expectations(result: TodoResult) -> Iterator[Expectation]:
         is_least=False,
     )
     smallest, *_, largest = result.conditions["sizes"]
-    for operation, route in ROUTES.items():
+    for operation in BASE:
         yield Expectation(
-            f"{route}, CPU time with {largest:,} tasks by that with {smallest:,}",
+            f"{_TITLES[operation]}, CPU time with {largest:,} tasks by that with {smallest:,}",
             _growth(result, operation),
             _FLAT,
             is_least=False,
@@ -61,11 +65,67 @@ def expectations(result: TodoResult) -> Iterator[Expectation]:
     )
     for operation in LINK.operations:
         yield Expectation(
-            f"{ROUTES[operation]}, median time at {LINK.link} ms by {BY_HAND.title}",
+            f"{_TITLES[operation]}, median time at {LINK.link} ms by {BY_HAND.title}",
             result.ratio(LINK.name, operation, TODO.name, "p50"),
             _LINK,
             is_least=False,
         )
+
+
+def rest_expectations(result: TodoResult) -> Iterator[Expectation]:
+    """The same of the other routes."""
+    for operation, route in OTHERS.items():
+        yield Expectation(
+            f"{route.title}, CPU time by that of {_alike(route)}",
+            _by_like(result, operation, route),
+            route.most,
+            is_least=False,
+        )
+        if route.by_hand is not None:
+            yield Expectation(
+                f"{route.title}, CPU time by {BY_HAND.title}",
+                result.ratio(REST.name, operation, TODO.name, "cpu"),
+                route.by_hand,
+                is_least=False,
+            )
+
+
+def _alike(route: Route) -> str:
+    times = f"{route.times} times " if route.times > 1 else ""
+    return times + ROUTES[route.like].title
+
+
+def _by_like(result: TodoResult, operation: str, route: Route) -> Spread | None:
+    mine, theirs = (result.slots_of(REST.name, each, TODO.name) for each in (operation, route.like))
+    found = ratio(mine, theirs, "cpu")
+    if found is None:
+        return None
+    median, low, high = (each / route.times for each in (found.median, found.low, found.high))
+    return Spread(median, low, high, found.count)
+
+
+def _rest(result: TodoResult) -> str:
+    def calls(operation: str, peer: str) -> str:
+        return str(result.calls.get(peer, {}).get(operation, ""))
+
+    def row(operation: str, route: Route) -> Iterator[str]:
+        yield f"{result.trips[operation]:g}" if operation in result.trips else ""
+        for peer in (TODO.name, BY_HAND.name):
+            yield calls(operation, peer)
+            yield _figure(result, REST.name, operation, peer, "cpu")
+        yield _alike(route) if route.like else ""
+        yield _told(_by_like(result, operation, route)) if route.like else ""
+
+    heads = ["round trips"]
+    heads += [
+        f"{title}, {what}"
+        for title in (TODO.title, BY_HAND.title)
+        for what in ("Python calls", "CPU ms")
+    ]
+    heads += ["compared with", "CPU time by that"]
+    return _table(
+        heads, {route.title: row(name, route) for name, route in {**BASE, **OTHERS}.items()}
+    )
 
 
 def _base(result: TodoResult) -> str:
@@ -93,7 +153,7 @@ def _link(result: TodoResult) -> str:
     return _table(
         [f"{peer.title}, ms" for peer in peers],
         {
-            ROUTES[operation]: [
+            _TITLES[operation]: [
                 _figure(result, LINK.name, operation, peer.name, "p50") for peer in peers
             ]
             for operation in LINK.operations
@@ -109,11 +169,11 @@ def _flat(result: TodoResult) -> str:
             *(f"{size:,} tasks, rows read" for size in sizes),
         ],
         {
-            route: [
+            _TITLES[operation]: [
                 *(_figure(result, FLAT.name, operation, sized(size), "cpu") for size in sizes),
                 *(str(result.rows_read.get(operation, {}).get(str(size), "")) for size in sizes),
             ]
-            for operation, route in ROUTES.items()
+            for operation in BASE
         },
     )
 

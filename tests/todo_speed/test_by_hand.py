@@ -5,156 +5,21 @@ Ids, times and the text of an `ETag` are each one's own; so is how a fault of a 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx2
 import jwt
 import pytest
-from fastapi import FastAPI
 
-from bench.faults.todo_service import KEY, migrate
+from bench.faults.todo_service import KEY
 from bench.todo_speed.by_hand import access, application
-from tests.staging.databases import Databases
 from tests.staging.given import Postgres
-from todo.main import create_app
+from tests.todo_speed.both import OF_ITS_OWN, Both, assert_alike, common, read, serve, told
 from wellhead.testing.proxy import TCPProxy
 
-Told = Mapping[str, Any]
-
-_PERSON = {"email": "bench@example.com", "password": "correct horse battery staple"}
-_SETTINGS = {
-    "JWT_SECRET_KEY": KEY,
-    "ARGON2_TIME_COST": "1",
-    "ARGON2_MEMORY_KIB": "7168",
-    "ARGON2_PARALLELISM": "1",
-}
-_OF_ITS_OWN = {"id", "etag", "position", "created_at", "updated_at", "completed_at"}
 _NOTHING = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Both:
-    """Both applications on one database, and a user who is logged in to both.
-
-    Attributes:
-        todo: Asks the Todo API.
-        by_hand: Asks the other one.
-        user_id: The user.
-        tokens: Theirs.
-    """
-
-    todo: httpx2.AsyncClient
-    by_hand: httpx2.AsyncClient
-    user_id: str
-    tokens: Mapping[str, str]
-
-    @property
-    def tasks(self) -> str:
-        return f"/api/{self.user_id}/tasks"
-
-    @property
-    def clients(self) -> tuple[httpx2.AsyncClient, httpx2.AsyncClient]:
-        return self.todo, self.by_hand
-
-    async def task(self, **more: Any) -> str:
-        """The path of a new task."""
-        response = await self.todo.post(self.tasks, json={"title": "Water the plants", **more})
-        assert response.status_code == 201, response.text
-        return f"{self.tasks}/{response.json()['id']}"
-
-    async def ask(self, method: str, path: str, **given: Any) -> tuple[Told, Told]:
-        """What either tells."""
-        todo, by_hand = [await client.request(method, path, **given) for client in self.clients]
-        return told(todo), told(by_hand)
-
-
-def told(response: httpx2.Response) -> Told:
-    """What a response says, without what is each one's own."""
-    headers = response.headers
-    body = response.json()
-    if "etag" in headers:
-        assert headers["etag"] == body["etag"]
-        assert headers["etag"].startswith('"')
-    if "location" in headers:
-        assert headers["location"].endswith(body["id"])
-    if "link" in headers:
-        assert body["next_cursor"] in headers["link"]
-    return {
-        "status": response.status_code,
-        "type": headers["content-type"],
-        "headers": {"etag", "location", "link", "www-authenticate"} & set(headers),
-        "refused": headers.get("www-authenticate"),
-        "body": common(body),
-    }
-
-
-def moment(name: str, value: Any) -> Any:
-    """A member of a task, as a time if it is one: zeros at the end of a second may be left out."""
-    is_time = name.endswith("_at") or name == "due_date"
-    return datetime.fromisoformat(value) if is_time and value is not None else value
-
-
-def read(task: dict[str, Any]) -> dict[str, Any]:
-    """A task but for its tag."""
-    return {name: moment(name, value) for name, value in task.items()} | {"etag": ""}
-
-
-def common(body: Any) -> Any:
-    """The part of a body in which both agree."""
-    if isinstance(body, list):
-        return [common(each) for each in body]
-    if not isinstance(body, dict):
-        return body
-    if "errors" in body:
-        return body | {"errors": sorted({fault["field"] for fault in body["errors"]})}
-    return {
-        name: ("its own" if value is not None else None)
-        if name in _OF_ITS_OWN or name == "next_cursor"
-        else common(moment(name, value))
-        for name, value in body.items()
-    }
-
-
-@pytest.fixture(scope="module")
-def migrated(databases: Databases) -> str:
-    url = databases.create()
-    migrate(url)
-    return url.rpartition("/")[2]
-
-
-@pytest.fixture
-def url(databases: Databases, migrated: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    url = databases.create(template=migrated)
-    for name, value in {**_SETTINGS, "DATABASE_URL": url}.items():
-        monkeypatch.setenv(name, value)
-    return url
-
-
-@pytest.fixture
-async def both(url: str) -> AsyncIterator[Both]:
-    del url
-    async with AsyncExitStack() as stack:
-        todo, by_hand = [
-            await serve(app, stack) for app in (create_app(), application.create_app())
-        ]
-        registered = await todo.post("/api/auth/register", json=_PERSON)
-        form = {"username": _PERSON["email"], "password": _PERSON["password"]}
-        tokens = (await todo.post("/api/auth/login", data=form)).json()
-        for client in (todo, by_hand):
-            client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-        yield Both(todo, by_hand, registered.json()["id"], tokens)
-
-
-async def serve(app: FastAPI, stack: AsyncExitStack) -> httpx2.AsyncClient:
-    await stack.enter_async_context(app.router.lifespan_context(app))
-    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bench")
-    return await stack.enter_async_context(client)
 
 
 async def test_a_task_is_read_alike(both: Both) -> None:
@@ -283,7 +148,7 @@ async def test_a_task_is_completed_alike(both: Both, bodies: list[Any]) -> None:
             given = {} if body is _NOTHING else {"json": body}
             response = await client.patch(f"{path}/complete", **given)
             now = (await client.get(path)).json()
-            changed = {name for name in _OF_ITS_OWN if now[name] != before[name]}
+            changed = {name for name in OF_ITS_OWN if now[name] != before[name]}
             seen[-1].append((told(response), changed))
             before = now
 
@@ -404,6 +269,10 @@ async def test_every_request_is_one_round_trip(
             ("GET", path, None),
             ("GET", tasks, None),
             ("PATCH", f"{path}/complete", {}),
+            ("GET", f"{tasks}?q=plan", None),
+            ("GET", f"{tasks}/counts", None),
+            ("GET", f"/api/{user_id}/changes", None),
+            ("POST", f"{tasks}/bulk", {"action": "complete", "ids": [path.rpartition("/")[2]]}),
         ]
         counted = []
         for method, target, body in 2 * requests:
@@ -442,9 +311,3 @@ def token_of(user_id: UUID) -> str:
         "exp": now + 3600,
     }
     return jwt.encode(claims, KEY, algorithm="HS256", headers={"typ": "at+jwt"})
-
-
-def assert_alike(pair: tuple[Told, Told]) -> None:
-    todo, by_hand = pair
-
-    assert by_hand == todo

@@ -45,6 +45,14 @@ async def test_everybody_has_as_many_tasks_and_each_task_two_tags(
     assert len(await data.task_ids()) == TASKS_EACH
 
 
+async def test_a_user_has_as_many_tasks_as_are_asked_for(connection: asyncpg.Connection) -> None:
+    data = Data(connection, ME)
+    await data.fill(1000, 250)
+
+    assert len(await data.task_ids()) == 250
+    assert await connection.fetchval("SELECT count(*) FROM users") == 4
+
+
 async def test_every_reference_holds(connection: asyncpg.Connection, data: Data) -> None:
     """They are not checked when the rows are made."""
     del data
@@ -76,4 +84,5 @@ async def test_what_requests_made_is_taken_out(connection: asyncpg.Connection, d
     await data.clear()
 
     assert await data.task_ids() == before
+    assert await connection.fetchval("SELECT count(*) FROM deleted_tasks") == 0
     assert await connection.fetchval("SELECT count(*) FROM tags WHERE user_id = $1", ME) == 10

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from bench.todo_speed.__main__ import publish
 from bench.todo_speed.report import tables
-from bench.todo_speed.requests import ROUTES
-from bench.todo_speed.result import PARTS, TodoResult, sized
+from bench.todo_speed.result import PARTS, REST, TodoResult, sized
+from bench.todo_speed.routes import BASE, ROUTES
 from tests.speed import slots
 from tests.speed.slots import slot
 
@@ -27,7 +27,9 @@ def played() -> TodoResult:
             for peer, rate in RATES.items()
             for number in range(3)
         ],
-        rows_read={operation: {"100": 7, "1000": 7} for operation in ROUTES},
+        rows_read={operation: {"100": 7, "1000": 7} for operation in BASE},
+        calls={TODO: dict.fromkeys(REST.operations, 600), BY_HAND: {"bulk": 900}},
+        trips={operation: 1 + (operation == "with_api_token") for operation in REST.operations},
     )
 
 
@@ -67,16 +69,37 @@ def test_what_grows_with_the_tasks_of_others_is_told() -> None:
 def test_what_was_not_played_is_not_measured_and_has_no_table() -> None:
     run = played()
     run.slots = [each for each in run.slots if each.setting == "base"]
-    run.rows_read = {}
+    run.rows_read, run.calls = {}, {}
 
     assert tables(run).keys() == {"expected", "base", "conditions"}
     assert expected(run).count("not measured") == 4 + 1 + 2
 
 
 def test_a_route_has_a_row_with_the_figures_of_everybody() -> None:
-    line = next(line for line in tables(played())["base"].splitlines() if ROUTES["create"] in line)
+    line = next(
+        line for line in tables(played())["base"].splitlines() if ROUTES["create"].title in line
+    )
 
     assert line == "| `POST /tasks` | 16.67 | 10.00 | 76.92 | 60 | 100 | 13 | 1.67 (1.67 to 1.67) |"
+
+
+def test_a_route_is_told_next_to_those_that_do_the_same_work() -> None:
+    run = played()
+    line = next(line for line in tables(run)["rest"].splitlines() if "bulk" in line)
+
+    assert line == (
+        "| `POST /tasks/bulk`, 100 tasks by id | 1 | 600 | 16.67 | 900 | 10.00 "
+        "| 100 times `PATCH /tasks/{id}/complete` | 0.01 (0.01 to 0.01) |"
+    )
+    assert "| `GET /tasks/{id}` with an API token | 2 | 600 | 16.67 | - |" in tables(run)["rest"]
+    assert (
+        "bulk`, 100 tasks by id, CPU time by that of 100 times `PATCH /tasks/{id}/complete` "
+        "| at most 0.1 | 0.01 (0.01 to 0.01) | yes |" in tables(run)["rest-expected"]
+    )
+    assert (
+        "nothing new, CPU time by FastAPI + asyncpg, by hand | at most 1.67 "
+        "| 1.67 (1.67 to 1.67) | yes |" in tables(run)["rest-expected"]
+    )
 
 
 def test_how_busy_the_server_was_is_told() -> None:

@@ -15,6 +15,7 @@ import pytest
 from documented import document
 from fastapi import FastAPI
 
+import todo
 from tests.docs.pages import page
 from tests.staging.server import serve
 
@@ -98,6 +99,10 @@ async def test_javascript_parses_every_pattern() -> None:
 
 async def test_everything_that_is_generated_and_uses_it_is_of_the_right_types() -> None:
     await tool("tsc")
+
+
+async def test_the_modules_of_the_todo_client_are_of_the_right_types() -> None:
+    await tool("tsc", "--noEmit", "--project", str(Path(todo.__file__).parent / "client"))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

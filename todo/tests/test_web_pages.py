@@ -65,8 +65,10 @@ async def test_redoc_finds_its_logo(client: AsyncClient) -> None:
     assert (await client.get("/redoc/logo-mini.svg")).headers["content-type"] == "image/svg+xml"
 
 
-async def test_swagger_ui_starts_from_an_inline_script(client: AsyncClient) -> None:
-    assert len(INLINE_SCRIPT.findall((await client.get("/docs")).text)) == 1
+async def test_swagger_ui_starts_from_an_inline_script_and_another_sets_its_colours(
+    client: AsyncClient,
+) -> None:
+    assert len(INLINE_SCRIPT.findall((await client.get("/docs")).text)) == 2
 
 
 class TestAnotherName:

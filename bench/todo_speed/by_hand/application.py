@@ -8,11 +8,11 @@ probes, headers for browsers.
 """
 
 import base64
-import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import asyncpg
@@ -24,51 +24,27 @@ from bench.speed.peers.fastapi_asyncpg import lifespan
 from bench.todo_speed.by_hand import statements
 from bench.todo_speed.by_hand.access import Owner, unauthenticated
 from bench.todo_speed.by_hand.bodies import (
-    PRIORITIES,
     RANKS,
     Done,
     ListQuery,
     NewTask,
     Page,
     ShownTask,
-    TagOnTask,
     fold,
     fold_words,
 )
+from bench.todo_speed.by_hand.many import router
 from bench.todo_speed.by_hand.problems import Refusal, answer_invalid, answer_refusal
+from bench.todo_speed.by_hand.search import tsquery
+from bench.todo_speed.by_hand.shown import shown_task
 
 _DONE = Done()
-
-
-def _etag(task_id: UUID, version: int, tags: Sequence[Sequence[Any]]) -> str:
-    state = [task_id.bytes, b"%d" % version]
-    for tag in tags:
-        state += tag[0].bytes, b"%d" % tag[3]
-    return f'"{hashlib.blake2b(b"/".join(state), digest_size=12).hexdigest()}"'
-
-
-def _shown(row: Mapping[str, Any]) -> ShownTask:
-    tags = row["tags"]
-    return ShownTask(
-        id=row["id"],
-        title=row["title"],
-        description=row["description"],
-        priority=PRIORITIES[row["priority"]],
-        due_date=row["due_date"].date() if row["is_all_day"] else row["due_date"],
-        completed=row["completed_at"] is not None,
-        completed_at=row["completed_at"],
-        tags=[TagOnTask(id=tag[0], name=tag[1], color=tag[2]) for tag in tags],
-        position=row["position"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        etag=_etag(row["id"], row["version"], tags),
-    )
 
 
 def _found(row: Mapping[str, Any] | None, response: Response) -> ShownTask:
     if row is None:
         raise Refusal(404, "task-not-found", "You have no task with this id.")
-    task = _shown(row)
+    task = shown_task(row)
     response.headers["ETag"] = task.etag
     return task
 
@@ -90,17 +66,21 @@ async def list_tasks(
     user_id: Owner, query: Annotated[ListQuery, Query()], request: Request, response: Response
 ) -> Page:
     """The newest tasks first."""
-    pool, most = request.app.state.pool, query.limit + 1
-    if query.cursor is None:
-        rows = await pool.fetch(statements.LIST, user_id, most)
-    else:
-        rows = await pool.fetch(statements.LIST_AFTER, user_id, most, *_position(query.cursor))
+    values: list[Any] = [user_id, query.limit + 1]
+    first, later = statements.LIST, statements.LIST_AFTER
+    if query.q and query.q.strip():
+        values.append(tsquery(query.q))
+        first, later = statements.SEARCH, statements.SEARCH_AFTER
+    if query.cursor is not None:
+        first, values = later, [*values, *_position(query.cursor)]
+    rows = await request.app.state.pool.fetch(first, *values)
     cursor = None
     if len(rows) > query.limit:
         rows = rows[: query.limit]
         cursor = _cursor(rows[-1]["created_at"], rows[-1]["id"])
-        response.headers["Link"] = f'<?limit={query.limit}&cursor={cursor}>; rel="next"'
-    return Page(items=[_shown(row) for row in rows], next_cursor=cursor)
+        link = urlencode({**dict(request.query_params), "cursor": cursor})
+        response.headers["Link"] = f'<?{link}>; rel="next"'
+    return Page(items=[shown_task(row) for row in rows], next_cursor=cursor)
 
 
 async def read_task(
@@ -188,6 +168,7 @@ def create_app() -> FastAPI:
     tasks = "/api/{user_id}/tasks"
     app.add_api_route(tasks, list_tasks)
     app.add_api_route(tasks, create_task, methods=["POST"], status_code=201)
+    app.include_router(router)
     app.add_api_route(f"{tasks}/{{task_id}}", read_task)
     app.add_api_route(f"{tasks}/{{task_id}}/complete", complete_task, methods=["PATCH"])
     return app

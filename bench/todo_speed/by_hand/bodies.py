@@ -43,12 +43,16 @@ def fold(name: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if _CONTROL.search(text):
-        raise ValueError("must be one line, without control characters")
-    stripped = text.strip()
+    stripped = _without_controls(text).strip()
     if not stripped:
         raise ValueError("must not be blank")
     return stripped
+
+
+def _without_controls(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("must be one line, without control characters")
+    return text
 
 
 def _prose(text: str) -> str:
@@ -130,6 +134,7 @@ class ListQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, Field(max_length=200)] | None = None
+    q: Annotated[str, Field(max_length=200), AfterValidator(_without_controls)] | None = None
 
 
 class TagOnTask(BaseModel):

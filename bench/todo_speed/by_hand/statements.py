@@ -6,18 +6,29 @@ _TAGS = """ARRAY(
         WHERE task_tags.task_id = tasks.id ORDER BY tags.name_folded
     ) AS tags"""
 
-_TASK = f"""tasks.id, title, description, priority, due_date, is_all_day, completed_at,
+TASK = f"""tasks.id, title, description, priority, due_date, is_all_day, completed_at,
     position, tasks.version, tasks.created_at, tasks.updated_at, {_TAGS}"""
 
-READ = f"SELECT {_TASK} FROM tasks WHERE id = $1 AND user_id = $2"  # noqa: S608
+READ = f"SELECT {TASK} FROM tasks WHERE id = $1 AND user_id = $2"  # noqa: S608
 
 LIST = f"""
-SELECT {_TASK} FROM tasks WHERE user_id = $1
+SELECT {TASK} FROM tasks WHERE user_id = $1
 ORDER BY created_at DESC, id DESC LIMIT $2
 """  # noqa: S608
 
 LIST_AFTER = f"""
-SELECT {_TASK} FROM tasks WHERE user_id = $1 AND (created_at, id) < ($3, $4)
+SELECT {TASK} FROM tasks WHERE user_id = $1 AND (created_at, id) < ($3, $4)
+ORDER BY created_at DESC, id DESC LIMIT $2
+"""  # noqa: S608
+
+SEARCH = f"""
+SELECT {TASK} FROM tasks WHERE user_id = $1 AND search_vector @@ to_tsquery('simple', $3)
+ORDER BY created_at DESC, id DESC LIMIT $2
+"""  # noqa: S608
+
+SEARCH_AFTER = f"""
+SELECT {TASK} FROM tasks WHERE user_id = $1 AND search_vector @@ to_tsquery('simple', $3)
+    AND (created_at, id) < ($4, $5)
 ORDER BY created_at DESC, id DESC LIMIT $2
 """  # noqa: S608
 
@@ -47,5 +58,5 @@ UPDATE tasks SET
     version = version + ($3 <> (completed_at IS NOT NULL))::int,
     updated_at = CASE WHEN $3 = (completed_at IS NOT NULL) THEN updated_at ELSE $4 END
 WHERE id = $1 AND user_id = $2
-RETURNING {_TASK}
+RETURNING {TASK}
 """  # noqa: S608

@@ -39,6 +39,7 @@ from todo.sync.routes import router as sync_router
 from todo.tags.routes import router as tags_router
 from todo.tasks.routes import router as tasks_router
 from todo.transfer.routes import routers as transfer_routers
+from todo.web.error_page import install_error_page
 from todo.web.middleware import WebMiddleware
 from todo.web.openapi import LICENSE, SERVERS, TAGS, complete_document
 from todo.web.pages import install_pages
@@ -114,6 +115,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     install(app, database, metrics=metrics)
     app.add_exception_handler(TodoError, answer_todo_error)
+    install_error_page(app)
     for router in ROUTERS:
         app.include_router(router)
     install_pages(app)

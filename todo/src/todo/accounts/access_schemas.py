@@ -1,6 +1,5 @@
 """Requests and responses about what opens an account: its logins and API tokens."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -43,7 +42,9 @@ class LoginRead(BaseModel):
     @classmethod
     def of(cls, login: ListedLogin, *, current: UUID) -> Self:
         """A login as its owner sees it from another one, or from this."""
-        return cls(is_current=login.id == current, **asdict(login))
+        # `asdict` would copy every value, and an id that is copied costs more than all else here.
+        values = {each: getattr(login, each) for each in ListedLogin.__slots__}
+        return cls(is_current=login.id == current, **values)
 
 
 class LoginPage(BaseModel):

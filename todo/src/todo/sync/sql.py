@@ -100,7 +100,7 @@ def _is_new(xid: Any) -> ColumnElement[bool]:
 
 def _follows(xid: Any, row: Any) -> ColumnElement[bool]:
     after = tuple_(_xid("after_xid"), bindparam("after_id", type_=Uuid))
-    # No index has both where the row is of another table than the transaction; one has the latter.
+    # Where these are of two tables no index has the pair, but one begins at the transaction.
     return and_(xid >= _xid("after_xid"), tuple_(xid, row) > after)
 
 

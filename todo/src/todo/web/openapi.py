@@ -14,8 +14,8 @@ SERVERS: Sequence[Json] = ({"url": "."},)
 LICENSE: Mapping[str, str] = {"name": "MIT", "identifier": "MIT"}
 
 TAGS: Sequence[Json] = (
-    {"name": "Authentication", "description": "Accounts, logins and their tokens."},
     {"name": "Tasks", "description": "Your tasks: below `/api/me/tasks`, or below your own id."},
+    {"name": "Authentication", "description": "Accounts, logins and their tokens."},
     {"name": "Tags", "description": "Your tags, and which of them are on a task."},
     {"name": "Changes", "description": "What has changed since you read last."},
     {"name": "Transfer", "description": "All that you have as one document, and back."},

@@ -21,6 +21,18 @@ ASSETS_PACKAGE = "fastapi_standalone_docs"
 OPENAPI_PATH = "openapi.json"
 """Relative, like all links of the pages: they also work below a proxy's prefix."""
 
+ICON = "client/icon.svg"
+
+DARK_MODE = """\
+<script>
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const show = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", show);
+show();
+</script>
+"""
+"""Swagger UI has dark colours for this class, and leaves it to the page when to set it."""
+
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -52,16 +64,17 @@ def _pages(app: FastAPI) -> APIRouter:
             title=app.title,
             swagger_js_url=f"{relative_assets}/swagger/swagger-ui-bundle.js",
             swagger_css_url=f"{relative_assets}/swagger/swagger-ui.css",
-            swagger_favicon_url=f"{relative_assets}/fastapi/favicon.png",
+            swagger_favicon_url=ICON,
             swagger_ui_parameters={"persistAuthorization": True},
-        )
+        ),
+        DARK_MODE,
     )
     redoc_page = _with_policy(
         get_redoc_html(
             openapi_url=OPENAPI_PATH,
             title=app.title,
             redoc_js_url=f"{relative_assets}/redoc/redoc.standalone.js",
-            redoc_favicon_url=f"{relative_assets}/fastapi/favicon.png",
+            redoc_favicon_url=ICON,
             with_google_fonts=False,
         )
     )
@@ -99,13 +112,15 @@ def _pages(app: FastAPI) -> APIRouter:
     return router
 
 
-def _with_policy(page: HTMLResponse) -> HTMLResponse:
+def _with_policy(shown: HTMLResponse, in_head: str = "") -> HTMLResponse:
     # Both pages set styles by script, which needs 'unsafe-inline' for styles; their scripts are
     # allowed by hash, and ReDoc's search runs in a worker created from a blob.
+    text = bytes(shown.body).decode().replace("</head>", f"{in_head}</head>", 1)
     hashes = [
         f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in INLINE_SCRIPT.findall(bytes(page.body).decode())
+        for script in INLINE_SCRIPT.findall(text)
     ]
+    page = HTMLResponse(text)
     page.headers["Content-Security-Policy"] = "; ".join(
         [
             "default-src 'none'",
