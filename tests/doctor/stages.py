@@ -3,11 +3,12 @@
 import asyncio
 import itertools
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
+    contextmanager,
     suppress,
 )
 from datetime import UTC, datetime, timedelta
@@ -18,24 +19,40 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from tests.staging.given import Postgres
+from tests.staging.neon import StagedNeon, StoppedPostgres
+from tests.staging.pgbouncer import Kind, PgBouncer
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.refusing import RefusingServer
+from tests.staging.scripts import POND, Scripts
+from wellhead import DatabaseSettings
 from wellhead.doctor import Wishes
 from wellhead.embedded import EmbeddedPostgres
+from wellhead.embedded.account import server_account
 from wellhead.embedded.ports import quiet_port
+from wellhead.embedded.watch import DATA
 
 Stage = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Wishes]]
 STAGES: dict[str, Stage] = {}
+"""Every stage, by what a reader calls the failure."""
+
+POOLED: set[str] = set()
+"""Those that need a PgBouncer; tests/poolers tries them."""
 
 # A stage may be set up more than once.
 _NUMBERS = itertools.count(1)
 
 
-def stage(name: str) -> Callable[[Callable[[pytest.FixtureRequest], AsyncIterator[Wishes]]], Stage]:
-    """Register a stage under what a reader calls the failure."""
+Staging = Callable[[pytest.FixtureRequest], AsyncIterator[Wishes]]
 
-    def register(function: Callable[[pytest.FixtureRequest], AsyncIterator[Wishes]]) -> Stage:
+
+def stage(name: str, *, needs_pooler: bool = False) -> Callable[[Staging], Stage]:
+    """Register a stage."""
+
+    def register(function: Staging) -> Stage:
         STAGES[name] = asynccontextmanager(function)
+        if needs_pooler:
+            POOLED.add(name)
         return STAGES[name]
 
     return register
@@ -47,9 +64,11 @@ def at(url: str, place: str) -> str:
 
 
 @asynccontextmanager
-async def connected(url: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+async def connected(
+    url: str, **arguments: Any
+) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
     """A connection of another client."""
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(url, **arguments)
     try:
         yield connection
     finally:
@@ -231,3 +250,85 @@ async def full_server(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
             # The owner's connection is one of those for everybody.
             await held.enter_async_context(connected(url))
             yield Wishes(url=url)
+
+
+@stage("a pooler that takes no more clients", needs_pooler=True)
+async def full_pooler(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    url: str = request.getfixturevalue("database_url")
+    with pooler_before(request, Kind("1.24", 0), max_client_conn="1") as pooler:
+        async with connected(pooler.url(url).partition("?")[0]):
+            yield Wishes(url=pooler.url(url))
+
+
+@stage("a pooler that the URL does not name", needs_pooler=True)
+async def unnamed_pooler(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    url: str = request.getfixturevalue("database_url")
+    with pooler_before(request, Kind("1.24", 0)) as pooler:
+        yield Wishes(url=pooler.url(url).partition("?")[0])
+
+
+@stage("a pooler that the URL does not name, and that ignores parameters", needs_pooler=True)
+async def lax_pooler(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    url: str = request.getfixturevalue("database_url")
+    ignored = "idle_in_transaction_session_timeout,statement_timeout,options"
+    with pooler_before(request, Kind("1.24", 0), ignore_startup_parameters=ignored) as pooler:
+        yield Wishes(url=pooler.url(url).partition("?")[0])
+
+
+@stage("prepared statements through an old pooler", needs_pooler=True)
+async def old_pooler(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    url: str = request.getfixturevalue("database_url")
+    with pooler_before(request, Kind("1.18", None)) as pooler:
+        settings = DatabaseSettings(url=pooler.url(url), url_direct=url, prepared_statements="on")
+        yield Wishes(source=settings)
+
+
+@stage("a standby")
+async def standby(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    directory: Path = request.getfixturevalue("public_directory")
+    server = EmbeddedPostgres(directory / f"standby-{next(_NUMBERS)}", durable=False)
+    with server:
+        signal = server.data_dir / DATA / "standby.signal"
+    signal.touch()
+    server_account().give(signal, mode=0o600)
+    with server:
+        yield Wishes(url=server.url)
+
+
+@stage("a database that was set to read-only")
+async def read_only(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    url: str = request.getfixturevalue("database_url")
+    async with connected(url) as owner:
+        name = urlsplit(url).path[1:]
+        await owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        yield Wishes(url=url)
+
+
+@stage("a sleeping database that takes longer to wake than a login may")
+async def suspended(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    server: StoppedPostgres = request.getfixturevalue("stopped_postgres")
+    pki: PKI = request.getfixturevalue("pki")
+    request.getfixturevalue("neon_names")
+    directory: Path = request.getfixturevalue("tmp_path")
+    async with StagedNeon(server, pki, directory, start_delay=4.0) as neon:
+        # libpq has no less than 2 s.
+        yield Wishes(url=f"{neon.url()}&connect_timeout=2")
+
+
+@stage("a schema that lacks migrations")
+async def behind(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    url: str = request.getfixturevalue("database_url")
+    scripts = Scripts(request.getfixturevalue("tmp_path") / "scripts")
+    scripts.add("0001", POND)
+    yield Wishes(url=url, scripts=scripts.directory)
+
+
+@contextmanager
+def pooler_before(
+    request: pytest.FixtureRequest, kind: Kind, **options: str
+) -> Iterator[PgBouncer]:
+    """A PgBouncer in front of the server of the tests."""
+    postgres: Postgres = request.getfixturevalue("postgres")
+    directory: Path = request.getfixturevalue("tmp_path_factory").mktemp("pgbouncer")
+    with PgBouncer(kind, postgres.url, directory, options=options) as pooler:
+        yield pooler

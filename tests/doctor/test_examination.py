@@ -5,11 +5,15 @@ import asyncio
 import pytest
 
 from tests.doctor.stages import listening
+from tests.staging.given import Postgres
 from tests.staging.neon import StagedNeon, StoppedPostgres
 from tests.staging.pki import PKI, TLSPostgres
 from wellhead import DatabaseSettings
 from wellhead.doctor import Outcome, Report, Wishes, examine
 from wellhead.doctor.catalogue import CHECKS
+from wellhead.doctor.checks import server_facts
+from wellhead.testing.conversation import Conversation
+from wellhead.testing.proxy import TCPProxy
 
 
 def codes(report: Report) -> list[str]:
@@ -34,7 +38,9 @@ async def test_it_ends_where_nothing_more_could_work() -> None:
     report = await examine(Wishes(url="postgresql://u:hush@127.0.0.1:1/shop"))
 
     assert report.ended_at == "tcp"
-    assert [finding.check for finding in report.findings] == ["url", "dns", "tcp"]
+    assert [finding.check for finding in report.findings] == [
+        *("url", "packages", "settings", "dns", "tcp")
+    ]
 
 
 async def test_no_report_contains_the_password(database_url: str) -> None:
@@ -48,6 +54,35 @@ async def test_no_report_contains_the_password(database_url: str) -> None:
     reports = [await examine(Wishes(url=url)) for url in urls]
 
     assert "hush" not in repr(reports)
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg"])
+async def test_it_sends_no_statement_that_writes(
+    postgres: Postgres, database_url: str, driver: str
+) -> None:
+    heard: list[str] = []
+    async with TCPProxy(
+        "127.0.0.1", postgres.port, ear=lambda: Conversation(heard.extend)
+    ) as proxy:
+        url = database_url.replace(f":{postgres.port}/", f":{proxy.port}/")
+        report = await examine(Wishes(url=url.replace("postgresql", driver, 1)))
+
+    verbs = {statement.split(maxsplit=1)[0].strip(";").upper() for statement in heard}
+    assert report.ended_at is None
+    assert verbs <= {
+        *("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "SELECT", "SHOW", "DEALLOCATE")
+    }
+
+
+async def test_what_may_not_be_seen_is_a_note(
+    monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setattr(server_facts, "_QUESTION", "SELECT 1 FROM pg_catalog.pg_authid_not_there")
+    report = await examine(Wishes(url=database_url))
+
+    [finding] = [finding for finding in report.findings if finding.check == "server"]
+    assert (finding.code, finding.outcome) == ("not_examined", Outcome.NOTE)
+    assert report.ended_at is None
 
 
 async def test_a_verified_certificate_is_described(tls_postgres: TLSPostgres, pki: PKI) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +122,11 @@ class Case:
         url = self.settings.url
         assert isinstance(url, PostgresURL)  # noqa: S101 - the examination of SQLite ends before
         return url
+
+    def recommend_parameters(self, reason: str, **parameters: Any) -> None:
+        """Recommend the URL with other parameters; its password is not shown."""
+        url = replace(self.url, parameters=replace(self.url.parameters, **parameters))
+        self.recommend("url", url, f"{reason} Insert the password.")
 
     def recommend(self, field_name: str, value: object, reason: str) -> None:
         """Recommend a line of ``.env``; the first one for a variable counts."""

@@ -9,8 +9,8 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from wellhead.doctor.case import Case, Say, Wishes
-from wellhead.doctor.catalogue import CHECKS, Check
-from wellhead.doctor.findings import Diagnosis, EnvLine, Finding, Outcome, worst
+from wellhead.doctor.catalogue import CHECKS, NOT_EXAMINED, Check
+from wellhead.doctor.findings import EnvLine, Finding, Outcome, worst
 from wellhead.errors import WellheadError, sentence_of
 from wellhead.telemetry.logging import redact
 from wellhead.url import PostgresURL
@@ -20,14 +20,6 @@ PATIENCE = 1.0
 
 LONGEST = 60.0
 """Seconds that a check may take; connecting has its own limit, which is shorter."""
-
-NOT_EXAMINED = Diagnosis(
-    "not_examined",
-    Outcome.NOTE,
-    "A check could not be made.",
-    "The user may not see what it needs, the connection was lost, or the server took too long.",
-    "Grant the role what it lacks, such as: GRANT pg_read_all_stats TO app",
-)
 
 _FAILURES = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, WellheadError)
 

@@ -55,7 +55,7 @@ def _seen(report: Report, paint: Paint) -> Iterator[str]:
         last = finding.check
         mark = paint(f"{finding.outcome:<7}", finding.outcome)
         code = f" [{finding.code}]" if finding.code else ""
-        yield f"{mark}  {name:<11} {finding.seen}{code}"
+        yield f"{mark}  {name:<14} {finding.seen}{code}"
     if report.ended_at is not None:
         yield f"The examination ended after {report.ended_at}: nothing beyond it can be seen."
 

@@ -16,7 +16,7 @@ from wellhead.doctor.peer_certificate import (
 )
 from wellhead.errors import URLError
 from wellhead.url.certificates import build_context
-from wellhead.url.tls import OPPORTUNISTIC
+from wellhead.url.tls import OPPORTUNISTIC, SYSTEM
 
 HUNG_UP = Diagnosis(
     "hung_up",
@@ -210,7 +210,6 @@ async def _encrypted(case: Case, address: Address) -> AsyncIterator[Finding]:
     except OSError:
         yield HUNG_UP.found(f"{address} hung up, or went silent, in the TLS handshake.")
         return
-    name = address.host.name
     certificate = (
         PeerCertificate.of(done.getpeercert() or {})
         if verifies
@@ -222,7 +221,7 @@ async def _encrypted(case: Case, address: Address) -> AsyncIterator[Finding]:
         + (", with the host name." if verifies and context.check_hostname else ".")
     )
     if not verifies and not address.is_local:
-        yield await _not_verified(address, name, limit, at_once=at_once, mode=case.url.sslmode)
+        yield await _not_verified(case, address, limit, at_once=at_once)
     if certificate.days_left < 0:
         yield CERTIFICATE_EXPIRED.found(
             f"The certificate expired {-certificate.days_left:.0f} days ago.",
@@ -255,14 +254,15 @@ async def _not_trusted(case: Case, address: Address, error: ssl.SSLError) -> Fin
     )
 
 
-async def _not_verified(
-    address: Address, name: str, limit: float, *, at_once: bool, mode: str
-) -> Finding:
-    seen = f"sslmode={mode} does not verify who {name} is."
+async def _not_verified(case: Case, address: Address, limit: float, *, at_once: bool) -> Finding:
+    seen = f"sslmode={case.url.sslmode} does not verify who {address.host.name} is."
     try:
         await handshake(address, limit, by_the_systems_authorities(), at_once=at_once)
     except OSError:
         return NOT_VERIFIED.found(seen)
+    case.recommend_parameters(
+        "So that the server is verified.", sslmode="verify-full", sslrootcert=SYSTEM
+    )
     return NOT_VERIFIED.found(
         seen, cure="Write sslmode=verify-full&sslrootcert=system: the certificate passes."
     )

@@ -16,7 +16,18 @@ DRIVER_MISSING = Diagnosis(
     "The application ends at its start with the same sentence.",
     'pip install "wellhead[psycopg]"',
 )
-DIAGNOSES = (DRIVER_MISSING,)
+LOGIN_TIMED_OUT = Diagnosis(
+    "login_timed_out",
+    Outcome.FAILURE,
+    "The address accepts connections, and the login was not over in time.",
+    "A sleeping database was still waking up, the server or its pooler is overloaded, or a proxy "
+    "waits for a server that is away.",
+    "DATABASE_CONNECT_TIMEOUT=15",
+)
+DIAGNOSES = (DRIVER_MISSING, LOGIN_TIMED_OUT)
+
+# After TCP and TLS worked, the same words mean something else.
+_SILENCE = {"port_filtered", "hung_up"}
 
 
 async def check_login(case: Case) -> AsyncIterator[Finding]:
@@ -33,7 +44,7 @@ async def check_login(case: Case) -> AsyncIterator[Finding]:
         yield DRIVER_MISSING.found(error.args[0], cure=error.hint or "")
         return
     except ConnectError as error:
-        yield diagnosis_of(error).found(str(error.args[0]))
+        yield _refused(case, error)
         return
     case.first_login = loop.time() - started
     case.resources.push_async_callback(connection.close)
@@ -42,4 +53,19 @@ async def check_login(case: Case) -> AsyncIterator[Finding]:
     user = case.url.user or "the operating system's user"
     yield Finding(
         f"{user} is logged in to {case.url.database}, in {1000 * case.first_login:.0f} ms."
+    )
+
+
+def _refused(case: Case, error: ConnectError) -> Finding:
+    diagnosis = diagnosis_of(error)
+    if diagnosis.code == "startup_parameter_refused" and not case.url.is_pooled:
+        case.recommend_parameters("A pooler is in between.", pgbouncer=True)
+    if diagnosis.code not in _SILENCE:
+        return diagnosis.found(str(error.args[0]))
+    variable = case.settings.variable_of("connect_timeout")
+    limit = case.settings.effective_connect_timeout
+    case.recommend("connect_timeout", 15, f"A login took longer than {limit:g} s.")
+    may_sleep = "; the database may have been asleep" if case.settings.effective_may_sleep else ""
+    return LOGIN_TIMED_OUT.found(
+        f"The login took longer than {variable}, {limit:g} s{may_sleep}.", cure=f"{variable}=15"
     )

@@ -1,0 +1,135 @@
+"""Pooled or direct, found by what happens and not by the name of the host.
+
+Behind a transaction pooler a client has no server process of its own: two clients that are both
+connected meet the same process, or one client meets two. Nothing is set for finding that out, and
+nothing is left behind.
+"""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any, Final
+
+import asyncpg
+
+from wellhead.doctor.case import Case
+from wellhead.doctor.findings import Diagnosis, Finding, Outcome
+from wellhead.doctor.questions import ask, connect_probe
+
+POOLED_UNSAID = Diagnosis(
+    "pooled_unsaid",
+    Outcome.FAILURE,
+    "The URL leads to a transaction pooler, and does not say so.",
+    "Without knowing, Wellhead prepares statements and sends settings at the start of a "
+    "connection: the former fail now and then, on a server connection that does not have them, or "
+    "the latter are refused.",
+    "Add pgbouncer=true to the URL.",
+)
+POOLED_WRONGLY = Diagnosis(
+    "pooled_wrongly",
+    Outcome.WARNING,
+    "The URL says that it leads to a transaction pooler, and it does not.",
+    "Each statement costs one more round trip, since none stays prepared, and the server's time "
+    "limits are only set in transactions.",
+    "Remove pgbouncer=true from the URL, or correct the port.",
+)
+POOLED_BY_SESSION = Diagnosis(
+    "pooled_by_session",
+    Outcome.NOTE,
+    "A proxy, or a pooler in session mode, is between the application and the server.",
+    "In session mode each connection of your pool holds one of the pooler's as long as it is open: "
+    "its pool_size is your limit.",
+    "Nothing has to change. For more clients than server connections, use transaction mode.",
+)
+STATEMENTS_NOT_KEPT = Diagnosis(
+    "statements_not_kept",
+    Outcome.NOTE,
+    "The pooler does not keep prepared statements.",
+    "It is PgBouncer before 1.21, or has max_prepared_statements = 0. Wellhead relies on none; "
+    "other programs of yours may, and fail with 'prepared statement does not exist'.",
+    "Nothing has to change here. For other programs: PgBouncer 1.21 or newer with "
+    "max_prepared_statements = 200",
+)
+STATEMENTS_LOST = Diagnosis(
+    "statements_lost",
+    Outcome.FAILURE,
+    "Prepared statements are turned on, and the pooler does not keep them.",
+    "A statement that was prepared on one server connection is executed on another, which does not "
+    "have it, or has another one of that name.",
+    "DATABASE_PREPARED_STATEMENTS=auto",
+)
+DIAGNOSES = (
+    POOLED_UNSAID, POOLED_WRONGLY, POOLED_BY_SESSION, STATEMENTS_NOT_KEPT, STATEMENTS_LOST,
+)  # fmt: skip
+
+_PROCESS: Final = "SELECT pg_catalog.pg_backend_pid()"
+_ROUNDS: Final = 3
+_PATIENCE: Final = 5.0
+"""Seconds for a transaction while another one is open; a pooler may have no server connection."""
+
+
+async def check_pooler(case: Case) -> AsyncIterator[Finding]:
+    """Compare the processes that two connected clients meet."""
+    key = case.probe.get_server_pid()
+    [[process]] = await ask(case.probe, _PROCESS)
+    another = await connect_probe(case)
+    is_pooled = case.pools_transactions = await _is_shared(case.probe, another)
+    keeps = await _keeps_statements(case.probe) if is_pooled else True
+    says = case.url.is_pooled
+    if is_pooled and not says:
+        case.recommend_parameters("A transaction pooler is in between.", pgbouncer=True)
+        seen = "Two clients met the same server process: a transaction pooler is in between."
+        yield POOLED_UNSAID.found(seen, outcome=Outcome.WARNING if keeps else Outcome.FAILURE)
+    elif is_pooled:
+        yield Finding("A transaction pooler is in between, as the URL says.")
+    elif key != process:
+        yield POOLED_BY_SESSION.found("The server's process is not the one that the login named.")
+    elif says:
+        case.recommend_parameters("The connection is direct.", pgbouncer=None)
+        yield POOLED_WRONGLY.found("Each client has a server process of its own: it is direct.")
+    else:
+        yield Finding("The connection is direct, as the URL says.")
+    if is_pooled and keeps:
+        yield Finding("The pooler keeps prepared statements; Wellhead does not rely on it.")
+    elif is_pooled and case.settings.prepared_statements == "on":
+        yield STATEMENTS_LOST.found(
+            "Prepared statements are on, and the pooler passed one on under the client's name.",
+            cure=f"{case.settings.variable_of('prepared_statements')}=auto",
+        )
+        case.recommend("prepared_statements", "auto", "The pooler does not keep them.")
+    elif is_pooled:
+        yield STATEMENTS_NOT_KEPT.found("The pooler passed a statement on under the client's name.")
+
+
+async def _is_shared(first: Any, second: Any) -> bool:
+    """Whether two connected clients share server processes."""
+    for _ in range(_ROUNDS):
+        [[before]] = await ask(first, _PROCESS)
+        async with second.transaction(readonly=True):
+            if await second.fetchval(_PROCESS) == before:
+                return True
+            # What the first one met may now be another client's, so that it meets a third.
+            try:
+                async with first.transaction(readonly=True):
+                    after = await first.fetchval(_PROCESS, timeout=_PATIENCE)
+            except TimeoutError:
+                return True
+            if after != before:
+                return True
+    return False
+
+
+async def _keeps_statements(connection: Any) -> bool:
+    """Whether a prepared statement reaches the server under a name of the pooler's own."""
+    name = f"wellhead_doctor_{secrets.token_hex(4)}"
+    async with connection.transaction(readonly=True):
+        statement = await connection.prepare("SELECT 1", name=name)
+        found = await connection.fetchval(
+            "SELECT count(*) FROM pg_catalog.pg_prepared_statements WHERE name = $1", name
+        )
+        if found:
+            # In the same transaction, so on the same server connection.
+            await connection.execute(f'DEALLOCATE "{name}"')
+    with suppress(asyncpg.InterfaceError):
+        del statement
+    return not found
