@@ -117,7 +117,7 @@ const en = {
     : "You can go on working; changes are kept here.",
   /** @param {number} seconds */
   next_try: (seconds) => seconds > 0 ? `Next try in ${seconds} s` : "Trying…",
-  retry: "Try now",
+  retry: "Try now", notices: "Notices",
   login_over: "Your login has ended. Log in again to send your changes.",
 
   // Conflicts and refusals.

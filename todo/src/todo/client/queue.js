@@ -138,7 +138,8 @@ async function unknownTags(/** @type {Task} */ task) {
   const { tags } = await storage.read();
   const known = new Set(tags.map(({ id }) => id));
   const { created_at, updated_at } = task;
-  return task.tags.filter(({ id }) => !known.has(id)).map((tag) => ({ ...tag, created_at, updated_at, etag: "" }));
+  const unknown = task.tags.filter(({ id }) => !known.has(id));
+  return unknown.map((tag) => ({ ...tag, created_at, updated_at, etag: "" }));
 }
 
 function hasWideEffect(/** @type {Operation} */ { kind, body }) {

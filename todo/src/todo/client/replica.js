@@ -79,7 +79,9 @@ export async function enqueue(queued, settled) {
   unconfirmed = [...unconfirmed, ...queued];
   draw();
   // A full disk keeps it waiting in this tab.
-  while (!(await isStored({ account, queued, settled }))) await new Promise((next) => setTimeout(next, STORE_AGAIN_MS));
+  while (!(await isStored({ account, queued, settled }))) {
+    await new Promise((next) => setTimeout(next, STORE_AGAIN_MS));
+  }
   unconfirmed = unconfirmed.filter((operation) => !queued.includes(operation));
   draw();
 }
