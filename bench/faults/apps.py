@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,9 @@ class ServedApp:
         workers: How many processes serve.
         with_mistakes: Whether it has the routes of `bench.faults.mistakes`, too.
         environment: More variables.
+
+    Attributes:
+        starts: When it served first after each start, on the clock of `time.monotonic`.
     """
 
     def __init__(
@@ -122,6 +126,7 @@ class ServedApp:
     ) -> None:
         self.kind = kind
         self.log = directory / "app.log"
+        self.starts: list[float] = []
         self._directory = directory
         self._workers = workers
         self._command = kind.mistaken if with_mistakes else kind.command
@@ -140,6 +145,7 @@ class ServedApp:
         self._process = self._launch(url)
         self._started_workers += self._workers
         await until(self._answers, seconds=_START_SECONDS)
+        self.starts.append(time.monotonic())
 
     def _launch(self, url: str) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:

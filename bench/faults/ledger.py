@@ -1,7 +1,7 @@
 """What the clients asked for and what they were told; the verdict compares it with the table."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -118,9 +118,18 @@ class Ledger:
             answer.words for answer in self.answers() if answer.outcome is not Outcome.ACKNOWLEDGED
         )
 
-    def late(self, limit: float) -> list[Answer]:
-        """The requests that took longer than so many seconds, however they ended."""
-        return [answer for answer in self.answers() if answer.seconds > limit]
+    def late(self, limit: float, *, starts: Sequence[float] = ()) -> list[Answer]:
+        """The requests that took longer than so many seconds, however they ended.
+
+        Those that waited in the system's queue while the application started, which takes as long
+        as the machine needs, count from when it had: `starts`, on the clock of `time.monotonic`.
+        """
+        return [
+            answer
+            for answer in self.answers()
+            if answer.ended - max([answer.began, *(at for at in starts if at < answer.ended)])
+            > limit
+        ]
 
     def all_served_after(self, moment: float, clients: int) -> float | None:
         """Seconds from a moment until each client had been served again; None before that."""

@@ -175,7 +175,7 @@ async def _report(
         acknowledged=ledger.count(Outcome.ACKNOWLEDGED),
         failures=ledger.failures(),
         unknown=ledger.count(Outcome.UNKNOWN),
-        late=len(ledger.late(LATE)),
+        late=len(ledger.late(LATE, starts=way.app.starts)),
         longest=max(answer.seconds for answer in ledger.answers()),
         recovered=_worst(recovered),
         wrongs=judge(ledger, await stage.console.rows(way.app.kind.table)),

@@ -80,6 +80,14 @@ def test_a_request_is_late_whatever_its_answer() -> None:
     assert Ledger([Write(0, "a", None, slow)]).late(6.0) == []
 
 
+def test_a_request_that_waits_for_the_application_to_start_is_late_after_that() -> None:
+    slow = Answer(Outcome.ACKNOWLEDGED, "201", 10.0, 20.0)
+    ledger = Ledger([Write(0, "a", None, slow)])
+
+    assert ledger.late(5.0, starts=[1.0, 16.0, 30.0]) == []
+    assert ledger.late(5.0, starts=[1.0, 14.0, 30.0]) == [slow]
+
+
 def test_all_are_served_again_when_the_last_client_was() -> None:
     def served(client: int, ended: float) -> Write:
         return Write(client, "a", None, Answer(Outcome.ACKNOWLEDGED, "201", 0.0, ended))

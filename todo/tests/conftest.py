@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 from plans import fill
-from staged import KEY, StagedAccount, add_account, client_of
+from staged import KEY, StagedAccount, add_account, running
 from task_api import TaskAPI
 from wire import Wire
 from writes import Connection
@@ -126,7 +126,7 @@ def app(settings: Settings, database: Database) -> FastAPI:
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
     """A client of the running application, without a network between them."""
-    async with app.router.lifespan_context(app), client_of(app) as client:
+    async with running(app) as client:
         yield client
 
 

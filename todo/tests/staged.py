@@ -1,5 +1,7 @@
 """People and clients for the application's tests."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -50,6 +52,13 @@ def client_of(app: FastAPI, *, address: str = ADDRESS) -> AsyncClient:
     """
     transport = ASGITransport(app=ComparedWithDocument(app), client=(address, 50000))
     return AsyncClient(transport=transport, base_url="http://todo.test")
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """Start an application, give a client of it, and stop it."""
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        yield client
 
 
 _numbers = count(1)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
-from staged import StagedAccount, client_of, log_in, make_account
+from staged import StagedAccount, log_in, make_account, running
 from test_idempotency_processes import connected
 from writes import Connection
 
@@ -76,7 +76,7 @@ async def second_host(
     """Another process of the application on the same database."""
     app = create_app(settings, Database(database.settings))
     set_clock(app, clock)
-    async with app.router.lifespan_context(app), client_of(app) as client:
+    async with running(app) as client:
         yield client
 
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 from mail_server import MailServer, mail_server
 from sqlmodel import select, update
-from staged import PASSWORD, StagedAccount, add_account, client_of, log_in
+from staged import PASSWORD, StagedAccount, add_account, client_of, log_in, running
 
 from todo.accounts.attempts import UNKNOWN_NETWORKS
 from todo.accounts.models import PasswordReset
@@ -152,7 +152,7 @@ async def test_a_failing_mail_server_is_only_logged_without_the_address_and_the_
 async def test_mails_in_progress_end_before_the_application(
     app: FastAPI, post_office: MailServer
 ) -> None:
-    async with app.router.lifespan_context(app), client_of(app) as client:
+    async with running(app) as client:
         account = await add_account(app)
         post_office.may_go_on.clear()
         await forget(client, account.email)

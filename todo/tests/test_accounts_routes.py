@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 from sqlmodel import select
-from staged import PASSWORD, StagedAccount, client_of, log_in, make_account
+from staged import PASSWORD, StagedAccount, client_of, log_in, make_account, running
 
 from todo.accounts.models import Login, User
 from todo.main import create_app
@@ -294,7 +294,7 @@ class TestLogin:
         account = await make_account(client)
         dearer = settings.model_copy(update={"argon2_memory_kib": 8 * 1024})
         second = create_app(dearer, Database(database.settings))
-        async with second.router.lifespan_context(second), client_of(second) as other_client:
+        async with running(second) as other_client:
             await log_in(other_client, account.email, account.password)
             await log_in(other_client, account.email, account.password)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
-from staged import PASSWORD, StagedAccount, add_account, client_of, log_in
+from staged import PASSWORD, StagedAccount, add_account, log_in, running
 from writes import Connection
 
 from tests.staging.patience import until
@@ -33,7 +33,7 @@ async def renewing(
     del client
     dearer = settings.model_copy(update={"argon2_memory_kib": 8 * 1024})
     app = create_app(dearer, Database(database.settings))
-    async with app.router.lifespan_context(app), client_of(app) as client:
+    async with running(app) as client:
         yield app, client
 
 
@@ -48,20 +48,27 @@ class HeldProofs:
         self._all_begun = asyncio.Event()
         monkeypatch.setattr(accounts.passwords, "verify", self._held)
 
-    async def first(self) -> None:
-        """Return once the first has begun."""
+    async def overtake(
+        self, first: Coroutine[Any, Any, Response], by: Coroutine[Any, Any, Response]
+    ) -> Response:
+        """Let another process do something while the first one's proof is held."""
+        overtaken = asyncio.create_task(first)
         await until(lambda: self._begun > 0)
-
-    def let_go(self) -> None:
-        """Let all go on."""
+        assert (await by).is_success
         self._all_begun.set()
+        return await overtaken
 
     async def _held(self, password: str, stored: str | None) -> Verdict:
         self._begun += 1
         if self._begun == self._number:
-            self.let_go()
+            self._all_begun.set()
         await self._all_begun.wait()
         return await self._verify(password, stored)
+
+
+@pytest.fixture
+def held(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> HeldProofs:
+    return HeldProofs(app, monkeypatch, 2)
 
 
 async def try_login(client: AsyncClient, account: StagedAccount) -> Response:
@@ -111,39 +118,29 @@ async def test_of_many_logins_that_renew_the_hash_all_succeed(
 async def test_a_change_or_deletion_that_a_renewed_hash_overtakes_succeeds(
     account: StagedAccount,
     client: AsyncClient,
-    app: FastAPI,
     renewing: Renewing,
-    monkeypatch: pytest.MonkeyPatch,
+    held: HeldProofs,
     act: Act,
     status: int,
 ) -> None:
-    held = HeldProofs(app, monkeypatch, 2)
     _, elsewhere = renewing
-    overtaken = asyncio.create_task(act(client, account))
-    await held.first()
-    await log_in(elsewhere, account.email, account.password)
-    held.let_go()
+    overtaken = await held.overtake(act(client, account), try_login(elsewhere, account))
 
-    assert (await overtaken).status_code == status
+    assert overtaken.status_code == status
 
 
 @pytest.mark.parametrize("act", [try_login, move])
 async def test_a_right_password_is_right_when_it_is_set_again_meanwhile(
     account: StagedAccount,
     client: AsyncClient,
-    app: FastAPI,
     renewing: Renewing,
-    monkeypatch: pytest.MonkeyPatch,
+    held: HeldProofs,
     act: Act,
 ) -> None:
-    held = HeldProofs(app, monkeypatch, 2)
     _, elsewhere = renewing
-    overtaken = asyncio.create_task(act(client, account))
-    await held.first()
-    assert (await change(elsewhere, account, PASSWORD)).status_code == 200
-    held.let_go()
+    overtaken = await held.overtake(act(client, account), change(elsewhere, account, PASSWORD))
 
-    assert (await overtaken).status_code == 200
+    assert overtaken.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -154,28 +151,23 @@ async def test_a_right_password_is_right_when_it_is_set_again_meanwhile(
 async def test_the_old_password_does_nothing_once_it_has_changed(
     account: StagedAccount,
     client: AsyncClient,
-    app: FastAPI,
     renewing: Renewing,
-    monkeypatch: pytest.MonkeyPatch,
+    held: HeldProofs,
     act: Act,
     status: int,
 ) -> None:
-    held = HeldProofs(app, monkeypatch, 2)
     _, elsewhere = renewing
-    overtaken = asyncio.create_task(act(client, account))
-    await held.first()
-    assert (await change(elsewhere, account)).status_code == 200
-    held.let_go()
+    overtaken = await held.overtake(act(client, account), change(elsewhere, account))
 
-    assert (await overtaken).status_code == status
+    assert overtaken.status_code == status
     await log_in(elsewhere, account.email, NEW_PASSWORD)
 
 
 async def test_of_two_deletions_at_once_both_find_the_account_gone(
-    app: FastAPI, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, client: AsyncClient, held: HeldProofs
 ) -> None:
+    del held
     account = await add_account(app)
-    HeldProofs(app, monkeypatch, 2)
 
     answers = await asyncio.gather(*(delete(client, account) for _ in range(2)))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from todo.data_dir import DATABASE, announce_use, known_directories
-from todo.server import provided_database
+from todo.provisioning import provided_database
 from todo.settings import Settings
 from wellhead import EmbeddedVersionError
 

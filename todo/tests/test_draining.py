@@ -21,7 +21,7 @@ from staged import StagedAccount, make_account
 
 from tests.staging.patience import until
 from todo.draining import LingeringProtocol, Server, turn_away
-from todo.server import listen
+from todo.listening import listen
 from wellhead import Database
 
 pytestmark = pytest.mark.wellhead(commit=True)

@@ -14,7 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
-from staged import KEY, client_of
+from staged import KEY, running
 
 import todo
 from tests.staging.databases import Databases
@@ -214,7 +214,7 @@ async def test_the_api_is_ready_once_its_migrations_have_run(
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setattr(schema, "ASK_AGAIN_AFTER", 0.0)
     app = create_app(Settings(jwt_secret_key=KEY))
-    async with app.router.lifespan_context(app), client_of(app) as client:
+    async with running(app) as client:
         before = await client.get("/health/db")
         await asyncio.to_thread(up, settings)
         after = await client.get("/health/db")

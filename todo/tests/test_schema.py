@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
-from staged import KEY, PASSWORD, StagedAccount, client_of
+from staged import KEY, PASSWORD, StagedAccount, running
 from writes import WRITES, World
 
 from todo.main import create_app
@@ -30,7 +30,7 @@ def unmigrated(database_url: str, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
 
 @pytest.fixture
 async def client(unmigrated: FastAPI) -> AsyncIterator[AsyncClient]:
-    async with unmigrated.router.lifespan_context(unmigrated), client_of(unmigrated) as client:
+    async with running(unmigrated) as client:
         yield client
 
 

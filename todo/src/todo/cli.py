@@ -10,15 +10,10 @@ import typer
 
 from todo import __version__
 from todo.accounts.commands import user
-from todo.server import (
-    Serving,
-    address_of,
-    banner,
-    linking_to,
-    listen,
-    provided_database,
-    wait_for_database,
-)
+from todo.banner import address_of, banner
+from todo.listening import listen
+from todo.provisioning import linking_to, provided_database, wait_for_database
+from todo.server import Serving
 from todo.server import serve as serve_until_stopped
 from todo.settings import Settings
 from todo.terminal import configured, duration, plain_errors

@@ -1,6 +1,5 @@
-"""`todo serve`: one address, any number of workers, and a database if none is configured."""
+"""Serving: one address, any number of workers, and every signal handled."""
 
-import errno
 import logging
 import os
 import signal
@@ -10,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
@@ -20,14 +18,11 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.watchfilesreload import WatchFilesReload
 
-from todo.data_dir import DATABASE, announce_use, carrying_over
 from todo.draining import LingeringProtocol, Server, Workers
 from todo.settings import Settings
 from todo.start import load
 from todo.web.logs import configure_logging
-from wellhead import Database, DatabaseSettings
-from wellhead.embedded import EmbeddedPostgres
-from wellhead.errors import ConfigurationError, WellheadError
+from wellhead.errors import WellheadError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -43,14 +38,6 @@ GRACE_SECONDS = 10
 LOAD_SECONDS = 30
 """Seconds in which a worker must respond to its parent, also while it loads: after uvicorn's 5 s a
 busy machine would kill and restart it forever."""
-
-FIRST_CURL = """\
-curl -s {address}/api/auth/register -H 'Content-Type: application/json' \\
-     -d '{{"email": "you@example.com", "password": "correct horse battery staple"}}'"""
-
-
-class AddressError(Exception):
-    """The address to listen on is not available."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,90 +72,6 @@ def served_app() -> "FastAPI":
     else:
         return app
     sys.exit(STARTUP_FAILURE)
-
-
-@contextmanager
-def provided_database(settings: Settings) -> Iterator[str]:
-    """Make sure that the environment names a database, and say where the data is.
-
-    If it names none, a PostgreSQL is started (or joined) with its data in `DATA_DIR`, and its URL
-    is put into the environment, from which worker processes inherit it.
-
-    Raises:
-        ConfigurationError: There is no `DATABASE_URL`, and this is production.
-        EmbeddedError: The server cannot start.
-    """
-    if DatabaseSettings.is_given():
-        yield str(settings.database().url)
-        return
-    if settings.is_production:
-        raise ConfigurationError(
-            "DATABASE_URL is missing, and APP_ENV is production.",
-            hint="Set it to the URL that your provider shows.",
-        )
-    announce_use(settings.data_dir)
-    postgres = EmbeddedPostgres(settings.data_dir / DATABASE, restart=True)
-    with carrying_over(settings.data_dir), postgres:
-        os.environ["DATABASE_URL"] = postgres.url
-        try:
-            yield f"{postgres.data_dir} (PostgreSQL {postgres.version}, port {postgres.port})"
-        finally:
-            del os.environ["DATABASE_URL"]
-
-
-async def wait_for_database(settings: DatabaseSettings) -> None:
-    """Connect once before serving, so that a problem is reported in a sentence.
-
-    With `DATABASE_START_DEGRADED` there is no wait.
-
-    Raises:
-        ConnectError: The database cannot be reached, or refuses.
-    """
-    if settings.start_degraded:
-        return
-    async with Database(settings):
-        pass
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Bind the address before anything else is started; port 0 takes any free one.
-
-    Raises:
-        AddressError: It is taken, not an address of this machine, or not permitted.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        # asyncio disables Nagle's algorithm only if the protocol is given; with it, responses on
-        # keep-alive connections wait 40 ms. (uvloop always disables it.)
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise AddressError(f"Cannot listen on {host}: {error.strerror}.") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        # From here on clients wait instead of being refused, until the workers are up.
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        raise AddressError(
-            f"Cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}. "
-            f"{_advice(error)}"
-        ) from error
-    listener.set_inheritable(True)
-    return listener
-
-
-def _advice(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "Stop the program that uses it, or choose another one with --port (or PORT)."
-    if error.errno == errno.EACCES:
-        return (
-            "Ports below 1024 are for root. Choose --port 8000 (or PORT), and let a proxy in "
-            "front, or Docker's --publish 80:8000, use the other one."
-        )
-    return "Choose an address of this machine with --host (or HOST), and a port that you may use."
 
 
 def serve(serving: Serving, listener: socket.socket, *, announce: Callable[[], None]) -> bool:
@@ -285,64 +188,3 @@ def _ctrl_c_kept_from_children() -> Iterator[None]:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         end.set()
-
-
-def address_of(serving: Serving, listener: socket.socket) -> str:
-    """The URL by which this machine reaches the server."""
-    port = listener.getsockname()[1]
-    host = f"[{serving.host}]" if ":" in serving.host else serving.host
-    if _is_every_address(serving.host):
-        host = "127.0.0.1"
-    return f"http://{host}:{port}"
-
-
-@contextmanager
-def linking_to(address: str, settings: Settings) -> Iterator[None]:
-    """Let mails link to this server while `PUBLIC_URL` names no other.
-
-    Not in production: there, people may reach the server by another address only.
-    """
-    if settings.is_production or settings.public_url is not None:
-        yield
-        return
-    os.environ["PUBLIC_URL"] = address
-    try:
-        yield
-    finally:
-        del os.environ["PUBLIC_URL"]
-
-
-def banner(settings: Settings, serving: Serving, listener: socket.socket, data: str) -> str:
-    """What `todo serve` prints first: the address, where the data is, and a first request."""
-    address, port = address_of(serving, listener), listener.getsockname()[1]
-    lines = [
-        f"{settings.app_name} {settings.app_version}",
-        f"  Address  {address}  (try it: {address}/docs)",
-        f"  Data     {data}",
-        "  Stop     Ctrl-C",
-        "",
-        "Create an account:",
-        "",
-        *(f"  {line}" for line in FIRST_CURL.format(address=address).splitlines()),
-        "",
-    ]
-    if not settings.is_production and not _is_loopback(serving.host):
-        lines.append(
-            f"Anyone who can reach this machine can reach {serving.host} port {port}; this is a "
-            "development set-up. Set APP_ENV=production, DATABASE_URL and JWT_SECRET_KEY.\n"
-        )
-    return "\n".join(lines)
-
-
-def _is_every_address(host: str) -> bool:
-    try:
-        return ip_address(host).is_unspecified
-    except ValueError:
-        return False
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from todo.backup.errors import BackupError
 from todo.durations import parse_duration
 from todo.errors import TodoError
-from todo.server import AddressError
+from todo.listening import AddressError
 from todo.settings import Settings
 from todo.web.logs import configure_logging
 from wellhead import classify

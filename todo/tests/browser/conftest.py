@@ -8,6 +8,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -17,6 +18,7 @@ from browser.visitors import SECONDS, Visitors
 from httpx2 import AsyncClient
 from playwright.async_api import Browser, Page, async_playwright, expect
 from staged import StagedAccount, make_account
+from task_api import TaskAPI
 
 from tests.staging.databases import Databases
 from wellhead.testing.proxy import TCPProxy
@@ -33,15 +35,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    """One Chromium for the run."""
+@pytest.fixture(scope="session")
+def launching() -> dict[str, Any]:
+    """Which Chromium is launched, and how."""
     found = [path for name in NAMES if (path := shutil.which(name))]
     assert found, f"There is no {' or '.join(NAMES)}; on Debian: apt-get install chromium"
+    return {"executable_path": found[0], "chromium_sandbox": os.geteuid() != 0}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium(launching: dict[str, Any]) -> AsyncIterator[Browser]:
+    """One Chromium for the run."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=found[0], chromium_sandbox=os.geteuid() != 0
-        )
+        browser = await playwright.chromium.launch(**launching)
         yield browser
         await browser.close()
 
@@ -118,3 +124,9 @@ async def api(service: Service) -> AsyncIterator[AsyncClient]:
 async def person(api: AsyncClient) -> StagedAccount:
     """Somebody with an account."""
     return await make_account(api)
+
+
+@pytest.fixture
+def device(api: AsyncClient, person: StagedAccount) -> TaskAPI:
+    """Another device of the same person, without the client."""
+    return TaskAPI(api, person)

@@ -120,7 +120,7 @@ def renew_id(case: Case) -> None:
     """Make every second id of a new object one that nobody has: those made up repeat themselves."""
     has_id = isinstance(case.body, dict) and case.body.get("id") is not None
     if has_id and is_valid(case) and next(_id_turns):
-        case.body = {**case.body, "id": str(UUID(int=next(_numbers), version=4))}
+        fill_in(case, id=str(UUID(int=next(_numbers), version=4)))
 
 
 def user_of(case: Case) -> str | None:

@@ -9,16 +9,11 @@ from sqlalchemy import Integer, Text, Uuid, bindparam, delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
+from todo.accounts.credentials import canonical, refuse_email_as_password
 from todo.accounts.models import User
 from todo.accounts.passwords import Passwords
+from todo.accounts.registration import CREATION, explain, new_account
 from todo.accounts.reset import replace_password
-from todo.accounts.service import (
-    CREATION,
-    canonical,
-    explain,
-    new_account,
-    refuse_email_as_password,
-)
 from todo.text import fold_email
 from wellhead import Database, compiled
 

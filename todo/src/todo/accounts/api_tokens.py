@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from todo.accounts.credentials import account_gone
 from todo.accounts.models import ApiToken, User
 from todo.accounts.secret_tokens import SecretToken, hash_of
-from todo.accounts.service import account_gone
 from todo.database import deleted
 from todo.errors import ConflictError, NotAuthenticatedError, NotFoundError
 from todo.models import TIMESTAMP, utc_now

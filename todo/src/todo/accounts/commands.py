@@ -31,8 +31,8 @@ Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's e-m
 
 
 def _run(work: Callable[[Settings, Database], Awaitable[T]]) -> T:
+    from todo.provisioning import provided_database  # noqa: PLC0415
     from todo.schema import migrated_database  # noqa: PLC0415 - other commands need none of it
-    from todo.server import provided_database  # noqa: PLC0415
 
     async def run(settings: Settings) -> T:
         async with migrated_database(settings) as database:

@@ -4,14 +4,11 @@ from sqlalchemy import Boolean, Integer, Text, bindparam, case, delete, func, or
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
+from todo.accounts.credentials import account_gone, refuse_email_as_password
 from todo.accounts.models import PasswordReset, User
+from todo.accounts.registration import explain
 from todo.accounts.schemas import AccountChanges, AccountRead
-from todo.accounts.service import (
-    Accounts,
-    account_gone,
-    explain,
-    refuse_email_as_password,
-)
+from todo.accounts.service import Accounts
 from todo.accounts.tokens import AccessToken
 from todo.errors import InvalidError
 from todo.models import utc_now

@@ -9,18 +9,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from todo.accounts.credentials import canonical, ended, refuse_email_as_password, store_hash
+from todo.accounts.known_networks import known
 from todo.accounts.mail import Mailer
 from todo.accounts.models import ApiToken, Login, PasswordReset, User
 from todo.accounts.outgoing import OutgoingMail
 from todo.accounts.secret_tokens import SecretToken, hash_of
-from todo.accounts.service import (
-    Accounts,
-    canonical,
-    ended,
-    known,
-    refuse_email_as_password,
-    store_hash,
-)
+from todo.accounts.service import Accounts
 from todo.errors import ForbiddenError, NotFoundError
 from todo.models import TIMESTAMP, new_id, utc_now
 from todo.sql import NOW

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Form, HTTPException, Request, Response
 
-from todo.accounts import profile, schemas
+from todo.accounts import deletion, password_change, profile, schemas
 from todo.accounts.dependencies import AccessTokenDep
 from todo.accounts.devices import device_of
 from todo.accounts.models import User
@@ -189,7 +189,8 @@ async def change_password(
     An `Idempotency-Key` has no effect here: if the response was lost, log in with the new
     password.
     """
-    return await accounts.change_password(
+    return await password_change.change(
+        accounts,
         token,
         current=change.current_password.get_secret_value(),
         new=change.new_password.get_secret_value(),
@@ -213,4 +214,6 @@ async def delete_account(
 
     An `Idempotency-Key` has no effect here: a repetition reports that the account is gone (401).
     """
-    await accounts.delete(token, password=given.password.get_secret_value(), address=address)
+    await deletion.delete(
+        accounts, token, password=given.password.get_secret_value(), address=address
+    )

@@ -1,4 +1,4 @@
-"""The operations on accounts, without HTTP: register, log in and out, refresh, change, delete.
+"""The accounts of an application, without HTTP: register, log in and out, refresh, prove.
 
 Passwords are hashed between transactions, never inside one: no connection is held during that time.
 Random values are chosen before a transaction, so that each may run again, even after a COMMIT
@@ -8,43 +8,36 @@ without a reply, with the same result.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal, NoReturn
+from typing import Literal
 from uuid import UUID
 
-from pydantic import validate_email
-from pydantic_core import PydanticCustomError
-from sqlalchemy import Delete, delete, exists, or_, update
-from sqlalchemy.dialects.postgresql import Insert, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, exists
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.attempts import Attempts, network
-from todo.accounts.exchange import exchange
-from todo.accounts.models import (
-    EMAIL_INDEX,
-    ApiToken,
-    InviteUse,
-    KnownNetwork,
-    Login,
-    PasswordReset,
-    User,
+from todo.accounts.credentials import (
+    account_gone,
+    canonical,
+    lock_with_password,
+    refuse_email_as_password,
+    renew_hash,
+    wrong_credentials,
 )
+from todo.accounts.exchange import exchange
+from todo.accounts.models import KnownNetwork, Login, User
+from todo.accounts.new_login import NewLogin
 from todo.accounts.notices import Notices
 from todo.accounts.passwords import Passwords
-from todo.accounts.schemas import AccountRead, TokenPair
+from todo.accounts.registration import CREATION, INVITED, new_account
+from todo.accounts.schemas import TokenPair
 from todo.accounts.secret_tokens import hash_of
-from todo.accounts.sql import creation, invited_creation
 from todo.accounts.tokens import AccessToken, IssuedRefreshToken, Tokens
-from todo.errors import ConflictError, ForbiddenError, InvalidError, NotAuthenticatedError
-from todo.idempotency.creation import Created, Creation, Values
+from todo.errors import ForbiddenError, NotAuthenticatedError
+from todo.idempotency.creation import Creation, Values
 from todo.models import new_id, utc_now
 from todo.text import fold_email
 from wellhead import Database
-
-KNOWN_FOR = timedelta(days=180)
-"""How long the owner of an account is expected again from a network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +116,7 @@ class Accounts:
             verdict = await self.passwords.verify(password, user.password_hash if user else None)
             if user is None or not verdict.is_right:
                 raise wrong_credentials()
-            login = self._new_login(user.id, networks[0], address, device)
+            login = self.new_login(user.id, networks[0], address, device)
             if await self._start(login, user, new_hash=verdict.new_hash):
                 break
             # It has been changed since it was read, and this may be the new one.
@@ -143,7 +136,7 @@ class Accounts:
             found = (await reader.exec(statement)).one_or_none()
         return (None, False) if found is None else (found[0], found[1])
 
-    async def _start(self, login: "_NewLogin", proved: User, *, new_hash: str | None) -> bool:
+    async def _start(self, login: NewLogin, proved: User, *, new_hash: str | None) -> bool:
         async def start(session: AsyncSession) -> bool:
             if not await lock_with_password(session, proved):
                 return False
@@ -200,68 +193,6 @@ class Accounts:
             raise account_gone()
         return user
 
-    async def change_password(
-        self,
-        token: AccessToken,
-        *,
-        current: str,
-        new: str,
-        address: str | None,
-        device: str | None = None,
-    ) -> TokenPair:
-        """Replace the password, end every login of the account, and start a new one.
-
-        Raises:
-            ForbiddenError: The current password is wrong.
-            InvalidError: The new password is the e-mail address.
-            NotAuthenticatedError: The account has been deleted since the token was issued.
-            TooManyAttemptsError: The account or the client has used up its tries.
-        """
-        new_hash: str | None = None
-        while True:
-            user = await self.prove(token, current, address)
-            refuse_email_as_password(user.email, new)
-            new_hash = new_hash or await self.passwords.hash(new)
-            network_hash = self.attempts.network_hashes(address)[0]
-            login = self._new_login(user.id, network_hash, address, device)
-            if await self._change(login, user, new_hash):
-                self.notices.password_changed(email=user.email)
-                return login.pair
-
-    async def _change(self, login: "_NewLogin", proved: User, new_hash: str) -> bool:
-        async def change(session: AsyncSession) -> bool:
-            # With the new login, this has been done before: its COMMIT got no reply.
-            if not await lock_with_password(session, proved, or_with=login.id):
-                return False
-            await store_hash(session, proved.id, new_hash)
-            await session.exec(ended(proved.id, Login, PasswordReset))
-            await login.store(session)
-            return True
-
-        return await self.database.run(change, is_repeatable=True)
-
-    async def delete(self, token: AccessToken, *, password: str, address: str | None) -> None:
-        """Delete the account with its logins, tasks and tags.
-
-        Raises:
-            ForbiddenError: The password is wrong.
-            NotAuthenticatedError: The account has been deleted already.
-            TooManyAttemptsError: The account or the client has used up its tries.
-        """
-        while not await self._delete(await self.prove(token, password, address)):
-            pass
-
-    async def _delete(self, proved: User) -> bool:
-        of_user = col(User.id) == proved.id
-        deleted = delete(User).where(of_user, col(User.password_version) == proved.password_version)
-
-        async def remove(session: AsyncSession) -> bool:
-            if (await session.exec(deleted)).rowcount:
-                return True
-            return (await session.exec(select(User.id).where(of_user))).first() is None
-
-        return await self.database.run(remove, is_repeatable=True)
-
     async def prove(self, token: AccessToken, password: str, address: str | None) -> User:
         """The account of a token whose holder knows the password.
 
@@ -278,13 +209,14 @@ class Accounts:
         await self.attempts.forget_proof(login_id=token.login_id)
         return user
 
-    def _new_login(
+    def new_login(
         self, user_id: UUID, network_hash: bytes, address: str | None, device: str | None
-    ) -> "_NewLogin":
+    ) -> NewLogin:
+        """A login of a user, with its tokens, that is not stored yet."""
         login_id = new_id()
         issued = self.tokens.issue_refresh(user_id=user_id, login_id=login_id)
         pair = self._pair(user_id, login_id, issued)
-        return _NewLogin(user_id, login_id, issued, pair, network_hash, network(address), device)
+        return NewLogin(user_id, login_id, issued, pair, network_hash, network(address), device)
 
     def _pair(self, user_id: UUID, login_id: UUID, refresh: IssuedRefreshToken) -> TokenPair:
         left = refresh.expires_at - self.tokens.now()
@@ -294,178 +226,3 @@ class Accounts:
             expires_in=int(self.tokens.access_lifetime.total_seconds()),
             refresh_expires_in=math.ceil(left.total_seconds()),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _NewLogin:
-    user_id: UUID
-    id: UUID
-    token: IssuedRefreshToken
-    pair: TokenPair
-    network_hash: bytes
-    network: str
-    device: str | None
-
-    async def store(self, session: AsyncSession) -> None:
-        """Store the login and its network; storing the same one twice is fine."""
-        login = Login(
-            id=self.id,
-            user_id=self.user_id,
-            token_hash=self.token.hash,
-            expires_at=self.token.expires_at,
-            network=self.network,
-            device=self.device,
-        )
-        statement = insert(Login).values(**login.model_dump()).on_conflict_do_nothing()
-        await session.exec(statement.add_cte(known(self.user_id, self.network_hash).cte("known")))
-
-
-def known(user_id: UUID, network_hash: bytes) -> Insert:
-    """One statement that stores from where the owner of an account is expected again."""
-    until = utc_now() + KNOWN_FOR
-    return (
-        insert(KnownNetwork)
-        .values(user_id=user_id, network_hash=network_hash, expires_at=until)
-        .on_conflict_do_update(
-            index_elements=["user_id", "network_hash"], set_={"expires_at": until}
-        )
-    )
-
-
-async def lock_with_password(
-    session: AsyncSession, proved: User, *, or_with: UUID | None = None
-) -> bool:
-    """Lock an account, and say whether its password is still the one that was proved.
-
-    The lock waits for a change in progress. A new hash of the same password is no change.
-
-    Args:
-        session: The transaction.
-        proved: The account as it was read.
-        or_with: A login whose existence says that this unit of work has been committed before.
-    """
-    is_unchanged = col(User.password_version) == proved.password_version
-    is_done = exists().where(col(Login.id) == or_with)
-    statement = (
-        select(User.id)
-        .where(
-            User.id == proved.id, is_unchanged if or_with is None else or_(is_unchanged, is_done)
-        )
-        .with_for_update(key_share=True)
-    )
-    return (await session.exec(statement)).first() is not None
-
-
-async def renew_hash(session: AsyncSession, proved: User, new_hash: str) -> None:
-    """Replace the hash of a password by another one of the same, unless it has changed."""
-    outdated = update(User).where(
-        col(User.id) == proved.id, col(User.password_hash) == proved.password_hash
-    )
-    await session.exec(outdated.values(password_hash=new_hash))
-
-
-def ended(
-    user_id: UUID, table: type[Login], *others: type[ApiToken] | type[PasswordReset]
-) -> Delete:
-    """One statement that deletes what opens an account."""
-    statement = delete(table).where(col(table.user_id) == user_id)
-    for each in others:
-        gone = delete(each).where(col(each.user_id) == user_id)
-        statement = statement.add_cte(gone.cte(f"ended_{each.__tablename__}"))
-    return statement
-
-
-async def store_hash(session: AsyncSession, user_id: UUID, password_hash: str) -> None:
-    """Change the password of an account."""
-    changed = update(User).where(col(User.id) == user_id)
-    version = col(User.password_version) + 1
-    await session.exec(
-        changed.values(password_hash=password_hash, password_version=version, updated_at=utc_now())
-    )
-
-
-async def new_account(
-    passwords: Passwords,
-    *,
-    email: str,
-    password: str,
-    name: str | None,
-    network_hash: bytes | None = None,
-) -> Values:
-    """The values for `CREATION`: a new account that is not stored yet.
-
-    Args:
-        passwords: Hashes its password.
-        email: Its address.
-        password: The password.
-        name: The name of its owner.
-        network_hash: The network that its owner is in; None if it is made by somebody else.
-    """
-    now = utc_now()
-    account = AccountRead(id=new_id(), email=email, name=name, created_at=now)
-    return {
-        "owner_id": account.id,
-        "now": now,
-        "email": email,
-        "email_folded": fold_email(email),
-        "name": name,
-        "password_hash": await passwords.hash(password),
-        "network_hash": network_hash,
-        "known_until": now + KNOWN_FOR,
-        "document": account.model_dump_json(),
-        "revision": None,
-    }
-
-
-def explain(error: IntegrityError, values: Values) -> NoReturn:
-    """Raise what a broken constraint means."""
-    del values
-    if EMAIL_INDEX in str(error.orig):
-        message = "This e-mail address already has an account."
-        raise ConflictError(message, code="email-taken") from error
-    if InviteUse.__tablename__ in str(error.orig):
-        message = "This invite was used, has expired, is for another address, or never existed."
-        raise ForbiddenError(message, code="invite-invalid") from error
-    raise error
-
-
-async def _find(database: Database, values: Values) -> Created:
-    del database
-    return Created(document=values["document"], revision=None)
-
-
-CREATION = Creation(creation, find=_find, explain=explain)
-"""Creates an account from the values of `new_account`."""
-
-INVITED = Creation(invited_creation, find=_find, explain=explain)
-"""The same, and uses an invite up; `invite_hash` is its hash."""
-
-
-def canonical(email: str) -> str:
-    """The address as registration would have stored it, or unchanged if it is not valid."""
-    try:
-        return validate_email(email)[1]
-    except PydanticCustomError:
-        return email
-
-
-def refuse_email_as_password(email: str, password: str) -> None:
-    """Refuse the first password that an attacker would try.
-
-    Raises:
-        InvalidError: The password is the address.
-    """
-    if fold_email(password.strip()) == fold_email(email):
-        raise InvalidError("The password must not be the e-mail address.", code="password-is-email")
-
-
-def wrong_credentials() -> NotAuthenticatedError:
-    """The same response to every failed login, whatever was wrong with it."""
-    return NotAuthenticatedError(
-        "The e-mail address or the password is wrong.", code="login-failed"
-    )
-
-
-def account_gone() -> NotAuthenticatedError:
-    """A token outlives its account by minutes; a write with it has no owner."""
-    return NotAuthenticatedError("This account has been deleted.", code="account-gone")

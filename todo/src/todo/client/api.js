@@ -3,7 +3,8 @@
 /** @import { Problem, Reply } from "./types.js" */
 
 const BASE = new URL("../", import.meta.url);
-const DEADLINE_MS = 20_000;
+/** Longer than the service itself waits for its database. */
+export const DEADLINE_MS = 40_000;
 const STATUSES_TO_WAIT = new Set([425, 429, 502, 503, 504]);
 
 /** No response, or one that says to try again later. */
@@ -30,14 +31,14 @@ export async function call(method, path, { body, token, headers = {} } = {}) {
   const given = { Accept: "application/json", ...headers };
   /** @type {Record<string, string>} */
   const authorization = token ? { Authorization: `Bearer ${token}` } : {};
-  const is_form = body instanceof URLSearchParams;
+  const isForm = body instanceof URLSearchParams;
   /** @type {Record<string, string>} */
-  const type = body === undefined || is_form ? {} : { "Content-Type": "application/json" };
+  const type = body === undefined || isForm ? {} : { "Content-Type": "application/json" };
   try {
     const response = await fetch(new URL(path, BASE), {
       method,
       headers: { ...given, ...authorization, ...type },
-      body: body === undefined || is_form ? body : JSON.stringify(body),
+      body: body === undefined || isForm ? body : JSON.stringify(body),
       signal: AbortSignal.timeout(DEADLINE_MS),
       cache: "no-store",
       credentials: "omit",
@@ -54,12 +55,12 @@ export async function call(method, path, { body, token, headers = {} } = {}) {
 /** @returns {Reply} */
 function understood(/** @type {Response} */ response, /** @type {string} */ text) {
   const { ok, status } = response;
-  const is_json = /^application\/(problem\+)?json\b/.test(response.headers.get("Content-Type") ?? "");
-  const body = is_json && text ? JSON.parse(text) : undefined;
+  const isJson = /^application\/(problem\+)?json\b/.test(response.headers.get("Content-Type") ?? "");
+  const body = isJson && text ? JSON.parse(text) : undefined;
   const problem = problemOf(status, ok ? {} : body, response.headers.get("Retry-After"));
   // A page instead of JSON is some proxy's, or a hotel's: the service has not seen the request.
-  const is_foreign = !is_json && status !== 204;
-  if (is_foreign || STATUSES_TO_WAIT.has(status)) throw new Unavailable("unavailable", problem);
+  const isForeign = !isJson && status !== 204;
+  if (isForeign || STATUSES_TO_WAIT.has(status)) throw new Unavailable("unavailable", problem);
   return { ok, status, body, problem };
 }
 

@@ -1,11 +1,13 @@
 /** Whether the service can be reached, and when it is tried again; known to all tabs. */
 
-/** @import { Connection } from "./types.js" */
 /** @import { Unavailable } from "./api.js" */
+/** @import { Connection } from "./types.js" */
 
+import { DEADLINE_MS } from "./api.js";
 import { current, update } from "./state.js";
 import { tell } from "./tabs.js";
 
+const PATIENCE_MS = 5_000;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
 
@@ -25,8 +27,23 @@ export function isWaiting() {
   return connection.state === "waiting" && connection.retry_at > Date.now();
 }
 
-export function reached() {
-  failures = 0;
+/**
+ * Says that the service keeps somebody waiting, if it does.
+ * @template T
+ * @param {Promise<T>} reply
+ */
+export async function watched(reply) {
+  const slow = setTimeout(() => wait("unavailable", DEADLINE_MS - PATIENCE_MS), PATIENCE_MS);
+  try {
+    const replied = await reply;
+    reached();
+    return replied;
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+function reached() {
   if (current().connection.state === "online") return;
   show({ state: "online" });
   tell({ kind: "connection", connection: { state: "online" } });
@@ -36,20 +53,26 @@ export function failed(/** @type {Unavailable} */ { reason, problem }) {
   failures += 1;
   const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
   // Apart from each other, since all clients of a service notice its end at once.
-  const wait = Math.max((problem.retry_after ?? 0) * 1000, longest / 2) + (longest / 2) * Math.random();
+  wait(reason, Math.max((problem.retry_after ?? 0) * 1000, longest / 2) + (longest / 2) * Math.random());
+}
+
+function wait(/** @type {Unavailable["reason"]} */ reason, /** @type {number} */ ms) {
   const now = Date.now();
   const { connection } = current();
   const since = connection.state === "waiting" ? connection.since : now;
   /** @type {Connection} */
-  const waiting = { state: "waiting", since, retry_at: now + wait, reason };
+  const waiting = { state: "waiting", since, retry_at: now + ms, reason };
   show(waiting);
   tell({ kind: "connection", connection: waiting });
 }
 
 /** @param {Connection} connection of this tab, or of another one */
 export function show(connection) {
+  const { state } = current().connection;
   clearTimeout(timer);
   update({ connection });
-  if (connection.state === "waiting") timer = setTimeout(() => retry(), connection.retry_at + 10 - Date.now());
+  if (connection.state === "waiting") timer = setTimeout(retry, connection.retry_at + 10 - Date.now());
   else failures = 0;
+  // Something may have been left for the end of the outage.
+  if (state === "waiting" && connection.state === "online") retry();
 }

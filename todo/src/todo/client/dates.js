@@ -51,8 +51,8 @@ export function joinDue(/** @type {string} */ day, /** @type {string} */ time) {
 export function compareDue(/** @type {string | null} */ one, /** @type {string | null} */ other) {
   if (one === other) return 0;
   if (one === null || other === null) return one === null ? 1 : -1;
-  const [day, other_day] = [dayOf(one), dayOf(other)];
-  if (day !== other_day) return day < other_day ? -1 : 1;
+  const [day, otherDay] = [dayOf(one), dayOf(other)];
+  if (day !== otherDay) return day < otherDay ? -1 : 1;
   if (isDay(one) !== isDay(other)) return isDay(one) ? -1 : 1;
   return isDay(one) ? 0 : Date.parse(one) - Date.parse(other);
 }

@@ -1,7 +1,7 @@
 /** Moving a row with a mouse, a pen or a finger. */
 import { moveTo } from "./commands.js";
 import { change, isManual, rowSelector, shown, ui } from "./ui.js";
-import { startOfList, topsOf } from "./views/list.js";
+import { topsOf } from "./views/list.js";
 
 /** So far is a click that trembles. */
 const THRESHOLD = 5;
@@ -13,6 +13,7 @@ export function startDragging(event, id) {
   if (event.button !== 0 || !isManual()) return;
   const grip = /** @type {HTMLElement} */ (event.currentTarget);
   const row = /** @type {HTMLElement} */ (document.querySelector(rowSelector(id)));
+  const list = /** @type {HTMLElement} */ (row.parentElement);
   const held = event.clientY - row.getBoundingClientRect().top;
   const ended = new AbortController();
   const { signal } = ended;
@@ -20,7 +21,7 @@ export function startDragging(event, id) {
   let frame = 0;
 
   const follow = () => {
-    const top = y - held + window.scrollY - startOfList();
+    const top = y - held - list.getBoundingClientRect().top;
     change({ dragging: { id, top, index: placeAt(id, top + row.offsetHeight / 2) } });
   };
   const scroll = () => {

@@ -52,8 +52,8 @@ const focus = (selector) => () =>
 function further(steps) {
   const rows = shown();
   const place = rows.findIndex(({ id }) => id === ui.focused);
-  const isInList = document.activeElement?.closest(".row") !== null;
-  // The first key only comes to the list.
+  // From elsewhere, the first key only comes to the list.
+  const isInList = document.activeElement?.closest(".row") || !Number.isFinite(steps);
   return rows[Math.min(Math.max(place + (isInList ? steps : 0), 0), rows.length - 1)]?.id;
 }
 

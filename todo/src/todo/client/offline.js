@@ -5,9 +5,9 @@ const BASE = new URL("../", import.meta.url);
 /** Does nothing where the page is no secure context. */
 export async function installOffline() {
   if (!navigator.serviceWorker) return;
-  const is_first = navigator.serviceWorker.controller === null;
+  const isFirst = navigator.serviceWorker.controller === null;
   await navigator.serviceWorker.register(/** @type {any} */ (trusted(new URL("service-worker.js", BASE).href)));
-  if (!is_first) return;
+  if (!isFirst) return;
   // What came before the service worker did is not in its cache.
   const { active } = await navigator.serviceWorker.ready;
   active?.postMessage(performance.getEntriesByType("resource").map(({ name }) => name));

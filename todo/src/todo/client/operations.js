@@ -160,9 +160,9 @@ function refTo(/** @type {string} */ name, /** @type {Map<string, Tag>} */ tags)
 }
 
 /** @returns {Task} */
-function completed(/** @type {Task} */ task, /** @type {boolean} */ is_completed, /** @type {string} */ at) {
-  if (task.completed === is_completed) return task;
-  return { ...task, completed: is_completed, completed_at: is_completed ? at : null };
+function completed(/** @type {Task} */ task, /** @type {boolean} */ isCompleted, /** @type {string} */ at) {
+  if (task.completed === isCompleted) return task;
+  return { ...task, completed: isCompleted, completed_at: isCompleted ? at : null };
 }
 
 /**
@@ -181,16 +181,16 @@ function positionAt(/** @type {any} */ move, /** @type {string} */ id, /** @type
   const others = [...tasks.values()].filter((task) => task.id !== id).map(({ position }) => position);
   const anchor = tasks.get(move.before ?? move.after)?.position;
   if (anchor === undefined && !move.to) return tasks.get(id)?.position ?? "5";
-  const is_after = move.after !== undefined || move.to === "first";
+  const isAfter = move.after !== undefined || move.to === "first";
   const from = anchor ?? null;
   // The neighbour on the other side of the gap, if there is one.
   let next = null;
   for (const position of others) {
-    if (is_after ? from === null || position > from : from === null || position < from) {
-      if (next === null || (is_after ? position < next : position > next)) next = position;
+    if (isAfter ? from === null || position > from : from === null || position < from) {
+      if (next === null || (isAfter ? position < next : position > next)) next = position;
     }
   }
-  return is_after ? positionBetween(from, next) : positionBetween(next, from);
+  return isAfter ? positionBetween(from, next) : positionBetween(next, from);
 }
 
 /**

@@ -8,13 +8,13 @@
 export function positionBetween(low, high) {
   const from = low ?? "";
   let digits = "";
-  let is_below = high !== null;
+  let isBelow = high !== null;
   for (let place = 0; ; place += 1) {
     const least = Number(from[place] ?? 0);
-    const most = is_below ? Number(/** @type {string} */ (high)[place] ?? 0) : 10;
+    const most = isBelow ? Number(/** @type {string} */ (high)[place] ?? 0) : 10;
     const middle = Math.floor((least + most) / 2);
     if (middle > least) return digits + middle;
     digits += least;
-    if (least < most) is_below = false;
+    if (least < most) isBelow = false;
   }
 }

@@ -18,11 +18,11 @@ const crashes = new Map();
  * @throws {Unavailable} The rest has to wait.
  */
 export async function sendAll(/** @type {string} */ account) {
-  let is_stale = false;
+  let isStale = false;
   for (;;) {
     const operation = await storage.firstOperation(account);
-    if (!operation) return is_stale;
-    is_stale ||= hasWideEffect(operation);
+    if (!operation) return isStale;
+    isStale ||= hasWideEffect(operation);
     const patch = await sent(operation);
     await commit({ account, sent: [operation.key], ...patch });
     crashes.delete(operation.key);
@@ -87,15 +87,15 @@ function request({ account, kind, id, key, body: queued }, body = queued, condit
  */
 function outcome(operation, { ok, status, body, problem }) {
   const { kind, id = "" } = operation;
-  const is_tag = kind.endsWith("-tag");
+  const isTag = kind.endsWith("-tag");
   if (ok) return effect(operation, body);
-  if (problem.type === "urn:todo:id-taken") return taken(operation, is_tag);
+  if (problem.type === "urn:todo:id-taken") return taken(operation, isTag);
   if (problem.type === "urn:todo:tag-name-taken" && kind === "create-tag") return {};
   if (problem.type === "urn:todo:tag-not-found") return { deleted_tag_ids: [id] };
   if (problem.type === "urn:todo:other-task-not-found") return {};
   if (problem.type === "urn:todo:task-not-found") {
-    const is_typed = kind === "change" || kind === "restore";
-    return is_typed ? held(operation, "conflict", { deleted_task_ids: [id] }) : { deleted_task_ids: [id] };
+    const isTyped = kind === "change" || kind === "restore";
+    return isTyped ? held(operation, "conflict", { deleted_task_ids: [id] }) : { deleted_task_ids: [id] };
   }
   if (isToBeTriedAgain(operation, status, problem.type)) throw new Unavailable("unavailable", problem);
   const detail = problem.errors[0]?.message ?? problem.detail;
@@ -147,10 +147,10 @@ function hasWideEffect(/** @type {Operation} */ { kind, body }) {
 }
 
 /** The server has it already: the response was lost, and its key is forgotten by now. */
-async function taken(/** @type {Operation} */ operation, /** @type {boolean} */ is_tag) {
+async function taken(/** @type {Operation} */ operation, /** @type {boolean} */ isTag) {
   const { account, id } = operation;
-  const reply = await send("GET", `api/${account}/${is_tag ? "tags" : "tasks"}/${id}`, { account });
-  if (reply.ok) return is_tag ? { tags: [reply.body] } : { tasks: [reply.body] };
+  const reply = await send("GET", `api/${account}/${isTag ? "tags" : "tasks"}/${id}`, { account });
+  if (reply.ok) return isTag ? { tags: [reply.body] } : { tasks: [reply.body] };
   // It was deleted since.
   if (reply.status === 404) return {};
   throw new Unavailable("unavailable", reply.problem);
@@ -166,13 +166,13 @@ async function taken(/** @type {Operation} */ operation, /** @type {boolean} */ 
 async function held(operation, reason, patch = {}, title = "", detail = "") {
   const later = await storage.laterOperations(operation);
   const changes = later.filter(({ kind }) => kind === "change");
-  const is_undone = operation.kind === "delete" && later.some(({ kind }) => kind === "restore");
+  const isUndone = operation.kind === "delete" && later.some(({ kind }) => kind === "restore");
   const body = operation.body && Object.assign({}, operation.body, ...changes.map((change) => change.body));
   const merged = { ...operation, body };
   const folded = operation.kind === "create" ? later : changes;
   return {
     ...patch,
     sent: [operation, ...(operation.kind === "delete" ? [] : folded)].map(({ key }) => key),
-    held: is_undone ? [] : [{ operation: merged, reason, title, detail }],
+    held: isUndone ? [] : [{ operation: merged, reason, title, detail }],
   };
 }

@@ -10,7 +10,7 @@ const IN_USE_MS = 15_000;
 const AT_REST_MS = 30 * 60_000;
 const AT_REST_AFTER_MS = 5 * 60_000;
 
-let used_at = Date.now();
+let usedAt = Date.now();
 
 export function startSchedule() {
   onRetry(() => void exchange({ changes: true }));
@@ -27,15 +27,15 @@ function look() {
 }
 
 function isAtRest() {
-  return document.hidden || Date.now() - used_at > AT_REST_AFTER_MS;
+  return document.hidden || Date.now() - usedAt > AT_REST_AFTER_MS;
 }
 
 function comeBack() {
-  used_at = Date.now();
+  usedAt = Date.now();
   void exchange({ changes: true, now: true });
 }
 
 function use() {
   if (isAtRest()) comeBack();
-  used_at = Date.now();
+  usedAt = Date.now();
 }

@@ -42,12 +42,12 @@ export function search(/** @type {string} */ query) {
 
 /**
  * @param {string} words
- * @param {boolean} is_without
- * @param {boolean} is_quoted
+ * @param {boolean} isWithout
+ * @param {boolean} isQuoted
  * @returns {Test}
  */
-function test(words, is_without, is_quoted) {
-  if (is_without) return (folded) => !folded.includes(` ${words} `);
-  if (is_quoted) return (folded) => folded.includes(` ${words} `);
+function test(words, isWithout, isQuoted) {
+  if (isWithout) return (folded) => !folded.includes(` ${words} `);
+  if (isQuoted) return (folded) => folded.includes(` ${words} `);
   return (folded) => words.split(" ").every((word) => folded.includes(` ${word}`));
 }

@@ -88,6 +88,6 @@ function byPosition(/** @type {Task} */ one, /** @type {Task} */ other) {
 
 /** The last one first. */
 function byCompletion(/** @type {Task} */ one, /** @type {Task} */ other) {
-  const [at, other_at] = [one.completed_at ?? "", other.completed_at ?? ""];
-  return at > other_at ? -1 : Number(at < other_at);
+  const [at, otherAt] = [one.completed_at ?? "", other.completed_at ?? ""];
+  return at > otherAt ? -1 : Number(at < otherAt);
 }

@@ -11,7 +11,7 @@ const PATIENCE_MS = 3_000;
 const PATIENT_AGAIN_MS = 30_000;
 
 /** Until when the cache comes first, since the network was too slow just now. */
-let slow_until = 0;
+let slowUntil = 0;
 
 worker.addEventListener("install", () => worker.skipWaiting());
 worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(worker.clients.claim()));
@@ -41,10 +41,10 @@ async function newest(/** @type {any} */ event, /** @type {string} */ key, /** @
   const coming = fetch(request).then((response) => stored(key, response));
   event.waitUntil(coming.catch(() => {}));
   if (!cached) return coming;
-  const patience = slow_until > Date.now() ? 0 : PATIENCE_MS;
+  const patience = slowUntil > Date.now() ? 0 : PATIENCE_MS;
   const late = new Promise((resolve) => setTimeout(resolve, patience, null));
   const response = await Promise.race([coming.catch(() => cached), late]);
-  if (response === null) slow_until = Date.now() + PATIENT_AGAIN_MS;
+  if (response === null) slowUntil = Date.now() + PATIENT_AGAIN_MS;
   return response?.ok ? response : cached;
 }
 

@@ -3,6 +3,7 @@
 /** @import { Account, Reply, Session } from "./types.js" */
 
 import { call } from "./api.js";
+import { watched } from "./connection.js";
 import { exclusively } from "./insecure.js";
 import { commit, openSession, reload } from "./replica.js";
 import * as storage from "./storage.js";
@@ -24,7 +25,7 @@ export class LoginOver extends Error {}
 export async function send(method, path, options = {}) {
   let session = valid(openSession(), options.account);
   if (session.expires_at - MARGIN_MS < Date.now()) session = await refreshed(session, options.account);
-  const reply = await call(method, path, { ...options, token: session.access_token });
+  const reply = await watched(call(method, path, { ...options, token: session.access_token }));
   if (reply.status !== 401) return reply;
   if (reply.problem.type === "urn:todo:account-gone") return end(session);
   const next = await refreshed(session, options.account);

@@ -19,7 +19,7 @@ let state = {
 
 /** @type {Set<(state: State) => void>} */
 const listeners = new Set();
-let is_told = true;
+let isTold = true;
 
 export function current() {
   return state;
@@ -36,10 +36,10 @@ export function subscribe(/** @type {(state: State) => void} */ listener) {
 
 export function update(/** @type {Partial<State>} */ part) {
   state = { ...state, ...part };
-  if (!is_told) return;
-  is_told = false;
+  if (!isTold) return;
+  isTold = false;
   queueMicrotask(() => {
-    is_told = true;
+    isTold = true;
     for (const listener of [...listeners]) listener(state);
   });
 }

@@ -83,9 +83,6 @@ function item(task, place, count, top, isUnsent, now) {
     </li>`;
 }
 
-/** Where the list begins in the document. */
-export const startOfList = () => start;
-
 /** To be called after drawing. Returns whether it must be drawn again. */
 export function measure() {
   const rows = /** @type {HTMLElement | null} */ (document.querySelector(".rows"));
