@@ -164,7 +164,7 @@ async def replace_password(
         session: The transaction.
         user_id: The account.
         new_hash: The hash of the password.
-        network_hash: The network that its owner is in; None if somebody else sets it.
+        network_hash: The network that its owner is in; None if someone else sets it.
     """
     await store_hash(session, user_id, new_hash)
     statement = ended(user_id, Login, ApiToken, PasswordReset)
