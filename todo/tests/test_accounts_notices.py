@@ -98,7 +98,7 @@ async def test_the_owner_is_told_of_a_password_that_was_set_by_a_link(
 ) -> None:
     await client.post("/api/auth/forgot-password", json={"email": account.email})
     [link] = await sent(app, post_office)
-    [token] = re.findall(r"#token=(\S+)", link.get_content())
+    [token] = re.findall(r"#reset=(\S+)", link.get_content())
 
     assert (await reset(client, token)).status_code == 204
 
