@@ -89,3 +89,30 @@ async def test_both_versions_are_shown_when_both_changed_the_title(
         "Buy milk here",
         "Buy bread there",
     ]
+
+
+async def test_what_the_server_refuses_can_be_edited_again(
+    todo: TodoPage, api: AsyncClient, person: StagedAccount, findings: Findings
+) -> None:
+    findings.expect("status of 422")
+    form = todo.page.get_by_role("form", name="Add a task")
+    await todo.new.fill("Too many tags")
+    for number in range(21):
+        await form.get_by_label("Add a tag").fill(f"tag {number}")
+        await form.get_by_label("Add a tag").press("Enter")
+    await form.get_by_role("button", name="Add", exact=True).click()
+    look = todo.page.get_by_role("button", name="Look")
+    await look.click()
+    dialog = todo.page.get_by_role("dialog", name="Changes to look at")
+    await expect(dialog).to_contain_text("at most 20")
+    await todo.page.keyboard.press("Escape")
+    await todo.new.fill("Typed meanwhile")
+    await look.click()
+    await dialog.get_by_role("button", name="Edit again").click()
+    await expect(todo.new).to_have_value("Too many tags")
+    await form.get_by_role("button", name="Take off the tag tag 20").click()
+    await form.get_by_role("button", name="Add", exact=True).click()
+    await expect(look).to_have_count(0)
+    await todo.saved()
+    titles = [task["title"] for task in await listed(api, person)]
+    assert titles == ["Typed meanwhile", "Too many tags"]

@@ -2,7 +2,7 @@
 import { html, nothing } from "../library/lit-html/lit-html.js";
 import { dismiss, settle } from "../actions.js";
 import { splitDue } from "../dates.js";
-import { edit } from "../commands.js";
+import { add, edit } from "../commands.js";
 import { keepEditing, keepNew } from "../draft.js";
 import { text } from "../messages.js";
 import { current } from "../state.js";
@@ -103,6 +103,8 @@ function takeBack(refusal) {
   dismiss(refusal);
   closeDialog();
   if (kind === "create") {
+    // What is typed there already is not overwritten: it becomes a task.
+    add();
     keepNew({ ...ui.adding, ...draft });
     focusLater("#new-task");
   } else if (id) {
