@@ -96,13 +96,22 @@ class Client:
         """Do something that has a function in `actions.js`."""
         return await self.call("actions", action, *given)
 
+    async def keep_conflicts(self) -> None:
+        """Let `settle` decide those of now, as a person who has not looked up yet."""
+        await self.page.evaluate(
+            """async () => {
+              globalThis.kept = (await import("/client/state.js")).current().conflicts;
+            }"""
+        )
+
     async def settle(self, choice: str) -> None:
         """Decide all conflicts."""
         await self.page.evaluate(
             """async (choice) => {
               const { current } = await import("/client/state.js");
               const { settle } = await import("/client/actions.js");
-              for (const conflict of current().conflicts) settle(conflict, choice);
+              const conflicts = globalThis.kept ?? current().conflicts;
+              for (const conflict of conflicts) settle(conflict, choice);
             }""",
             choice,
         )

@@ -108,6 +108,7 @@ async def test_what_was_typed_into_a_task_that_was_deleted_elsewhere_is_created_
     (conflict,) = (await client.state())["conflicts"]
     assert (conflict["mine"], conflict["theirs"]) == ({"description": "Mine"}, None)
     tab = await client.tab()
+    await tab.keep_conflicts()
     for each in (client, tab):
         await each.settle("mine")
     await tab.until("state.conflicts.length === 0")

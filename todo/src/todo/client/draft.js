@@ -2,7 +2,7 @@
 import { addDays, joinDue, splitDue, today } from "./dates.js";
 import * as drafts from "./drafts.js";
 import { current } from "./state.js";
-import { blank, change, keptFilter, ui } from "./ui.js";
+import { blank, change, focusLater, keptFilter, ui } from "./ui.js";
 
 /**
  * @typedef {import("./types").Task} Task
@@ -109,4 +109,6 @@ export function takeUpDrafts() {
     editing: edited
       ? { id: editing.id, base: JSON.parse(editing.base), draft: unpack(edited) } : null,
   });
+  if (edited) focusLater(".editor [name=title]");
+  else if (ui.adding.title) focusLater("#new-task");
 }

@@ -1,224 +1,150 @@
-/** What an operation changes, and what is sent for it. */
+/** What an operation changes, and what is left of it when someone else has changed the same. */
 
 /** @import { Operation, Tag, TagRef, Task, TaskFields } from "./types.js" */
 
 import { positionBetween } from "./positions.js";
 
-export const DEFAULT_COLOR = "#6b7280";
+const DEFAULT_COLOR = "#6b7280";
 /** @type {(keyof TaskFields)[]} */
 const FIELDS = ["title", "description", "priority", "due_date", "tags"];
 
 /**
  * Changes the tasks and tags as the server will.
- * @param {Operation} operation
- * @param {Map<string, Task>} tasks
- * @param {Map<string, Tag>} tags
+ * @type {(operation: Operation, tasks: Map<string, Task>, tags: Map<string, Tag>) => void}
  */
-export function apply({ kind, id = "", body, base, at }, tasks, tags) {
-  const given = /** @type {any} */ (body);
+export function apply(operation, tasks, tags) {
+  const { kind, id = "", base, at } = operation;
+  const body = /** @type {any} */ (operation.body);
   const task = tasks.get(id);
-  switch (kind) {
-    case "create":
-      if (!task) tasks.set(id, written(newTask(id, at, tasks), given, tags));
-      break;
-    case "change":
-      if (task) tasks.set(id, written(task, given, tags));
-      break;
-    case "complete":
-      if (task) tasks.set(id, completed(task, given.completed, at));
-      break;
-    case "delete":
-      tasks.delete(id);
-      break;
-    case "restore":
-      if (!task) tasks.set(id, /** @type {Task} */ (base));
-      break;
-    case "move":
-      if (task) tasks.set(id, { ...task, position: positionAt(given, id, tasks) });
-      break;
-    case "bulk":
-      for (const one of given.ids) applyBulk(given.action, one, at, tasks);
-      break;
-    case "create-tag":
-      if (!tagNamed(given.name, tags)) tags.set(id, { ...given, created_at: at, updated_at: at, etag: "" });
-      break;
-    case "change-tag":
-      changeTag(id, given, tasks, tags);
-      break;
-    case "delete-tag":
-      deleteTag(id, tasks, tags);
-      break;
-  }
+  if (kind === "create" && !task) tasks.set(id, written(newTask(id, at, tasks), body, tags));
+  else if (kind === "restore" && !task) tasks.set(id, /** @type {Task} */ (base));
+  else if (kind === "change" && task) tasks.set(id, written(task, body, tags));
+  else if (kind === "complete" && task && task.completed !== body.completed)
+    tasks.set(id, { ...task, completed: body.completed, completed_at: body.completed ? at : null });
+  else if (kind === "delete") tasks.delete(id);
+  else if (kind === "move" && task) tasks.set(id, { ...task, position: moved(task, body, tasks) });
+  else if (kind === "bulk") for (const one of body.ids) apply(oneOf(operation, one), tasks, tags);
+  else if (kind === "create-tag" && !tagNamed(body.name, tags))
+    tags.set(id, { ...body, created_at: at, updated_at: at, etag: "" });
+  else if (kind === "change-tag") changeTag(id, body, tasks, tags);
+  else if (kind === "delete-tag") changeTag(id, null, tasks, tags);
 }
 
 /**
- * What is left of a change when somebody else has changed the task, too.
- * @param {Operation} operation
- * @param {Task} theirs
- * @returns {Partial<TaskFields> | "conflict"} nothing in it if the task is as it should be
+ * What is left of a change when someone else has changed the task, too: nothing if it is as it should be.
+ * @type {(operation: Operation, theirs: Task) => Partial<TaskFields> | "conflict"}
  */
 export function rebased({ kind, body, base }, theirs) {
-  const before = /** @type {Task} */ (base);
-  if (kind === "delete") return FIELDS.every((field) => isSame(field, before, theirs)) ? {} : "conflict";
-  const { tags, ...mine } = /** @type {Partial<TaskFields>} */ (body);
-  /** @type {Record<string, unknown>} */
-  const left = {};
-  for (const [name, value] of Object.entries(mine)) {
-    const field = /** @type {keyof TaskFields} */ (name);
-    if (isSame(field, theirs, /** @type {any} */ (mine))) continue;
-    if (!isSame(field, theirs, before)) return "conflict";
-    left[field] = value;
+  const before = fieldsOf(/** @type {Task} */ (base));
+  const now = fieldsOf(theirs);
+  if (kind === "delete") return FIELDS.every((field) => isSame(before[field], now[field])) ? {} : "conflict";
+  const mine = { .../** @type {Partial<TaskFields>} */ (body) };
+  if (mine.tags) mine.tags = merged(before.tags, mine.tags, now.tags);
+  for (const field of FIELDS) {
+    if (mine[field] === undefined) continue;
+    if (isSame(mine[field], now[field])) delete mine[field];
+    else if (field !== "tags" && !isSame(before[field], now[field])) return "conflict";
   }
-  if (tags) {
-    const merged = mergedNames(namesOf(before), tags, namesOf(theirs));
-    if (merged.map(fold).sort().join("\n") !== namesOf(theirs).map(fold).sort().join("\n")) left.tags = merged;
-  }
-  return left;
+  return mine;
 }
 
-/**
- * What the person wrote, to be shown or sent again.
- * @returns {Partial<TaskFields>}
- */
-export function typed(/** @type {Operation} */ { kind, body, base }) {
+/** What the person wrote, to be shown or sent again. @type {(operation: Operation) => Partial<TaskFields>} */
+export function typed({ kind, body, base }) {
   if (kind === "change" || kind === "create") return /** @type {Partial<TaskFields>} */ (body);
   return kind === "restore" ? fieldsOf(/** @type {Task} */ (base)) : {};
 }
 
-/** @returns {TaskFields} */
-export function fieldsOf(/** @type {Task} */ task) {
-  const { title, description, priority, due_date } = task;
-  return { title, description, priority, due_date, tags: namesOf(task) };
+/** @type {(task: Task) => TaskFields} */
+export function fieldsOf({ title, description, priority, due_date, tags }) {
+  return { title, description, priority, due_date, tags: tags.map(({ name }) => name) };
 }
 
-export function fold(/** @type {string} */ name) {
+/** The form in which two spellings of a tag's name are equal. */
+function fold(/** @type {string} */ name) {
   return name.normalize("NFC").toLowerCase();
 }
 
-function namesOf(/** @type {{ tags: TagRef[] }} */ { tags }) {
-  return tags.map(({ name }) => name);
+/** Whether two values of a field are the same; moments and names can be spelled in several ways. */
+function isSame(/** @type {unknown} */ one, /** @type {unknown} */ other) {
+  return spelled(one) === spelled(other);
 }
 
-function tagNamed(/** @type {string} */ name, /** @type {ReadonlyMap<string, Tag>} */ tags) {
-  return [...tags.values()].find((tag) => fold(tag.name) === fold(name));
-}
-
-function isSame(/** @type {keyof TaskFields} */ field, /** @type {Task} */ one, /** @type {Task} */ other) {
-  if (field === "tags") return namesOf(one).map(fold).sort().join("\n") === namesOf(other).map(fold).sort().join("\n");
-  const [a, b] = [one[field], other[field]];
-  if (a === b || field !== "due_date" || !a || !b) return a === b;
-  return a.length > 10 && b.length > 10 && Date.parse(a) === Date.parse(b);
+function spelled(/** @type {unknown} */ value) {
+  if (Array.isArray(value)) return value.map(fold).sort().join("\n");
+  const isMoment = typeof value === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value);
+  return isMoment ? Date.parse(value) || value : value;
 }
 
 /**
  * Theirs, with what I added and without what I took away.
- * @param {string[]} before
- * @param {string[]} mine
- * @param {string[]} theirs
+ * @type {(before: string[], mine: string[], theirs: string[]) => string[]}
  */
-function mergedNames(before, mine, theirs) {
-  const [had, wanted] = [new Set(before.map(fold)), new Set(mine.map(fold))];
-  const there = new Set(theirs.map(fold));
-  const kept = theirs.filter((name) => wanted.has(fold(name)) || !had.has(fold(name)));
-  return [...kept, ...mine.filter((name) => !had.has(fold(name)) && !there.has(fold(name)))];
+function merged(before, mine, theirs) {
+  const [had, wanted, there] = [before, mine, theirs].map((names) => new Set(names.map(fold)));
+  const kept = theirs.filter((name) => wanted?.has(fold(name)) || !had?.has(fold(name)));
+  return [...kept, ...mine.filter((name) => !had?.has(fold(name)) && !there?.has(fold(name)))];
 }
 
-/** @returns {Task} */
-function newTask(/** @type {string} */ id, /** @type {string} */ at, /** @type {Map<string, Task>} */ tasks) {
+function tagNamed(/** @type {string} */ name, /** @type {Map<string, Tag>} */ tags) {
+  return [...tags.values()].find((tag) => fold(tag.name) === fold(name));
+}
+
+/** @type {(id: string, at: string, tasks: Map<string, Task>) => Task} */
+function newTask(id, at, tasks) {
+  let last = null;
+  for (const { position } of tasks.values()) if (last === null || position > last) last = position;
   return {
-    id, title: "", description: null, priority: "medium", due_date: null, completed: false,
-    completed_at: null, tags: [], position: positionAt({ to: "last" }, id, tasks), created_at: at,
-    updated_at: at, etag: "",
+    id, title: "", description: null, priority: "medium", due_date: null, completed: false, completed_at: null,
+    tags: [], position: positionBetween(last, null), created_at: at, updated_at: at, etag: "",
   };
 }
 
 /**
- * @param {Task} task
- * @param {Partial<TaskFields>} fields
- * @param {Map<string, Tag>} tags gets those that are missing
- * @returns {Task}
+ * `tags` gets those that are missing.
+ * @type {(task: Task, fields: Partial<TaskFields>, tags: Map<string, Tag>) => Task}
  */
-function written(task, { title, description, priority, due_date, tags: names }, tags) {
+function written(task, { tags: names, ...fields }, tags) {
   const refs = names?.map((name) => refTo(name, tags)) ?? task.tags;
-  return {
-    ...task,
-    title: title ?? task.title,
-    description: description === undefined ? task.description : description,
-    priority: priority ?? task.priority,
-    due_date: due_date === undefined ? task.due_date : due_date,
-    tags: [...refs].sort((one, other) => (fold(one.name) < fold(other.name) ? -1 : 1)),
-  };
+  const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  const tagsInOrder = [...refs].sort((one, other) => (fold(one.name) < fold(other.name) ? -1 : 1));
+  return { ...task, ...given, tags: tagsInOrder };
 }
 
-/** @returns {TagRef} */
-function refTo(/** @type {string} */ name, /** @type {Map<string, Tag>} */ tags) {
-  const found = tagNamed(name, tags);
-  if (found) return { id: found.id, name: found.name, color: found.color };
+/** @type {(name: string, tags: Map<string, Tag>) => TagRef} */
+function refTo(name, tags) {
   const made = { id: `new ${fold(name)}`, name, color: DEFAULT_COLOR };
-  tags.set(made.id, { ...made, created_at: "", updated_at: "", etag: "" });
-  return made;
+  const tag = tagNamed(name, tags) ?? { ...made, created_at: "", updated_at: "", etag: "" };
+  tags.set(tag.id, tag);
+  return { id: tag.id, name: tag.name, color: tag.color };
 }
 
-/** @returns {Task} */
-function completed(/** @type {Task} */ task, /** @type {boolean} */ isCompleted, /** @type {string} */ at) {
-  if (task.completed === isCompleted) return task;
-  return { ...task, completed: isCompleted, completed_at: isCompleted ? at : null };
+/** What a bulk operation does to one task. @type {(bulk: Operation, id: string) => Operation} */
+function oneOf(bulk, id) {
+  const { action } = /** @type {any} */ (bulk.body);
+  const completed = action === "complete";
+  return { ...bulk, id, kind: action === "delete" ? "delete" : "complete", body: { completed } };
 }
 
-/**
- * @param {"complete" | "reopen" | "delete"} action
- * @param {string} id
- * @param {string} at
- * @param {Map<string, Task>} tasks
- */
-function applyBulk(action, id, at, tasks) {
-  const task = tasks.get(id);
-  if (action === "delete") tasks.delete(id);
-  else if (task) tasks.set(id, completed(task, action === "complete", at));
-}
-
-function positionAt(/** @type {any} */ move, /** @type {string} */ id, /** @type {Map<string, Task>} */ tasks) {
-  const others = [...tasks.values()].filter((task) => task.id !== id).map(({ position }) => position);
-  const anchor = tasks.get(move.before ?? move.after)?.position;
-  if (anchor === undefined && !move.to) return tasks.get(id)?.position ?? "5";
-  const isAfter = move.after !== undefined || move.to === "first";
-  const from = anchor ?? null;
-  // The neighbour on the other side of the gap, if there is one.
-  let next = null;
-  for (const position of others) {
-    if (isAfter ? from === null || position > from : from === null || position < from) {
-      if (next === null || (isAfter ? position < next : position > next)) next = position;
-    }
-  }
-  return isAfter ? positionBetween(from, next) : positionBetween(next, from);
+/** @type {(task: Task, move: any, tasks: Map<string, Task>) => string} */
+function moved(task, { before, after, to }, tasks) {
+  const order = [...tasks.values()].flatMap(({ id, position }) => (id === task.id ? [] : [position])).sort();
+  const anchor = order.indexOf(tasks.get(before ?? after)?.position ?? "");
+  if (!to && anchor < 0) return task.position;
+  const place = to ? (to === "first" ? 0 : order.length) : anchor + (after ? 1 : 0);
+  return positionBetween(order[place - 1] ?? null, order[place] ?? null);
 }
 
 /**
- * @param {string} id
- * @param {{ name?: string; color?: string }} fields
- * @param {Map<string, Task>} tasks
- * @param {Map<string, Tag>} tags
+ * Changes a tag wherever it is; without fields it is deleted.
+ * @type {(id: string, fields: Partial<TagRef> | null, tasks: Map<string, Task>, tags: Map<string, Tag>) => void}
  */
 function changeTag(id, fields, tasks, tags) {
   const tag = tags.get(id);
-  if (!tag) return;
-  tags.set(id, { ...tag, ...fields });
+  if (tag && fields) tags.set(id, { ...tag, ...fields });
+  else tags.delete(id);
   for (const task of tasks.values()) {
     if (!task.tags.some((ref) => ref.id === id)) continue;
-    tasks.set(task.id, { ...task, tags: task.tags.map((ref) => (ref.id === id ? { ...ref, ...fields } : ref)) });
-  }
-}
-
-/**
- * @param {string} id
- * @param {Map<string, Task>} tasks
- * @param {Map<string, Tag>} tags
- */
-function deleteTag(id, tasks, tags) {
-  tags.delete(id);
-  for (const task of tasks.values()) {
-    if (task.tags.some((ref) => ref.id === id)) {
-      tasks.set(task.id, { ...task, tags: task.tags.filter((ref) => ref.id !== id) });
-    }
+    const refs = task.tags.flatMap((ref) => (ref.id !== id ? [ref] : fields ? [{ ...ref, ...fields }] : []));
+    tasks.set(task.id, { ...task, tags: refs });
   }
 }

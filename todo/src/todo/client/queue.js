@@ -45,7 +45,7 @@ async function sent(/** @type {Operation} */ operation) {
   }
 }
 
-/** Reads what somebody else has made of a task. */
+/** Reads what someone else has made of a task. */
 async function look(/** @type {Operation} */ { account, id = "" }) {
   const reply = await send("GET", `api/${account}/tasks/${id}`, { account });
   if (reply.ok) await commit({ account, tasks: [reply.body] });
@@ -138,7 +138,8 @@ async function unknownTags(/** @type {Task} */ task) {
   const { tags } = await storage.read();
   const known = new Set(tags.map(({ id }) => id));
   const { created_at, updated_at } = task;
-  return task.tags.filter(({ id }) => !known.has(id)).map((tag) => ({ ...tag, created_at, updated_at, etag: "" }));
+  const unknown = task.tags.filter(({ id }) => !known.has(id));
+  return unknown.map((tag) => ({ ...tag, created_at, updated_at, etag: "" }));
 }
 
 function hasWideEffect(/** @type {Operation} */ { kind, body }) {

@@ -79,7 +79,9 @@ export async function enqueue(queued, settled) {
   unconfirmed = [...unconfirmed, ...queued];
   draw();
   // A full disk keeps it waiting in this tab.
-  while (!(await isStored({ account, queued, settled }))) await new Promise((next) => setTimeout(next, STORE_AGAIN_MS));
+  while (!(await isStored({ account, queued, settled }))) {
+    await new Promise((next) => setTimeout(next, STORE_AGAIN_MS));
+  }
   unconfirmed = unconfirmed.filter((operation) => !queued.includes(operation));
   draw();
 }
@@ -94,7 +96,7 @@ async function isStored(/** @type {Patch} */ patch) {
 }
 
 export function receive(/** @type {number} */ version, /** @type {Patch} */ patch) {
-  // Whoever reads now may have read from before it.
+  // A tab that reads now may have read from before it.
   if (reading) void reading.then(() => receive(version, patch));
   else if (version > copy.version + 1) void reload();
   else if (version === copy.version + 1) {

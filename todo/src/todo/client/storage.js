@@ -143,8 +143,9 @@ export async function putDraft(draft) {
   const tx = await begin(["meta", "drafts"]);
   const session = await tx.objectStore("meta").get("session");
   const drafts = tx.objectStore("drafts");
-  if ((session?.account.id ?? "") !== draft.account || !draft.fields) drafts.delete([draft.account, draft.tab, draft.name]);
-  else drafts.put(draft);
+  const isOurs = (session?.account.id ?? "") === draft.account;
+  if (isOurs && draft.fields) drafts.put(draft);
+  else drafts.delete([draft.account, draft.tab, draft.name]);
   await tx.done;
 }
 

@@ -108,6 +108,9 @@ export function focusNow() {
   const element = /** @type {HTMLElement | null} */ (document.querySelector(wanted));
   wanted = null;
   element?.focus({ preventScroll: true });
+  if (element instanceof HTMLInputElement && element.type === "text") {
+    element.setSelectionRange(element.value.length, element.value.length);
+  }
   element?.scrollIntoView({ block: "nearest" });
 }
 

@@ -28,20 +28,27 @@ export function topsOf(tasks) {
   return tops;
 }
 
-/** While one is carried, it is already at its new place. */
-function arranged() {
-  const { dragging } = ui;
-  const tasks = shown();
-  const carried = dragging && tasks.find(({ id }) => id === dragging.id);
-  if (!carried) return tasks;
-  return tasks.filter((task) => task !== carried).toSpliced(dragging.index, 0, carried);
+/**
+ * Where a task is drawn: while another one is carried, the tasks between make room. Their elements
+ * stay where they are in the document, as one that is moved there loses the pointer.
+ * @param {number} place
+ * @param {number} from
+ * @param {number} to
+ */
+function drawnPlace(place, from, to) {
+  if (place === from) return to;
+  if (place > from && place <= to) return place - 1;
+  return place < from && place >= to ? place + 1 : place;
 }
 
 export function list() {
   const state = current();
   const now = new Date();
-  const tasks = arranged();
-  const tops = topsOf(tasks);
+  const tasks = shown();
+  const { dragging } = ui;
+  const carried = dragging ? tasks.findIndex(({ id }) => id === dragging.id) : -1;
+  const isCarried = dragging !== null && carried >= 0;
+  const tops = topsOf(isCarried ? tasks.toSpliced(carried, 1).toSpliced(dragging.index, 0, tasks[carried]) : tasks);
   const from = window.scrollY - start - MARGIN;
   const to = window.scrollY - start + window.innerHeight + MARGIN;
   // The keys need a row that they start from; without one it is the first.
@@ -56,7 +63,8 @@ export function list() {
       .style=${`height:${tops.at(-1)}px`}>
       ${repeat(places, (place) => tasks[place].id, (place) => {
         const task = tasks[place];
-        return item(task, place, tasks.length, tops[place], state.unsent.has(task.id), now);
+        const drawn = isCarried ? drawnPlace(place, carried, dragging.index) : place;
+        return item(task, place, tasks.length, tops[drawn], state.unsent.has(task.id), now);
       })}
     </ul>`;
 }

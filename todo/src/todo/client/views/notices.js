@@ -10,7 +10,7 @@ import { icon } from "./icon.js";
 export function notices() {
   const { login_over: isOver, conflicts, refusals } = current();
   return html`
-    <div class="notices">
+    <div class="notices" role="region" aria-label=${text.notices}>
       ${isOver ? notice(text.login_over, text.login, () => change({ dialog: "login" })) : waiting()}
       ${conflicts.length ? notice(text.conflicts(conflicts.length), text.look, openDisputes) : nothing}
       ${refusals.length ? notice(text.refused(refusals.length), text.look, openDisputes) : nothing}
