@@ -127,13 +127,13 @@ async def test_the_longest_wait_is_kept_however_often_it_is_tried() -> None:
 
 
 async def test_each_wait_is_announced_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
-    attempts = Attempts(StartingError("The server starts.", hint="Wait."), UnreachableError("down"))
+    attempts = Attempts(StartingError("Wait", hint="A little."), UnreachableError("down"))
 
     await connect_with_retry(attempts, attempts=3, delay=0)
 
     assert [record.getMessage() for record in caplog.records] == [
-        "waiting for the database: attempt 1 of 3 failed, next in 0.0 s: The server starts.",
-        "waiting for the database: attempt 2 of 3 failed, next in 0.0 s: down",
+        "waiting for the database: attempt 1 of 3 failed, next in 0.0 s: Wait [server_starting]",
+        "waiting for the database: attempt 2 of 3 failed, next in 0.0 s: down [connection_lost]",
     ]
     fields = [vars(record) for record in caplog.records]
     assert {each["levelno"] for each in fields} == {logging.WARNING}

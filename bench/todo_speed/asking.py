@@ -39,10 +39,15 @@ class Asking:
         messages = await self.messages(job.port, job.operation)
         return await self.load.play(replace(job, messages=messages))
 
+    def forget(self) -> None:
+        """Forget what was read of the changes, since there may be more."""
+        for by in self.requests.values():
+            by.since = ""
+
     async def messages(self, port: int, operation: str) -> list[str]:
         """The requests of an operation, with what they need that is of now."""
         by = self.requests[port]
-        if operation == CHANGES_AFTER:
+        if operation == CHANGES_AFTER and not by.since:
             by.since = await _read_changes(port, by)
         elif operation == REFRESH:
             by.refresh_tokens = await self.supplies[port].start_logins(_USED_AT_MOST)

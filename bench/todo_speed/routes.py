@@ -149,8 +149,8 @@ OTHERS: Mapping[str, Route] = MappingProxyType(
             *("list", 5, 1.0),
         ),
         "logins": Route(
-            "`GET /auth/logins`, 20 logins",
-            lambda by: [by.message("GET", "/api/auth/logins")],
+            "`GET /auth/logins?limit=20`",
+            lambda by: [by.message("GET", "/api/auth/logins?limit=20")],
             *("list", 1, 1.0),
         ),
         "api_tokens": Route(

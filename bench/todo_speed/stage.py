@@ -143,6 +143,8 @@ class Stage:
                 await data.clear()
             for each in supplies:
                 await each.clear()
+            # Read in the warm-up, it does not count as work of the slot.
+            asking.forget()
 
         began = time.monotonic()
         setting = replace(PARTS[part], operations=operations or PARTS[part].operations)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from wellhead.errors import ConnectError, Fault, UnreachableError, fault_of, words_of
+from wellhead.errors.codes import with_code
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def announce_attempt(
         number,
         "" if attempts is None else f" of {attempts}",
         seconds,
-        words_of(error) or type(error).__name__,
+        with_code(error, words_of(error) or type(error).__name__),
         extra={
             "event": "database_waiting",
             "attempt": number,

@@ -18,7 +18,7 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_help_names_every_command() -> None:
     groups = {
-        (): ("migrate", "wait"),
+        (): ("migrate", "wait", "doctor", "pool-size"),
         ("migrate",): ("up", "down", "status", "check", "new", "sql"),
     }
     for group, commands in groups.items():

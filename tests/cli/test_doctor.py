@@ -3,14 +3,17 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.docs.pages import page
 from wellhead.cli.app import app
 from wellhead.doctor import DIAGNOSES
 from wellhead.doctor.as_json import VERSION
 
+PAGE = page("reference/findings.md")
 REFUSED = "postgresql://u:hush@127.0.0.1:1/shop"
 
 
@@ -48,13 +51,46 @@ def test_json_has_its_documented_fields_and_nothing_else() -> None:
     report = json.loads(done.stdout)
 
     assert done.exit_code == 1
-    assert list(report) == ["version", "target", "outcome", "first", "ended_at", "findings", "env"]
+    assert list(report) == PAGE.column("Field")
     assert (report["version"], report["outcome"]) == (VERSION, "failure")
     assert (report["first"], report["ended_at"]) == ("port_refused", "tcp")
     assert report["target"] == "postgresql://u:***@127.0.0.1:1/shop?sslmode=prefer"
-    assert {tuple(finding) for finding in report["findings"]} == {
-        ("check", "outcome", "code", "seen", "why", "cure")
+    assert {tuple(each) for each in report["findings"]} == {
+        tuple(PAGE.column("Field of a finding"))
     }
+
+
+def test_json_has_the_recommended_lines(database_url: str) -> None:
+    done = doctor(database_url, "--replicas", "90", "--workers", "1", "--json")
+    report = json.loads(done.stdout)
+
+    assert {tuple(each) for each in report["env"]} == {tuple(PAGE.column("Field of a line"))}
+    assert all(each["reason"] for each in report["env"])
+
+
+def test_no_other_command_loads_it() -> None:
+    program = "import sys, wellhead, wellhead.cli.app; print([*sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert "wellhead.cli.wait" in done.stdout
+    assert "wellhead.doctor" not in done.stdout
+
+
+def test_an_applications_own_database_is_examined(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"doctored_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(
+        "from wellhead import Database, DatabaseSettings\n"
+        f"database = Database(DatabaseSettings(url={database_url!r}, application_name='shop'))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    done = doctor("--use", f"{name}:database")
+
+    assert done.exit_code == 0, done.output
+    assert database_url.rpartition("/")[2] in done.stdout
 
 
 def test_a_code_is_explained_without_any_database() -> None:

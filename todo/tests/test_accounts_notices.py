@@ -1,4 +1,4 @@
-"""What the owner of an account is told after a change that somebody else may have made."""
+"""What the owner of an account is told after a change that someone else may have made."""
 
 import re
 from collections.abc import AsyncIterator
@@ -74,7 +74,7 @@ async def test_the_old_address_is_told_of_a_new_one(
     assert mail["To"] == account.email
     assert mail["Subject"] == "The e-mail address of your account at Tasks {of} ours was changed"
     assert re.match(r"At \d{4}-\d\d-\d\d \d\d:\d\d UTC the e-mail address of your", words(mail))
-    assert "If it was not you, somebody knows your password." in words(mail)
+    assert "If it was not you, someone knows your password." in words(mail)
     assert OTHER not in str(mail)
     assert PASSWORD not in str(mail)
 
@@ -98,7 +98,7 @@ async def test_the_owner_is_told_of_a_password_that_was_set_by_a_link(
 ) -> None:
     await client.post("/api/auth/forgot-password", json={"email": account.email})
     [link] = await sent(app, post_office)
-    [token] = re.findall(r"#token=(\S+)", link.get_content())
+    [token] = re.findall(r"#reset=(\S+)", link.get_content())
 
     assert (await reset(client, token)).status_code == 204
 
@@ -163,7 +163,7 @@ async def test_a_mail_server_that_fails_does_not_undo_the_change(
 
 
 class TestLimited:
-    """Notices, too, could flood the mailbox of somebody who has nothing to do with the account."""
+    """Notices, too, could flood the mailbox of someone who has nothing to do with the account."""
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, get_args
 from uuid import UUID
 
 import pytest
-from plans import OWNER, SMALL_OWNER, Plan, followed
+from plans import OWNER, SMALL_OWNER, TABLES, Plan, followed
 
 from todo.idempotency.creation import Creation, Values
 from todo.idempotency.service import Idempotency, create
@@ -23,10 +23,9 @@ from wellhead import Database, DatabaseSettings
 Follow: TypeAlias = Callable[[Awaitable[Any]], Awaitable[Plan]]
 
 LARGE_TABLES = {"tasks", "task_tags", "deleted_tasks"}
-TABLES = LARGE_TABLES | {"tags", "deleted_tags"}
 OWN = 1000
 INDEXES_OF_EVERYTHING = {"ix_tasks_user_id_changed_xid", "ix_tags_user_id_changed_xid"}
-INDEXES_OF_CHANGES = {f"ix_{table}_user_id_changed_xid" for table in TABLES - {"task_tags"}}
+INDEXES_OF_CHANGES = {f"ix_{table}_user_id_changed_xid" for table in TABLES if table != "task_tags"}
 PAGE = 20
 MOST_ROWS = 3 * (PAGE + 1)
 """Of one table: a row is found, read as a whole, and may be found again as one that is deleted."""
@@ -48,7 +47,7 @@ def follow(filled_url: str) -> Follow:
 
 def rows(plan: Plan) -> dict[str, int]:
     """How many rows of each table, none of which may be scanned."""
-    assert not plan.scanned & TABLES
+    assert not plan.scanned.intersection(TABLES)
     return {table: plan.rows(table) for table in TABLES}
 
 
@@ -120,15 +119,15 @@ async def test_after_a_long_transaction_a_client_reads_what_is_its_own(
 
     # All that has changed since it began is looked through; the table of tags is small.
     assert not plan.scanned & LARGE_TABLES
-    assert all(plan.rows(table) <= OWN for table in LARGE_TABLES)
+    assert max({table: plan.rows(table) for table in LARGE_TABLES}.values()) <= OWN + MOST_ROWS
 
 
 async def test_counts_read_what_the_user_has(filled: Database, follow: Follow) -> None:
     plan = await follow(counts(filled, owner_id=SMALL_OWNER, time_zone=UTC))
 
-    # Each of 100 tasks as such, and by its tag.
+    # Each of 100 tasks as such, by its tag, and perhaps once more as one without a tag.
     found = rows(plan)
-    assert 100 <= found["tasks"] <= 200
+    assert 100 <= found["tasks"] <= 300
     assert found["task_tags"] <= 200
     assert found["tags"] <= 10
 

@@ -9,17 +9,9 @@ import typer
 
 from wellhead.cli.exits import ExitCode, plain_errors
 from wellhead.cli.source import Use, source
-from wellhead.doctor import DIAGNOSES, Outcome, Wishes, examine
-from wellhead.doctor.as_json import as_json
-from wellhead.doctor.in_words import explain, in_words
 from wellhead.settings.migrating import PREFIX
 
-_COLOURS = {
-    Outcome.OK: "green",
-    Outcome.NOTE: "cyan",
-    Outcome.WARNING: "yellow",
-    Outcome.FAILURE: "red",
-}
+_COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "failure": "red"}
 
 
 def doctor(
@@ -62,8 +54,16 @@ def doctor(
 
     Never writes to the database. Exit code 0: no failure was found; 1: there is one.
     """
+    # Thirty modules that no other command needs.
+    from wellhead.doctor import DIAGNOSES, Outcome, Wishes, examine  # noqa: PLC0415
+    from wellhead.doctor.as_json import as_json  # noqa: PLC0415
+    from wellhead.doctor.in_words import explain, in_words  # noqa: PLC0415
+
     if code is not None:
-        _explain(code)
+        if code not in DIAGNOSES:
+            known = ", ".join(DIAGNOSES)
+            raise typer.BadParameter(f"{code!r} is not a code. The codes are: {known}.")
+        typer.echo(explain(DIAGNOSES[code]), nl=False)
         return
     if url is not None and (use is not None or context.obj != PREFIX):
         raise typer.BadParameter("URL, --use and --prefix all say how to connect; give one.")
@@ -83,16 +83,9 @@ def doctor(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _explain(code: str) -> None:
-    if code not in DIAGNOSES:
-        known = ", ".join(DIAGNOSES)
-        raise typer.BadParameter(f"{code!r} is not a code. The codes are: {known}.")
-    typer.echo(explain(DIAGNOSES[code]), nl=False)
-
-
 def _say(sentence: str) -> None:
     typer.echo(f"wellhead doctor: {sentence}", err=True)
 
 
-def _paint(text: str, outcome: Outcome) -> str:
+def _paint(text: str, outcome: str) -> str:
     return typer.style(text, fg=_COLOURS[outcome]) if sys.stdout.isatty() else text

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 
 from wellhead.errors import ConfigurationError, Fault, fault_of, words_of
+from wellhead.errors.codes import with_code
 from wellhead.retry import MAX_DELAY, announce_attempt, can_retry_connect, doubled, try_again
 
 logger = logging.getLogger(__package__)
@@ -81,7 +82,7 @@ class Opening:
         if self._failed.is_set():
             announce_attempt(error, number, seconds)
         else:
-            self._say_that_it_goes_on(words_of(error) or type(error).__name__)
+            self._say_that_it_goes_on(with_code(error, words_of(error) or type(error).__name__))
         return seconds
 
     def _say_that_it_goes_on(self, why: str) -> None:

@@ -65,6 +65,11 @@ def code_of(error: ConnectError) -> str:
     return next((code for kind, code in _BY_CLASS if isinstance(error, kind)), _OTHERWISE)
 
 
+def with_code(error: BaseException, words: str) -> str:
+    """A log line's words about an error, with the code if the doctor has one."""
+    return f"{words} [{code_of(error)}]" if isinstance(error, ConnectError) else words
+
+
 def codes() -> set[str]:
     """Every code that :func:`code_of` returns."""
     return {

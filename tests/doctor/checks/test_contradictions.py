@@ -21,6 +21,11 @@ POOLED = "postgresql://u:p@h/d?pgbouncer=true"
         (POOLED, {"statement_timeout": 5, "lock_timeout": 1}, ["setting_ignored"] * 2),
         (POOLED, {"idle_in_transaction_timeout": 120}, ["setting_ignored"]),
         ("postgresql://u:p@h/d", {"pool_mode": "none"}, ["pool_off"]),
+        (
+            "postgresql://u:p@h/d",
+            {"pool_mode": "none", "pool_pre_ping": True},
+            ["setting_ignored", "pool_off"],
+        ),
         ("postgresql://u:p@h/d", {"echo_parameters": True}, ["values_shown"]),
     ],
 )

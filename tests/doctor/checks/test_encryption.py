@@ -29,6 +29,21 @@ async def test_a_connection_in_clear_text_is_a_warning(database_url: str) -> Non
     assert codes_of(await examine(Wishes(url=database_url))) == ["not_encrypted"]
 
 
+@pytest.mark.usefixtures("_far")
+async def test_allow_encrypts_nothing_unless_the_server_insists(tls_postgres: TLSPostgres) -> None:
+    report = await examine(Wishes(url=f"{tls_postgres.url}?sslmode=allow"))
+
+    assert codes_of(report) == ["not_encrypted"]
+
+
+async def test_the_name_in_the_handshake_is_told(tls_postgres: TLSPostgres, pki: PKI) -> None:
+    url = tls_postgres.url.replace("127.0.0.1", "localhost")
+    report = await examine(Wishes(url=f"{url}?sslmode=verify-full&sslrootcert={pki.ca_file}"))
+
+    [tls] = [finding.seen for finding in report.findings if finding.check == "tls"]
+    assert "(SNI localhost)" in tls
+
+
 async def test_on_this_machine_clear_text_is_fine(database_url: str) -> None:
     assert codes_of(await examine(Wishes(url=database_url))) == []
 

@@ -1,7 +1,7 @@
 """Ids of new objects that clients choose, so that they can name what the server has not yet seen.
 
-A taken id is refused in the same way whoever has it. That tells nobody anything: ids are random,
-so only a client that knows one can ask for it, and it opens no other account's object.
+A taken id is refused in the same way, no matter which account has it. That discloses nothing: ids
+are random, so only a client that knows one can ask for it, and it opens no other account's object.
 """
 
 import re

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from browser.findings import Findings
 from browser.service import DatabaseServer, Service
+from browser.todo_page import TodoPage
 from browser.visitors import SECONDS, Visitors
 from httpx2 import AsyncClient
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -124,6 +125,14 @@ async def api(service: Service) -> AsyncIterator[AsyncClient]:
 async def person(api: AsyncClient) -> StagedAccount:
     """Somebody with an account."""
     return await make_account(api)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def todo(page: Page, person: StagedAccount) -> TodoPage:
+    """The client with somebody logged in."""
+    todo = TodoPage(page)
+    await todo.log_in(person)
+    return todo
 
 
 @pytest.fixture

@@ -73,6 +73,8 @@ def _found(case: Case) -> Iterator[Finding]:
                 f"{name(limit)}: behind a pooler it is set in transactions, and not for readers.",
                 cure=f"ALTER ROLE app SET {limit} = '{getattr(settings, limit):g}s'",
             )
+    if settings.pool_mode == "none" and "pool_pre_ping" in settings.model_fields_set:
+        yield SETTING_IGNORED.found(f"{name('pool_pre_ping')}: no connection is kept.")
     if settings.pool_mode == "none":
         yield POOL_OFF.found(f"{name('pool_mode')}=none: each use logs in.")
         case.recommend("pool_mode", "pool", "A long-lived process keeps its connections.")

@@ -1,5 +1,6 @@
 """TLS: is the connection encrypted, by what, and is the server who it says it is?"""
 
+import ipaddress
 import ssl
 from collections.abc import AsyncIterator
 from typing import Final
@@ -125,6 +126,9 @@ DIAGNOSES = (
 SOON: Final = 21.0
 """Days before its end from which on a certificate is warned about."""
 
+# With allow, TLS is used only if the server refuses a login without.
+_PLAIN: Final = frozenset({"disable", "allow"})
+
 # https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 _BY_VERIFY_CODE: Final = {
     9: CERTIFICATE_NOT_YET_VALID,
@@ -151,11 +155,12 @@ async def check_tls(case: Case) -> AsyncIterator[Finding]:
     case.is_encrypted = offer
     if not offer:
         seen = f"The connection to {address} is not encrypted: "
-        seen += "sslmode=disable." if case.url.sslmode == "disable" else "the server offers no TLS."
+        is_unwanted = case.url.sslmode in _PLAIN
+        seen += f"sslmode={case.url.sslmode}." if is_unwanted else "the server offers no TLS."
         yield (
             Finding(f"{seen} It stays on this machine.")
             if address.is_local
-            else (NOT_ENCRYPTED.found(seen))
+            else NOT_ENCRYPTED.found(seen)
         )
         return
     async for finding in _encrypted(case, address):
@@ -181,11 +186,11 @@ async def _offer(case: Case, address: Address) -> bool | Finding:
         return HUNG_UP.found(f"{address} accepted the connection and closed it without a word.")
     if said not in {b"S", b"N"}:
         return NOT_POSTGRES.found(f"{address} does not speak PostgreSQL's protocol.")
-    if said == b"N" and case.url.sslmode not in OPPORTUNISTIC | {"disable"}:
+    if said == b"N" and case.url.sslmode not in OPPORTUNISTIC | _PLAIN:
         return NO_TLS_OFFERED.found(
             f"{address} offers no TLS, and the URL has sslmode={case.url.sslmode}."
         )
-    return said == b"S" and case.url.sslmode != "disable"
+    return said == b"S" and case.url.sslmode not in _PLAIN
 
 
 async def _encrypted(case: Case, address: Address) -> AsyncIterator[Finding]:
@@ -216,7 +221,8 @@ async def _encrypted(case: Case, address: Address) -> AsyncIterator[Finding]:
         else await read_certificate(address, limit, at_once=at_once)
     )
     yield Finding(
-        f"{done.version()} to {address}, the certificate is {_described(certificate)}; "
+        f"{done.version()} to {address}{_sni(address.host.name)}, "
+        f"the certificate is {_described(certificate)}; "
         + ("it was verified" if verifies else "it was not verified")
         + (", with the host name." if verifies and context.check_hostname else ".")
     )
@@ -266,6 +272,15 @@ async def _not_verified(case: Case, address: Address, limit: float, *, at_once: 
     return NOT_VERIFIED.found(
         seen, cure="Write sslmode=verify-full&sslrootcert=system: the certificate passes."
     )
+
+
+def _sni(name: str) -> str:
+    """The name in the handshake, by which a proxy such as Neon's finds the database."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return f" (SNI {name})"
+    return ""
 
 
 def _described(certificate: PeerCertificate) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from wellhead.connecting import build_engine, connect_first, plan_pool
 from wellhead.doctor.case import Case
 from wellhead.doctor.checks.login_refusals import diagnosis_of
+from wellhead.doctor.checks.urls import SETTINGS_UNUSABLE
 from wellhead.doctor.findings import Diagnosis, Finding, Outcome
 from wellhead.errors import ConfigurationError, ConnectError
 
@@ -41,7 +42,9 @@ async def check_login(case: Case) -> AsyncIterator[Finding]:
         started = loop.time()
         connection = await connect_first(engine, connector)
     except ConfigurationError as error:
-        yield DRIVER_MISSING.found(error.args[0], cure=error.hint or "")
+        is_missing = isinstance(error.__cause__, ModuleNotFoundError)
+        diagnosis = DRIVER_MISSING if is_missing else SETTINGS_UNUSABLE
+        yield diagnosis.found(error.args[0], cure=error.hint or "")
         return
     except ConnectError as error:
         yield _refused(case, error)

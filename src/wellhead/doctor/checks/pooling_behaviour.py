@@ -1,16 +1,15 @@
 """Pooled or direct, found by what happens and not by the name of the host.
 
-Behind a transaction pooler a client has no server process of its own: two clients that are both
-connected meet the same process, or one client meets two. Nothing is set for finding that out, and
+A server names its process at the login, and a pooler an invented one. Behind a transaction pooler a
+client has no server process of its own: two clients that are both connected meet the same process,
+or one client meets two. Nothing is set for finding that out, and
 nothing is left behind.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Any, Final
-
-import asyncpg
 
 from wellhead.doctor.case import Case
 from wellhead.doctor.findings import Diagnosis, Finding, Outcome
@@ -63,6 +62,7 @@ DIAGNOSES = (
 )  # fmt: skip
 
 _PROCESS: Final = "SELECT pg_catalog.pg_backend_pid()"
+_PREPARED: Final = "SELECT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name = $1)"
 _ROUNDS: Final = 3
 _PATIENCE: Final = 5.0
 """Seconds for a transaction while another one is open; a pooler may have no server connection."""
@@ -72,8 +72,15 @@ async def check_pooler(case: Case) -> AsyncIterator[Finding]:
     """Compare the processes that two connected clients meet."""
     key = case.probe.get_server_pid()
     [[process]] = await ask(case.probe, _PROCESS)
-    another = await connect_probe(case)
-    is_pooled = case.pools_transactions = await _is_shared(case.probe, another)
+    is_pooled = False
+    # A login that named the very process is direct; no pooler passes its server's on.
+    if key != process:
+        another = await connect_probe(case)
+        is_pooled = await _is_shared(case.probe, another)
+        if case.probe.is_closed():
+            # It waited for a server connection that the other one had.
+            case.probe = another
+    case.pools_transactions = is_pooled
     keeps = await _keeps_statements(case.probe) if is_pooled else True
     says = case.url.is_pooled
     if is_pooled and not says:
@@ -110,8 +117,8 @@ async def _is_shared(first: Any, second: Any) -> bool:
                 return True
             # What the first one met may now be another client's, so that it meets a third.
             try:
-                async with first.transaction(readonly=True):
-                    after = await first.fetchval(_PROCESS, timeout=_PATIENCE)
+                async with asyncio.timeout(_PATIENCE):
+                    [[after]] = await ask(first, _PROCESS)
             except TimeoutError:
                 return True
             if after != before:
@@ -123,13 +130,10 @@ async def _keeps_statements(connection: Any) -> bool:
     """Whether a prepared statement reaches the server under a name of the pooler's own."""
     name = f"wellhead_doctor_{secrets.token_hex(4)}"
     async with connection.transaction(readonly=True):
-        statement = await connection.prepare("SELECT 1", name=name)
-        found = await connection.fetchval(
-            "SELECT count(*) FROM pg_catalog.pg_prepared_statements WHERE name = $1", name
-        )
-        if found:
+        # It looks for itself.
+        statement = await connection.prepare(_PREPARED, name=name)
+        is_there = await statement.fetchval(name)
+        if is_there:
             # In the same transaction, so on the same server connection.
             await connection.execute(f'DEALLOCATE "{name}"')
-    with suppress(asyncpg.InterfaceError):
-        del statement
-    return not found
+    return not is_there

@@ -1,7 +1,7 @@
 """Whether the server takes writes, and how far a standby is behind."""
 
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
 
 from wellhead.doctor.case import Case
 from wellhead.doctor.findings import Diagnosis, Finding, Outcome
@@ -57,24 +57,37 @@ _REPLICAS: Final = """
 
 async def check_writes(case: Case) -> AsyncIterator[Finding]:
     """Ask whether it is a standby, whether it takes writes, and who is behind."""
-    [row] = await ask(case.probe, _STATE)
+    [state] = await ask(case.probe, _STATE)
     reads_only = case.url.parameters.target_session_attrs in _WANT_READ_ONLY
-    if row["is_standby"]:
+    for finding in findings_about(state, await ask(case.probe, _REPLICAS), reads_only=reads_only):
+        yield finding
+
+
+def findings_about(
+    state: Mapping[str, Any], replicas: Sequence[Mapping[str, Any]], *, reads_only: bool
+) -> list[Finding]:
+    """What a server's state means.
+
+    Args:
+        state: Whether it is a standby, or read-only, and how many seconds behind.
+        replicas: The standbys that it has, with theirs.
+        reads_only: Whether the URL asks for a server that takes no writes.
+    """
+    if state["is_standby"]:
         seen = "The server is a standby"
-        yield (
-            Finding(f"{seen}, as the URL asks for.")
-            if reads_only
-            else (STANDBY.found(f"{seen} and takes no writes."))
-        )
-        if (row["lag"] or 0) >= LATE:
-            yield REPLICATION_LAG.found(f"It is {row['lag']:.0f} s behind its primary.")
-        return
-    if row["is_read_only"] and not reads_only:
-        yield READ_ONLY.found("default_transaction_read_only is on: nothing can be written.")
+        if reads_only:
+            found = [Finding(f"{seen}, as the URL asks for.")]
+        else:
+            found = [STANDBY.found(f"{seen} and takes no writes.")]
+        if (state["lag"] or 0) >= LATE:
+            found.append(REPLICATION_LAG.found(f"It is {state['lag']:.0f} s behind its primary."))
+        return found
+    if state["is_read_only"] and not reads_only:
+        found = [READ_ONLY.found("default_transaction_read_only is on: nothing can be written.")]
     else:
-        yield Finding("The server is a primary and takes writes.")
-    for replica in await ask(case.probe, _REPLICAS):
-        if replica["lag"] >= LATE:
-            yield REPLICATION_LAG.found(
-                f"The standby {replica['name']} is {replica['lag']:.0f} s behind."
-            )
+        found = [Finding("The server is a primary and takes writes.")]
+    for each in replicas:
+        if each["lag"] >= LATE:
+            seen = f"The standby {each['name']} is {each['lag']:.0f} s behind."
+            found.append(REPLICATION_LAG.found(seen))
+    return found

@@ -1,7 +1,7 @@
 """Mails that tell the owner of an account that its address or password was changed.
 
-They are for an owner from whom somebody else has taken the account. None has a secret in it, and
-none the new address: the old mailbox may belong to somebody else by now.
+They are for an owner from whom someone else has taken the account. None has a secret in it, and
+none the new address: the old mailbox may belong to someone else by now.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ TEXTS = {
 At {now} the e-mail address of your account at {name} was changed. You log in with the new one,
 and mails about the account go there.
 
-If it was not you, somebody knows your password. Where you are still logged in, change the password,
+If it was not you, someone knows your password. Where you are still logged in, change the password,
 which ends every other login, and then change the address back. If you cannot, write to those who
 run {name}.
 """,
@@ -69,6 +69,6 @@ class Notices:
         )
 
     async def _send(self, mailer: Mailer, to: str, subject: str, text: str) -> None:
-        # Anyone can give an account somebody else's address, and change it as often as they like.
+        # Anyone can give an account someone else's address, and change it as often as they like.
         if await self.attempts.may_notify(account=to):
             await mailer.send(to=to, subject=subject, text=text)

@@ -31,7 +31,7 @@ async def new_account(
         email: Its address.
         password: The password.
         name: The name of its owner.
-        network_hash: The network that its owner is in; None if it is made by somebody else.
+        network_hash: The network that its owner is in; None if it is made by someone else.
     """
     now = utc_now()
     account = AccountRead(id=new_id(), email=email, name=name, created_at=now)

@@ -148,18 +148,29 @@ class PasswordResets:
             # Its own hash is there if this runs again.
             if not is_spent and before != new_hash:
                 raise link_invalid()
-            await replace_password(session, user.id, new_hash)
-            await session.exec(known(user.id, network_hash))
+            await replace_password(session, user.id, new_hash, network_hash=network_hash)
 
         await database.run(change, is_repeatable=True)
         self.accounts.notices.password_changed(email=user.email)
         await self.accounts.attempts.forget_login(account=user.email, address=address)
 
 
-async def replace_password(session: AsyncSession, user_id: UUID, new_hash: str) -> None:
-    """Store a new password, and end every login, API token and link of the account."""
+async def replace_password(
+    session: AsyncSession, user_id: UUID, new_hash: str, *, network_hash: bytes | None = None
+) -> None:
+    """Store a new password, and end every login, API token and link of the account.
+
+    Args:
+        session: The transaction.
+        user_id: The account.
+        new_hash: The hash of the password.
+        network_hash: The network that its owner is in; None if someone else sets it.
+    """
     await store_hash(session, user_id, new_hash)
-    await session.exec(ended(user_id, Login, ApiToken, PasswordReset))
+    statement = ended(user_id, Login, ApiToken, PasswordReset)
+    if network_hash is not None:
+        statement = statement.add_cte(known(user_id, network_hash).cte("known"))
+    await session.exec(statement)
 
 
 def link_invalid() -> ForbiddenError:

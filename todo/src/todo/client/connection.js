@@ -28,7 +28,7 @@ export function isWaiting() {
 }
 
 /**
- * Says that the service keeps somebody waiting, if it does.
+ * Says that the service keeps someone waiting, if it does.
  * @template T
  * @param {Promise<T>} reply
  */

@@ -58,11 +58,9 @@ const en = {
   },
   /** @param {Date} day @param {Date | null} time @param {Date} now */
   due: (day, time, now) => dayText(day, now) + (time ? `, ${clock.format(time)}` : ""),
-  /** @param {string} text */
-  moment: (text) => moment.format(new Date(text)),
 
   menu: "Menu", views_label: "Views", close: "Close", cancel: "Cancel", save: "Save", undo: "Undo",
-  later: "Later", search: "Search", clear_search: "Clear the search", help: "Keyboard and help",
+  search: "Search", help: "Keyboard and help",
   skip: "Skip to the tasks", loading: "Loading your tasks…",
 
   // Tasks.
@@ -85,8 +83,6 @@ const en = {
   done: "Done", clear_completed: "Delete all",
   /** @param {number} count */
   selected: (count) => `${count} selected`,
-  /** @param {number} count */
-  tasks: (count) => plural(count, tasks),
 
   // What happened.
   /** @param {string} title */
@@ -137,7 +133,7 @@ const en = {
   },
 
   // Tags.
-  edit_tags: "Edit tags", tag_name: "Name", tag_color: "Colour", new_tag: "New tag",
+  edit_tags: "Edit tags", tag_color: "Colour", new_tag: "New tag",
   no_tags: "Tags group tasks: errands, work, reading. Make the first one here.",
   /** @param {string} name */
   delete_tag: (name) => `Delete the tag ${name}`,

@@ -1,4 +1,4 @@
-/** What an operation changes, and what is left of it when somebody else has changed the same. */
+/** What an operation changes, and what is left of it when someone else has changed the same. */
 
 /** @import { Operation, Tag, TagRef, Task, TaskFields } from "./types.js" */
 
@@ -31,7 +31,7 @@ export function apply(operation, tasks, tags) {
 }
 
 /**
- * What is left of a change when somebody else has changed the task, too: nothing if it is as it should be.
+ * What is left of a change when someone else has changed the task, too: nothing if it is as it should be.
  * @type {(operation: Operation, theirs: Task) => Partial<TaskFields> | "conflict"}
  */
 export function rebased({ kind, body, base }, theirs) {

@@ -45,7 +45,7 @@ async function sent(/** @type {Operation} */ operation) {
   }
 }
 
-/** Reads what somebody else has made of a task. */
+/** Reads what someone else has made of a task. */
 async function look(/** @type {Operation} */ { account, id = "" }) {
   const reply = await send("GET", `api/${account}/tasks/${id}`, { account });
   if (reply.ok) await commit({ account, tasks: [reply.body] });

@@ -96,7 +96,7 @@ async function isStored(/** @type {Patch} */ patch) {
 }
 
 export function receive(/** @type {number} */ version, /** @type {Patch} */ patch) {
-  // Whoever reads now may have read from before it.
+  // A tab that reads now may have read from before it.
   if (reading) void reading.then(() => receive(version, patch));
   else if (version > copy.version + 1) void reload();
   else if (version === copy.version + 1) {

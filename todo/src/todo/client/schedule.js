@@ -1,4 +1,4 @@
-/** When changes are read: often while somebody looks, at once when they come back, else hardly ever. */
+/** When changes are read: often while someone looks, at once when they come back, else hardly ever. */
 
 import { onRetry } from "./connection.js";
 import { exchange, lastRead } from "./exchange.js";

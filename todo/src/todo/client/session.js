@@ -11,7 +11,7 @@ import { tell } from "./tabs.js";
 
 const MARGIN_MS = 30_000;
 
-/** Nobody is logged in, or the login has ended: somebody has to log in. */
+/** Nobody is logged in, or the login has ended: someone has to log in. */
 export class LoginOver extends Error {}
 
 /**

@@ -54,7 +54,7 @@ export interface Operation {
   base?: Task | Tag;
 }
 
-/** Somebody else changed what this person changed, too: both are shown, and the person decides. */
+/** Someone else changed what this person changed, too: both are shown, and the person decides. */
 export interface Conflict {
   operation: Operation;
   /** What this person wrote. */

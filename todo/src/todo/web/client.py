@@ -59,6 +59,10 @@ which the page names its service worker.
 """
 
 
+WITH_POLICY = {INDEX, "service-worker.js"}
+"""Browsers ignore the policy of other files, and it is longer than some of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """A file of the client as it is sent, with its headers."""
@@ -127,10 +131,11 @@ def contents(name: str) -> tuple[Content, Content]:
     tag = hashlib.sha256(body).hexdigest()[:32]
     headers = {
         "Content-Type": MEDIA_TYPES[paths()[name].suffix],
-        "Content-Security-Policy": POLICY,
         # Kept, and asked for each time whether it is still the same.
         "Cache-Control": "no-cache",
     }
+    if name in WITH_POLICY:
+        headers["Content-Security-Policy"] = POLICY
     plain = Content(body, tag, headers)
     smaller = gzip.compress(body, mtime=0)
     if len(smaller) >= len(body):

@@ -45,7 +45,8 @@ const section = (title, content, isOpen = false, read = () => {}) => html`
     <div class="content">${content}</div>
   </details>`;
 
-function leave() {
+/** Asks first if something would be lost. */
+export function leave() {
   if (account.unsentCount() === 0) void account.logout();
   closeDialog();
   setTimeout(() => change({ dialog: account.unsentCount() > 0 ? "logout" : null }));

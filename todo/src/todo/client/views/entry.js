@@ -3,7 +3,7 @@ import { html, nothing } from "../library/lit-html/lit-html.js";
 import * as account from "../account.js";
 import { text } from "../messages.js";
 import { current } from "../state.js";
-import { change, ui } from "../ui.js";
+import { change, closeDialog, ui } from "../ui.js";
 import { EMAIL, formView, freshForms, NEW_PASSWORD, PASSWORD } from "./form.js";
 
 /** @typedef {import("./types").Entry} Entry */
@@ -91,6 +91,9 @@ export function loginForm() {
   return formView({
     name: "login", button: text.login, fields: [{ ...EMAIL, value: known }, PASSWORD],
     send: ({ email, password }) => account.login(email, password),
-    done: () => { said = ""; },
+    done: () => {
+      said = "";
+      closeDialog();
+    },
   });
 }

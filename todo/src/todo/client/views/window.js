@@ -6,7 +6,7 @@ import { text } from "../messages.js";
 import { chosen, endSelecting, selectAll, startSelecting } from "../selection.js";
 import { current } from "../state.js";
 import { change, changeFilter, shown, ui } from "../ui.js";
-import { accountDialog, logoutDialog } from "./account.js";
+import { accountDialog, leave, logoutDialog } from "./account.js";
 import { dialog } from "./dialog.js";
 import { disputes } from "./disputes.js";
 import { quickAdd } from "./editor.js";
@@ -28,7 +28,8 @@ export const onWidth = (draw) => wide.addEventListener("change", draw);
 const dialogs = {
   menu: () => dialog(text.menu, html`<nav aria-label=${text.views_label}>${sidebar()}</nav>`, "drawer"),
   help, tags: tagEditor, account: accountDialog, disputes, logout: logoutDialog,
-  login: () => dialog(text.login, html`<p>${text.login_over}</p>${loginForm()}`),
+  login: () => dialog(text.login, html`<p>${text.login_over}</p>${loginForm()}
+    <p class="links"><button @click=${leave}>${text.other_account}</button></p>`),
 };
 
 export const mainWindow = () => html`
