@@ -334,4 +334,5 @@ async def test_memory_does_not_grow_with_the_data(
         blocks = [len(block) for _, blocks in archive.blocks() for block in blocks]
     assert sum(blocks) > 36_000_000
     assert max(blocks) == BLOCK
-    assert peak < 18_000_000
+    # What is garbage already counts, too, until it is collected.
+    assert peak < 27_000_000

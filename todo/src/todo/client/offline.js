@@ -2,13 +2,19 @@
 
 const BASE = new URL("../", import.meta.url);
 
+let isFirst = false;
+
 /** Does nothing where the page is no secure context. */
 export async function installOffline() {
   if (!navigator.serviceWorker) return;
-  const isFirst = navigator.serviceWorker.controller === null;
+  isFirst = navigator.serviceWorker.controller === null;
   await navigator.serviceWorker.register(/** @type {any} */ (trusted(new URL("service-worker.js", BASE).href)));
+  await keep();
+}
+
+/** What came before the first service worker did is not in its cache. */
+export async function keep() {
   if (!isFirst) return;
-  // What came before the service worker did is not in its cache.
   const { active } = await navigator.serviceWorker.ready;
   active?.postMessage(performance.getEntriesByType("resource").map(({ name }) => name));
 }

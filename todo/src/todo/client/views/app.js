@@ -1,16 +1,10 @@
 /** Draws the page: at the start, and once after each change of the data or of what is shown. */
 import { render } from "../library/lit-html/lit-html.js";
-import { suggestAgain, takeUpDrafts } from "../draft.js";
-import { listenToKeys } from "../keyboard.js";
 import { text } from "../messages.js";
+import { keep } from "../offline.js";
 import { current, subscribe } from "../state.js";
 import { change, changeFilter, focusLater, focusNow, onChange, ui } from "../ui.js";
-import { forgetAccount } from "./account.js";
-import { openDialog } from "./dialog.js";
 import { entry, readEntry } from "./entry.js";
-import { measure } from "./list.js";
-import { titleOfView, viewInAddress } from "./sidebar.js";
-import { mainWindow, onWidth } from "./window.js";
 
 /** Days end and times pass while nothing else happens. */
 const MINUTE = 60_000;
@@ -20,15 +14,17 @@ const SECOND = 1000;
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 let isDue = false;
 let ticking = 0;
+/** @type {typeof import("./inside.js") | null} */
+let inside = null;
+let isInsideComing = false;
 /** @type {string | null} */
 let drawn = null;
 
 export function mount() {
   onChange(draw);
   subscribe(draw);
-  listenToKeys();
-  onWidth(draw);
   readAddress();
+  document.addEventListener("input", fetchInside, { once: true });
   window.addEventListener("hashchange", readAddress);
   window.addEventListener("scroll", drawNow, { passive: true });
   window.addEventListener("resize", draw);
@@ -37,9 +33,30 @@ export function mount() {
 
 function readAddress() {
   readEntry();
-  changeFilter({ view: viewInAddress(), query: "" });
-  suggestAgain();
+  readView();
+  inside?.suggestAgain();
   window.scrollTo(0, 0);
+}
+
+function readView() {
+  if (inside) changeFilter({ view: inside.viewInAddress(), query: "" });
+}
+
+/** Reads what a person who is logged in needs, as soon as someone types: a visitor needs little. */
+async function fetchInside() {
+  if (inside || isInsideComing) return;
+  isInsideComing = true;
+  try {
+    inside = await import("./inside.js");
+    inside.listenToKeys();
+    inside.onWidth(draw);
+    readView();
+    void keep();
+  } catch {
+    await new Promise((next) => setTimeout(next, SECOND));
+  }
+  isInsideComing = false;
+  draw();
 }
 
 /** Changes that come together are drawn once. */
@@ -55,13 +72,14 @@ function drawNow() {
   // What the page itself has is the beginning of the window.
   if (phase === "starting") return;
   const isEntry = phase === "out" || ui.entry.page === "reset";
+  if (!isEntry && !inside) return void fetchInside();
   const page = isEntry ? `entry ${ui.entry.page}` : "window";
   if (page !== drawn) begin(page);
   root.className = isEntry ? "outside" : "inside";
-  render(isEntry ? entry() : mainWindow(), root);
-  document.title = isEntry ? text.name : `${titleOfView()} – ${text.name}`;
-  openDialog();
-  if (measure()) render(mainWindow(), root);
+  render(isEntry || !inside ? entry() : inside.mainWindow(), root);
+  document.title = isEntry || !inside ? text.name : `${inside.titleOfView()} – ${text.name}`;
+  inside?.openDialog();
+  if (inside?.measure()) render(inside.mainWindow(), root);
   focusNow();
   countDown();
 }
@@ -70,8 +88,8 @@ function drawNow() {
 function begin(page) {
   if (drawn === null) root.replaceChildren();
   drawn = page;
-  if (page === "window") return takeUpDrafts();
-  forgetAccount();
+  if (page === "window") return inside?.takeUpDrafts();
+  inside?.forgetAccount();
   change({ dialog: null, notice: null, selected: new Set(), selecting: false, editing: null });
   focusLater(".entry input");
 }
