@@ -33,6 +33,7 @@ _PICTURE = re.compile(
     r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img [^>]*src="([^"]+)"[^>]* alt="([^"]*)">\s*'
     r"</picture>"
 )
+_IMAGE = re.compile(r'<img src="([^"]+)" width="(\d+)" alt="([^"]*)"> ?')
 
 
 def assemble(target: Path) -> None:
@@ -41,7 +42,7 @@ def assemble(target: Path) -> None:
     for path in pages:
         name = path.relative_to(ROOT).as_posix()
         _write(target / place_of(name), page(name))
-    for path in DOCS.rglob("*.svg"):
+    for path in (*DOCS.rglob("*.svg"), *DOCS.rglob("*.png")):
         place = target / path.relative_to(DOCS)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place)
@@ -158,7 +159,12 @@ def moved(text: str, name: str) -> str:
             for path, mode in ((light, "light"), (dark, "dark"))
         )
 
-    pieces = _FENCE.split(_PICTURE.sub(picture, text))
+    def image(found: re.Match[str]) -> str:
+        path, width, words = found.groups()
+        place = _image(path, name, here)
+        return f"\n```{{image}} {place}\n:alt: {words}\n:width: {width}\n```\n"
+
+    pieces = _FENCE.split(_IMAGE.sub(image, _PICTURE.sub(picture, text)))
     pieces[::2] = [_named(_LINK.sub(link, piece)) for piece in pieces[::2]]
     return _TITLE.sub(r"```{code-block} \1\n:caption: \2\n", "".join(pieces))
 
