@@ -21,6 +21,15 @@ async def test_no_cache_keeps_an_answer_below_api(client: AsyncClient) -> None:
     assert "cache-control" not in (await client.get("/")).headers
 
 
+@pytest.mark.parametrize("path", ["/outer/api/auth/me", "/api/auth/me"])
+async def test_no_cache_keeps_it_below_a_proxy_s_prefix_either(
+    app: FastAPI, client: AsyncClient, path: str
+) -> None:
+    app.root_path = "/outer"
+
+    assert (await client.get(path)).headers["cache-control"] == "no-store"
+
+
 async def test_plain_http_is_not_told_to_stay_on_https(client: AsyncClient) -> None:
     assert "strict-transport-security" not in (await client.get("/")).headers
 

@@ -44,7 +44,9 @@ def security_headers(scope: Scope) -> list[Header]:
     headers = [*ALWAYS]
     if scope["scheme"] == "https":
         headers.append(HSTS)
-    if scope["path"].startswith(PRIVATE_PATHS):
+    # A proxy's prefix may be part of the path, and a mount makes its own path part of the root.
+    prefix = scope.get("app_root_path", scope.get("root_path", ""))
+    if scope["path"].removeprefix(prefix).startswith(PRIVATE_PATHS):
         headers.append(NO_STORE)
     return headers
 
