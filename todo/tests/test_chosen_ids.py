@@ -97,6 +97,8 @@ async def test_null_leaves_the_choice_to_the_server(api: TaskAPI, kind: str) -> 
         "",
         "7",
     ],
+    # The workers of pytest-xdist must find the same names.
+    ids=["nil", "max", "1", "5", "hex", "urn", "braces", "newline", "empty", "number"],
 )
 async def test_an_id_that_another_client_might_choose_is_refused(
     api: TaskAPI, kind: str, chosen: object
