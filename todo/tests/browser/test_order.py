@@ -53,8 +53,9 @@ async def test_escape_puts_it_back(todo: TodoPage, api: AsyncClient, person: Sta
 async def test_with_a_finger(
     visitors: Visitors, service: Service, api: AsyncClient, person: StagedAccount
 ) -> None:
-    phone = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
-    todo = TodoPage(await visitors.come(service.address, **phone))
+    viewport = {"width": 390, "height": 780}
+    page = await visitors.come(service.address, viewport=viewport, has_touch=True, is_mobile=True)
+    todo = TodoPage(page)
     await todo.log_in(person)
     await todo.add(*TASKS)
     x, start = await middle(todo.row("Four").locator(".grip"))

@@ -69,9 +69,10 @@ class TodoPage:
 
     async def focused(self) -> str | None:
         """The title of the task whose row has the focus."""
-        return await self.page.evaluate(
+        title: str | None = await self.page.evaluate(
             "document.activeElement.closest('.row')?.querySelector('.title')?.textContent"
         )
+        return title
 
 
 async def listed(api: AsyncClient, person: StagedAccount) -> list[dict[str, Any]]:
