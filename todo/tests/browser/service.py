@@ -70,12 +70,14 @@ class Service:
 class DatabaseServer:
     """A PostgreSQL server for one test, with the data of before each time that it is started.
 
+    It is durable: otherwise it would lose what it has acknowledged when it is killed.
+
     Args:
         directory: The directory of its data.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._server = EmbeddedPostgres(directory, durable=False)
+        self._server = EmbeddedPostgres(directory)
 
     @property
     def url(self) -> str:

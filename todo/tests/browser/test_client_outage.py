@@ -89,6 +89,7 @@ async def test_nothing_is_lost_or_done_twice_while_the_database_dies_and_the_net
     for client in pages:
         await client.act("retryNow")
         await client.is_saved()
+        assert (await client.state())["refusals"] == []
 
     titles = Counter(
         f"{name}, {kind} {number}"
@@ -105,7 +106,6 @@ async def test_nothing_is_lost_or_done_twice_while_the_database_dies_and_the_net
         await client.come_back()
         await client.until("state.tasks.size === given", len(rows))
         assert Counter(await client.titles()) == titles
-        assert (await client.state())["refusals"] == []
 
 
 async def test_a_person_is_told_of_an_outage_and_of_its_end(
