@@ -53,8 +53,11 @@ export async function read() {
     tx.objectStore("queue").index("account").getAll(account),
     tx.objectStore("held").index("account").getAll(account),
   ]);
-  return { version, session, since, tasks, tags, queue, held };
+  return { version, session, since, tasks: byId(tasks), tags: byId(tags), queue, held };
 }
+
+/** @type {<T extends { id: string }>(rows: T[]) => Map<string, T>} */
+const byId = (rows) => new Map(rows.map((row) => [row.id, row]));
 
 /**
  * Stores a patch.
@@ -73,9 +76,7 @@ export async function commit(/** @type {Patch} */ patch) {
     if ((await tx.objectStore("held").getKey(key)) === undefined) return null;
   }
   await put(tx, patch);
-  const version = await nextVersion(tx);
-  await tx.done;
-  return version;
+  return finish(tx);
 }
 
 /**
@@ -89,8 +90,7 @@ export async function enter(/** @type {Session} */ session) {
   if (before !== session.account.id) await forget(tx);
   meta.put(session.account.id, "owner");
   meta.put(session, "session");
-  await nextVersion(tx);
-  await tx.done;
+  await finish(tx);
 }
 
 /** Clears everything of an account. */
@@ -103,8 +103,7 @@ export async function leave(/** @type {string} */ account) {
     const keys = await store.index("account").getAllKeys(account);
     for (const key of keys) store.delete(key);
   }
-  await nextVersion(tx);
-  await tx.done;
+  await finish(tx);
 }
 
 /** @returns {Promise<Operation | undefined>} what is to be sent next */
@@ -201,10 +200,12 @@ async function add(/** @type {Transaction} */ tx, operations = []) {
   }
 }
 
-async function nextVersion(/** @type {Transaction} */ tx) {
+/** Counts the change, and waits until it is stored. */
+async function finish(/** @type {Transaction} */ tx) {
   const meta = tx.objectStore("meta");
   const version = ((await meta.get("version")) ?? 0) + 1;
   meta.put(version, "version");
+  await tx.done;
   return version;
 }
 
