@@ -27,13 +27,9 @@ export function selectTo(id) {
   focusRow(id);
 }
 
-export function selectAll() {
-  choose(shown().map(({ id }) => id));
-}
+export const selectAll = () => choose(shown().map(({ id }) => id));
 
-export function startSelecting() {
-  choose([]);
-}
+export const startSelecting = () => choose([]);
 
 export function endSelecting() {
   anchor = null;

@@ -168,7 +168,7 @@ export interface Filter {
 export interface SelectModule {
   /** The tasks of a view, in its order. Searching folds case and accents, and finds beginnings of words, as the API does. */
   select(state: State, filter: Filter, now: Date): Task[];
-  counts(state: State, now: Date): { all: number; today: number; overdue: number; upcoming: number; no_date: number; completed: number; tags: Map<string, number> };
+  counts(state: State, now: Date): { all: number; today: number; overdue: number; upcoming: number; "no-date": number; completed: number; tags: Map<string, number> };
 }
 
 // ---- Inside the data half -------------------------------------------------------------------------

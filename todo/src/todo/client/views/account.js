@@ -30,8 +30,8 @@ export const accountDialog = () => dialog(text.account, html`
     <button @click=${leave}>${text.logout}</button></p>
   <div role="alert">${page.problem ? html`<p class="error">${wordsOf(page.problem)}</p>` : nothing}</div>
   ${section(text.profile, profile(), true)}
-  ${section(text.change_email, emailForm())}
-  ${section(text.change_password, passwordForm())}
+  ${section(text.email, emailForm())}
+  ${section(text.password, passwordForm())}
   ${section(text.logins, logins(), false, () => void readLogins())}
   ${section(text.api_tokens, tokens(), false, () => void readTokens())}
   ${section(text.data, data())}

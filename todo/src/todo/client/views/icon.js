@@ -27,3 +27,7 @@ const paths = {
 /** @param {keyof typeof paths} name */
 export const icon = (name) =>
   html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">${paths[name]}</svg>`;
+
+/** @param {keyof typeof paths} name @param {string} label @param {() => void} action */
+export const iconButton = (name, label, action) => html`
+  <button type="button" class="round" aria-label=${label} @click=${action}>${icon(name)}</button>`;

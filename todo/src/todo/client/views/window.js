@@ -12,13 +12,11 @@ import { disputes } from "./disputes.js";
 import { quickAdd } from "./editor.js";
 import { loginForm } from "./entry.js";
 import { help } from "./help.js";
-import { icon } from "./icon.js";
+import { icon, iconButton } from "./icon.js";
 import { list } from "./list.js";
 import { notices } from "./notices.js";
 import { sidebar, titleOfView } from "./sidebar.js";
 import { tagEditor } from "./tags.js";
-
-/** @typedef {import("../types").Filter} Filter */
 
 const wide = window.matchMedia("(min-width: 800px)");
 
@@ -36,8 +34,7 @@ export const mainWindow = () => html`
   <a class="skip" href="#list" @click=${skip}>${text.skip}</a>
   ${wide.matches ? html`<nav class="sidebar" aria-label=${text.views_label}>${sidebar()}</nav>` : nothing}
   <header class="top">
-    ${wide.matches ? nothing : html`
-      <button class="round" aria-label=${text.menu} @click=${() => change({ dialog: "menu" })}>${icon("menu")}</button>`}
+    ${wide.matches ? nothing : iconButton("menu", text.menu, () => change({ dialog: "menu" }))}
     <search class="search">
       ${icon("search")}
       <input id="search" type="search" maxlength="200" autocomplete="off" placeholder=${text.search}
@@ -92,31 +89,24 @@ function sync() {
 }
 
 function tools() {
-  const { sort, priority, view } = ui.filter;
   const tasks = shown();
   return html`
     <div class="tools">
-      ${view === "completed" && tasks.length > 0
+      ${ui.filter.view === "completed" && tasks.length > 0
         ? html`<button @click=${() => remove(tasks.map(({ id }) => id))}>${text.clear_completed}</button>` : nothing}
-      ${choice(text.priority, { "": text.any_priority, ...text.priorities }, priority ?? "", (value) =>
-        changeFilter({ priority: /** @type {Filter["priority"]} */ (value || null) }))}
-      ${choice(text.sort, text.sorts, sort, (value) =>
-        changeFilter({ sort: /** @type {Filter["sort"]} */ (value) }))}
+      ${choice("priority", { "": text.any_priority, ...text.priorities })}
+      ${choice("sort", text.sorts)}
       <button aria-pressed=${ui.selecting ? "true" : "false"}
         @click=${ui.selecting ? endSelecting : startSelecting}>${text.select}</button>
     </div>`;
 }
 
-/**
- * @param {string} label
- * @param {Record<string, string>} options
- * @param {string} chosen
- * @param {(value: string) => void} choose
- */
-const choice = (label, options, chosen, choose) => html`
-  <select aria-label=${label} @change=${(/** @type {Event} */ event) => choose(valueOf(event))}>
+/** @param {"priority" | "sort"} name @param {Record<string, string>} options */
+const choice = (name, options) => html`
+  <select aria-label=${text[name]}
+    @change=${(/** @type {Event} */ event) => changeFilter({ [name]: valueOf(event) || null })}>
     ${Object.entries(options).map(([value, words]) => html`
-      <option value=${value} .selected=${live(value === chosen)}>${words}</option>`)}
+      <option value=${value} .selected=${live(value === (ui.filter[name] ?? ""))}>${words}</option>`)}
   </select>`;
 
 function content() {
