@@ -22,13 +22,12 @@ export function draftOf({ title, description, priority, due_date, tags }) {
 
 /** @param {Draft} draft @returns {TaskFields} */
 export function fieldsIn(draft) {
-  const waiting = draft.tag.trim();
   return {
     title: draft.title.trim(),
     description: draft.description.trim() || null,
     priority: draft.priority,
     due_date: joinDue(draft.day, draft.time),
-    tags: waiting ? withTag(draft.tags, waiting) : draft.tags,
+    tags: withTag(draft.tags, draft.tag),
   };
 }
 
@@ -42,10 +41,11 @@ export function changesOf(draft, task) {
   return /** @type {Partial<TaskFields>} */ (Object.fromEntries(changed));
 }
 
-/** @param {string[]} tags @param {string} name */
-export function withTag(tags, name) {
+/** With a tag that is typed, if it is one more. @param {string[]} tags @param {string} typed */
+export function withTag(tags, typed) {
+  const name = typed.trim();
   const isThere = tags.some((each) => each.toLowerCase() === name.toLowerCase());
-  return isThere ? tags : [...tags, name];
+  return isThere || name === "" ? tags : [...tags, name];
 }
 
 /** A new task for the present view: due today in Today, with the tag of a tag. */

@@ -27,8 +27,7 @@ export function listenToKeys() {
 function actionOf(event) {
   const wasGoing = isGoing;
   isGoing = false;
-  const isCommand = event.ctrlKey || event.metaKey;
-  if (isCommand) return commands[event.key.toLowerCase()] ?? null;
+  if (event.ctrlKey || event.metaKey) return commands[event.key.toLowerCase()] ?? null;
   if (event.altKey) return withAlt[event.key] ?? null;
   if (event.shiftKey && event.key in withShift) return withShift[event.key];
   if (event.key in plain) return plain[event.key];

@@ -52,7 +52,7 @@ const en = {
   /** @param {Date} day @param {Date | null} time @param {Date} now */
   due: (day, time, now) => dayText(day, now) + (time ? `, ${clock.format(time)}` : ""),
 
-  menu: "Menu", views_label: "Views", close: "Close", cancel: "Cancel", save: "Save", undo: "Undo",
+  menu: "Menu", views_label: "Views", notices: "Notices", close: "Close", cancel: "Cancel", save: "Save", undo: "Undo",
   search: "Search", help: "Keyboard and help", skip: "Skip to the tasks", loading: "Loading your tasks…",
 
   // Tasks.
@@ -104,8 +104,7 @@ const en = {
     : "You can go on working; changes are kept here.",
   /** @param {number} seconds */
   next_try: (seconds) => seconds > 0 ? `Next try in ${seconds} s` : "Trying…",
-  retry: "Try now", notices: "Notices",
-  login_over: "Your login has ended. Log in again to send your changes.",
+  retry: "Try now", login_over: "Your login has ended. Log in again to send your changes.",
 
   // Conflicts and refusals.
   disputes: "Changes to look at",
@@ -164,8 +163,7 @@ const en = {
   revoke_token: (name) => `Revoke ${name}`,
   data: "Export and import", export: "Save everything as a file", import: "Import a file",
   /** @param {{ tasks_created: number, tasks_unchanged: number }} result */
-  imported: (result) =>
-    `${plural(result.tasks_created, tasks)} imported, ${result.tasks_unchanged} already here.`,
+  imported: (result) => `${plural(result.tasks_created, tasks)} imported, ${result.tasks_unchanged} already here.`,
   delete_account: "Delete the account",
   delete_account_warning: "Your account, and all tasks and tags in it, are deleted for good.",
   unreachable: "The server could not be reached. Try again in a moment.",

@@ -77,11 +77,7 @@ function request({ account, kind, id, key, body: queued }, body = queued, condit
     "delete-tag": ["DELETE", `tags/${id}`],
   }[kind];
   const headers = method === "POST" ? { "Idempotency-Key": key } : condition;
-  return send(String(method), `api/${account}/${path}`, {
-    account,
-    headers,
-    body: method === "DELETE" ? undefined : body,
-  });
+  return send(String(method), `api/${account}/${path}`, { account, headers, ...(method !== "DELETE" && { body }) });
 }
 
 /**

@@ -27,10 +27,7 @@ export const notStored = () => unconfirmed;
 
 /** Reads everything that is stored. */
 export function reload() {
-  reading ??= storage
-    .read()
-    .then(take)
-    .finally(() => (reading = null));
+  reading ??= storage.read().then(take).finally(() => (reading = null));
   return reading;
 }
 

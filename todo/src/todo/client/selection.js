@@ -5,10 +5,7 @@ import { change, focusRow, shown, ui } from "./ui.js";
 let anchor = null;
 
 /** @param {Iterable<string>} ids */
-function choose(ids) {
-  const selected = new Set(ids);
-  change({ selected, selecting: true });
-}
+const choose = (ids) => change({ selected: new Set(ids), selecting: true });
 
 export function toggle(/** @type {string} */ id) {
   anchor = id;

@@ -120,20 +120,14 @@ export async function laterOperations(/** @type {Operation} */ { account, id, nu
   return all.filter((operation) => operation.id === id && Number(operation.number) > number);
 }
 
-/** @returns {Promise<Task | undefined>} the task as the server had it last */
-export async function task(/** @type {string} */ id) {
-  return (await opened).get("tasks", id);
-}
+/** The task as the server had it last. @type {(id: string) => Promise<Task | undefined>} */
+export const task = async (id) => (await opened).get("tasks", id);
 
-/** @returns {Promise<Session | null>} */
-export async function session() {
-  return (await (await opened).get("meta", "session")) ?? null;
-}
+/** @type {() => Promise<Session | null>} */
+export const session = async () => (await (await opened).get("meta", "session")) ?? null;
 
-/** @returns {Promise<string | null>} */
-export async function since() {
-  return (await (await opened).get("meta", "since")) ?? null;
-}
+/** @type {() => Promise<string | null>} */
+export const since = async () => (await (await opened).get("meta", "since")) ?? null;
 
 /**
  * @param {Draft} draft forgotten if it has no fields, or if its account is not logged in any more

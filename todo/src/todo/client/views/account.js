@@ -5,7 +5,7 @@ import { text } from "../messages.js";
 import { current } from "../state.js";
 import { change, closeDialog, say } from "../ui.js";
 import { dialog } from "./dialog.js";
-import { EMAIL, formView, NEW_PASSWORD, PASSWORD, wordsOf } from "./form.js";
+import { EMAIL, formView, NAME, NEW_PASSWORD, PASSWORD, wordsOf } from "./form.js";
 
 /**
  * @typedef {import("../types").Login} Login
@@ -63,10 +63,7 @@ export const logoutDialog = () => dialog(text.logout, html`
 const profile = () => formView({
   name: "profile", button: text.save, send: ({ name }) => account.changeProfile({ name: name || null }),
   done: () => text.changed,
-  fields: [{
-    name: "name", label: text.your_name, autocomplete: "name", maxlength: 100, optional: true,
-    value: current().account?.name ?? "",
-  }],
+  fields: [{ ...NAME, value: current().account?.name ?? "" }],
 });
 
 const emailForm = () => formView({
@@ -87,7 +84,8 @@ async function take(request, then) {
   else show({ problem: outcome.problem });
 }
 
-const readLogins = (/** @type {string | undefined} */ cursor = undefined) =>
+/** @param {string} [cursor] */
+const readLogins = (cursor) =>
   take(account.logins(cursor), ({ items, next_cursor }) =>
     show({ logins: cursor ? [...page.logins, ...items] : items, cursor: next_cursor }));
 

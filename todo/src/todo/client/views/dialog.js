@@ -25,8 +25,7 @@ function forget() {
 }
 
 /** The sheet covers the dialog, so a click on the dialog itself is one next to it. */
-const closeBeside = (/** @type {Event} */ event) =>
-  event.target === event.currentTarget && closeDialog();
+const closeBeside = (/** @type {Event} */ event) => event.target === event.currentTarget && closeDialog();
 
 /** To be called after drawing. */
 export function openDialog() {

@@ -17,9 +17,7 @@ import { dueText } from "./due.js";
 
 export function disputes() {
   const { conflicts, refusals } = current();
-  return dialog(text.disputes, html`
-    ${conflicts.map(conflictView)}
-    ${refusals.map(refusalView)}`);
+  return dialog(text.disputes, [...conflicts.map(conflictView), ...refusals.map(refusalView)]);
 }
 
 /** After the last one, there is nothing to look at. @param {() => void} action */

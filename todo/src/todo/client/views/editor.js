@@ -36,7 +36,6 @@ export function editor() {
       <div class="buttons">
         <button class="primary">${text.save}</button>
         <button type="button" @click=${() => leave(cancelEditing)}>${text.cancel}</button>
-        <span class="space"></span>
         ${isManual() ? html`
           ${iconButton("up", text.move_up, () => moveBy(id, -1))}
           ${iconButton("down", text.move_down, () => moveBy(id, 1))}` : nothing}
@@ -67,8 +66,9 @@ export function quickAdd() {
 /** @param {Event} event */
 const focusTitle = (event) => /** @type {HTMLFormElement} */ (event.currentTarget).querySelector("input")?.focus();
 
-/** @param {(value: string) => void} keep */
-const typed = (keep) => (/** @type {Event} */ event) => keep(/** @type {HTMLInputElement} */ (event.target).value);
+/** Gives what is in a field to `keep`. @param {(value: string) => void} keep */
+export const typed = (keep) => (/** @type {Event} */ event) =>
+  keep(/** @type {HTMLInputElement} */ (event.target).value);
 
 /** @param {() => void} leave */
 const keys = (leave) => (/** @type {KeyboardEvent} */ event) => {
@@ -120,10 +120,7 @@ function dueInputs(draft, keep) {
 /** @param {Draft} draft @param {(fields: Partial<Draft>) => void} keep @param {string} form */
 function tagInputs(draft, keep, form) {
   const { tags } = current();
-  const addTag = () => {
-    const name = draft.tag.trim();
-    keep({ tag: "", tags: name ? withTag(draft.tags, name) : draft.tags });
-  };
+  const addTag = () => keep({ tag: "", tags: withTag(draft.tags, draft.tag) });
   return html`
     <div class="tag-inputs">
       ${draft.tags.map((name) => html`

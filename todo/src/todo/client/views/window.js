@@ -9,10 +9,10 @@ import { change, changeFilter, shown, ui } from "../ui.js";
 import { accountDialog, leave, logoutDialog } from "./account.js";
 import { dialog } from "./dialog.js";
 import { disputes } from "./disputes.js";
-import { quickAdd } from "./editor.js";
+import { quickAdd, typed } from "./editor.js";
 import { loginForm } from "./entry.js";
 import { help } from "./help.js";
-import { icon, iconButton } from "./icon.js";
+import { icon, iconButton, mark } from "./icon.js";
 import { list } from "./list.js";
 import { notices } from "./notices.js";
 import { sidebar, titleOfView } from "./sidebar.js";
@@ -39,8 +39,7 @@ export const mainWindow = () => html`
       ${icon("search")}
       <input id="search" type="search" maxlength="200" autocomplete="off" placeholder=${text.search}
         aria-label=${text.search} .value=${live(ui.filter.query)}
-        @input=${(/** @type {Event} */ event) => changeFilter({ query: valueOf(event) })}
-        @keydown=${leaveSearch}>
+        @input=${typed((query) => changeFilter({ query }))} @keydown=${leaveSearch}>
     </search>
     ${sync()}
   </header>
@@ -58,9 +57,6 @@ export const mainWindow = () => html`
   ${notices()}
   <div class="unseen" role="status" aria-live="polite">${ui.said}</div>
   ${ui.dialog ? dialogs[ui.dialog]() : nothing}`;
-
-/** @param {Event} event */
-const valueOf = (event) => /** @type {HTMLInputElement} */ (event.target).value;
 
 /** The address names the view, so the link must not change it. @param {Event} event */
 function skip(event) {
@@ -83,9 +79,7 @@ function leaveSearch(event) {
 
 function sync() {
   const { queued } = current();
-  const words = queued > 0 ? text.waiting(queued) : text.saved;
-  return html`<span class="sync ${queued > 0 ? "waiting" : ""}" title=${words}>${icon(queued > 0 ? "cloud" : "check")}
-    <span class="unseen">${words}</span></span>`;
+  return queued > 0 ? mark("cloud", text.waiting(queued), "sync waiting") : mark("check", text.saved, "sync");
 }
 
 function tools() {
@@ -103,8 +97,7 @@ function tools() {
 
 /** @param {"priority" | "sort"} name @param {Record<string, string>} options */
 const choice = (name, options) => html`
-  <select aria-label=${text[name]}
-    @change=${(/** @type {Event} */ event) => changeFilter({ [name]: valueOf(event) || null })}>
+  <select aria-label=${text[name]} @change=${typed((value) => changeFilter({ [name]: value || null }))}>
     ${Object.entries(options).map(([value, words]) => html`
       <option value=${value} .selected=${live(value === (ui.filter[name] ?? ""))}>${words}</option>`)}
   </select>`;
