@@ -91,9 +91,11 @@ export const revokeToken = (id) => outcome(send("DELETE", `api/auth/tokens/${id}
 export const exportAll = () => outcome(send("GET", "api/me/export"));
 
 /** @type {AccountModule["importFile"]} */
-export async function importFile(text) {
+export async function importFile(file) {
   const headers = { "Idempotency-Key": randomUUID() };
-  const done = await outcome(send("POST", "api/me/import", { body: text, headers }));
+  // What is no JSON is sent as a text: the server says what is wrong with it.
+  const body = await new Response(file).json().catch(() => file.text());
+  const done = await outcome(send("POST", "api/me/import", { body, headers }));
   if (done.ok) void exchange({ changes: true });
   return done;
 }

@@ -24,7 +24,6 @@ export class Unavailable extends Error {
  * @param {string} method
  * @param {string} path relative to the service, such as `api/auth/login`
  * @param {{ body?: unknown; token?: string; headers?: Record<string, string> }} [options]
- *   a `body` that is text is JSON already
  * @returns {Promise<Reply>}
  * @throws {Unavailable}
  */
@@ -36,7 +35,7 @@ export async function call(method, path, { body, token, headers } = {}) {
     const response = await fetch(new URL(path, BASE), {
       method,
       headers: { Accept: "application/json", ...type, ...authorization, ...headers },
-      body: isForm || typeof body === "string" ? body : JSON.stringify(body),
+      body: isForm ? body : JSON.stringify(body),
       signal: AbortSignal.timeout(DEADLINE_MS),
       cache: "no-store",
       credentials: "omit",

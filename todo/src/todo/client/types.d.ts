@@ -145,7 +145,7 @@ export interface AccountModule {
   createToken(form: { name: string; scope: "read" | "write"; expires_in_days?: number }): Promise<Outcome<ApiToken & { token: string }>>;
   revokeToken(id: string): Promise<Outcome>;
   exportAll(): Promise<Outcome<object>>;
-  importFile(text: string): Promise<Outcome<{ tasks_created: number; tasks_unchanged: number; tags_created: number }>>;
+  importFile(file: Blob): Promise<Outcome<{ tasks_created: number; tasks_unchanged: number; tags_created: number }>>;
   deleteAccount(password: string): Promise<Outcome>;
 }
 

@@ -178,7 +178,7 @@ async function load(event) {
   const input = /** @type {HTMLInputElement} */ (event.target);
   const file = input.files?.[0];
   if (!file) return;
-  await take(account.importFile(await file.text()), (result) => show({ said: text.imported(result) }));
+  await take(account.importFile(file), (result) => show({ said: text.imported(result) }));
   input.value = "";
 }
 
