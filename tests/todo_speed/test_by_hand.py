@@ -113,7 +113,7 @@ BAD_BODIES: list[Any] = [
     {**GOOD, "tags": ["p" * 51]},
     {**GOOD, "tags": [1, None]},
     {**GOOD, "tags": [f"tag {number}" for number in range(21)]},
-    {**GOOD, "id": str(uuid4())},
+    {**GOOD, "position": "5"},
     {"title": "", "priority": "none", "more": 1},
 ]
 

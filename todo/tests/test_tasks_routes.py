@@ -294,7 +294,7 @@ async def test_a_malformed_condition_is_a_bad_request(api: TaskAPI) -> None:
         ({"title": "x", "tags": ["a" * 51]}, "body.tags.0"),
         ({"title": "x", "tags": [str(number) for number in range(21)]}, "body.tags"),
         ({"title": "x", "user_id": str(uuid4())}, "body.user_id"),
-        ({"title": "x", "id": str(uuid4())}, "body.id"),
+        ({"title": "x", "position": "5"}, "body.position"),
     ],
 )
 async def test_a_field_that_cannot_be_taken_is_named(
