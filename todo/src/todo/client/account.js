@@ -1,6 +1,6 @@
 /** The account: what is sent at once, and said at once if it was refused. */
 
-/** @import { AccountModule, Outcome, Problem, Reply } from "./types.js" */
+/** @import { AccountModule, Outcome, Reply } from "./types.js" */
 
 import { call, Unavailable } from "./api.js";
 import { exchange } from "./exchange.js";
@@ -57,9 +57,8 @@ export async function changePassword(current_password, new_password) {
   const before = session();
   const body = { current_password, new_password };
   const tokens = await outcome(send("POST", "api/auth/change-password", { body }));
-  if (!tokens.ok) return tokens;
-  if (before) await renew(tokens.value, before);
-  return { ok: true, value: undefined };
+  if (tokens.ok && before) await renew(tokens.value, before);
+  return tokens;
 }
 
 /** @type {AccountModule["changeProfile"]} */
@@ -80,10 +79,7 @@ export const logins = (cursor) =>
 export const endLogin = (id) => outcome(send("DELETE", `api/auth/logins/${id}`));
 
 /** @type {AccountModule["tokens"]} */
-export async function tokens() {
-  const found = await outcome(send("GET", "api/auth/tokens"));
-  return found.ok ? { ok: true, value: found.value.items } : found;
-}
+export const tokens = () => outcome(send("GET", "api/auth/tokens"));
 
 /** @type {AccountModule["createToken"]} */
 export const createToken = (form) => outcome(send("POST", "api/auth/tokens", { body: form }));
@@ -92,15 +88,14 @@ export const createToken = (form) => outcome(send("POST", "api/auth/tokens", { b
 export const revokeToken = (id) => outcome(send("DELETE", `api/auth/tokens/${id}`));
 
 /** @type {AccountModule["exportAll"]} */
-export async function exportAll() {
-  const found = await outcome(send("GET", "api/me/export"));
-  return found.ok ? { ok: true, value: JSON.stringify(found.value, null, 2) } : found;
-}
+export const exportAll = () => outcome(send("GET", "api/me/export"));
 
 /** @type {AccountModule["importFile"]} */
-export async function importFile(text) {
+export async function importFile(file) {
   const headers = { "Idempotency-Key": randomUUID() };
-  const done = await outcome(send("POST", "api/me/import", { body: parsed(text), headers }));
+  // What is no JSON is sent as a text: the server says what is wrong with it.
+  const body = await new Response(file).json().catch(() => file.text());
+  const done = await outcome(send("POST", "api/me/import", { body, headers }));
   if (done.ok) void exchange({ changes: true });
   return done;
 }
@@ -112,26 +107,13 @@ export async function deleteAccount(password) {
   return done;
 }
 
-/** What is no JSON is sent as it is: the server says what is wrong with it. */
-function parsed(/** @type {string} */ text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
 /** @returns {Promise<Outcome<any>>} */
 async function outcome(/** @type {Promise<Reply>} */ sending) {
   try {
     const { ok, body, problem } = await sending;
     return ok ? { ok, value: body } : { ok: false, problem };
   } catch (error) {
-    if (error instanceof Unavailable) return { ok: false, problem: error.problem };
-    if (error instanceof LoginOver) return { ok: false, problem: OVER };
+    if (error instanceof Unavailable || error instanceof LoginOver) return { ok: false, problem: error.problem };
     throw error;
   }
 }
-
-/** @type {Problem} */
-const OVER = { status: 401, type: "urn:todo:login-over", title: "", detail: "", errors: [], retry_after: null };

@@ -1,6 +1,6 @@
 /** What the person does: each is shown at once, stored, and sent when the server can be reached. */
 
-/** @import { ActionsModule, Operation, Task, TaskFields } from "./types.js" */
+/** @import { ActionsModule, Operation, Task } from "./types.js" */
 
 import { exchange, retryNow } from "./exchange.js";
 import { randomUUID } from "./insecure.js";
@@ -15,12 +15,12 @@ const MOST_AT_ONCE = 1000;
 /** @type {ActionsModule["createTask"]} */
 export function createTask(fields) {
   const id = randomUUID();
-  act([operation("create", id, { id, ...asStored(fields) })]);
+  act([operation("create", id, { id, ...fields })]);
   return id;
 }
 
 /** @type {ActionsModule["changeTask"]} */
-export const changeTask = (id, fields, base = task(id)) => act([operation("change", id, asStored(fields), base)]);
+export const changeTask = (id, fields, base = task(id)) => act([operation("change", id, fields, base)]);
 
 /** @type {ActionsModule["completeTask"]} */
 export const completeTask = (id, completed) => act([operation("complete", id, { completed }, task(id))]);
@@ -46,15 +46,11 @@ export function bulk(action, ids) {
 /** @type {ActionsModule["createTag"]} */
 export function createTag(name, color) {
   const id = randomUUID();
-  act([operation("create-tag", id, { id, name: name.trim(), color: color.toLowerCase() })]);
-  return id;
+  act([operation("create-tag", id, { id, name, color })]);
 }
 
 /** @type {ActionsModule["changeTag"]} */
-export function changeTag(id, { name, color }) {
-  const body = { ...(name && { name: name.trim() }), ...(color && { color: color.toLowerCase() }) };
-  act([operation("change-tag", id, body)]);
-}
+export const changeTag = (id, fields) => act([operation("change-tag", id, fields)]);
 
 /** @type {ActionsModule["deleteTag"]} */
 export const deleteTag = (id) => act([operation("delete-tag", id, undefined)]);
@@ -92,22 +88,4 @@ function act(/** @type {Operation[]} */ operations, /** @type {string[]} */ sett
   void enqueue(operations, settled).then(() => exchange());
 }
 
-function task(/** @type {string} */ id) {
-  return current().tasks.get(id);
-}
-
-/**
- * As the server stores them, so that its version compares equal.
- * @template {Partial<TaskFields>} T
- * @param {T} fields
- * @returns {T}
- */
-function asStored(fields) {
-  const { title, tags, description } = fields;
-  return {
-    ...fields,
-    ...(title !== undefined && { title: title.trim() }),
-    ...(tags && { tags: tags.map((name) => name.trim()).filter(Boolean) }),
-    ...(description !== undefined && { description: description || null }),
-  };
-}
+const task = (/** @type {string} */ id) => current().tasks.get(id);

@@ -27,18 +27,15 @@ export class Unavailable extends Error {
  * @returns {Promise<Reply>}
  * @throws {Unavailable}
  */
-export async function call(method, path, { body, token, headers = {} } = {}) {
-  const given = { Accept: "application/json", ...headers };
-  /** @type {Record<string, string>} */
-  const authorization = token ? { Authorization: `Bearer ${token}` } : {};
+export async function call(method, path, { body, token, headers } = {}) {
   const isForm = body instanceof URLSearchParams;
-  /** @type {Record<string, string>} */
-  const type = body === undefined || isForm ? {} : { "Content-Type": "application/json" };
+  const type = body !== undefined && !isForm && { "Content-Type": "application/json" };
+  const authorization = token && { Authorization: `Bearer ${token}` };
   try {
     const response = await fetch(new URL(path, BASE), {
       method,
-      headers: { ...given, ...authorization, ...type },
-      body: body === undefined || isForm ? body : JSON.stringify(body),
+      headers: { Accept: "application/json", ...type, ...authorization, ...headers },
+      body: isForm ? body : JSON.stringify(body),
       signal: AbortSignal.timeout(DEADLINE_MS),
       cache: "no-store",
       credentials: "omit",

@@ -1,7 +1,8 @@
 /** What a person does to tasks, with a word about it and a way back. */
 import { bulk, changeTask, completeTask, createTask, deleteTask, moveTask, restoreTask } from "./actions.js";
-import { changesOf, draftOf, fieldsOf, keepEditing, keepNew } from "./draft.js";
+import { changesOf, draftOf, fieldsIn, keepEditing, keepNew } from "./draft.js";
 import { text } from "./messages.js";
+import { fieldsOf } from "./operations.js";
 import { current } from "./state.js";
 import { change, focusLater, focusRow, rowSelector, say, shown, ui } from "./ui.js";
 
@@ -103,7 +104,7 @@ export function moveBy(id, steps) {
 }
 
 export function add() {
-  const fields = fieldsOf(ui.adding);
+  const fields = fieldsIn(ui.adding);
   if (fields.title === "") return;
   const id = createTask(fields);
   keepNew(null);
@@ -117,7 +118,7 @@ export function edit(id) {
   cancelEditing();
   const task = current().tasks.get(id);
   if (!task) return;
-  keepEditing({ id, base: task, draft: draftOf(task) });
+  keepEditing({ id, base: task, draft: draftOf(fieldsOf(task)) });
   change({ focused: id });
   focusLater(`${rowSelector(id)} [name=title]`);
 }

@@ -36,17 +36,11 @@ export async function watched(reply) {
   const slow = setTimeout(() => wait("unavailable", DEADLINE_MS - PATIENCE_MS), PATIENCE_MS);
   try {
     const replied = await reply;
-    reached();
+    if (current().connection.state === "waiting") share({ state: "online" });
     return replied;
   } finally {
     clearTimeout(slow);
   }
-}
-
-function reached() {
-  if (current().connection.state === "online") return;
-  show({ state: "online" });
-  tell({ kind: "connection", connection: { state: "online" } });
 }
 
 export function failed(/** @type {Unavailable} */ { reason, problem }) {
@@ -57,13 +51,12 @@ export function failed(/** @type {Unavailable} */ { reason, problem }) {
 }
 
 function wait(/** @type {Unavailable["reason"]} */ reason, /** @type {number} */ ms) {
-  const now = Date.now();
-  const { connection } = current();
-  const since = connection.state === "waiting" ? connection.since : now;
-  /** @type {Connection} */
-  const waiting = { state: "waiting", since, retry_at: now + ms, reason };
-  show(waiting);
-  tell({ kind: "connection", connection: waiting });
+  share({ state: "waiting", retry_at: Date.now() + ms, reason });
+}
+
+function share(/** @type {Connection} */ connection) {
+  show(connection);
+  tell({ kind: "connection", connection });
 }
 
 /** @param {Connection} connection of this tab, or of another one */

@@ -1,10 +1,6 @@
 /** Days and moments in the person's own time zone. A day is text, such as `2030-01-31`. */
 
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
-
-export function isDay(/** @type {string} */ due) {
-  return DAY.test(due);
-}
+export const isDay = (/** @type {string} */ due) => /^\d{4}-\d{2}-\d{2}$/.test(due);
 
 /** The day on which a moment is, here. */
 export function today(/** @type {Date} */ moment) {
@@ -19,9 +15,7 @@ export function addDays(/** @type {string} */ day, /** @type {number} */ n) {
 }
 
 /** The day on which something is due, here. */
-export function dayOf(/** @type {string} */ due) {
-  return isDay(due) ? due : today(new Date(due));
-}
+export const dayOf = (/** @type {string} */ due) => (isDay(due) ? due : today(new Date(due)));
 
 /** Whether its time, or its whole day, is over. */
 export function isOverdue(/** @type {string} */ due, /** @type {Date} */ now) {
@@ -47,16 +41,10 @@ export function joinDue(/** @type {string} */ day, /** @type {string} */ time) {
   return Number.isNaN(moment.getTime()) ? day : moment.toISOString().replace(/\.000Z$/, "Z");
 }
 
-/** Orders by due date: a day before the times of that day, nothing last. */
-export function compareDue(/** @type {string | null} */ one, /** @type {string | null} */ other) {
-  if (one === other) return 0;
-  if (one === null || other === null) return one === null ? 1 : -1;
-  const [day, otherDay] = [dayOf(one), dayOf(other)];
-  if (day !== otherDay) return day < otherDay ? -1 : 1;
-  if (isDay(one) !== isDay(other)) return isDay(one) ? -1 : 1;
-  return isDay(one) ? 0 : Date.parse(one) - Date.parse(other);
+/** A text that orders by due date: a day before the times of that day, nothing last. */
+export function dueOrder(/** @type {string | null} */ due) {
+  if (due === null) return "~";
+  return isDay(due) ? due : `${dayOf(due)} ${new Date(due).toISOString()}`;
 }
 
-function two(/** @type {number} */ n) {
-  return String(n).padStart(2, "0");
-}
+const two = (/** @type {number} */ n) => String(n).padStart(2, "0");

@@ -1,6 +1,7 @@
 /** A task as it is typed, as it is stored over a reload, and as it is sent. */
 import { addDays, joinDue, splitDue, today } from "./dates.js";
 import * as drafts from "./drafts.js";
+import { fieldsOf } from "./operations.js";
 import { current } from "./state.js";
 import { blank, change, focusLater, keptFilter, ui } from "./ui.js";
 
@@ -14,45 +15,37 @@ import { blank, change, focusLater, keptFilter, ui } from "./ui.js";
 const NEW = "new-task";
 const EDITING = "editing";
 
-/** @param {Task} task @returns {Draft} */
-export function draftOf(task) {
-  return {
-    title: task.title,
-    description: task.description ?? "",
-    priority: task.priority,
-    ...splitDue(task.due_date),
-    tags: task.tags.map(({ name }) => name),
-    tag: "",
-  };
+/** @param {TaskFields} fields @returns {Draft} */
+export function draftOf({ title, description, priority, due_date, tags }) {
+  return { title, description: description ?? "", priority, ...splitDue(due_date), tags, tag: "" };
 }
 
 /** @param {Draft} draft @returns {TaskFields} */
-export function fieldsOf(draft) {
-  const waiting = draft.tag.trim();
+export function fieldsIn(draft) {
   return {
     title: draft.title.trim(),
     description: draft.description.trim() || null,
     priority: draft.priority,
     due_date: joinDue(draft.day, draft.time),
-    tags: waiting ? withTag(draft.tags, waiting) : draft.tags,
+    tags: withTag(draft.tags, draft.tag),
   };
 }
 
 /** What the draft changes of the task. @param {Draft} draft @param {Task} task */
 export function changesOf(draft, task) {
-  const before = fieldsOf(draftOf(task));
   // A description with space around it is only changed by typing in it.
-  const changed = Object.entries(fieldsOf(draft)).filter(
-    ([name, value]) =>
-      JSON.stringify(value) !== JSON.stringify(before[/** @type {keyof TaskFields} */ (name)]),
+  const before = new Map(Object.entries(fieldsIn(draftOf(fieldsOf(task)))));
+  const changed = Object.entries(fieldsIn(draft)).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(before.get(name)),
   );
   return /** @type {Partial<TaskFields>} */ (Object.fromEntries(changed));
 }
 
-/** @param {string[]} tags @param {string} name */
-export function withTag(tags, name) {
+/** With a tag that is typed, if it is one more. @param {string[]} tags @param {string} typed */
+export function withTag(tags, typed) {
+  const name = typed.trim();
   const isThere = tags.some((each) => each.toLowerCase() === name.toLowerCase());
-  return isThere ? tags : [...tags, name];
+  return isThere || name === "" ? tags : [...tags, name];
 }
 
 /** A new task for the present view: due today in Today, with the tag of a tag. */
@@ -73,42 +66,22 @@ export function suggestAgain() {
   if (title + description + tag === "") keepNew(null);
 }
 
-/** @param {Draft} draft */
-const pack = ({ tags, ...texts }) => ({ ...texts, tags: JSON.stringify(tags) });
-
-/** @param {Record<string, string>} packed @returns {Draft} */
-const unpack = ({ tags, ...texts }) => ({ ...blank(), ...texts, tags: JSON.parse(tags) });
-
 /** @param {Draft | null} draft null begins the next one. */
 export function keepNew(draft) {
-  if (draft) drafts.write(NEW, pack(draft));
-  else drafts.forget(NEW);
+  void drafts.write(NEW, draft);
   change({ adding: draft ?? suggestion() });
 }
 
 /** @param {Editing | null} editing */
 export function keepEditing(editing) {
-  if (editing) {
-    drafts.write(EDITING, { id: editing.id, base: JSON.stringify(editing.base) });
-    drafts.write(`edit:${editing.id}`, pack(editing.draft));
-  } else if (ui.editing) {
-    drafts.forget(EDITING);
-    drafts.forget(`edit:${ui.editing.id}`);
-  }
+  void drafts.write(EDITING, editing);
   change({ editing });
 }
 
 /** What was typed before the page was loaded again. */
 export function takeUpDrafts() {
-  const added = drafts.read(NEW);
   const editing = drafts.read(EDITING);
-  const edited = editing && drafts.read(`edit:${editing.id}`);
-  change({
-    filter: { ...ui.filter, ...keptFilter() },
-    adding: added ? unpack(added) : suggestion(),
-    editing: edited
-      ? { id: editing.id, base: JSON.parse(editing.base), draft: unpack(edited) } : null,
-  });
-  if (edited) focusLater(".editor [name=title]");
+  change({ filter: { ...ui.filter, ...keptFilter() }, adding: drafts.read(NEW) ?? suggestion(), editing });
+  if (editing) focusLater(".editor [name=title]");
   else if (ui.adding.title) focusLater("#new-task");
 }

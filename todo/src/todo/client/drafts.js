@@ -4,7 +4,7 @@
  * Each tab has its own, as two may type at once; a new tab takes over those of tabs that are gone.
  */
 
-/** @import { Draft } from "./types.js" */
+/** @import { Draft, DraftsModule } from "./types.js" */
 
 import { openTabs, randomUUID } from "./insecure.js";
 import * as storage from "./storage.js";
@@ -21,43 +21,33 @@ void navigator.locks?.request(PREFIX + tab, () => new Promise(() => {}));
 
 /** @type {string | null} */
 let account = null;
-/** @type {Map<string, Record<string, string>>} */
+/** @type {Map<string, Draft["fields"]>} */
 let drafts = new Map();
 /** What is being stored, by name. @type {Map<string, Draft>} */
 let unconfirmed = new Map();
 
-/** What was typed under this name, or null. */
-export function read(/** @type {string} */ name) {
-  return drafts.get(name) ?? null;
-}
+/** What was typed under this name, or null. @type {DraftsModule["read"]} */
+export const read = (name) => drafts.get(name) ?? null;
 
-export function write(/** @type {string} */ name, /** @type {Record<string, string>} */ fields) {
+/** Keeps it at once, and stores it. @type {DraftsModule["write"]} */
+export async function write(name, fields) {
+  if (fields === read(name)) return;
+  const draft = { account: account ?? "", tab, name, fields };
   drafts.set(name, fields);
-  void store(name, fields);
+  unconfirmed.set(name, draft);
+  await storage.putDraft(draft);
+  if (unconfirmed.get(name) === draft) unconfirmed.delete(name);
 }
 
-export function forget(/** @type {string} */ name) {
-  if (drafts.delete(name)) void store(name, null);
-}
-
-export function notStored() {
-  return [...unconfirmed.values()];
-}
+export const notStored = () => [...unconfirmed.values()];
 
 /** Reads the drafts of an account, and takes over those of tabs that are gone. */
 export async function open(/** @type {string} */ owner) {
   if (account === owner) return;
   const others = await openTabs(PREFIX);
-  const isMine = (/** @type {Draft} */ draft) => draft.tab === tab || !(others ?? new Set()).has(PREFIX + draft.tab);
+  const isMine = (/** @type {Draft} */ draft) => draft.tab === tab || !others.has(PREFIX + draft.tab);
   const found = await storage.adoptDrafts(owner, tab, isMine);
   account = owner;
   unconfirmed = new Map();
-  drafts = new Map(found.map(({ name, fields }) => [name, fields ?? {}]));
-}
-
-async function store(/** @type {string} */ name, /** @type {Draft["fields"]} */ fields) {
-  const draft = { account: account ?? "", tab, name, fields };
-  unconfirmed.set(name, draft);
-  await storage.putDraft(draft);
-  if (unconfirmed.get(name) === draft) unconfirmed.delete(name);
+  drafts = new Map(found.map(({ name, fields }) => [name, fields]));
 }

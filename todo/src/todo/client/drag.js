@@ -55,9 +55,7 @@ export function startDragging(event, id) {
   grip.addEventListener("pointermove", move, { signal });
   grip.addEventListener("pointerup", () => end(true), { signal });
   grip.addEventListener("pointercancel", () => end(false), { signal });
-  document.addEventListener("keydown", (key) => {
-    if (key.key === "Escape") end(false);
-  }, { signal, capture: true });
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && end(false), { signal, capture: true });
 }
 
 /** @param {Event} event */

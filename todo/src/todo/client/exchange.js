@@ -15,9 +15,7 @@ let isRunning = false;
 let readAt = 0;
 
 /** When changes were read last, by any tab, in ms of the clock. */
-export function lastRead() {
-  return readAt;
-}
+export const lastRead = () => readAt;
 
 /** Another tab has read changes. */
 export function readElsewhere() {
@@ -45,9 +43,7 @@ export async function exchange({ changes = false, now = false } = {}) {
 }
 
 /** Tries now instead of at `retry_at`. */
-export function retryNow() {
-  void exchange({ changes: true, now: true });
-}
+export const retryNow = () => void exchange({ changes: true, now: true });
 
 async function turn(/** @type {boolean} */ changes, /** @type {boolean} */ now) {
   const account = openSession()?.account.id;

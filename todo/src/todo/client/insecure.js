@@ -29,7 +29,7 @@ export async function exclusively(/** @type {string} */ name, /** @type {() => P
   // Of two tabs that write at once, both see the later one when they look again.
   while (holder(key) !== me) {
     if (holder(key) === null) renew();
-    await pause(50 + 50 * Math.random());
+    await new Promise((resolve) => setTimeout(resolve, 50 + 50 * Math.random()));
   }
   const renewing = setInterval(renew, LEASE_MS / 6);
   addEventListener("pagehide", release);
@@ -42,9 +42,9 @@ export async function exclusively(/** @type {string} */ name, /** @type {() => P
   }
 }
 
-/** Names of the tabs that are open; null if the browser does not tell. */
+/** Names of the tabs that are open; none if the browser does not tell. */
 export async function openTabs(/** @type {string} */ prefix) {
-  if (!navigator.locks) return null;
+  if (!navigator.locks) return new Set();
   const { held = [], pending = [] } = await navigator.locks.query();
   const names = [...held, ...pending].map((lock) => lock.name ?? "");
   return new Set(names.filter((name) => name.startsWith(prefix)));
@@ -53,8 +53,4 @@ export async function openTabs(/** @type {string} */ prefix) {
 function holder(/** @type {string} */ key) {
   const { me = null, until = 0 } = JSON.parse(localStorage.getItem(key) ?? "{}");
   return until > Date.now() ? me : null;
-}
-
-function pause(/** @type {number} */ ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

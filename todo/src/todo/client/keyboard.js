@@ -1,11 +1,10 @@
 /** The keys that work everywhere but where text is typed. */
 import { complete, edit, moveBy, prioritize, remove, undo } from "./commands.js";
+import { PRIORITIES } from "./select.js";
 import { chosen, endSelecting, selectAll, selectTo, toggle } from "./selection.js";
 import { current } from "./state.js";
-import { change, focusRow, shown, ui, VIEWS } from "./ui.js";
+import { change, focusRow, shown, ui } from "./ui.js";
 
-const PRIORITIES = /** @type {const} */ (["urgent", "high", "medium", "low"]);
-const VIEW_KEYS = "atunc";
 const TYPED_IN = "input:not([type=checkbox], [type=radio]), textarea, select";
 
 /** Whether the key before this one was g. */
@@ -28,25 +27,16 @@ export function listenToKeys() {
 function actionOf(event) {
   const wasGoing = isGoing;
   isGoing = false;
-  const isCommand = event.ctrlKey || event.metaKey;
-  if (isCommand) return commands[event.key.toLowerCase()] ?? null;
+  if (event.ctrlKey || event.metaKey) return commands[event.key.toLowerCase()] ?? null;
   if (event.altKey) return withAlt[event.key] ?? null;
   if (event.shiftKey && event.key in withShift) return withShift[event.key];
   if (event.key in plain) return plain[event.key];
   if (!ui.letters) return null;
-  if (wasGoing) return viewOf(event.key);
-  return letters[event.key] ?? null;
-}
-
-/** @param {string} key */
-function viewOf(key) {
-  const view = VIEWS[VIEW_KEYS.indexOf(key)];
-  return view ? () => { location.hash = `#/${view}`; } : null;
+  return (wasGoing ? views : letters)[event.key] ?? null;
 }
 
 /** @param {string} selector */
-const focus = (selector) => () =>
-  /** @type {HTMLElement | null} */ (document.querySelector(selector))?.focus();
+const focus = (selector) => () => /** @type {HTMLElement | null} */ (document.querySelector(selector))?.focus();
 
 /** @param {number} steps The task so many rows further. */
 function further(steps) {
@@ -84,6 +74,12 @@ const editFocused = () => { if (ui.focused) edit(ui.focused); };
 
 /** @type {Keys} */
 const commands = { a: selectAll, z: undo };
+
+/** @param {string} view */
+const show = (view) => () => { location.hash = `#/${view}`; };
+
+/** @type {Keys} */
+const views = { a: show("all"), t: show("today"), u: show("upcoming"), n: show("no-date"), c: show("completed") };
 
 /** @type {Keys} */
 const withAlt = { ArrowUp: move(-1), ArrowDown: move(1) };

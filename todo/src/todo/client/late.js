@@ -3,35 +3,29 @@
  * open transactions with it; this storage takes a text at once.
  */
 
-/** @import { Draft, Operation } from "./types.js" */
-
+import * as drafts from "./drafts.js";
 import { randomUUID } from "./insecure.js";
-
-/** @typedef {{ operations: Operation[]; drafts: Draft[] }} Late */
+import * as replica from "./replica.js";
+import * as storage from "./storage.js";
 
 const PREFIX = "todo late ";
 const NAME = PREFIX + randomUUID();
 
-/** @param {() => Late} notStored says what is not stored yet */
-export function keepLate(notStored) {
+export function keepLate() {
   addEventListener("pagehide", () => {
-    const { operations, drafts } = notStored();
-    if (operations.length + drafts.length === 0) return;
-    localStorage.setItem(NAME, JSON.stringify({ operations, drafts }));
+    const late = { operations: replica.notStored(), drafts: drafts.notStored() };
+    if (late.operations.length + late.drafts.length > 0) localStorage.setItem(NAME, JSON.stringify(late));
   });
   // The page came back, and goes on storing it.
   addEventListener("pageshow", () => localStorage.removeItem(NAME));
 }
 
-/** @returns {Late[]} what pages have left behind; they are kept until `forgetLate` */
-export function late() {
-  return names().map((name) => JSON.parse(localStorage.getItem(name) ?? ""));
-}
-
-export function forgetLate() {
-  for (const name of names()) localStorage.removeItem(name);
-}
-
-function names() {
-  return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
+/** Stores what pages have left behind; two tabs may do it at once. */
+export async function storeLate() {
+  const names = Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
+  for (const { operations, drafts } of names.map((name) => JSON.parse(localStorage.getItem(name) ?? ""))) {
+    for (const operation of operations) await storage.commit({ account: operation.account, queued: [operation] });
+    for (const draft of drafts) await storage.putDraft(draft);
+  }
+  for (const name of names) localStorage.removeItem(name);
 }

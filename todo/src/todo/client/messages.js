@@ -7,8 +7,7 @@ const language = "en";
 const rules = new Intl.PluralRules(language);
 
 /** @param {number} count @param {{ one: string, other: string }} forms `#` is the number. */
-const plural = (count, forms) =>
-  forms[rules.select(count) === "one" ? "one" : "other"].replace("#", String(count));
+const plural = (count, { one, other }) => (rules.select(count) === "one" ? one : other).replace("#", String(count));
 
 const tasks = { one: "1 task", other: "# tasks" };
 const changes = { one: "1 change", other: "# changes" };
@@ -37,10 +36,7 @@ function dayText(day, now) {
 
 const en = {
   name: "Todo",
-  views: {
-    all: "Tasks", today: "Today", upcoming: "Upcoming", "no-date": "No date",
-    completed: "Completed",
-  },
+  views: { all: "Tasks", today: "Today", upcoming: "Upcoming", "no-date": "No date", completed: "Completed" },
   empty: {
     all: "All done. Enjoy the rest of your day.",
     today: "Nothing is due today. Take a breath.",
@@ -52,16 +48,12 @@ const en = {
     first: "Welcome! What would you like to get done?",
   },
   priorities: { urgent: "Urgent", high: "High", medium: "Medium", low: "Low" },
-  sorts: {
-    position: "By hand", due_date: "Due date", priority: "Priority", created_at: "Newest",
-    title: "Title",
-  },
+  sorts: { position: "By hand", due_date: "Due date", priority: "Priority", created_at: "Newest", title: "Title" },
   /** @param {Date} day @param {Date | null} time @param {Date} now */
   due: (day, time, now) => dayText(day, now) + (time ? `, ${clock.format(time)}` : ""),
 
-  menu: "Menu", views_label: "Views", close: "Close", cancel: "Cancel", save: "Save", undo: "Undo",
-  search: "Search", help: "Keyboard and help",
-  skip: "Skip to the tasks", loading: "Loading your tasks…",
+  menu: "Menu", views_label: "Views", notices: "Notices", close: "Close", cancel: "Cancel", save: "Save", undo: "Undo",
+  search: "Search", help: "Keyboard and help", skip: "Skip to the tasks", loading: "Loading your tasks…",
 
   // Tasks.
   add: "Add a task", add_button: "Add", title: "Title", description: "Notes", priority: "Priority",
@@ -95,8 +87,7 @@ const en = {
   deleted: (count, title) => `Deleted ${count === 1 ? `“${title}”` : plural(count, tasks)}`,
   /** @param {number} place @param {number} count */
   moved: (place, count) => `Moved to place ${place} of ${count}`,
-  undone: "Undone", thrown_away: "Your changes were thrown away", tag_deleted: "The tag was deleted",
-  copied: "Copied",
+  undone: "Undone", thrown_away: "Your changes were thrown away", tag_deleted: "The tag was deleted", copied: "Copied",
 
   // The connection.
   /** @param {number} count */
@@ -113,17 +104,16 @@ const en = {
     : "You can go on working; changes are kept here.",
   /** @param {number} seconds */
   next_try: (seconds) => seconds > 0 ? `Next try in ${seconds} s` : "Trying…",
-  retry: "Try now", notices: "Notices",
-  login_over: "Your login has ended. Log in again to send your changes.",
+  retry: "Try now", login_over: "Your login has ended. Log in again to send your changes.",
 
   // Conflicts and refusals.
   disputes: "Changes to look at",
   /** @param {number} count */
-  conflicts: (count) => count === 1
-    ? "A task was changed elsewhere, too." : `${count} tasks were changed elsewhere, too.`,
+  conflicts: (count) =>
+    plural(count, { one: "A task was changed elsewhere, too.", other: "# tasks were changed elsewhere, too." }),
   /** @param {number} count */
-  refused: (count) => count === 1
-    ? "The server did not take a change." : `The server did not take ${count} changes.`,
+  refused: (count) =>
+    plural(count, { one: "The server did not take a change.", other: "The server did not take # changes." }),
   look: "Look", mine: "Yours", theirs: "Theirs", keep_mine: "Keep yours", keep_theirs: "Keep theirs",
   gone: "It was deleted.", gone_here: "You deleted it.", none: "none", open: "open", take_back: "Edit again",
   throw_away: "Throw away",
@@ -148,18 +138,16 @@ const en = {
   new_password: "New password", current_password: "Current password", your_name: "Name",
   optional: "optional", password_hint: "8 to 128 characters", show: "Show", hide: "Hide",
   have_account: "I have an account", send_link: "Send me a link", back_to_login: "Back to the login",
+  invite: "Invite", invited: "You have an invite. Welcome!",
   link_sent: "If this address has an account, a link is on its way to it.",
   password_set: "Your password is changed. Log in with it.",
-  invite: "Invite", invited: "You have an invite. Welcome!",
-  account: "Account", profile: "Profile", change_email: "E-mail address",
-  change_password: "Password", password_changed: "Changed. Your other logins have ended.",
-  changed: "Changed.", logout: "Log out",
+  account: "Account", profile: "Profile", logout: "Log out",
+  changed: "Changed.", password_changed: "Changed. Your other logins have ended.",
   /** @param {number} count */
   logout_warning: (count) =>
     `${plural(count, changes)} ${count === 1 ? "has" : "have"} not been sent. Logging out throws ${count === 1 ? "it" : "them"} away.`,
   logout_anyway: "Log out and lose them", other_account: "Use another account",
-  logins: "Logins", this_login: "This one", unknown_device: "Unknown device", end: "End",
-  more: "More",
+  logins: "Logins", this_login: "This one", unknown_device: "Unknown device", end: "End", more: "More",
   /** @param {string} text */
   last_used: (text) => `last used ${moment.format(new Date(text))}`,
   /** @param {string} name */
@@ -175,8 +163,7 @@ const en = {
   revoke_token: (name) => `Revoke ${name}`,
   data: "Export and import", export: "Save everything as a file", import: "Import a file",
   /** @param {{ tasks_created: number, tasks_unchanged: number }} result */
-  imported: (result) =>
-    `${plural(result.tasks_created, tasks)} imported, ${result.tasks_unchanged} already here.`,
+  imported: (result) => `${plural(result.tasks_created, tasks)} imported, ${result.tasks_unchanged} already here.`,
   delete_account: "Delete the account",
   delete_account_warning: "Your account, and all tasks and tags in it, are deleted for good.",
   unreachable: "The server could not be reached. Try again in a moment.",

@@ -60,14 +60,10 @@ export function fieldsOf({ title, description, priority, due_date, tags }) {
 }
 
 /** The form in which two spellings of a tag's name are equal. */
-function fold(/** @type {string} */ name) {
-  return name.normalize("NFC").toLowerCase();
-}
+const fold = (/** @type {string} */ name) => name.normalize("NFC").toLowerCase();
 
 /** Whether two values of a field are the same; moments and names can be spelled in several ways. */
-function isSame(/** @type {unknown} */ one, /** @type {unknown} */ other) {
-  return spelled(one) === spelled(other);
-}
+const isSame = (/** @type {unknown} */ one, /** @type {unknown} */ other) => spelled(one) === spelled(other);
 
 function spelled(/** @type {unknown} */ value) {
   if (Array.isArray(value)) return value.map(fold).sort().join("\n");
@@ -85,7 +81,7 @@ function merged(before, mine, theirs) {
   return [...kept, ...mine.filter((name) => !had?.has(fold(name)) && !there?.has(fold(name)))];
 }
 
-function tagNamed(/** @type {string} */ name, /** @type {Map<string, Tag>} */ tags) {
+export function tagNamed(/** @type {string} */ name, /** @type {ReadonlyMap<string, Tag>} */ tags) {
   return [...tags.values()].find((tag) => fold(tag.name) === fold(name));
 }
 

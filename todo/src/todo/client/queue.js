@@ -31,7 +31,7 @@ export async function sendAll(/** @type {string} */ account) {
 
 /** @returns {Promise<Partial<Patch>>} what to store now that it is done */
 async function sent(/** @type {Operation} */ operation) {
-  const { kind, id = "" } = operation;
+  const { account, kind, id = "" } = operation;
   if (kind !== "change" && kind !== "delete") return outcome(operation, await request(operation));
   for (;;) {
     const theirs = await storage.task(id);
@@ -41,16 +41,20 @@ async function sent(/** @type {Operation} */ operation) {
     if (kind === "change" && Object.keys(body).length === 0) return {};
     const reply = await request(operation, body, { "If-Match": theirs.etag });
     if (reply.status !== 412) return outcome(operation, reply);
-    await look(operation);
+    await commit({ account, ...(await present(operation)) });
   }
 }
 
-/** Reads what someone else has made of a task. */
-async function look(/** @type {Operation} */ { account, id = "" }) {
-  const reply = await send("GET", `api/${account}/tasks/${id}`, { account });
-  if (reply.ok) await commit({ account, tasks: [reply.body] });
-  else if (reply.status === 404) await commit({ account, deleted_task_ids: [id] });
-  else throw new Unavailable("unavailable", reply.problem);
+/**
+ * Reads what the server has now of a task or a tag.
+ * @returns {Promise<Partial<Patch>>}
+ */
+async function present(/** @type {Operation} */ { account, kind, id = "" }) {
+  const isTag = kind.endsWith("-tag");
+  const reply = await send("GET", `api/${account}/${isTag ? "tags" : "tasks"}/${id}`, { account });
+  if (reply.ok) return isTag ? { tags: [reply.body] } : { tasks: [reply.body] };
+  if (reply.status === 404) return isTag ? { deleted_tag_ids: [id] } : { deleted_task_ids: [id] };
+  throw new Unavailable("unavailable", reply.problem);
 }
 
 /**
@@ -73,11 +77,7 @@ function request({ account, kind, id, key, body: queued }, body = queued, condit
     "delete-tag": ["DELETE", `tags/${id}`],
   }[kind];
   const headers = method === "POST" ? { "Idempotency-Key": key } : condition;
-  return send(String(method), `api/${account}/${path}`, {
-    account,
-    headers,
-    body: method === "DELETE" ? undefined : body,
-  });
+  return send(String(method), `api/${account}/${path}`, { account, headers, ...(method !== "DELETE" && { body }) });
 }
 
 /**
@@ -87,9 +87,9 @@ function request({ account, kind, id, key, body: queued }, body = queued, condit
  */
 function outcome(operation, { ok, status, body, problem }) {
   const { kind, id = "" } = operation;
-  const isTag = kind.endsWith("-tag");
   if (ok) return effect(operation, body);
-  if (problem.type === "urn:todo:id-taken") return taken(operation, isTag);
+  // The server has it already: the response was lost, and its key is forgotten by now.
+  if (problem.type === "urn:todo:id-taken") return present(operation);
   if (problem.type === "urn:todo:tag-name-taken" && kind === "create-tag") return {};
   if (problem.type === "urn:todo:tag-not-found") return { deleted_tag_ids: [id] };
   if (problem.type === "urn:todo:other-task-not-found") return {};
@@ -122,39 +122,26 @@ async function effect(/** @type {Operation} */ operation, /** @type {any} */ bod
   const { id = "", kind } = operation;
   if (kind === "create-tag" || kind === "change-tag") return { tags: [body] };
   if (kind === "delete") return { deleted_task_ids: [id] };
-  if (body?.id) return { tasks: [body], tags: await unknownTags(body) };
   const { tasks, tags } = await storage.read();
-  const after = new Map(tasks.map((task) => [task.id, task]));
-  apply(operation, after, new Map(tags.map((tag) => [tag.id, tag])));
+  if (body?.id) return { tasks: [body], tags: unknownTags(body, tags) };
+  const after = new Map(tasks);
+  apply(operation, after, tags);
   return {
-    tasks: [...after.values()].filter((task) => !tasks.includes(task)),
-    deleted_task_ids: tasks.filter((task) => !after.has(task.id)).map((task) => task.id),
+    tasks: [...after.values()].filter((task) => tasks.get(task.id) !== task),
+    deleted_task_ids: [...tasks.keys()].filter((each) => !after.has(each)),
     deleted_tag_ids: kind === "delete-tag" ? [id] : [],
   };
 }
 
-/** @returns {Promise<Tag[]>} tags that were created with it */
-async function unknownTags(/** @type {Task} */ task) {
-  const { tags } = await storage.read();
-  const known = new Set(tags.map(({ id }) => id));
-  const { created_at, updated_at } = task;
-  const unknown = task.tags.filter(({ id }) => !known.has(id));
+/** Tags that were created with it. @type {(task: Task, known: Map<string, Tag>) => Tag[]} */
+function unknownTags({ tags, created_at, updated_at }, known) {
+  const unknown = tags.filter(({ id }) => !known.has(id));
   return unknown.map((tag) => ({ ...tag, created_at, updated_at, etag: "" }));
 }
 
 function hasWideEffect(/** @type {Operation} */ { kind, body }) {
   if (kind === "create" || kind === "change") return Boolean(/** @type {any} */ (body).tags?.length);
   return ["bulk", "restore", "create-tag", "change-tag", "delete-tag"].includes(kind);
-}
-
-/** The server has it already: the response was lost, and its key is forgotten by now. */
-async function taken(/** @type {Operation} */ operation, /** @type {boolean} */ isTag) {
-  const { account, id } = operation;
-  const reply = await send("GET", `api/${account}/${isTag ? "tags" : "tasks"}/${id}`, { account });
-  if (reply.ok) return isTag ? { tags: [reply.body] } : { tasks: [reply.body] };
-  // It was deleted since.
-  if (reply.status === 404) return {};
-  throw new Unavailable("unavailable", reply.problem);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** This tab's copy of what is stored, and what is drawn of it. */
 
-/** @import { Conflict, Held, Operation, Patch, Refusal, Session, Stored, Tag, Task } from "./types.js" */
+/** @import { Conflict, Held, Operation, Patch, Stored } from "./types.js" */
 
 import * as drafts from "./drafts.js";
 import { apply, typed } from "./operations.js";
@@ -10,21 +10,8 @@ import { tell } from "./tabs.js";
 
 const STORE_AGAIN_MS = 2_000;
 
-const copy = {
-  version: 0,
-  /** @type {Session | null} */
-  session: null,
-  /** @type {string | null} */
-  since: null,
-  /** @type {Map<string, Task>} */
-  tasks: new Map(),
-  /** @type {Map<string, Tag>} */
-  tags: new Map(),
-  /** @type {Operation[]} */
-  queue: [],
-  /** @type {Held[]} */
-  held: [],
-};
+/** @type {Stored} */
+const copy = { version: 0, session: null, since: null, tasks: new Map(), tags: new Map(), queue: [], held: [] };
 
 /** Operations of this tab that are being stored. @type {Operation[]} */
 let unconfirmed = [];
@@ -32,40 +19,24 @@ let unconfirmed = [];
 let reading = null;
 
 /** The login, unless it is over. */
-export function openSession() {
-  return copy.session?.is_over ? null : copy.session;
-}
+export const openSession = () => (copy.session?.is_over ? null : copy.session);
 
-export function session() {
-  return copy.session;
-}
+export const session = () => copy.session;
 
-export function notStored() {
-  return unconfirmed;
-}
+export const notStored = () => unconfirmed;
 
 /** Reads everything that is stored. */
 export function reload() {
-  reading ??= storage
-    .read()
-    .then(take)
-    .finally(() => (reading = null));
+  reading ??= storage.read().then(take).finally(() => (reading = null));
   return reading;
 }
 
-/**
- * Stores a patch, and shows it in all tabs.
- * @returns {Promise<boolean>} whether it was for the account that is logged in
- */
+/** Stores a patch, and shows it in all tabs, if it is for the account that is logged in. */
 export async function commit(/** @type {Patch} */ patch) {
   const version = await storage.commit(patch);
-  if (version === null) {
-    await reload();
-    return false;
-  }
+  if (version === null) return reload();
   receive(version, patch);
   tell({ kind: "patch", version, patch });
-  return true;
 }
 
 /**
@@ -79,20 +50,10 @@ export async function enqueue(queued, settled) {
   unconfirmed = [...unconfirmed, ...queued];
   draw();
   // A full disk keeps it waiting in this tab.
-  while (!(await isStored({ account, queued, settled }))) {
-    await new Promise((next) => setTimeout(next, STORE_AGAIN_MS));
-  }
+  const isStored = () => commit({ account, queued, settled }).then(() => true, () => false);
+  while (!(await isStored())) await new Promise((next) => setTimeout(next, STORE_AGAIN_MS));
   unconfirmed = unconfirmed.filter((operation) => !queued.includes(operation));
   draw();
-}
-
-async function isStored(/** @type {Patch} */ patch) {
-  try {
-    await commit(patch);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 export function receive(/** @type {number} */ version, /** @type {Patch} */ patch) {
@@ -109,17 +70,14 @@ export function receive(/** @type {number} */ version, /** @type {Patch} */ patc
 async function take(/** @type {Stored} */ stored) {
   await drafts.open(stored.session?.account.id ?? "");
   if (stored.version < copy.version) return;
-  const { version, session, since, queue, held } = stored;
-  Object.assign(copy, { version, session, since, queue, held });
-  copy.tasks = byId(stored.tasks);
-  copy.tags = byId(stored.tags);
+  Object.assign(copy, stored);
   draw();
 }
 
 function absorb(/** @type {Patch} */ patch) {
   if (patch.is_everything) {
-    copy.tasks = new Map();
-    copy.tags = new Map();
+    copy.tasks.clear();
+    copy.tags.clear();
   }
   for (const task of patch.tasks ?? []) copy.tasks.set(task.id, task);
   for (const tag of patch.tags ?? []) copy.tags.set(tag.id, tag);
@@ -134,7 +92,7 @@ function absorb(/** @type {Patch} */ patch) {
 }
 
 function draw() {
-  const { session, since } = copy;
+  const { session, since, held } = copy;
   const tasks = new Map(copy.tasks);
   const tags = new Map(copy.tags);
   const stored = new Set(copy.queue.map(({ key }) => key));
@@ -149,23 +107,12 @@ function draw() {
     loaded: since !== null,
     queued: queue.length,
     unsent: new Set(queue.flatMap(({ id, body }) => id ?? /** @type {any} */ (body).ids)),
-    conflicts: copy.held.filter(({ reason }) => reason === "conflict").map(conflictOf),
-    refusals: copy.held.filter(({ reason }) => reason === "refusal").map(refusalOf),
+    conflicts: held.filter(({ reason }) => reason === "conflict").map(conflictOf),
+    refusals: held.filter(({ reason }) => reason === "refusal"),
     login_over: session?.is_over ?? false,
   });
 }
 
-/** @returns {Conflict} */
-function conflictOf(/** @type {Held} */ { operation }) {
-  return { operation, mine: typed(operation), theirs: copy.tasks.get(operation.id ?? "") ?? null };
-}
-
-/** @returns {Refusal} */
-function refusalOf(/** @type {Held} */ { operation, title, detail }) {
-  return { operation, title, detail };
-}
-
-/** @template {{ id: string }} T */
-function byId(/** @type {T[]} */ rows) {
-  return new Map(rows.map((row) => [row.id, row]));
-}
+/** @type {(held: Held) => Conflict} */
+const conflictOf = ({ operation }) =>
+  ({ operation, mine: typed(operation), theirs: copy.tasks.get(operation.id ?? "") ?? null });

@@ -26,9 +26,7 @@ function look() {
   if (Date.now() - lastRead() >= (isAtRest() ? AT_REST_MS : IN_USE_MS)) void exchange({ changes: true });
 }
 
-function isAtRest() {
-  return document.hidden || Date.now() - usedAt > AT_REST_AFTER_MS;
-}
+const isAtRest = () => document.hidden || Date.now() - usedAt > AT_REST_AFTER_MS;
 
 function comeBack() {
   usedAt = Date.now();

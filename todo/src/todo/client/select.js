@@ -1,20 +1,19 @@
 /** Which tasks a view shows, and how many there are of each kind. */
 
-/** @import { Filter, Priority, State, Task } from "./types.js" */
+/** @import { Filter, State, Task } from "./types.js" */
 
-import { compareDue, dayOf, isOverdue, today } from "./dates.js";
+import { dayOf, dueOrder, isOverdue, today } from "./dates.js";
 import { foldWords, search } from "./search.js";
 
-/** @type {Record<Priority, number>} */
-const RANKS = { urgent: 0, high: 1, medium: 2, low: 3 };
+export const PRIORITIES = /** @type {const} */ (["urgent", "high", "medium", "low"]);
 const names = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
 /** @type {Record<Filter["sort"], (one: Task, other: Task) => number>} */
 const ORDERS = {
   position: byPosition,
-  due_date: (one, other) => compareDue(one.due_date, other.due_date),
-  priority: (one, other) => RANKS[one.priority] - RANKS[other.priority],
-  created_at: (one, other) => (one.created_at > other.created_at ? -1 : Number(one.created_at < other.created_at)),
+  due_date: (one, other) => compare(dueOrder(one.due_date), dueOrder(other.due_date)),
+  priority: (one, other) => PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority),
+  created_at: (one, other) => compare(other.created_at, one.created_at),
   title: (one, other) => names.compare(one.title, other.title),
 };
 
@@ -37,7 +36,7 @@ export function select(/** @type {State} */ state, /** @type {Filter} */ filter,
 
 /** All numbers but `completed` are of open tasks; `today` includes what is overdue, as its view does. */
 export function counts(/** @type {State} */ state, /** @type {Date} */ now) {
-  const count = { all: 0, today: 0, overdue: 0, upcoming: 0, no_date: 0, completed: 0 };
+  const count = { all: 0, today: 0, overdue: 0, upcoming: 0, "no-date": 0, completed: 0 };
   /** @type {Map<string, number>} */
   const tags = new Map([...state.tags.keys()].map((id) => [id, 0]));
   for (const task of state.tasks.values()) {
@@ -46,7 +45,7 @@ export function counts(/** @type {State} */ state, /** @type {Date} */ now) {
       continue;
     }
     count.all += 1;
-    if (task.due_date === null) count.no_date += 1;
+    if (task.due_date === null) count["no-date"] += 1;
     else if (isDueBy(task.due_date, now)) count.today += 1;
     else count.upcoming += 1;
     if (task.due_date !== null && isOverdue(task.due_date, now)) count.overdue += 1;
@@ -65,9 +64,7 @@ function isIn(/** @type {Task} */ task, /** @type {Filter["view"]} */ view, /** 
 }
 
 /** Whether it is due today, or was before. */
-function isDueBy(/** @type {string} */ due, /** @type {Date} */ now) {
-  return dayOf(due) <= today(now);
-}
+const isDueBy = (/** @type {string} */ due, /** @type {Date} */ now) => dayOf(due) <= today(now);
 
 /** @type {WeakMap<Task, string>} */
 const folds = new WeakMap();
@@ -82,12 +79,14 @@ function folded(/** @type {Task} */ task) {
 }
 
 function byPosition(/** @type {Task} */ one, /** @type {Task} */ other) {
-  if (one.position !== other.position) return one.position < other.position ? -1 : 1;
-  return one.id < other.id ? -1 : Number(one.id > other.id);
+  return compare(one.position, other.position) || compare(one.id, other.id);
 }
 
 /** The last one first. */
 function byCompletion(/** @type {Task} */ one, /** @type {Task} */ other) {
-  const [at, otherAt] = [one.completed_at ?? "", other.completed_at ?? ""];
-  return at > otherAt ? -1 : Number(at < otherAt);
+  return compare(other.completed_at ?? "", one.completed_at ?? "");
+}
+
+function compare(/** @type {string} */ one, /** @type {string} */ other) {
+  return one < other ? -1 : Number(one > other);
 }

@@ -5,10 +5,7 @@ import { change, focusRow, shown, ui } from "./ui.js";
 let anchor = null;
 
 /** @param {Iterable<string>} ids */
-function choose(ids) {
-  const selected = new Set(ids);
-  change({ selected, selecting: true });
-}
+const choose = (ids) => change({ selected: new Set(ids), selecting: true });
 
 export function toggle(/** @type {string} */ id) {
   anchor = id;
@@ -27,13 +24,9 @@ export function selectTo(id) {
   focusRow(id);
 }
 
-export function selectAll() {
-  choose(shown().map(({ id }) => id));
-}
+export const selectAll = () => choose(shown().map(({ id }) => id));
 
-export function startSelecting() {
-  choose([]);
-}
+export const startSelecting = () => choose([]);
 
 export function endSelecting() {
   anchor = null;

@@ -28,9 +28,7 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
   else if (isFile(url)) event.respondWith(newest(event, url, request));
 });
 
-function isPage(/** @type {string} */ url) {
-  return [SHELL, `${SHELL}register`, `${SHELL}reset-password`].includes(url);
-}
+const isPage = (/** @type {string} */ url) => [SHELL, `${SHELL}register`, `${SHELL}reset-password`].includes(url);
 
 function isFile(/** @type {string} */ url) {
   return url.startsWith(`${SHELL}client/`) || url === `${SHELL}manifest.webmanifest`;

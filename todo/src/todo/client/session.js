@@ -1,6 +1,6 @@
 /** The login of this browser: its tokens are shared by all tabs, and exchanged by one at a time. */
 
-/** @import { Account, Reply, Session } from "./types.js" */
+/** @import { Account, Problem, Reply, Session } from "./types.js" */
 
 import { call } from "./api.js";
 import { watched } from "./connection.js";
@@ -12,7 +12,10 @@ import { tell } from "./tabs.js";
 const MARGIN_MS = 30_000;
 
 /** Nobody is logged in, or the login has ended: someone has to log in. */
-export class LoginOver extends Error {}
+export class LoginOver extends Error {
+  /** @type {Problem} */
+  problem = { status: 401, type: "urn:todo:login-over", title: "", detail: "", errors: [], retry_after: null };
+}
 
 /**
  * Sends a request of the account that is logged in.

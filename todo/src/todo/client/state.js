@@ -19,14 +19,11 @@ let state = {
 
 /** @type {Set<(state: State) => void>} */
 const listeners = new Set();
-let isTold = true;
 
-export function current() {
-  return state;
-}
+export const current = () => state;
 
 /**
- * Calls `listener` once after each change; several changes in a turn are one.
+ * Calls `listener` after each change.
  * @returns {() => void} how to stop
  */
 export function subscribe(/** @type {(state: State) => void} */ listener) {
@@ -36,10 +33,10 @@ export function subscribe(/** @type {(state: State) => void} */ listener) {
 
 export function update(/** @type {Partial<State>} */ part) {
   state = { ...state, ...part };
-  if (!isTold) return;
-  isTold = false;
-  queueMicrotask(() => {
-    isTold = true;
-    for (const listener of [...listeners]) listener(state);
-  });
+  announce();
+}
+
+/** To be called after a change of what the view shows besides the data, too. */
+export function announce() {
+  for (const listener of listeners) listener(state);
 }

@@ -53,8 +53,11 @@ export async function read() {
     tx.objectStore("queue").index("account").getAll(account),
     tx.objectStore("held").index("account").getAll(account),
   ]);
-  return { version, session, since, tasks, tags, queue, held };
+  return { version, session, since, tasks: byId(tasks), tags: byId(tags), queue, held };
 }
+
+/** @type {<T extends { id: string }>(rows: T[]) => Map<string, T>} */
+const byId = (rows) => new Map(rows.map((row) => [row.id, row]));
 
 /**
  * Stores a patch.
@@ -73,9 +76,7 @@ export async function commit(/** @type {Patch} */ patch) {
     if ((await tx.objectStore("held").getKey(key)) === undefined) return null;
   }
   await put(tx, patch);
-  const version = await nextVersion(tx);
-  await tx.done;
-  return version;
+  return finish(tx);
 }
 
 /**
@@ -89,8 +90,7 @@ export async function enter(/** @type {Session} */ session) {
   if (before !== session.account.id) await forget(tx);
   meta.put(session.account.id, "owner");
   meta.put(session, "session");
-  await nextVersion(tx);
-  await tx.done;
+  await finish(tx);
 }
 
 /** Clears everything of an account. */
@@ -103,8 +103,7 @@ export async function leave(/** @type {string} */ account) {
     const keys = await store.index("account").getAllKeys(account);
     for (const key of keys) store.delete(key);
   }
-  await nextVersion(tx);
-  await tx.done;
+  await finish(tx);
 }
 
 /** @returns {Promise<Operation | undefined>} what is to be sent next */
@@ -121,20 +120,14 @@ export async function laterOperations(/** @type {Operation} */ { account, id, nu
   return all.filter((operation) => operation.id === id && Number(operation.number) > number);
 }
 
-/** @returns {Promise<Task | undefined>} the task as the server had it last */
-export async function task(/** @type {string} */ id) {
-  return (await opened).get("tasks", id);
-}
+/** The task as the server had it last. @type {(id: string) => Promise<Task | undefined>} */
+export const task = async (id) => (await opened).get("tasks", id);
 
-/** @returns {Promise<Session | null>} */
-export async function session() {
-  return (await (await opened).get("meta", "session")) ?? null;
-}
+/** @type {() => Promise<Session | null>} */
+export const session = async () => (await (await opened).get("meta", "session")) ?? null;
 
-/** @returns {Promise<string | null>} */
-export async function since() {
-  return (await (await opened).get("meta", "since")) ?? null;
-}
+/** @type {() => Promise<string | null>} */
+export const since = async () => (await (await opened).get("meta", "since")) ?? null;
 
 /**
  * @param {Draft} draft forgotten if it has no fields, or if its account is not logged in any more
@@ -201,10 +194,12 @@ async function add(/** @type {Transaction} */ tx, operations = []) {
   }
 }
 
-async function nextVersion(/** @type {Transaction} */ tx) {
+/** Counts the change, and waits until it is stored. */
+async function finish(/** @type {Transaction} */ tx) {
   const meta = tx.objectStore("meta");
   const version = ((await meta.get("version")) ?? 0) + 1;
   meta.put(version, "version");
+  await tx.done;
   return version;
 }
 

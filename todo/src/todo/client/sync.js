@@ -9,46 +9,38 @@ import * as storage from "./storage.js";
 
 const MOST = 500;
 
+/** @typedef {Required<Pick<Patch, "tasks" | "tags" | "deleted_task_ids" | "deleted_tag_ids">>} Page */
+
 /**
  * Only for the tab whose turn it is.
  * @throws {Unavailable}
  */
 export async function readChanges(/** @type {string} */ account) {
   let since = await storage.since();
-  /** What is listed from the start is stored at the end: until then nobody knows what to forget. */
-  /** @type {Partial<Patch> | null} */
-  let everything = since ? null : { is_everything: true, tasks: [], tags: [] };
+  let is_everything = since === null;
+  /** What is listed from the start is stored at the end: until then nobody knows what to forget. @type {Page[]} */
+  let pages = [];
   for (;;) {
     const query = new URLSearchParams({ limit: String(MOST), ...(since && { since }) });
     const { ok, status, body, problem } = await send("GET", `api/${account}/changes?${query}`, { account });
     if (status === 410) {
-      since = null;
-      everything = { is_everything: true, tasks: [], tags: [] };
+      [since, is_everything, pages] = [null, true, []];
       continue;
     }
     if (!ok) throw new Unavailable("unavailable", problem);
-    const { tasks, tags, deleted_task_ids, deleted_tag_ids, next_since, has_more } = body;
-    since = next_since;
-    if (everything) {
-      everything = merged(everything, body);
-      if (!has_more) return void (await commit({ account, since: next_since, ...everything }));
-    } else {
-      await commit({ account, since: next_since, tasks, tags, deleted_task_ids, deleted_tag_ids });
-      if (!has_more) return;
-    }
+    since = body.next_since;
+    pages.push(body);
+    if (is_everything && body.has_more) continue;
+    await commit({ account, since: body.next_since, is_everything, ...merged(pages) });
+    if (!body.has_more) return;
+    pages = [];
   }
 }
 
-/**
- * @param {Partial<Patch>} everything
- * @param {Required<Pick<Patch, "tasks" | "tags" | "deleted_task_ids" | "deleted_tag_ids">>} page
- */
-function merged({ tasks = [], tags = [], deleted_task_ids = [], deleted_tag_ids = [] }, page) {
-  return {
-    is_everything: true,
-    tasks: [...tasks, ...page.tasks],
-    tags: [...tags, ...page.tags],
-    deleted_task_ids: [...deleted_task_ids, ...page.deleted_task_ids],
-    deleted_tag_ids: [...deleted_tag_ids, ...page.deleted_tag_ids],
-  };
-}
+/** @returns {Page} */
+const merged = (/** @type {Page[]} */ pages) => ({
+  tasks: pages.flatMap(({ tasks }) => tasks),
+  tags: pages.flatMap(({ tags }) => tags),
+  deleted_task_ids: pages.flatMap(({ deleted_task_ids }) => deleted_task_ids),
+  deleted_tag_ids: pages.flatMap(({ deleted_tag_ids }) => deleted_tag_ids),
+});

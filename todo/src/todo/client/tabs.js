@@ -4,11 +4,7 @@
 
 const channel = new BroadcastChannel("todo");
 
-export function tell(/** @type {Message} */ message) {
-  channel.postMessage(message);
-}
+export const tell = (/** @type {Message} */ message) => channel.postMessage(message);
 
 /** @param {(message: Message) => void} listener gets what other tabs tell */
-export function listen(listener) {
-  channel.addEventListener("message", (event) => listener(event.data));
-}
+export const listen = (listener) => channel.addEventListener("message", (event) => listener(event.data));

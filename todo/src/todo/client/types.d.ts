@@ -29,7 +29,7 @@ export interface Account { id: string; email: string; name: string | null; creat
 export interface Login { id: string; is_current: boolean; device: string | null; network: string | null; created_at: string; last_used_at: string; expires_at: string; }
 export interface ApiToken { id: string; name: string; scope: "read" | "write"; created_at: string; last_used_at: string | null; expires_at: string | null; }
 
-/** What a person can type into a task. Tags are names; missing ones are created. */
+/** What a person can type into a task, without space around it. Tags are names; missing ones are created. */
 export interface TaskFields { title: string; description: string | null; priority: Priority; due_date: string | null; tags: string[]; }
 
 /** Where a task goes in the manual order. */
@@ -68,8 +68,8 @@ export interface Refusal { operation: Operation; title: string; detail: string; 
 
 export type Connection =
   | { state: "online" }
-  /** `since` and `retry_at` are times in ms of the clock. `reason` names the key of the message. */
-  | { state: "waiting"; since: number; retry_at: number; reason: "offline" | "unreachable" | "unavailable" };
+  /** `retry_at` is a time in ms of the clock. `reason` names the key of the message. */
+  | { state: "waiting"; retry_at: number; reason: "offline" | "unreachable" | "unavailable" };
 
 export interface State {
   /** `starting` until the browser's storage is read; `out` without a login. */
@@ -100,7 +100,7 @@ export interface Problem { status: number; type: string; title: string; detail: 
 export interface StateModule {
   /** The present state. Never changed in place: compare by `===`. */
   current(): State;
-  /** Calls `listener` once after each change (several changes in a turn are one). Returns how to stop. */
+  /** Calls `listener` after each change. Returns how to stop. */
   subscribe(listener: (state: State) => void): () => void;
 }
 
@@ -117,7 +117,7 @@ export interface ActionsModule {
   moveTask(id: string, move: Move): void;
   /** In parts of at most 1,000 ids. */
   bulk(action: "complete" | "reopen" | "delete", ids: string[]): void;
-  createTag(name: string, color: string): string;
+  createTag(name: string, color: string): void;
   changeTag(id: string, fields: { name?: string; color?: string }): void;
   deleteTag(id: string): void;
   /** `mine` sends mine again over theirs (or creates it again if it was deleted); `theirs` drops mine. */
@@ -141,21 +141,20 @@ export interface AccountModule {
   changeProfile(form: { name?: string | null; email?: string; current_password?: string }): Promise<Outcome>;
   logins(cursor?: string): Promise<Outcome<{ items: Login[]; next_cursor: string | null }>>;
   endLogin(id: string): Promise<Outcome>;
-  tokens(): Promise<Outcome<ApiToken[]>>;
+  tokens(): Promise<Outcome<{ items: ApiToken[] }>>;
   createToken(form: { name: string; scope: "read" | "write"; expires_in_days?: number }): Promise<Outcome<ApiToken & { token: string }>>;
   revokeToken(id: string): Promise<Outcome>;
-  /** The export as text, to be saved as a file. */
-  exportAll(): Promise<Outcome<string>>;
-  importFile(text: string): Promise<Outcome<{ tasks_created: number; tasks_unchanged: number; tags_created: number }>>;
+  exportAll(): Promise<Outcome<object>>;
+  importFile(file: Blob): Promise<Outcome<{ tasks_created: number; tasks_unchanged: number; tags_created: number }>>;
   deleteAccount(password: string): Promise<Outcome>;
 }
 
 // ---- drafts.js: what is typed and not sent yet, kept over a reload; per tab where two tabs may type at once.
 export interface DraftsModule {
-  /** What was typed under this name (such as `new-task`, `edit:<id>`), or null. Synchronous. */
-  read(name: string): Record<string, string> | null;
-  write(name: string, fields: Record<string, string>): void;
-  forget(name: string): void;
+  /** What was typed under this name (such as `new-task`), or null. Synchronous. */
+  read(name: string): any;
+  /** `null` forgets it. */
+  write(name: string, fields: object | null): Promise<void>;
 }
 
 // ---- dates.js, select.js: pure.
@@ -169,7 +168,7 @@ export interface Filter {
 export interface SelectModule {
   /** The tasks of a view, in its order. Searching folds case and accents, and finds beginnings of words, as the API does. */
   select(state: State, filter: Filter, now: Date): Task[];
-  counts(state: State, now: Date): { all: number; today: number; overdue: number; upcoming: number; no_date: number; completed: number; tags: Map<string, number> };
+  counts(state: State, now: Date): { all: number; today: number; overdue: number; upcoming: number; "no-date": number; completed: number; tags: Map<string, number> };
 }
 
 // ---- Inside the data half -------------------------------------------------------------------------
@@ -181,7 +180,7 @@ export interface Session { account: Account; access_token: string; refresh_token
 export interface Held { operation: Operation; reason: "conflict" | "refusal"; title: string; detail: string; }
 
 /** Everything that is stored of the account that is logged in. `version` counts the patches. */
-export interface Stored { version: number; session: Session | null; since: string | null; tasks: Task[]; tags: Tag[]; queue: Operation[]; held: Held[]; }
+export interface Stored { version: number; session: Session | null; since: string | null; tasks: Map<string, Task>; tags: Map<string, Tag>; queue: Operation[]; held: Held[]; }
 
 /** One change of what is stored: all of it or nothing, in every tab in the same order. */
 export interface Patch {
@@ -204,7 +203,7 @@ export interface Patch {
 }
 
 /** What a tab has in a form; `fields` is null when it is sent or thrown away. */
-export interface Draft { account: string; tab: string; name: string; fields: Record<string, string> | null; }
+export interface Draft { account: string; tab: string; name: string; fields: object | null; }
 
 /** What tabs tell each other. */
 export type Message =

@@ -2,7 +2,7 @@
 import { today } from "./dates.js";
 import * as drafts from "./drafts.js";
 import { select } from "./select.js";
-import { current } from "./state.js";
+import { announce, current } from "./state.js";
 
 /**
  * @typedef {import("./types").Task} Task
@@ -33,38 +33,25 @@ export const ui = {
 
 /** @returns {Draft} */
 export function blank() {
-  return {
-    title: "", description: "", priority: "medium", day: "", time: "", tags: [], tag: "",
-  };
-}
-
-let draw = () => {};
-
-/** @param {() => void} listener Called after each change. */
-export function onChange(listener) {
-  draw = listener;
+  return { title: "", description: "", priority: "medium", day: "", time: "", tags: [], tag: "" };
 }
 
 /** @param {Partial<Ui>} fields */
 export function change(fields) {
   Object.assign(ui, fields);
-  draw();
+  announce();
 }
 
 /** @param {Partial<Filter>} fields */
 export function changeFilter(fields) {
   const filter = { ...ui.filter, ...fields };
-  if (fields.sort || fields.priority !== undefined) {
-    drafts.write(VIEW, { sort: filter.sort, priority: filter.priority ?? "" });
-  }
+  const { sort, priority } = filter;
+  if (fields.sort || fields.priority !== undefined) void drafts.write(VIEW, { sort, priority });
   change({ filter, selected: new Set(), selecting: false });
 }
 
 /** As it was before the page was loaded again. @returns {Partial<Filter>} */
-export const keptFilter = () => {
-  const { sort, priority } = drafts.read(VIEW) ?? {};
-  return /** @type {Partial<Filter>} */ ({ sort: sort ?? "position", priority: priority || null });
-};
+export const keptFilter = () => ({ sort: "position", priority: null, ...drafts.read(VIEW) });
 
 /** @param {boolean} letters */
 export function changeLetters(letters) {
@@ -99,7 +86,7 @@ let wanted = null;
 /** Focuses what the selector finds after the next drawing. @param {string} selector */
 export function focusLater(selector) {
   wanted = selector;
-  draw();
+  announce();
 }
 
 /** To be called after drawing. */

@@ -5,7 +5,7 @@ import { text } from "../messages.js";
 import { current } from "../state.js";
 import { change, closeDialog, say } from "../ui.js";
 import { dialog } from "./dialog.js";
-import { EMAIL, formView, NEW_PASSWORD, PASSWORD, wordsOf } from "./form.js";
+import { EMAIL, formView, NAME, NEW_PASSWORD, PASSWORD, wordsOf } from "./form.js";
 
 /**
  * @typedef {import("../types").Login} Login
@@ -30,8 +30,8 @@ export const accountDialog = () => dialog(text.account, html`
     <button @click=${leave}>${text.logout}</button></p>
   <div role="alert">${page.problem ? html`<p class="error">${wordsOf(page.problem)}</p>` : nothing}</div>
   ${section(text.profile, profile(), true)}
-  ${section(text.change_email, emailForm())}
-  ${section(text.change_password, passwordForm())}
+  ${section(text.email, emailForm())}
+  ${section(text.password, passwordForm())}
   ${section(text.logins, logins(), false, () => void readLogins())}
   ${section(text.api_tokens, tokens(), false, () => void readTokens())}
   ${section(text.data, data())}
@@ -63,10 +63,7 @@ export const logoutDialog = () => dialog(text.logout, html`
 const profile = () => formView({
   name: "profile", button: text.save, send: ({ name }) => account.changeProfile({ name: name || null }),
   done: () => text.changed,
-  fields: [{
-    name: "name", label: text.your_name, autocomplete: "name", maxlength: 100, optional: true,
-    value: current().account?.name ?? "",
-  }],
+  fields: [{ ...NAME, value: current().account?.name ?? "" }],
 });
 
 const emailForm = () => formView({
@@ -80,13 +77,19 @@ const passwordForm = () => formView({
   fields: [CURRENT, { ...NEW_PASSWORD, label: text.new_password }],
 });
 
-/** @param {string} [cursor] */
-async function readLogins(cursor) {
-  const outcome = await account.logins(cursor);
-  if (!outcome.ok) return show({ problem: outcome.problem });
-  const before = cursor ? page.logins : [];
-  show({ logins: [...before, ...outcome.value.items], cursor: outcome.value.next_cursor });
+/** @template T @param {Promise<import("../types").Outcome<T>>} request @param {(value: T) => unknown} then */
+async function take(request, then) {
+  const outcome = await request;
+  if (outcome.ok) await then(outcome.value);
+  else show({ problem: outcome.problem });
 }
+
+/** @param {string} [cursor] */
+const readLogins = (cursor) =>
+  take(account.logins(cursor), ({ items, next_cursor }) =>
+    show({ logins: cursor ? [...page.logins, ...items] : items, cursor: next_cursor }));
+
+const readTokens = () => take(account.tokens(), ({ items }) => show({ tokens: items }));
 
 const logins = () => html`
   <ul class="items" role="list">
@@ -95,7 +98,7 @@ const logins = () => html`
       [login.is_current ? text.this_login : text.last_used(login.last_used_at), login.network],
       login.is_current ? null : {
         words: text.end, label: text.end_login(login.device ?? text.unknown_device),
-        run: () => endThen(account.endLogin(login.id), readLogins),
+        run: () => take(account.endLogin(login.id), () => readLogins()),
       }))}
   </ul>
   ${page.cursor ? html`<button @click=${() => readLogins(page.cursor ?? undefined)}>${text.more}</button>` : nothing}`;
@@ -110,18 +113,6 @@ const item = (title, notes, action) => html`
     ${action ? html`<button aria-label=${action.label} @click=${action.run}>${action.words}</button>` : nothing}
   </li>`;
 
-/** @param {Promise<import("../types").Outcome>} request @param {() => Promise<void>} read */
-async function endThen(request, read) {
-  const outcome = await request;
-  if (outcome.ok) await read();
-  else show({ problem: outcome.problem });
-}
-
-async function readTokens() {
-  const outcome = await account.tokens();
-  show(outcome.ok ? { tokens: outcome.value } : { problem: outcome.problem });
-}
-
 const tokens = () => html`
   <ul class="items" role="list">
     ${page.tokens.map((token) => item(
@@ -130,7 +121,7 @@ const tokens = () => html`
         token.last_used_at ? text.last_used(token.last_used_at) : text.never_used],
       {
         words: text.revoke, label: text.revoke_token(token.name),
-        run: () => endThen(account.revokeToken(token.id), readTokens),
+        run: () => take(account.revokeToken(token.id), readTokens),
       }))}
   </ul>
   ${page.secret ? html`
@@ -167,17 +158,16 @@ async function copy() {
 
 const data = () => html`
   <div class="buttons">
-    <button @click=${save}>${text.export}</button>
+    <button @click=${() => take(account.exportAll(), save)}>${text.export}</button>
     <label class="button">${text.import}<input type="file" class="unseen" accept=".json,application/json"
       @change=${load}></label>
   </div>
   <p class="said" role="status">${page.said}</p>`;
 
-async function save() {
-  const outcome = await account.exportAll();
-  if (!outcome.ok) return show({ problem: outcome.problem });
+/** @param {object} exported */
+function save(exported) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([outcome.value], { type: "application/json" }));
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(exported, null, 2)], { type: "application/json" }));
   link.download = "todo.json";
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -188,9 +178,8 @@ async function load(event) {
   const input = /** @type {HTMLInputElement} */ (event.target);
   const file = input.files?.[0];
   if (!file) return;
-  const outcome = await account.importFile(await file.text());
+  await take(account.importFile(file), (result) => show({ said: text.imported(result) }));
   input.value = "";
-  show(outcome.ok ? { said: text.imported(outcome.value) } : { problem: outcome.problem });
 }
 
 const deletion = () => html`<p>${text.delete_account_warning}</p>

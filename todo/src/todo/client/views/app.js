@@ -3,7 +3,7 @@ import { render } from "../library/lit-html/lit-html.js";
 import { text } from "../messages.js";
 import { keep } from "../offline.js";
 import { current, subscribe } from "../state.js";
-import { change, changeFilter, focusLater, focusNow, onChange, ui } from "../ui.js";
+import { change, changeFilter, focusLater, focusNow, ui } from "../ui.js";
 import { entry, readEntry } from "./entry.js";
 
 /** Days end and times pass while nothing else happens. */
@@ -13,7 +13,8 @@ const SECOND = 1000;
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 let isDue = false;
-let ticking = 0;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let ticking;
 /** @type {typeof import("./inside.js") | null} */
 let inside = null;
 let isInsideComing = false;
@@ -21,7 +22,6 @@ let isInsideComing = false;
 let drawn = null;
 
 export function mount() {
-  onChange(draw);
   subscribe(draw);
   readAddress();
   document.addEventListener("input", fetchInside, { once: true });
@@ -81,7 +81,8 @@ function drawNow() {
   inside?.openDialog();
   if (inside?.measure()) render(inside.mainWindow(), root);
   focusNow();
-  countDown();
+  clearTimeout(ticking);
+  if (current().connection.state === "waiting") ticking = setTimeout(draw, SECOND);
 }
 
 /** @param {string} page Another page begins. */
@@ -92,12 +93,4 @@ function begin(page) {
   inside?.forgetAccount();
   change({ dialog: null, notice: null, selected: new Set(), selecting: false, editing: null });
   focusLater(".entry input");
-}
-
-function countDown() {
-  const isWaiting = current().connection.state === "waiting";
-  if (isWaiting && !ticking) ticking = window.setInterval(() => change({}), SECOND);
-  if (isWaiting || !ticking) return;
-  clearInterval(ticking);
-  ticking = 0;
 }

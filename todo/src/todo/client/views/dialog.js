@@ -3,7 +3,7 @@ import { html } from "../library/lit-html/lit-html.js";
 import { text } from "../messages.js";
 import { change, closeDialog } from "../ui.js";
 import { freshForms } from "./form.js";
-import { icon } from "./icon.js";
+import { iconButton } from "./icon.js";
 import { toast } from "./notices.js";
 
 /** @param {string} title @param {unknown} content @param {string} kind A class of it. */
@@ -12,7 +12,7 @@ export const dialog = (title, content, kind = "") => html`
     <div class="sheet">
       <header>
         <h2 id="dialog-title">${title}</h2>
-        <button class="round" aria-label=${text.close} @click=${closeDialog}>${icon("close")}</button>
+        ${iconButton("close", text.close, closeDialog)}
       </header>
       ${content}
     </div>
@@ -25,8 +25,7 @@ function forget() {
 }
 
 /** The sheet covers the dialog, so a click on the dialog itself is one next to it. */
-const closeBeside = (/** @type {Event} */ event) =>
-  event.target === event.currentTarget && closeDialog();
+const closeBeside = (/** @type {Event} */ event) => event.target === event.currentTarget && closeDialog();
 
 /** To be called after drawing. */
 export function openDialog() {

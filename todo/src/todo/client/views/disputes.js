@@ -1,9 +1,8 @@
 /** Conflicts, with both versions next to each other, and changes that the server refused. */
 import { html, nothing } from "../library/lit-html/lit-html.js";
 import { dismiss, settle } from "../actions.js";
-import { splitDue } from "../dates.js";
 import { add, edit } from "../commands.js";
-import { keepEditing, keepNew } from "../draft.js";
+import { draftOf, fieldsIn, keepEditing, keepNew } from "../draft.js";
 import { text } from "../messages.js";
 import { current } from "../state.js";
 import { closeDialog, focusLater, ui } from "../ui.js";
@@ -18,9 +17,7 @@ import { dueText } from "./due.js";
 
 export function disputes() {
   const { conflicts, refusals } = current();
-  return dialog(text.disputes, html`
-    ${conflicts.map(conflictView)}
-    ${refusals.map(refusalView)}`);
+  return dialog(text.disputes, [...conflicts.map(conflictView), ...refusals.map(refusalView)]);
 }
 
 /** After the last one, there is nothing to look at. @param {() => void} action */
@@ -99,27 +96,16 @@ const canEdit = ({ operation: { kind, id } }) =>
 function takeBack(refusal) {
   const { kind, id, body } = refusal.operation;
   const fields = /** @type {Partial<import("../types").TaskFields>} */ (body);
-  const draft = withFields(fields);
   dismiss(refusal);
   closeDialog();
   if (kind === "create") {
     // What is typed there already is not overwritten: it becomes a task.
     add();
-    keepNew({ ...ui.adding, ...draft });
+    keepNew(draftOf({ ...fieldsIn(ui.adding), ...fields }));
     focusLater("#new-task");
   } else if (id) {
     edit(id);
-    if (ui.editing) keepEditing({ ...ui.editing, draft: { ...ui.editing.draft, ...draft } });
+    if (!ui.editing) return;
+    keepEditing({ ...ui.editing, draft: draftOf({ ...fieldsIn(ui.editing.draft), ...fields }) });
   }
-}
-
-/** @param {Partial<import("../types").TaskFields>} fields */
-function withFields({ title, description, priority, due_date: due, tags }) {
-  return {
-    ...(title !== undefined && { title }),
-    ...(description !== undefined && { description: description ?? "" }),
-    ...(priority !== undefined && { priority }),
-    ...(due !== undefined && splitDue(due)),
-    ...(tags !== undefined && { tags }),
-  };
 }

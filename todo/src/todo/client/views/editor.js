@@ -5,14 +5,14 @@ import { add, cancelEditing, moveBy, remove, save } from "../commands.js";
 import { addDays, today } from "../dates.js";
 import { keepEditing, keepNew, withTag } from "../draft.js";
 import { text } from "../messages.js";
+import { tagNamed } from "../operations.js";
+import { PRIORITIES } from "../select.js";
 import { current } from "../state.js";
 import { focusRow, isManual, ui } from "../ui.js";
-import { icon } from "./icon.js";
+import { icon, iconButton } from "./icon.js";
 import { dot } from "./row.js";
 
 /** @typedef {import("./types").Draft} Draft */
-
-const PRIORITIES = /** @type {const} */ (["urgent", "high", "medium", "low"]);
 
 /** The one that is edited. */
 export function editor() {
@@ -36,14 +36,10 @@ export function editor() {
       <div class="buttons">
         <button class="primary">${text.save}</button>
         <button type="button" @click=${() => leave(cancelEditing)}>${text.cancel}</button>
-        <span class="space"></span>
         ${isManual() ? html`
-          <button type="button" class="round" aria-label=${text.move_up}
-            @click=${() => moveBy(id, -1)}>${icon("up")}</button>
-          <button type="button" class="round" aria-label=${text.move_down}
-            @click=${() => moveBy(id, 1)}>${icon("down")}</button>` : nothing}
-        <button type="button" class="round" aria-label=${text.delete}
-          @click=${() => remove([id])}>${icon("trash")}</button>
+          ${iconButton("up", text.move_up, () => moveBy(id, -1))}
+          ${iconButton("down", text.move_down, () => moveBy(id, 1))}` : nothing}
+        ${iconButton("trash", text.delete, () => remove([id]))}
       </div>
     </form>`;
 }
@@ -68,11 +64,10 @@ export function quickAdd() {
 }
 
 /** @param {Event} event */
-const focusTitle = (event) =>
-  /** @type {HTMLFormElement} */ (event.currentTarget).querySelector("input")?.focus();
+const focusTitle = (event) => /** @type {HTMLFormElement} */ (event.currentTarget).querySelector("input")?.focus();
 
-/** @param {(value: string) => void} keep */
-const typed = (keep) => (/** @type {Event} */ event) =>
+/** Gives what is in a field to `keep`. @param {(value: string) => void} keep */
+export const typed = (keep) => (/** @type {Event} */ event) =>
   keep(/** @type {HTMLInputElement} */ (event.target).value);
 
 /** @param {() => void} leave */
@@ -114,31 +109,24 @@ function dueInputs(draft, keep) {
         @change=${typed((day) => keep(day ? { day } : { day, time: "" }))}>
       ${draft.day === ""
         ? Object.entries(text.in_days).map(([days, name]) => html`
-            <button type="button" class="quick"
-              @click=${() => keep({ day: addDays(start, Number(days)) })}>${name}</button>`)
+            <button type="button" @click=${() => keep({ day: addDays(start, Number(days)) })}>${name}</button>`)
         : html`
             <input type="time" name="time" aria-label=${text.due_time} .value=${live(draft.time)}
               @change=${typed((time) => keep({ time }))}>
-            <button type="button" class="round" aria-label=${text.no_due}
-              @click=${() => keep({ day: "", time: "" })}>${icon("close")}</button>`}
+            ${iconButton("close", text.no_due, () => keep({ day: "", time: "" }))}`}
     </div>`;
 }
 
 /** @param {Draft} draft @param {(fields: Partial<Draft>) => void} keep @param {string} form */
 function tagInputs(draft, keep, form) {
-  const known = [...current().tags.values()];
-  const addTag = () => {
-    const name = draft.tag.trim();
-    keep({ tag: "", tags: name ? withTag(draft.tags, name) : draft.tags });
-  };
-  const colorOf = (/** @type {string} */ name) =>
-    known.find((tag) => tag.name.toLowerCase() === name.toLowerCase())?.color ?? "";
+  const { tags } = current();
+  const addTag = () => keep({ tag: "", tags: withTag(draft.tags, draft.tag) });
   return html`
     <div class="tag-inputs">
       ${draft.tags.map((name) => html`
         <button type="button" class="chip" aria-label=${text.take_off(name)}
           @click=${() => keep({ tags: draft.tags.filter((each) => each !== name) })}
-          >${dot(colorOf(name))}${name}${icon("close")}</button>`)}
+          >${dot(tagNamed(name, tags)?.color ?? "")}${name}${icon("close")}</button>`)}
       <input name="tag" list="${form}-tags" maxlength="50" autocomplete="off" placeholder=${text.add_tag}
         aria-label=${text.add_tag} .value=${live(draft.tag)}
         @input=${typed((tag) => keep({ tag }))} @change=${addTag}
@@ -148,8 +136,8 @@ function tagInputs(draft, keep, form) {
           addTag();
         }}>
       <datalist id="${form}-tags">
-        ${known.filter(({ name }) => !draft.tags.includes(name))
-          .map(({ name }) => html`<option value=${name}></option>`)}
+        ${[...tags.values()].map(({ name }) =>
+          draft.tags.includes(name) ? nothing : html`<option value=${name}></option>`)}
       </datalist>
     </div>`;
 }

@@ -4,7 +4,7 @@ import * as account from "../account.js";
 import { text } from "../messages.js";
 import { current } from "../state.js";
 import { change, closeDialog, ui } from "../ui.js";
-import { EMAIL, formView, freshForms, NEW_PASSWORD, PASSWORD } from "./form.js";
+import { EMAIL, formView, freshForms, NAME, NEW_PASSWORD, PASSWORD } from "./form.js";
 
 /** @typedef {import("./types").Entry} Entry */
 
@@ -30,7 +30,7 @@ export function entry() {
   return html`
     <main class="entry">
       <p class="brand"><img src="client/icon.svg" alt="" width="44" height="44">${text.name}</p>
-      <h1>${text[page === "forgot" ? "forgot" : page]}</h1>
+      <h1>${text[page]}</h1>
       ${page === "register" && secret ? html`<p class="hint">${text.invited}</p>` : nothing}
       ${pages[page](secret)}
     </main>`;
@@ -45,9 +45,8 @@ const pages = {
     ${formView({
       name: "register", button: text.register, send: (values) => register(values, invite),
       fields: [
-        EMAIL, NEW_PASSWORD,
-        { name: "name", label: text.your_name, autocomplete: "name", maxlength: 100, optional: true },
-        ...(invite ? [] : inviteField()),
+        EMAIL, NEW_PASSWORD, NAME,
+        ...(needsInvite && !invite ? [{ name: "invite", label: text.invite, maxlength: 200 }] : []),
       ],
     })}
     <p class="links"><a href="#/login">${text.have_account}</a></p>`,
@@ -72,9 +71,6 @@ const pages = {
 /** What the last page said, and whether the server wants invites. */
 let said = "";
 let needsInvite = false;
-
-const inviteField = () =>
-  needsInvite ? [{ name: "invite", label: text.invite, maxlength: 200 }] : [];
 
 /** @param {Record<string, string>} values @param {string} invite */
 async function register({ email, password, name, invite: typed }, invite) {

@@ -68,16 +68,13 @@ async function submit(event, form) {
   event.preventDefault();
   if (progress.get(form.name)?.isBusy) return;
   const element = /** @type {HTMLFormElement} */ (event.currentTarget);
-  const values = Object.fromEntries(
-    [...new FormData(element)].map(([name, value]) => [name, String(value)]),
-  );
+  const values = Object.fromEntries([...new FormData(element)].map(([name, value]) => [name, String(value)]));
   note(form.name, { isBusy: true });
   const outcome = await form.send(values);
   if (outcome.ok) {
     element.reset();
     revealed.clear();
-    note(form.name, { said: form.done?.(outcome.value) ?? "" });
-    return;
+    return note(form.name, { said: form.done?.(outcome.value) ?? "" });
   }
   note(form.name, { problem: outcome.problem });
   queueMicrotask(() => {
@@ -105,7 +102,10 @@ function fieldView(field, id, error) {
   return html`
     <div class="field">
       <label for=${id}>${field.label}${field.optional ? html` <small>${text.optional}</small>` : nothing}</label>
-      ${field.options ? selectView(field.options, field.name, id) : html`
+      ${field.options ? html`
+        <select id=${id} name=${field.name}>
+          ${Object.entries(field.options).map(([value, words]) => html`<option value=${value}>${words}</option>`)}
+        </select>` : html`
         <div class="input">
           <input id=${id} name=${field.name} type=${isShown ? "text" : (field.type ?? "text")}
             autocomplete=${field.autocomplete ?? "off"} ?required=${!field.optional}
@@ -120,18 +120,13 @@ function fieldView(field, id, error) {
     </div>`;
 }
 
-/** @param {Record<string, string>} options @param {string} name @param {string} id */
-const selectView = (options, name, id) => html`
-  <select id=${id} name=${name}>
-    ${Object.entries(options).map(([value, words]) => html`<option value=${value}>${words}</option>`)}
-  </select>`;
-
 /** @param {string} id */
 function toggle(id) {
   if (!revealed.delete(id)) revealed.add(id);
   change({});
 }
 
+export const NAME = { name: "name", label: text.your_name, autocomplete: "name", maxlength: 100, optional: true };
 export const EMAIL = { name: "email", label: text.email, type: "email", autocomplete: "username", maxlength: 254 };
 export const PASSWORD = { name: "password", label: text.password, type: "password", autocomplete: "current-password", maxlength: 128 };
 export const NEW_PASSWORD = { ...PASSWORD, autocomplete: "new-password", minlength: 8, hint: text.password_hint };

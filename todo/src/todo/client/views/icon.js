@@ -25,5 +25,12 @@ const paths = {
 };
 
 /** @param {keyof typeof paths} name */
-export const icon = (name) =>
-  html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">${paths[name]}</svg>`;
+export const icon = (name) => html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">${paths[name]}</svg>`;
+
+/** An icon that says something. @param {keyof typeof paths} name @param {string} words @param {string} kind A class. */
+export const mark = (name, words, kind = "") => html`
+  <span class=${kind} title=${words}>${icon(name)}<span class="unseen">${words}</span></span>`;
+
+/** @param {keyof typeof paths} name @param {string} label @param {() => void} action */
+export const iconButton = (name, label, action) => html`
+  <button type="button" class="round" aria-label=${label} @click=${action}>${icon(name)}</button>`;

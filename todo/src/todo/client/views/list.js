@@ -28,27 +28,17 @@ export function topsOf(tasks) {
   return tops;
 }
 
-/**
- * Where a task is drawn: while another one is carried, the tasks between make room. Their elements
- * stay where they are in the document, as one that is moved there loses the pointer.
- * @param {number} place
- * @param {number} from
- * @param {number} to
- */
-function drawnPlace(place, from, to) {
-  if (place === from) return to;
-  if (place > from && place <= to) return place - 1;
-  return place < from && place >= to ? place + 1 : place;
-}
-
 export function list() {
   const state = current();
   const now = new Date();
   const tasks = shown();
   const { dragging } = ui;
   const carried = dragging ? tasks.findIndex(({ id }) => id === dragging.id) : -1;
+  // While a task is carried, those between make room. Their elements stay where they are in the
+  // document, as one that is moved there loses the pointer.
   const isCarried = dragging !== null && carried >= 0;
-  const tops = topsOf(isCarried ? tasks.toSpliced(carried, 1).toSpliced(dragging.index, 0, tasks[carried]) : tasks);
+  const order = isCarried ? tasks.toSpliced(carried, 1).toSpliced(dragging.index, 0, tasks[carried]) : tasks;
+  const tops = topsOf(order);
   const from = window.scrollY - start - MARGIN;
   const to = window.scrollY - start + window.innerHeight + MARGIN;
   // The keys need a row that they start from; without one it is the first.
@@ -59,12 +49,11 @@ export function list() {
     return isNear || id === ui.focused || id === ui.editing?.id ? place : [];
   });
   return html`
-    <ul class="rows ${ui.dragging ? "sorting" : ""}" role="list"
-      .style=${`height:${tops.at(-1)}px`}>
+    <ul class="rows ${dragging ? "sorting" : ""}" role="list" .style=${`height:${tops.at(-1)}px`}>
       ${repeat(places, (place) => tasks[place].id, (place) => {
         const task = tasks[place];
-        const drawn = isCarried ? drawnPlace(place, carried, dragging.index) : place;
-        return item(task, place, tasks.length, tops[drawn], state.unsent.has(task.id), now);
+        const top = tops[isCarried ? order.indexOf(task) : place];
+        return item(task, place, tasks.length, top, state.unsent.has(task.id), now);
       })}
     </ul>`;
 }

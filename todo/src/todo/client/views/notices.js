@@ -35,7 +35,6 @@ function waiting() {
   if (connection.state === "online") return nothing;
   const seconds = Math.ceil((connection.retry_at - Date.now()) / 1000);
   const words = html`${icon("cloud")} ${text.reasons[connection.reason]} ${text.kept(queued)}
-    ${connection.reason === "offline" ? nothing
-      : html`<small aria-hidden="true">${text.next_try(seconds)}</small>`}`;
+    ${connection.reason === "offline" ? nothing : html`<small aria-hidden="true">${text.next_try(seconds)}</small>`}`;
   return notice(words, text.retry, retryNow);
 }

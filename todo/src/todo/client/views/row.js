@@ -6,7 +6,7 @@ import { text } from "../messages.js";
 import { selectTo, toggle } from "../selection.js";
 import { isManual, ui } from "../ui.js";
 import { dueChip } from "./due.js";
-import { icon } from "./icon.js";
+import { icon, mark } from "./icon.js";
 
 /**
  * @typedef {import("../types").Task} Task
@@ -52,14 +52,11 @@ function meta(task, isUnsent, now) {
   const isPressing = task.priority === "urgent" || task.priority === "high";
   return html`
     ${isPressing
-      ? html`<span class="pressing ${task.priority}">${icon("flag")}${text.priorities[task.priority]}</span>`
-      : nothing}
+      ? html`<span class="pressing ${task.priority}">${icon("flag")}${text.priorities[task.priority]}</span>` : nothing}
     ${dueChip(task, now)}
     ${task.tags.map(chip)}
-    ${task.description ? html`<span class="mark" title=${text.has_notes}>${icon("notes")}<span
-      class="unseen">${text.has_notes}</span></span>` : nothing}
-    ${isUnsent ? html`<span class="mark" title=${text.unsent}>${icon("cloud")}<span
-      class="unseen">${text.unsent}</span></span>` : nothing}`;
+    ${task.description ? mark("notes", text.has_notes) : nothing}
+    ${isUnsent ? mark("cloud", text.unsent) : nothing}`;
 }
 
 /** @param {TagRef} tag */

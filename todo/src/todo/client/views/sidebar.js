@@ -4,7 +4,7 @@ import { text } from "../messages.js";
 import { counts } from "../select.js";
 import { current } from "../state.js";
 import { change, closeDialog, ui, VIEWS } from "../ui.js";
-import { icon } from "./icon.js";
+import { icon, iconButton } from "./icon.js";
 import { dot } from "./row.js";
 
 /** @typedef {import("../types").Filter} Filter */
@@ -32,24 +32,22 @@ export function titleOfView() {
 
 export function sidebar() {
   const count = counts(current(), new Date());
-  /** @type {Record<string, number>} */
-  const numbers = { ...count, "no-date": count.no_date, tags: 0 };
   return html`
     <p class="brand"><img src="client/icon.svg" alt="" width="28" height="28">${text.name}</p>
     <ul role="list">
-      ${VIEWS.map((view) => link(view, text.views[view], icon(view), numbers[view],
-        view === "today" && count.overdue > 0))}
+      ${VIEWS.map((view) =>
+        link(view, text.views[view], icon(view), count[view], view === "today" && count.overdue > 0))}
     </ul>
     <div class="heading">
       <h2>${text.tags}</h2>
-      <button class="round" aria-label=${text.edit_tags} @click=${() => open("tags")}>${icon("edit")}</button>
+      ${iconButton("edit", text.edit_tags, () => open("tags"))}
     </div>
     <ul role="list">
       ${sortedTags().map(({ id, name, color }) => link({ tag: id }, name, dot(color), count.tags.get(id) ?? 0))}
     </ul>
     <div class="foot">
-      <button @click=${() => open("account")}>${icon("person")}<span>${name()}</span></button>
-      <button class="round" aria-label=${text.help} @click=${() => open("help")}>${icon("help")}</button>
+      <button @click=${() => open("account")}>${icon("person")}<span class="words">${name()}</span></button>
+      ${iconButton("help", text.help, () => open("help"))}
     </div>`;
 }
 

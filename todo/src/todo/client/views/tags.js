@@ -6,7 +6,7 @@ import { notify } from "../commands.js";
 import { text } from "../messages.js";
 import { current } from "../state.js";
 import { dialog } from "./dialog.js";
-import { icon } from "./icon.js";
+import { iconButton } from "./icon.js";
 import { sortedTags } from "./sidebar.js";
 
 /** @typedef {import("../types").Tag} Tag */
@@ -34,8 +34,7 @@ const tagRow = (tag) => html`
       @change=${(/** @type {Event} */ event) => changeTag(tag.id, { color: valueOf(event) })}>
     <input maxlength="50" autocomplete="off" aria-label=${text.name_of(tag.name)} .value=${tag.name}
       @change=${(/** @type {Event} */ event) => rename(event, tag)}>
-    <button class="round" aria-label=${text.delete_tag(tag.name)} @click=${() => remove(tag)}
-      >${icon("trash")}</button>
+    ${iconButton("trash", text.delete_tag(tag.name), () => remove(tag))}
   </li>`;
 
 /** @param {Event} event */

@@ -9,16 +9,14 @@ import { change, changeFilter, shown, ui } from "../ui.js";
 import { accountDialog, leave, logoutDialog } from "./account.js";
 import { dialog } from "./dialog.js";
 import { disputes } from "./disputes.js";
-import { quickAdd } from "./editor.js";
+import { quickAdd, typed } from "./editor.js";
 import { loginForm } from "./entry.js";
 import { help } from "./help.js";
-import { icon } from "./icon.js";
+import { icon, iconButton, mark } from "./icon.js";
 import { list } from "./list.js";
 import { notices } from "./notices.js";
 import { sidebar, titleOfView } from "./sidebar.js";
 import { tagEditor } from "./tags.js";
-
-/** @typedef {import("../types").Filter} Filter */
 
 const wide = window.matchMedia("(min-width: 800px)");
 
@@ -36,14 +34,12 @@ export const mainWindow = () => html`
   <a class="skip" href="#list" @click=${skip}>${text.skip}</a>
   ${wide.matches ? html`<nav class="sidebar" aria-label=${text.views_label}>${sidebar()}</nav>` : nothing}
   <header class="top">
-    ${wide.matches ? nothing : html`
-      <button class="round" aria-label=${text.menu} @click=${() => change({ dialog: "menu" })}>${icon("menu")}</button>`}
+    ${wide.matches ? nothing : iconButton("menu", text.menu, () => change({ dialog: "menu" }))}
     <search class="search">
       ${icon("search")}
       <input id="search" type="search" maxlength="200" autocomplete="off" placeholder=${text.search}
         aria-label=${text.search} .value=${live(ui.filter.query)}
-        @input=${(/** @type {Event} */ event) => changeFilter({ query: valueOf(event) })}
-        @keydown=${leaveSearch}>
+        @input=${typed((query) => changeFilter({ query }))} @keydown=${leaveSearch}>
     </search>
     ${sync()}
   </header>
@@ -61,9 +57,6 @@ export const mainWindow = () => html`
   ${notices()}
   <div class="unseen" role="status" aria-live="polite">${ui.said}</div>
   ${ui.dialog ? dialogs[ui.dialog]() : nothing}`;
-
-/** @param {Event} event */
-const valueOf = (event) => /** @type {HTMLInputElement} */ (event.target).value;
 
 /** The address names the view, so the link must not change it. @param {Event} event */
 function skip(event) {
@@ -86,37 +79,27 @@ function leaveSearch(event) {
 
 function sync() {
   const { queued } = current();
-  const words = queued > 0 ? text.waiting(queued) : text.saved;
-  return html`<span class="sync ${queued > 0 ? "waiting" : ""}" title=${words}>${icon(queued > 0 ? "cloud" : "check")}
-    <span class="unseen">${words}</span></span>`;
+  return queued > 0 ? mark("cloud", text.waiting(queued), "sync waiting") : mark("check", text.saved, "sync");
 }
 
 function tools() {
-  const { sort, priority, view } = ui.filter;
   const tasks = shown();
   return html`
     <div class="tools">
-      ${view === "completed" && tasks.length > 0
+      ${ui.filter.view === "completed" && tasks.length > 0
         ? html`<button @click=${() => remove(tasks.map(({ id }) => id))}>${text.clear_completed}</button>` : nothing}
-      ${choice(text.priority, { "": text.any_priority, ...text.priorities }, priority ?? "", (value) =>
-        changeFilter({ priority: /** @type {Filter["priority"]} */ (value || null) }))}
-      ${choice(text.sort, text.sorts, sort, (value) =>
-        changeFilter({ sort: /** @type {Filter["sort"]} */ (value) }))}
+      ${choice("priority", { "": text.any_priority, ...text.priorities })}
+      ${choice("sort", text.sorts)}
       <button aria-pressed=${ui.selecting ? "true" : "false"}
         @click=${ui.selecting ? endSelecting : startSelecting}>${text.select}</button>
     </div>`;
 }
 
-/**
- * @param {string} label
- * @param {Record<string, string>} options
- * @param {string} chosen
- * @param {(value: string) => void} choose
- */
-const choice = (label, options, chosen, choose) => html`
-  <select aria-label=${label} @change=${(/** @type {Event} */ event) => choose(valueOf(event))}>
+/** @param {"priority" | "sort"} name @param {Record<string, string>} options */
+const choice = (name, options) => html`
+  <select aria-label=${text[name]} @change=${typed((value) => changeFilter({ [name]: value || null }))}>
     ${Object.entries(options).map(([value, words]) => html`
-      <option value=${value} .selected=${live(value === chosen)}>${words}</option>`)}
+      <option value=${value} .selected=${live(value === (ui.filter[name] ?? ""))}>${words}</option>`)}
   </select>`;
 
 function content() {
