@@ -174,6 +174,11 @@ async def no_tls(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     yield Wishes(url=f"{url}?sslmode=require")
 
 
+def verifying(url: str, roots: Path) -> Wishes:
+    """Verify the server's certificate by these roots."""
+    return Wishes(url=f"{url}?sslmode=verify-full&sslrootcert={roots}")
+
+
 @stage("an expired certificate")
 async def expired(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     pki: PKI = request.getfixturevalue("pki")
@@ -181,7 +186,7 @@ async def expired(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     name = f"expired-{next(_NUMBERS)}"
     certificate = pki.issue(name, "127.0.0.1", ends=ended)
     with pki.postgres(name, certificate=certificate) as server:
-        yield Wishes(url=f"{server.url}?sslmode=verify-full&sslrootcert={pki.ca_file}")
+        yield verifying(server.url, pki.ca_file)
 
 
 @stage("a self-signed certificate")
@@ -190,21 +195,21 @@ async def self_signed(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     name = f"self-signed-{next(_NUMBERS)}"
     certificate = pki.sign_by_itself(name, "127.0.0.1")
     with pki.postgres(name, certificate=certificate) as server:
-        yield Wishes(url=f"{server.url}?sslmode=verify-full&sslrootcert={pki.ca_file}")
+        yield verifying(server.url, pki.ca_file)
 
 
 @stage("a private authority")
 async def private_authority(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     server: TLSPostgres = request.getfixturevalue("tls_postgres")
     pki: PKI = request.getfixturevalue("pki")
-    yield Wishes(url=f"{server.url}?sslmode=verify-full&sslrootcert={pki.stranger_ca_file}")
+    yield verifying(server.url, pki.stranger_ca_file)
 
 
 @stage("a certificate for another host")
 async def wrong_host(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     server: TLSPostgres = request.getfixturevalue("wrong_host_postgres")
     pki: PKI = request.getfixturevalue("pki")
-    yield Wishes(url=f"{server.url}?sslmode=verify-full&sslrootcert={pki.ca_file}")
+    yield verifying(server.url, pki.ca_file)
 
 
 @stage("a server that insists on TLS")

@@ -2,8 +2,11 @@
 
 import re
 
+import pytest
+
 from tests.docs.pages import page
-from wellhead.doctor import Finding
+from tests.doctor.stages import STAGES
+from wellhead.doctor import Finding, Outcome, examine
 
 PAGE = page("how-to/find-out-why.md")
 
@@ -24,3 +27,14 @@ def line_of(failure: str, finding: Finding) -> str:
     for pattern, instead in _VARIABLE:
         line = re.sub(pattern, instead, line)
     return line
+
+
+async def assert_named_first(failure: str, request: pytest.FixtureRequest) -> None:
+    """Stage a failure: the doctor names it first, and the page has what it says."""
+    async with STAGES[failure](request) as wishes:
+        report = await examine(wishes)
+
+    assert report.first is not None
+    assert report.first.outcome is Outcome.FAILURE
+    line = line_of(failure, report.first)
+    assert line in PAGE.text.splitlines(), line

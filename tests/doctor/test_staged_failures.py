@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tests.doctor.stages import POOLED, STAGES
-from tests.doctor.table import PAGE, line_of
-from wellhead.doctor import Outcome, examine
+from tests.doctor.table import PAGE, assert_named_first
+from wellhead.doctor import examine
 
 # Up to the login, no driver is involved.
 BY_DRIVER = (
@@ -26,13 +26,7 @@ BY_DRIVER = (
 async def test_a_staged_failure_is_named_first_with_its_cure(
     failure: str, request: pytest.FixtureRequest
 ) -> None:
-    async with STAGES[failure](request) as wishes:
-        report = await examine(wishes)
-
-    assert report.first is not None
-    assert report.first.outcome is Outcome.FAILURE
-    line = line_of(failure, report.first)
-    assert line in PAGE.text.splitlines(), line
+    await assert_named_first(failure, request)
 
 
 @pytest.mark.parametrize("failure", BY_DRIVER)

@@ -6,11 +6,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.doctor.stages import POOLED, STAGES, connected
-from tests.doctor.table import PAGE, line_of
+from tests.doctor.stages import POOLED, connected
+from tests.doctor.table import assert_named_first
 from tests.staging.given import Postgres
 from tests.staging.pgbouncer import Kind, PgBouncer
-from wellhead.doctor import Outcome, Report, Wishes, examine
+from wellhead.doctor import Report, Wishes, examine
 from wellhead.url.options import POOLER_SETTINGS
 
 STATEMENTS: Mapping[str, str | None] = {
@@ -28,13 +28,7 @@ def codes_of(report: Report, check: str) -> list[str]:
 async def test_a_staged_failure_is_named_first_with_its_cure(
     failure: str, request: pytest.FixtureRequest
 ) -> None:
-    async with STAGES[failure](request) as wishes:
-        report = await examine(wishes)
-
-    assert report.first is not None
-    assert report.first.outcome is Outcome.FAILURE
-    line = line_of(failure, report.first)
-    assert line in PAGE.text.splitlines(), line
+    await assert_named_first(failure, request)
 
 
 async def test_a_pooler_is_known_by_what_it_does(pooled_url: str, pooler: PgBouncer) -> None:
