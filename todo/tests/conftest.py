@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
+from mail_server import MailServer, mail_server
 from plans import fill
 from staged import KEY, StagedAccount, add_account, running
 from task_api import TaskAPI
@@ -177,3 +178,10 @@ def _loggers_are_put_back() -> Iterator[None]:
         logger.handlers[:] = handlers
         logger.setLevel(level)
         logger.propagate = propagate
+
+
+@pytest.fixture
+async def post_office() -> AsyncIterator[MailServer]:
+    """A server that takes mails, without TLS."""
+    async with mail_server() as server:
+        yield server

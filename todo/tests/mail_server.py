@@ -11,6 +11,10 @@ from email.policy import default
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from fastapi import FastAPI
+
+from todo.accounts.outgoing import OutgoingMail
+from todo.settings import Settings
 
 
 @dataclass
@@ -90,3 +94,23 @@ async def mail_server(
         handler.may_go_on.set()
         server.close()
         await server.wait_closed()
+
+
+def mailing_by(server: MailServer, settings: Settings) -> Settings:
+    """The settings of a service in production that sends its mails by a server."""
+    return settings.model_copy(
+        update={
+            "app_env": "production",
+            "smtp_host": "localhost",
+            "smtp_port": server.port,
+            "smtp_security": "none",
+            "mail_from": "todo@example.com",
+            "public_url": "https://todo.example.com/app",
+        }
+    )
+
+
+async def all_sent(app: FastAPI) -> None:
+    """Wait for the mails in progress."""
+    outgoing: OutgoingMail = app.state.outgoing_mail
+    await outgoing.finish(600)

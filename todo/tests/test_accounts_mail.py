@@ -1,7 +1,6 @@
 """Mail over SMTP, to a real server on loopback."""
 
 import ssl
-from collections.abc import AsyncIterator
 from email.headerregistry import Address
 from pathlib import Path
 
@@ -44,16 +43,10 @@ def mailer(server: MailServer, security: str, *, user: str | None = None) -> SMT
     )
 
 
-@pytest.fixture
-async def plain() -> AsyncIterator[MailServer]:
-    async with mail_server() as server:
-        yield server
+async def test_a_mail_arrives_with_what_mails_have(post_office: MailServer) -> None:
+    await mailer(post_office, "none").send(to=TO, subject="Hello, Ada", text="Grüße\n")
 
-
-async def test_a_mail_arrives_with_what_mails_have(plain: MailServer) -> None:
-    await mailer(plain, "none").send(to=TO, subject="Hello, Ada", text="Grüße\n")
-
-    (message,) = plain.mails
+    (message,) = post_office.mails
     assert message["From"] == "Todo <todo@example.com>"
     assert (message["To"], message["Subject"]) == (TO, "Hello, Ada")
     assert message["Message-ID"].endswith("@example.com>")
@@ -83,30 +76,30 @@ async def test_a_certificate_for_another_name_is_refused(
     assert (server.mails, server.logins) == ([], [])
 
 
-async def test_without_tls_on_the_other_side_nothing_is_sent(plain: MailServer) -> None:
+async def test_without_tls_on_the_other_side_nothing_is_sent(post_office: MailServer) -> None:
     with pytest.raises(MailError):
-        await mailer(plain, "starttls", user="todo").send(to=TO, subject="x", text="x")
+        await mailer(post_office, "starttls", user="todo").send(to=TO, subject="x", text="x")
 
-    assert (plain.mails, plain.logins) == ([], [])
+    assert (post_office.mails, post_office.logins) == ([], [])
 
 
-async def test_a_refusal_is_told_without_the_recipient(plain: MailServer) -> None:
-    plain.response = f"550 {TO} is unknown here"
+async def test_a_refusal_is_told_without_the_recipient(post_office: MailServer) -> None:
+    post_office.response = f"550 {TO} is unknown here"
 
     with pytest.raises(MailError, match="did not take a mail: SMTPDataError 550") as caught:
-        await mailer(plain, "none").send(to=TO, subject="x", text="x")
+        await mailer(post_office, "none").send(to=TO, subject="x", text="x")
 
     assert "ada" not in str(caught.value)
 
 
 async def test_a_server_that_never_answers_is_given_up(
-    plain: MailServer, monkeypatch: pytest.MonkeyPatch
+    post_office: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain.may_go_on.clear()
+    post_office.may_go_on.clear()
     monkeypatch.setattr(mail, "DEADLINE", 0.2)
 
     with pytest.raises(MailError):
-        await mailer(plain, "none").send(to=TO, subject="x", text="x")
+        await mailer(post_office, "none").send(to=TO, subject="x", text="x")
 
 
 async def test_a_server_that_is_not_there_is_told(unused_tcp_port: int) -> None:
@@ -125,11 +118,11 @@ async def test_a_server_that_is_not_there_is_told(unused_tcp_port: int) -> None:
     ],
 )
 async def test_an_address_of_any_script_gets_its_mail(
-    plain: MailServer, address: str, sent_to: str
+    post_office: MailServer, address: str, sent_to: str
 ) -> None:
-    await mailer(plain, "none").send(to=address, subject="x", text="x")
+    await mailer(post_office, "none").send(to=address, subject="x", text="x")
 
-    assert plain.mails[0]["To"] == deliverable(address).addr_spec == sent_to
+    assert post_office.mails[0]["To"] == deliverable(address).addr_spec == sent_to
 
 
 def test_without_a_server_development_prints_and_production_sends_nothing() -> None:

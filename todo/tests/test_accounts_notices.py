@@ -1,14 +1,13 @@
 """What the owner of an account is told after a change that someone else may have made."""
 
 import re
-from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
-from mail_server import MailServer, mail_server
+from mail_server import MailServer, all_sent, mailing_by
 from staged import PASSWORD, StagedAccount
 
 from todo.accounts.secret_tokens import SecretToken
@@ -20,24 +19,8 @@ OTHER = "moved@example.com"
 
 
 @pytest.fixture
-async def post_office() -> AsyncIterator[MailServer]:
-    async with mail_server() as server:
-        yield server
-
-
-@pytest.fixture
 def settings(settings: Settings, post_office: MailServer) -> Settings:
-    return settings.model_copy(
-        update={
-            "app_env": "production",
-            "app_name": "Tasks {of} ours",
-            "smtp_host": "localhost",
-            "smtp_port": post_office.port,
-            "smtp_security": "none",
-            "mail_from": "todo@example.com",
-            "public_url": "https://todo.example.com/app",
-        }
-    )
+    return mailing_by(post_office, settings).model_copy(update={"app_name": "Tasks {of} ours"})
 
 
 async def change_email(client: AsyncClient, account: StagedAccount, **changes: Any) -> Response:
@@ -57,7 +40,7 @@ async def reset(client: AsyncClient, token: str) -> Response:
 
 async def sent(app: FastAPI, post_office: MailServer) -> list[EmailMessage]:
     """All mails, after those in progress."""
-    await app.state.outgoing_mail.finish(600)
+    await all_sent(app)
     return post_office.mails
 
 
@@ -195,7 +178,7 @@ class TestWithoutAServer:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         assert (await change_email(client, account)).status_code == 200
-        await app.state.outgoing_mail.finish(600)
+        await all_sent(app)
 
         is_shown = f"To: {account.email}\nSubject: The e-mail address" in caplog.text
         assert is_shown is (environment == "development")

@@ -3,19 +3,17 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
-from mail_server import MailServer, mail_server
+from mail_server import MailServer, all_sent, mailing_by
 from sqlmodel import select, update
 from staged import PASSWORD, StagedAccount, add_account, client_of, log_in, running
 
 from todo.accounts.attempts import UNKNOWN_NETWORKS
 from todo.accounts.models import PasswordReset
-from todo.accounts.outgoing import OutgoingMail
 from todo.models import utc_now
 from todo.settings import Settings
 from wellhead import Database
@@ -26,23 +24,8 @@ INVALID = (403, "urn:todo:reset-link-invalid")
 
 
 @pytest.fixture
-async def post_office() -> AsyncIterator[MailServer]:
-    async with mail_server() as server:
-        yield server
-
-
-@pytest.fixture
 def settings(settings: Settings, post_office: MailServer) -> Settings:
-    return settings.model_copy(
-        update={
-            "app_env": "production",
-            "smtp_host": "localhost",
-            "smtp_port": post_office.port,
-            "smtp_security": "none",
-            "mail_from": "todo@example.com",
-            "public_url": "https://todo.example.com/app",
-        }
-    )
+    return mailing_by(post_office, settings)
 
 
 async def forget(client: AsyncClient, email: str) -> Response:
@@ -64,12 +47,6 @@ async def token_for(client: AsyncClient, post_office: MailServer, email: str) ->
 
 def kind_of(answer: Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["type"]
-
-
-async def finish(app: FastAPI) -> None:
-    """Wait for the mails in progress."""
-    outgoing: OutgoingMail = app.state.outgoing_mail
-    await outgoing.finish(600)
 
 
 async def test_the_mailed_link_sets_a_new_password_once(
@@ -114,7 +91,7 @@ async def test_nobody_learns_whether_an_address_has_an_account(
     assert {*known.headers} == {*unknown.headers}
     await post_office.arrived.wait()
     post_office.may_go_on.set()
-    await finish(app)
+    await all_sent(app)
     assert len(post_office.mails) == 1
 
 
@@ -139,7 +116,7 @@ async def test_a_failing_mail_server_is_only_logged_without_the_address_and_the_
     post_office.response = f"550 {account.email} is unknown here"
 
     answer = await forget(client, account.email)
-    await finish(app)
+    await all_sent(app)
 
     assert answer.status_code == 202
     (record,) = [each for each in caplog.records if each.levelno >= logging.ERROR]
@@ -269,7 +246,7 @@ class TestLimited:
             statuses.append((await forget(client, email)).status_code)  # noqa: PERF401
 
         assert statuses == [202, 202, 429, 202, 202, 429]
-        await finish(app)
+        await all_sent(app)
 
 
 class TestWithoutAServer:
@@ -296,7 +273,7 @@ class TestWithoutAServer:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         await forget(client, account.email)
-        await finish(app)
+        await all_sent(app)
 
         found = LINK.search(caplog.text)
         assert found
