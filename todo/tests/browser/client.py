@@ -64,7 +64,7 @@ class Client:
         """The page after this account has logged in, and with what it has."""
         client = cls(page)
         await client.log_in(account)
-        await client.is_saved()
+        await client.is_ready()
         return client
 
     async def log_in(self, account: StagedAccount) -> None:
@@ -78,7 +78,7 @@ class Client:
         page = await self.page.context.new_page()
         await page.goto("/")
         tab = type(self)(page)
-        await tab.is_saved()
+        await tab.is_ready()
         return tab
 
     async def add(self, title: str) -> None:
@@ -148,6 +148,11 @@ class Client:
             "state.phase === 'in' && state.loaded && state.queued === 0"
             " && state.connection.state === 'online' && !state.login_over"
         )
+
+    async def is_ready(self) -> None:
+        """Wait until the window is drawn, too: its modules come after the login."""
+        await self.is_saved()
+        await expect(self.page.get_by_role("textbox", name="Add a task")).to_be_visible()
 
     async def come_back(self) -> None:
         """What a person does who looks at the page again: it asks what has changed."""
