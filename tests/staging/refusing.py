@@ -3,6 +3,7 @@
 import asyncio
 from typing import Self
 
+from wellhead.testing.accepting import stop_accepting
 from wellhead.testing.framing import GSSENC_REQUEST, SSL_REQUEST, read_start, refusal
 
 
@@ -42,7 +43,7 @@ class RefusingServer:
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._server is not None
-        self._server.close()
+        await stop_accepting(self._server)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -5,6 +5,7 @@ import struct
 from contextlib import suppress
 from typing import Self
 
+from wellhead.testing.accepting import stop_accepting
 from wellhead.testing.framing import (
     CANCEL_REQUEST,
     GSSENC_REQUEST,
@@ -43,7 +44,7 @@ class SessionPooler:
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._server is not None
-        self._server.close()
+        await stop_accepting(self._server)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 
 from wellhead.connecting.asyncpg_connection import AsyncpgConnection
+from wellhead.testing.accepting import stop_accepting
 from wellhead.testing.framing import (
     CANCEL_REQUEST,
     GSSENC_REQUEST,
@@ -99,7 +100,7 @@ class JoiningServer:
     async def close(self) -> None:
         """Listen no more, and close every connection."""
         if self._server is not None:
-            self._server.close()
+            await stop_accepting(self._server)
         await self.leave()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

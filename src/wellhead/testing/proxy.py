@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Self
 
+from wellhead.testing.accepting import stop_accepting
 from wellhead.testing.proxied_connection import Ear, ProxiedConnection, Trap, Weather
 
 COMMIT = rb"COMMIT[;\0]"
@@ -97,9 +98,7 @@ class TCPProxy:
         """Refuse new connections, as a server that is down; open ones stay."""
         server, self._server = self._server, None
         if server is not None:
-            # Not wait_closed: from Python 3.12 on it waits for the open connections, too.
-            server.close()
-            await asyncio.sleep(0)
+            await stop_accepting(server)
 
     async def cut(self, *, last_words: bytes = b"") -> int:
         """Close all open connections normally, like a server that shuts down.
