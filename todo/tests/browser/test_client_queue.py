@@ -10,7 +10,7 @@ import pytest_asyncio
 from browser.client import Client
 from browser.findings import Findings
 from browser.service import Service
-from browser.visitors import HOME, Visitors
+from browser.visitors import HOME, MODULE, Visitors
 from playwright.async_api import Browser, Error, Page, Request
 from staged import StagedAccount
 from task_api import TaskAPI
@@ -61,8 +61,8 @@ async def test_what_is_typed_in_the_moment_of_a_reload_is_kept(
     async with page.expect_navigation():
         await page.evaluate(
             """async () => {
-              const { createTask } = await import("/client/actions.js");
-              const { write } = await import("/client/drafts.js");
+              const { createTask } = await clientModule("actions");
+              const { write } = await clientModule("drafts");
               setTimeout(() => {
                 for (let i = 0; i < 9; i += 1) createTask({ title: `Task ${i}` });
                 write("a form", { title: "half of a title" });
@@ -87,6 +87,7 @@ async def test_what_is_typed_outlives_a_killed_browser(
     launch = chromium.browser_type.launch_persistent_context
     options = {**HOME, **launching, "base_url": service.address}
     context = await launch(tmp_path, **options)
+    await context.add_init_script(MODULE)
     (page,) = context.pages
     await page.goto("/")
     client = await Client.of(page, person)
@@ -103,6 +104,7 @@ async def test_what_is_typed_outlives_a_killed_browser(
             await killing.send("Browser.crash")
 
     context = await launch(tmp_path, **options)
+    await context.add_init_script(MODULE)
     page = await context.new_page()
     await page.goto("/")
     client = Client(page)

@@ -8,6 +8,12 @@ from playwright.async_api import Browser, BrowserContext, Page
 SECONDS = 120
 """How long Playwright waits for what should come at once; on a busy machine it comes later."""
 
+MODULE = """
+globalThis.clientModule = (name) =>
+  import(new URL(`${name}.js`, document.querySelector("script[type=module]").src));
+"""
+"""For scripts of tests: a module of the client, the one that the page has."""
+
 HOME = {"locale": "en-US", "timezone_id": "UTC", "viewport": {"width": 1280, "height": 800}}
 
 
@@ -38,6 +44,7 @@ class Visitors:
         self._contexts.append(context)
         context.set_default_timeout(SECONDS * 1000)
         self._findings.watch(context, address)
+        await context.add_init_script(MODULE)
         page = await context.new_page()
         await page.goto(path)
         return page
