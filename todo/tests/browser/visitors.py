@@ -8,6 +8,8 @@ from playwright.async_api import Browser, BrowserContext, Page
 SECONDS = 120
 """How long Playwright waits for what should come at once; on a busy machine it comes later."""
 
+NO_WORKER = "delete Navigator.prototype.serviceWorker"
+
 HOME = {"locale": "en-US", "timezone_id": "UTC", "viewport": {"width": 1280, "height": 800}}
 
 
@@ -17,11 +19,14 @@ class Visitors:
     Args:
         browser: The Chromium in which each of them is a context.
         findings: What goes wrong in any of them.
+        offline: Whether they have service workers. To install one costs as much as the rest of a
+            visit; without, they are like a private window of Firefox.
     """
 
-    def __init__(self, browser: Browser, findings: Findings) -> None:
+    def __init__(self, browser: Browser, findings: Findings, *, offline: bool) -> None:
         self._browser = browser
         self._findings = findings
+        self._offline = offline
         self._contexts: list[BrowserContext] = []
 
     async def come(self, address: str, path: str = "/", **options: Any) -> Page:
@@ -38,6 +43,8 @@ class Visitors:
         self._contexts.append(context)
         context.set_default_timeout(SECONDS * 1000)
         self._findings.watch(context, address)
+        if not self._offline:
+            await context.add_init_script(NO_WORKER)
         page = await context.new_page()
         await page.goto(path)
         return page
