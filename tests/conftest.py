@@ -1,6 +1,7 @@
-"""What the library's tests share on top of the server: ways to it, and one that may sleep."""
+"""What tests of the library share on top of the server: ways to it, standbys, one that sleeps."""
 
 import socket
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.staging.given import Postgres
 from tests.staging.neon import StoppedPostgres, prepare
 from tests.staging.neon.resolver.sitecustomize import stage
 from tests.staging.pki import PKI
+from tests.staging.streaming import Replication
 from wellhead.testing.proxy import TCPProxy
 
 
@@ -28,6 +30,20 @@ def either_url(request: pytest.FixtureRequest, proxied_url: str) -> str:
 def stopped_postgres(public_directory: Path) -> StoppedPostgres:
     """A PostgreSQL of its own that a staged Neon may start and stop."""
     return prepare(public_directory / "compute")
+
+
+@pytest.fixture(scope="session")
+def kept_replication(public_directory: Path) -> Iterator[Replication]:
+    """A primary and two standbys for the whole run; tests ask for `replication`."""
+    with Replication(public_directory / "replication") as kept:
+        yield kept
+
+
+@pytest.fixture
+async def replication(kept_replication: Replication) -> AsyncIterator[Replication]:
+    """A primary and two standbys, which run and have caught up before and after each test."""
+    yield kept_replication
+    await kept_replication.restore()
 
 
 @pytest.fixture
