@@ -33,7 +33,7 @@ from wellhead.pool.holders import nearest, stack_here
 from wellhead.pool.owner import Owner
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import ExclusiveSession, Reader
-from wellhead.sessions.queries.runner import QueryRunner
+from wellhead.sessions.queries.runner import Runner
 from wellhead.sessions.run_stats import RunCounter, RunStats
 from wellhead.sessions.session_class import fitted
 from wellhead.sessions.unit_of_work import UnitOfWork
@@ -169,7 +169,7 @@ class Database(Generic[S_co]):
         return pool
 
     @property
-    def runner(self) -> QueryRunner:
+    def runner(self) -> Runner:
         """Runs compiled queries; see :class:`wellhead.Query`.
 
         Raises:
