@@ -25,7 +25,7 @@ def short_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
 async def at_replica(database: Database, read: Read = by_reader) -> bool:
     """Whether a client that has seen nothing reads at the replica."""
     [before] = database.replica_stats()
-    with database.reading_after(""):
+    with database.reading_after():
         assert await read(database) is not None
     [after] = database.replica_stats()
     return after.reads > before.reads
@@ -121,17 +121,17 @@ async def test_one_that_lags_is_left_out_until_it_has_caught_up(fleet: Fleet) ->
         await until(lambda: not database.replica_stats()[0].is_up or _read(database))
         [stats] = database.replica_stats()
         assert (stats.is_up, stats.reason) == (False, "lagging")
-        with database.reading_after(""):
+        with database.reading_after():
             assert await by_reader(database) == "second"
 
         await standby.resume_replay()
         await comes_back(database)
-        with database.reading_after(""):
+        with database.reading_after():
             assert await by_reader(database) == "second"
 
 
 async def _read(database: Database) -> bool:
-    with database.reading_after(""):
+    with database.reading_after():
         await by_reader(database)
     return not database.replica_stats()[0].is_up
 
@@ -160,7 +160,7 @@ async def test_one_that_follows_a_standby_that_has_stopped_is_left_out(fleet: Fl
 
 
 async def _reads(database: Database, said: str) -> bool:
-    with database.reading_after(""):
+    with database.reading_after():
         return await by_reader(database) == said
 
 
@@ -171,7 +171,7 @@ async def test_what_it_has_not_replayed_yet_is_read_from_the_primary(fleet: Flee
         await fleet.replication.standbys[0].pause_replay()
         await fleet.replication.primary.ask("ALTER TABLE notes ADD added int DEFAULT 7")
 
-        with database.reading_after(""):
+        with database.reading_after():
             async with database.reader() as reader:
                 assert await reader.scalar(text("SELECT added FROM notes")) == 7
 
@@ -181,7 +181,7 @@ async def test_what_it_has_not_replayed_yet_is_read_from_the_primary(fleet: Flee
 async def test_a_full_one_lets_readers_through_to_the_primary(fleet: Fleet) -> None:
     async with fleet.database(pool_size=1, max_overflow=0, pool_max_waiting=0) as database:
         assert await at_replica(database)
-        with database.reading_after(""):
+        with database.reading_after():
             async with database.reader() as reader:
                 await reader.scalar(text("SELECT 1"))
 

@@ -40,7 +40,7 @@ async def warm_up(database: Database, fleet: Fleet) -> None:
 
 async def all_are_up(database: Database) -> None:
     """Open every replica; the first reader waits only for one of them."""
-    with database.reading_after(""):
+    with database.reading_after():
         await by_query(database)
     await until(lambda: all(each.is_up for each in database.replica_stats()))
 
@@ -95,7 +95,7 @@ async def test_a_client_reads_from_the_primary_what_the_replica_has_not_replayed
         await write(database, "second")
 
         assert await read(database) == "second"
-        with database.reading_after(""):
+        with database.reading_after():
             assert await read(database) == "first"
 
 
@@ -150,7 +150,7 @@ async def test_what_was_read_at_one_replica_is_never_unseen_at_another(fleet: Fl
 
         shown = []
         for _ in range(4):
-            with database.reading_after(""):
+            with database.reading_after():
                 shown.append([await by_reader(database) for _ in range(3)])
 
     assert ["first"] * 3 in shown
@@ -200,7 +200,7 @@ async def test_the_replicas_share_the_clients(fleet: Fleet) -> None:
         await all_are_up(database)
         before = [each.reads for each in database.replica_stats()]
         for _ in range(10):
-            with database.reading_after(""):
+            with database.reading_after():
                 await by_query(database)
 
         reads = [each.reads for each in database.replica_stats()]

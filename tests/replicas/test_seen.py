@@ -112,6 +112,16 @@ def test_a_mark_says_the_same_to_another(seen: Seen) -> None:
     assert not other.is_due
 
 
+def test_several_marks_mean_all_of_them() -> None:
+    both = Seen.parse("0/7@ab12", "", "0/9")
+    mixed = Seen.parse("0/7@ab12", "0/9@cd34")
+
+    assert (both.lsn, both.server) == (9, "ab12")
+    assert mixed.lsn == 9
+    assert not mixed.may_read("ab12")
+    assert not mixed.may_read("cd34")
+
+
 def test_the_mark_has_the_form_of_the_servers_positions() -> None:
     assert Seen(0x16_B374D848, "ab12").mark == "16/B374D848@ab12"
 

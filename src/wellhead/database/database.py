@@ -427,20 +427,20 @@ class Database(Generic[S_co]):
         return "" if router is None else await router.mark()
 
     @contextmanager
-    def reading_after(self, mark: str) -> Iterator[None]:
-        """Read in the block, and never see less than what a :meth:`mark` says.
+    def reading_after(self, *marks: str) -> Iterator[None]:
+        """Read in the block, and never see less than what each :meth:`mark` says.
 
         The block, with the tasks that it starts, is a client: its reads never see less than its
         earlier reads and writes. It has no effect without replicas.
 
         Args:
-            mark: What :meth:`mark` returned elsewhere; empty for a client that has seen nothing.
+            marks: What :meth:`mark` returned elsewhere; none for a client that has seen nothing.
 
         Raises:
-            ValueError: It is not a mark.
+            ValueError: One of them is not a mark.
         """
         client = Client(current_client.get())
-        client.put(self.key, Seen.parse(mark))
+        client.put(self.key, Seen.parse(*marks))
         with as_client(client):
             yield
 

@@ -59,21 +59,24 @@ class Seen:
         self._reads = self._reading = 0
 
     @classmethod
-    def parse(cls, mark: str) -> Self:
-        """Begin with what another part of the same client has seen.
+    def parse(cls, *marks: str) -> Self:
+        """Begin with what others have seen.
 
         Args:
-            mark: The text of another one; empty for nothing.
+            marks: Their texts; empty ones for nothing.
 
         Raises:
-            ValueError: It is not such a text.
+            ValueError: One of them is not such a text.
         """
-        if not mark:
-            return cls()
-        match = _MARK.fullmatch(mark)
-        if match is None:
-            raise ValueError("This is not what Database.mark() returns.")
-        return cls(int(match[1], 16) << 32 | int(match[2], 16), match[3])
+        seen = cls()
+        for mark in filter(None, marks):
+            match = _MARK.fullmatch(mark)
+            if match is None:
+                raise ValueError("This is not what Database.mark() returns.")
+            seen.lsn = max(seen.lsn, int(match[1], 16) << 32 | int(match[2], 16))
+            if match[3] is not None:
+                seen.read_at(match[3])
+        return seen
 
     @property
     def mark(self) -> str:
