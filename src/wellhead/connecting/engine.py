@@ -20,8 +20,8 @@ from wellhead.errors import ConfigurationError, SettingsError, keep_discreet
 from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
 from wellhead.errors.too_many import name_too_many_parameters
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
-from wellhead.pool.in_memory import InMemory
 from wellhead.pool.owner import Advice
+from wellhead.pool.plan import InMemory
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
 from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers
 from wellhead.sessions.proof import collect_evidence
