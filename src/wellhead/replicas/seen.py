@@ -119,7 +119,7 @@ class Seen:
 
     def take(self, asked: "Asked", lsn: int) -> None:
         """Take the position that the primary had when it was asked."""
-        self.lsn = max(self.lsn, lsn)
+        self.lsn = lsn if self.lsn == NEVER else max(self.lsn, lsn)
         self._asked = max(self._asked, asked.uses)
         if asked.reads == self._reads and not self._reading:
             self.server = None
