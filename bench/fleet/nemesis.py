@@ -65,6 +65,11 @@ class Nemesis:
         self._acts = acts
         self.happened: Counter[Act] = Counter()
 
+    @property
+    def replaying(self) -> int:
+        """How many standbys run and replay what arrives."""
+        return [*self._states.values()].count(_State.REPLAYING)
+
     async def act(self) -> None:
         """Do one thing to one standby; returns when it has taken effect."""
         choices = [

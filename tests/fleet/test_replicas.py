@@ -1,31 +1,56 @@
-"""Clients on real streaming replicas: what the checker says of several ways to route reads."""
+"""Clients on real streaming replicas: what the checks find in several ways to route reads."""
 
-from bench.faults.chance import chance
+import pytest
+
 from bench.faults.ledger import Outcome
 from bench.fleet.history import Kind
-from bench.fleet.nemesis import Act, Nemesis
-from bench.fleet.replicas import Load, judge, play, prepare
-from tests.fleet.straight import StraightRegisters
+from bench.fleet.nemesis import Act
+from bench.fleet.replicas import Load
+from bench.fleet.routing import ANYTHING, CASCADE, Scenario, Tally, straight, unchecked, wellhead
 from tests.staging.streaming import Replication
 
-
-async def test_reads_from_any_standby_are_found_to_be_stale(replication: Replication) -> None:
-    await prepare(replication)
-    nemesis = Nemesis(replication.standbys, chance(1), [Act.PAUSE, Act.RESUME])
-    registers = StraightRegisters(replication, seed=1)
-    history = await play(registers, nemesis, Load(acts=2, between=200), seed=1)
-    findings = await judge(history, replication.primary)
-
-    assert findings.stale
-    assert findings.non_monotonic
-    assert not findings.lost
+PAUSED_ONCE = Scenario("paused once", (Act.PAUSE, Act.RESUME))
+FOR_LONG = Load(acts=2, between=200)
 
 
-async def test_everything_happens_while_clients_work(replication: Replication) -> None:
-    await prepare(replication)
-    nemesis = Nemesis(replication.standbys, chance(2))
-    history = await play(StraightRegisters(replication, seed=2), nemesis, Load(acts=8), seed=2)
+@pytest.mark.parametrize("scenario", [ANYTHING, CASCADE], ids=["two standbys", "a cascade"])
+async def test_wellhead_breaks_no_promise_whatever_happens_to_replicas(
+    replication: Replication, scenario: Scenario
+) -> None:
+    tally = Tally()
+    await tally.add(replication, wellhead, scenario, Load(), seed=1)
 
-    assert set(nemesis.happened) == set(Act)
-    assert history.outcomes()[Kind.READ, Outcome.ACKNOWLEDGED]
-    assert history.outcomes()[Kind.WRITE, Outcome.ACKNOWLEDGED]
+    assert set(tally.acts) == set(scenario.acts)
+    assert tally.findings.total() == 0
+    assert tally.failed == 0
+    assert {kind for kind, _ in tally.operations} == set(Kind)
+    assert tally.at_replicas
+
+
+async def test_without_the_check_of_the_position_reads_are_stale(replication: Replication) -> None:
+    tally = Tally()
+    await tally.add(replication, unchecked, PAUSED_ONCE, FOR_LONG, seed=2)
+
+    assert tally.findings["stale"]
+    assert tally.failed == 0
+
+
+async def test_reads_from_any_standby_are_stale_and_not_monotonic(
+    replication: Replication,
+) -> None:
+    tally = Tally()
+    await tally.add(replication, straight, PAUSED_ONCE, FOR_LONG, seed=3)
+
+    assert tally.findings["stale"]
+    assert tally.findings["non_monotonic"]
+    assert not tally.findings["lost"]
+
+
+async def test_reads_fail_while_a_standby_is_down_that_is_not_read_around(
+    replication: Replication,
+) -> None:
+    tally = Tally()
+    killed = Scenario("killed", (Act.KILL, Act.START))
+    await tally.add(replication, straight, killed, Load(acts=3), seed=4)
+
+    assert tally.operations[Kind.READ, Outcome.REFUSED]

@@ -1,37 +1,55 @@
 """Registers that are read straight from any standby, as applications without routing do."""
 
+from collections.abc import Sequence
+
 import asyncpg
 
 from bench.faults.chance import chance
 from bench.fleet.history import RefusedError, UnansweredError
-from bench.fleet.replicas import TABLE
-from tests.staging.streaming import Replication, StreamingServer
+from tests.staging.streaming import Standby, StreamingServer
 
 
 class StraightRegisters:
     """Writes go to the primary, and reads to a standby of chance; nobody remembers anything.
 
     Args:
-        replication: The servers.
+        primary: Where is written.
+        standbys: Where is read.
         seed: Decides which standby is read.
     """
 
-    def __init__(self, replication: Replication, *, seed: float) -> None:
-        self._replication = replication
+    def __init__(
+        self, primary: StreamingServer, standbys: Sequence[Standby], *, seed: float
+    ) -> None:
+        self._primary = primary
+        self._standbys = standbys
         self._rng = chance(seed)
+        self._reads = 0
 
     async def write(self, client: int, key: str, value: int) -> None:
+        """Add a value to a register."""
         del client
-        insert = f"INSERT INTO {TABLE} VALUES ($1, $2)"  # noqa: S608 - a table of ours
-        await _ask(self._replication.primary, insert, key, value)
+        insert = "INSERT INTO register VALUES ($1, $2)"
+        await _ask(self._primary, insert, key, value)
 
     async def read(self, client: int, key: str) -> int:
+        """The greatest value of a register, as far as the standby has it."""
         del client
-        greatest = f"SELECT coalesce(max(value), 0) FROM {TABLE} WHERE key = $1"  # noqa: S608 - a table of ours
-        return await _ask(self._rng.choice(self._replication.standbys), greatest, key)
+        self._reads += 1
+        greatest = "SELECT coalesce(max(value), 0) FROM register WHERE key = $1"
+        return await _ask(self._rng.choice(self._standbys), greatest, key)
 
-    def hand_over(self, giver: int, receiver: int) -> None:
+    async def hand_over(self, giver: int, receiver: int) -> None:
+        """There is no mark."""
         del giver, receiver
+
+    def replicas_up(self) -> int:
+        """It tries all of them, also those that are down."""
+        return len(self._standbys)
+
+    def at_replicas(self) -> int:
+        """All of its reads."""
+        return self._reads
 
 
 async def _ask(server: StreamingServer, sql: str, *values: object) -> int:
