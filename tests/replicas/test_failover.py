@@ -10,7 +10,7 @@ from tests.staging.notes import WRITES, by_reader, by_session
 from tests.staging.patience import until
 from tests.staging.streaming import Replication
 from wellhead import Database, DatabaseSettings, WellheadError
-from wellhead.replicas import replica as module
+from wellhead.replicas import availability as module
 
 
 def listed(fleet: Fleet, attributes: str) -> str:
