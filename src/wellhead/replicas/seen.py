@@ -21,8 +21,8 @@ replayed up to* ``lsn``*, and* ``server`` *is unset or this very replica.* It ho
 - the primary may always be used: it has all that its replicas show. Once the primary was asked
   after that, ``server`` is unset.
 
-Reads of one client at the same time have no order. PostgreSQL itself has one gap: while a COMMIT
-waits for its synchronous standby, a replica can show it just before the primary does.
+Reads of one client at the same time may see two states. PostgreSQL itself has one gap: while a
+COMMIT waits for its synchronous standby, a replica can show it just before the primary does.
 """
 
 import re
