@@ -91,6 +91,13 @@ def create_app() -> FastAPI:
         await session.flush()
         return task
 
+    @app.get("/tasks/{task_id}")
+    async def read_task(task_id: UUID, session: Annotated[AsyncSession, session_dep]) -> UsualTask:
+        task = await session.get(UsualTask, task_id)
+        if task is None:
+            raise HTTPException(404)
+        return task
+
     @app.patch("/tasks/{task_id}")
     async def change_task(
         task_id: UUID, body: TaskChange, session: Annotated[AsyncSession, session_dep]
