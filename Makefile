@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing soak faults poolers fleet fleet-faults fleet-programs fuzz check docs clients clients-environment clients-lock lines containers format clean
+.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing soak faults replicas poolers fleet fleet-faults fleet-programs fuzz check docs clients clients-environment clients-lock lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ fuzz: $(VENV)/.dev  ## Make up many more requests for the Todo API than the test
 SEED ?=
 faults: $(VENV)/.dev  ## Let everything fail under load and write the table to docs/explanation/failure.md (SEED=).
 	$(BIN)/python -m bench.faults $(if $(SEED),--seed $(SEED)) --write docs/explanation/failure.md
+
+replicas: $(VENV)/.dev  ## Count stale reads on streaming replicas and write the table to docs/explanation/scale.md.
+	$(BIN)/python -m bench.fleet.routing --write docs/explanation/scale.md
 
 poolers:  ## Fetch the PgBouncers of the tests (on Debian; needs no root, installs nothing).
 	scripts/install-poolers .poolers

@@ -39,6 +39,8 @@ class DriverWay:
         is_sound: Whether a connection whose statement was cancelled can be used again.
         on_unknown: Called for each write that was sent and got no reply.
         on_slow: Called for each statement with its duration in seconds; None if not needed.
+        admit: Called with the pool's record of each connection before its statement; raises if it
+            must not run there. None if any connection will do.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class DriverWay:
         is_sound: IsSound,
         on_unknown: Callable[[], None],
         on_slow: Callable[[str, float], None] | None,
+        admit: Callable[[Any], Awaitable[None]] | None = None,
     ) -> None:
         self._engine = engine
         self._wire = wire
@@ -57,6 +60,7 @@ class DriverWay:
         self._is_sound = is_sound
         self._on_unknown = on_unknown
         self._on_slow = on_slow
+        self._admit = admit
         # Statements prepared before a schema change was noticed are not used any more.
         self._schema = 0
 
@@ -90,6 +94,8 @@ class DriverWay:
         if slot.route is None and (deadline := current_deadline.get()) is not None:
             slot.route = deadline.route
         record = slot.connection
+        if self._admit is not None:
+            await self._admitted(core, slot)
         connection = record.dbapi_connection.driver_connection
         is_usable = False
         began = perf_counter()
@@ -111,6 +117,15 @@ class DriverWay:
         if self._on_slow is not None:
             self._on_slow(statement.text, perf_counter() - began)
         return statement.results(rows, processors), count
+
+    async def _admitted(self, core: Any, slot: Slot[Any]) -> None:
+        assert self._admit is not None  # noqa: S101 - the caller has checked
+        try:
+            await self._admit(slot.connection)
+        except BaseException as error:
+            # A response may still be on its way if the caller was cancelled.
+            core.release(slot, is_usable=isinstance(error, Exception))
+            raise
 
     def _kept(self, info: dict[Any, Any]) -> dict[Any, Any]:
         found: tuple[int, dict[Any, Any]] | None = info.get(_KEPT)
