@@ -19,6 +19,7 @@ from bench.fleet.faults.readers import Readers
 from bench.fleet.faults.route import Route
 from bench.fleet.faults.side import Side
 from bench.fleet.fleet import Fleet
+from tests.staging.patience import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ async def play(
     for crowd, reader in zip(crowds, readers, strict=True):
         crowd.start(type(outage).__name__)
         reader.start()
+    # Only what was served before can miss being served.
+    await recoveries(crowds, limit=pace.recovery)
+    await until(lambda: all(reader.answers for reader in readers))
     await asyncio.sleep(pace.calm + rng.uniform(0, pace.wait))
     began = time.monotonic()
     await outage.inject(fleet)
