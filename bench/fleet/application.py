@@ -1,7 +1,7 @@
 """The processes of an application of a fleet."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,13 @@ from bench.fleet.ports import Ports
 
 @asynccontextmanager
 async def serve(
-    kind: Kind, url: str, count: int, directory: Path, ports: Ports
+    kind: Kind,
+    url: str,
+    count: int,
+    directory: Path,
+    ports: Ports,
+    *,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[list[ServedApp]]:
     """Start an application in several processes, each with a port of its own, and stop them.
 
@@ -23,6 +29,7 @@ async def serve(
         count: How many processes.
         directory: Where their logs are to be.
         ports: Where they get their ports from.
+        environment: More variables.
     """
     async with AsyncExitStack() as stack:
         served = []
@@ -30,7 +37,7 @@ async def serve(
             own = directory / f"{kind.table}-{number}"
             own.mkdir(parents=True)
             port = ports.take()
-            served.append(ServedApp(kind, own, port=port))
+            served.append(ServedApp(kind, own, environment=environment, port=port))
             stack.push_async_callback(served[-1].stop)
             ports.release(port)
         await asyncio.gather(*(each.start(url) for each in served))

@@ -16,13 +16,13 @@ PATIENCE = 60.0
 
 
 @asynccontextmanager
-async def responding(status: int, asked: list[str]) -> AsyncIterator[Door]:
-    """A server with one response for every request; the paths go into a list."""
+async def responding(status: int, asked: list[tuple[str, str]]) -> AsyncIterator[Door]:
+    """A server with one response for every request; paths and headers go into a list."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while request := (await reader.readline()).split():
-            await reader.readuntil(b"\r\n\r\n")
-            asked.append(request[1].decode())
+            headers = await reader.readuntil(b"\r\n\r\n")
+            asked.append((request[1].decode(), headers.decode().lower()))
             writer.write(f"HTTP/1.1 {status} Staged\r\nContent-Length: 2\r\n\r\n{{}}".encode())
         writer.close()
 
@@ -32,11 +32,11 @@ async def responding(status: int, asked: list[str]) -> AsyncIterator[Door]:
         yield Door(f"http://{ADDRESS}:{port}", "/tasks", {})
 
 
-def ledger(*ids: str | None) -> Ledger:
+def ledger(*ids: str | None, mark: str | None = None) -> Ledger:
     """Writes that were acknowledged, or, without an id, refused."""
     return Ledger(
         [
-            Write(0, f"title of {each}", None, Answer(outcome_of(each), "", 0, 1, each))
+            Write(0, f"title of {each}", None, Answer(outcome_of(each), "", 0, 1, each, mark))
             for each in ids
         ]
     )
@@ -46,8 +46,8 @@ def outcome_of(task_id: str | None) -> Outcome:
     return Outcome.REFUSED if task_id is None else Outcome.ACKNOWLEDGED
 
 
-async def read_all(status: int, written: Ledger) -> tuple[Readers, list[str]]:
-    asked: list[str] = []
+async def read_all(status: int, written: Ledger) -> tuple[Readers, list[tuple[str, str]]]:
+    asked: list[tuple[str, str]] = []
     async with responding(status, asked) as door:
         readers = Readers(door, written, chance(1), patience=PATIENCE)
         readers.start()
@@ -59,9 +59,17 @@ async def read_all(status: int, written: Ledger) -> tuple[Readers, list[str]]:
 async def test_they_ask_for_what_was_acknowledged_last() -> None:
     readers, asked = await read_all(200, ledger("first", "last", None))
 
-    assert set(asked) == {"/tasks/last"}
+    assert {path for path, _ in asked} == {"/tasks/last"}
     assert readers.stale == 0
     assert readers.failures() == Counter()
+
+
+async def test_they_pass_on_the_mark_of_the_client_that_wrote_it() -> None:
+    _, marked = await read_all(200, ledger("last", mark="as-far-as-this"))
+    _, unmarked = await read_all(200, ledger("last"))
+
+    assert all("wellhead-read-after: as-far-as-this\r\n" in headers for _, headers in marked)
+    assert not any("wellhead-read-after" in headers for _, headers in unmarked)
 
 
 async def test_not_to_find_it_is_a_stale_read_and_no_failure() -> None:

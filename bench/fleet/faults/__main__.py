@@ -28,9 +28,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.fleet.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument(
-        "--quick", action="store_true", help="the Todo API alone, and only through HAProxy"
+        "--quick", action="store_true", help="the Todo API alone, on one way to the database"
     )
     parser.add_argument("--only", metavar="WORD", default="", help="with this in their name")
+    parser.add_argument(
+        "--route",
+        type=lambda name: [Route[name.upper()]],
+        metavar="|".join(route.name.lower() for route in Route),
+        help="one way to the database; without it all of them, or HAProxy if it is quick",
+    )
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table on this page")
     parser.add_argument("--keep", action="store_true", help="leave the logs, and say where")
     given = parser.parse_args()
@@ -40,24 +46,27 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix="wellhead-fleet-"))
     directory.chmod(0o755)
     try:
-        trials = asyncio.run(_play(directory, given.seed, quick=given.quick, only=given.only))
+        trials = asyncio.run(_play(directory, given))
     finally:
         if given.keep:
             print(f"logs in {directory}")
         else:
             shutil.rmtree(directory)
-    text = table(trials, seed=given.seed, servers=versions(), left_out=_left_out())
-    print(text)
-    if given.write is not None:
-        write(text, given.write, name="fleet")
+    for route in Route:
+        if played := [trial for trial in trials if trial.route is route]:
+            text = table(played, seed=given.seed, servers=versions(), left_out=_left_out())
+            print(f"{route}:\n{text}")
+            if given.write is not None:
+                write(text, given.write, name=f"fleet-{route.name.lower()}")
     ours = [trial.suffered[0] for trial in trials]
     return 1 if any(each.wrongs or each.stale or each.recovered is None for each in ours) else 0
 
 
-async def _play(directory: Path, seed: int, *, quick: bool, only: str) -> list[Trial]:
-    rng = chance(seed)
-    kinds, pace = ((TODO,), BRIEFLY) if quick else ((TODO, USUAL), AT_LENGTH)
-    chosen = [each for each in OUTAGES if only.casefold() in each.__name__.casefold()]
+async def _play(directory: Path, given: argparse.Namespace) -> list[Trial]:
+    rng = chance(given.seed)
+    kinds, pace = ((TODO,), BRIEFLY) if given.quick else ((TODO, USUAL), AT_LENGTH)
+    routes = given.route or ([Route.HAPROXY] if given.quick else Route)
+    chosen = [each for each in OUTAGES if given.only.casefold() in each.__name__.casefold()]
     trials = []
     async with AsyncExitStack() as stack:
         network = None
@@ -67,7 +76,7 @@ async def _play(directory: Path, seed: int, *, quick: bool, only: str) -> list[T
             chosen = [each for each in chosen if not each.cuts]
         opened = open_fleet(directory, applications=0, network=network)
         fleet = await stack.enter_async_context(opened)
-        for route in [Route.HAPROXY] if quick else Route:
+        for route in routes:
             async with open_sides(fleet, route, kinds, directory) as sides:
                 for outage in rng.sample(chosen, len(chosen)):
                     if route in outage.routes:

@@ -10,6 +10,7 @@ import httpx2
 from bench.faults.answers import broken, read
 from bench.faults.clients import Door
 from bench.faults.ledger import Answer, Ledger, Outcome
+from wellhead.fastapi.read_after import HEADER
 
 READERS = 4
 
@@ -19,6 +20,8 @@ _NOT_FOUND = "404"
 
 class Readers:
     """Clients that ask for the task that was acknowledged last, each at its own process.
+
+    They have the mark of the client that wrote it, where the application gave one.
 
     Args:
         door: Where they read.
@@ -65,19 +68,21 @@ class Readers:
     async def _work(self, number: int) -> None:
         async with self._door.connect(number) as client:
             while not self._stopped.is_set():
-                if (task := self._newest()) is not None:
-                    self.answers.append(await self._read(client, task))
+                if (write := self._newest()) is not None:
+                    self.answers.append(await self._read(client, write))
                 await asyncio.sleep(self._rng.uniform(*_PAUSE))
 
-    def _newest(self) -> str | None:
-        acknowledged = (each.post.task_id for each in reversed(self._ledger.writes))
-        return next((each for each in acknowledged if each is not None), None)
+    def _newest(self) -> Answer | None:
+        posts = (write.post for write in reversed(self._ledger.writes))
+        return next((post for post in posts if post.task_id is not None), None)
 
-    async def _read(self, client: httpx2.AsyncClient, task: str) -> Answer:
+    async def _read(self, client: httpx2.AsyncClient, written: Answer) -> Answer:
         began = time.monotonic()
+        headers = {} if written.mark is None else {HEADER: written.mark}
         try:
             async with asyncio.timeout(self._patience):
-                response = await client.get(f"{self._door.tasks}/{task}")
+                path = f"{self._door.tasks}/{written.task_id}"
+                response = await client.get(path, headers=headers)
         except (httpx2.HTTPError, TimeoutError) as error:
             return broken(error, began)
         return read(response, began)

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.faults.apps import Kind, ServedApp
 from bench.faults.clients import Door
 from bench.fleet.application import serve, shared_door
-from bench.fleet.faults.route import Route, url_of
+from bench.fleet.faults.route import Route, reading, url_of
 from bench.fleet.fleet import APPLICATIONS, Fleet
 
 
@@ -54,7 +54,14 @@ async def open_sides(
             url = url_of(route, fleet, kind)
             place = directory / route.name.lower()
             served = await stack.enter_async_context(
-                serve(kind, url, APPLICATIONS, place, fleet.ports)
+                serve(
+                    kind,
+                    url,
+                    APPLICATIONS,
+                    place,
+                    fleet.ports,
+                    environment=reading(route, fleet, kind),
+                )
             )
             sides.append(Side(kind, url, served, await shared_door(served)))
         yield sides

@@ -26,7 +26,7 @@ def paragraph(trial: Trial) -> str:
 
 
 def table(trials: Sequence[Trial], *, seed: int, servers: str, left_out: Sequence[str]) -> str:
-    """All trials, in Markdown, with when and where.
+    """The trials of one way to the database, in Markdown, with when and where.
 
     Args:
         trials: In the order of the table.
@@ -34,7 +34,7 @@ def table(trials: Sequence[Trial], *, seed: int, servers: str, left_out: Sequenc
         servers: Which programs took part.
         left_out: What could not be staged on this machine, and why.
     """
-    heads = ["Fault", "Way"]
+    heads = ["Fault"]
     for each in trials[0].suffered:
         heads += [
             f"{each.app}: clients saw",
@@ -45,7 +45,7 @@ def table(trials: Sequence[Trial], *, seed: int, servers: str, left_out: Sequenc
         ]
     rows = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for trial in trials:
-        cells = [trial.outage.name, str(trial.route)]
+        cells = [trial.outage.name]
         for each in trial.suffered:
             cells += [
                 _saw(each),
