@@ -377,7 +377,8 @@ class Database(Generic[S_co]):
 
         If it is certain that nothing was committed, the work runs again, each time in a fresh
         session: after a serialization failure, a deadlock, a schema change, a connection that was
-        lost before COMMIT was sent, and a failed but retryable attempt to connect. So outside the
+        lost before COMMIT was sent, a standby that refused to write, and a failed but retryable
+        attempt to connect. So outside the
         database ``work`` must only do what may be done twice. Work that commits by itself is not
         run again after its commit.
 

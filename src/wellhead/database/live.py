@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionma
 
 from wellhead.connecting import Connector, Hooks, build_engine, connect_first, probe
 from wellhead.connecting.cancelling import is_sound
-from wellhead.connecting.engine import limits_in_transactions, prepares
+from wellhead.connecting.engine import leaves_standbys, limits_in_transactions, prepares
 from wellhead.connecting.engine_options import isolation_levels_of
 from wellhead.connecting.fleet import warn_if_overbooked
 from wellhead.connecting.listeners import warn_if_slow
@@ -114,6 +114,7 @@ class Live:
             is_sound=is_sound,
             on_unknown=runs.count_unknown,
             on_slow=on_slow,
+            leaves_standbys=leaves_standbys(url),
         )
 
     async def connect_once(self) -> None:
