@@ -1,6 +1,7 @@
 """The state of an open database: its engine, its sessions, and its observers."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -12,13 +13,14 @@ from wellhead.connecting import Connector, Hooks, build_engine, connect_first, p
 from wellhead.connecting.cancelling import is_sound
 from wellhead.connecting.engine import leaves_standbys, limits_in_transactions, prepares
 from wellhead.connecting.engine_options import isolation_levels_of
-from wellhead.connecting.fleet import warn_if_overbooked
+from wellhead.connecting.fleet import budget_of, read_limits, warn_if_overbooked
 from wellhead.connecting.listeners import warn_if_slow
 from wellhead.connecting.probing import PROBE_TIMEOUT
-from wellhead.errors import PoolTimeout, fault_of
+from wellhead.errors import ConfigurationError, PoolTimeout, fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
+from wellhead.pool.budget import Budget, PoolSize
 from wellhead.sessions.autocommit import AutocommitEngine
 from wellhead.sessions.commits import READS, watch_commits
 from wellhead.sessions.leftovers import TRANSACTIONAL
@@ -84,6 +86,9 @@ class Live:
             sessions=self._hooked(),
         )
         self._settings = settings
+        # What the server has, and how many processes share it if not as the settings say.
+        self._limits: Mapping[str, Any] | None = None
+        self._processes: int | None = None
         self.in_use = 0
         self.unused = asyncio.Event()
         self.unused.set()
@@ -122,11 +127,41 @@ class Live:
         connection = await connect_first(self.engine, self._connector)
         self.health.record_success()
         try:
-            url = self._settings.url
-            if isinstance(url, PostgresURL) and not url.is_pooled:
-                await warn_if_overbooked(connection, self._settings)
+            if isinstance(self.engine.sync_engine.pool, AsyncPool):
+                self._limits = await read_limits(connection, self._settings)
         finally:
             await connection.close()
+        if (budget := self.budget) is not None:
+            warn_if_overbooked(budget, self._settings)
+
+    @property
+    def budget(self) -> Budget | None:
+        """The budget at the pool's present size; None if there is no pool, or it is not known."""
+        return self._budget_among(self._processes)
+
+    def _budget_among(self, processes: int | None) -> Budget | None:
+        pool = self.engine.sync_engine.pool
+        if not isinstance(pool, AsyncPool):
+            return None
+        per_process = pool.policy.limit
+        return budget_of(self._limits, self._settings, per_process=per_process, processes=processes)
+
+    def share_among(self, pool: AsyncPool, processes: int) -> PoolSize:
+        """Resize the pool to this process's share of the budget.
+
+        Raises:
+            ConfigurationError: The budget is not known, or has nothing for so many processes.
+        """
+        budget = self._budget_among(processes)
+        if budget is None:
+            raise ConfigurationError(
+                "The budget of connections is not known: behind a pooler its own limit counts.",
+                hint=f"Set {self._settings.variable_of('pool_budget')}.",
+            )
+        size = budget.largest_pool()
+        pool.resize(pool_size=size.pool_size, max_overflow=size.max_overflow)
+        self._processes = processes
+        return size
 
     async def close(self) -> None:
         """Close every connection, and create no more."""
