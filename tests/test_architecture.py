@@ -21,6 +21,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("fastapi",),
     ("telemetry",),
     ("database", "migrations"),
+    ("replicas",),
     ("connecting",),
     ("settings", "sessions"),
     ("url", "pool", "embedded", "health", "retry"),

@@ -33,9 +33,11 @@ from wellhead.pool import AsyncPool, PoolStats
 from wellhead.pool.budget import Budget, PoolSize
 from wellhead.pool.holders import nearest, stack_here
 from wellhead.pool.owner import Owner
+from wellhead.replicas import Client, ReplicaStats, Seen, as_client
+from wellhead.replicas.seen import as_nobody, current_client
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import ExclusiveSession, Reader
-from wellhead.sessions.queries.runner import QueryRunner
+from wellhead.sessions.queries.runner import Runner
 from wellhead.sessions.run_stats import RunCounter, RunStats
 from wellhead.sessions.session_class import fitted
 from wellhead.sessions.unit_of_work import UnitOfWork
@@ -171,7 +173,7 @@ class Database(Generic[S_co]):
         return pool
 
     @property
-    def runner(self) -> QueryRunner:
+    def runner(self) -> Runner:
         """Runs compiled queries; see :class:`wellhead.Query`.
 
         Raises:
@@ -221,8 +223,9 @@ class Database(Generic[S_co]):
         settings = self.settings
 
         async def attempt() -> None:
-            await live.connect_once()
-            await live.read_schema()
+            with as_nobody():
+                await live.connect_once()
+                await live.read_schema()
             self._opening, self._live = None, live
             self._has_started = live.is_ready_schema
             self._announce_open(live)
@@ -411,6 +414,44 @@ class Database(Generic[S_co]):
         )
         return await unit.run()
 
+    async def mark(self) -> str:
+        """What was read and written so far, for reads elsewhere that must not see less.
+
+        A text to pass on, such as with a job; :meth:`reading_after` takes it. It is that of the
+        current client, a request of FastAPI or a block of :meth:`reading_after`, or else of this
+        process. Empty without replicas, and if nothing was read or written.
+
+        Asks the primary if it was used since the last time: one round trip.
+
+        Raises:
+            NotOpenError: The database is not open.
+        """
+        router = self._require().router
+        return "" if router is None else await router.mark()
+
+    @contextmanager
+    def reading_after(self, *marks: str) -> Iterator[None]:
+        """Read in the block, and never see less than what each :meth:`mark` says.
+
+        The block, with the tasks that it starts, is a client: its reads never see less than its
+        earlier reads and writes. It has no effect without replicas.
+
+        Args:
+            marks: What :meth:`mark` returned elsewhere; none for a client that has seen nothing.
+
+        Raises:
+            ValueError: One of them is not a mark.
+        """
+        client = Client(current_client.get())
+        client.put(self.key, Seen.parse(*marks))
+        with as_client(client):
+            yield
+
+    def replica_stats(self) -> tuple[ReplicaStats, ...]:
+        """A snapshot of each replica; none while the database is closed. Never waits."""
+        router = self._live.router if self._live else None
+        return () if router is None else router.stats()
+
     def run_stats(self) -> RunStats:
         """A snapshot of the outcomes of units of work and COMMITs; never waits."""
         return self._runs.snapshot()
@@ -459,7 +500,8 @@ class Database(Generic[S_co]):
         # If the pool is full or the database away, there is no way to look.
         if live.schema is None or report.state not in {"connected", "idle", "read_only"}:
             return report
-        schema = await live.schema.state()
+        with as_nobody():
+            schema = await live.schema.state()
         self._has_started = self._has_started or (schema is not None and schema.is_ready)
         return report.with_schema(schema)
 
@@ -483,7 +525,8 @@ class Database(Generic[S_co]):
             error: What this database's session, reader or compiled query raised.
         """
         schema = self._live.schema if self._live else None
-        return await schema.explain(error) if schema else None
+        with as_nobody():
+            return await schema.explain(error) if schema else None
 
     async def ready(self) -> Readiness:
         """Whether this process should get requests; sends as few queries as :meth:`check`."""

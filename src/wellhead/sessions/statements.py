@@ -33,10 +33,10 @@ class Statements:
     def __init__(self, engine: Engine) -> None:
         dialect = engine.dialect
         self._dialect: Any = dialect
-        self._execute = dialect.do_execute
-        self._executemany = dialect.do_executemany
-        self._plain = dialect.do_execute_no_params
-        self._commit = dialect.do_commit
+        self._execute: Callable[..., None] = dialect.do_execute
+        self._executemany: Callable[..., None] = dialect.do_executemany
+        self._plain: Callable[..., None] = dialect.do_execute_no_params
+        self._commit: Callable[..., None] = dialect.do_commit
         self._asked: list[Look] = []
         self._told: list[Tell] = []
         self._told_commits: list[Callable[[], None]] = []
@@ -50,6 +50,32 @@ class Statements:
         """
         self._asked.append(look)
 
+    def admit(self, admit: Callable[[ExecutionContext], None]) -> None:
+        """Call before every statement, also one that is proved to be read-only.
+
+        Args:
+            admit: Called with the statement's context, in its greenlet; an exception stops it.
+        """
+        # Wrapped, so that it costs nothing where nothing is admitted.
+        execute, executemany, plain = self._execute, self._executemany, self._plain
+
+        def do_execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+            admit(context)
+            execute(cursor, statement, parameters, context)
+
+        def do_executemany(
+            cursor: Any, statement: str, parameters: Any, context: Any = None
+        ) -> None:
+            admit(context)
+            executemany(cursor, statement, parameters, context)
+
+        def do_execute_no_params(cursor: Any, statement: str, context: Any = None) -> None:
+            admit(context)
+            plain(cursor, statement, context)
+
+        self._execute, self._executemany = do_execute, do_executemany
+        self._plain = do_execute_no_params
+
     def tell_of(self, tell: Tell) -> None:
         """Call after each statement that the database has completed.
 
@@ -61,6 +87,18 @@ class Statements:
     def tell_of_commits(self, tell: Callable[[], None]) -> None:
         """Call just before each COMMIT is sent."""
         self._told_commits.append(tell)
+
+    def tell_after_commits(self, tell: Callable[[], None]) -> None:
+        """Call after each COMMIT, whatever its outcome."""
+        commit = self._commit
+
+        def do_commit(connection: Any) -> None:
+            try:
+                commit(connection)
+            finally:
+                tell()
+
+        self._commit = do_commit
 
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """Run a statement."""

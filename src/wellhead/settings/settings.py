@@ -11,21 +11,22 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from wellhead.settings.application import fit, program
 from wellhead.settings.checked import Contradiction
 from wellhead.settings.migrating import PREFIX, MigrationSettings
-from wellhead.settings.place import PlaceSettings
 from wellhead.settings.pooling import PoolSettings
+from wellhead.settings.standbys import ReplicaSettings
 from wellhead.settings.unknown import split
 from wellhead.url import PostgresURL
 
 Seconds = Annotated[float, Field(ge=0.1, le=3600)]
 
 
-class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
+class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
     """The settings of one database connection.
 
     Read from keyword arguments, then from the environment (``DATABASE_`` and the field's name),
     then from a ``.env`` file in the working directory, then from the profile, then the defaults.
-    ``DATABASE_URL_FILE``, ``DATABASE_URL_DIRECT_FILE``, ``DATABASE_USER_FILE`` and
-    ``DATABASE_PASSWORD_FILE`` name files to read these values from.
+    ``DATABASE_URL_FILE``, ``DATABASE_URL_DIRECT_FILE``, ``DATABASE_USER_FILE``,
+    ``DATABASE_PASSWORD_FILE``, ``DATABASE_REPLICA_URL_FILE`` and ``DATABASE_REPLICA_KEY_FILE`` name
+    files to read these values from.
 
     If a database is given in code, by ``url`` or its parts, neither the environment nor ``.env``
     is read.

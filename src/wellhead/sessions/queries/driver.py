@@ -41,6 +41,8 @@ class DriverWay:
         on_unknown: Called for each write that was sent and got no reply.
         on_slow: Called for each statement with its duration in seconds; None if not needed.
         leaves_standbys: Whether a write that a standby refused retires all connections.
+        admit: Called with the pool's record of each connection before its statement; raises if it
+            must not run there. None if any connection will do.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class DriverWay:
         on_unknown: Callable[[], None],
         on_slow: Callable[[str, float], None] | None,
         leaves_standbys: bool,
+        admit: Callable[[Any], Awaitable[None]] | None = None,
     ) -> None:
         self._engine = engine
         self._wire = wire
@@ -61,6 +64,7 @@ class DriverWay:
         self._on_unknown = on_unknown
         self._on_slow = on_slow
         self._leaves_standbys = leaves_standbys
+        self._admit = admit
         # Statements prepared before a schema change was noticed are not used any more.
         self._schema = 0
 
@@ -94,6 +98,8 @@ class DriverWay:
         if slot.route is None and (deadline := current_deadline.get()) is not None:
             slot.route = deadline.route
         record = slot.connection
+        if self._admit is not None:
+            await self._admitted(core, slot)
         connection = record.dbapi_connection.driver_connection
         is_usable = False
         began = perf_counter()
@@ -115,6 +121,15 @@ class DriverWay:
         if self._on_slow is not None:
             self._on_slow(statement.text, perf_counter() - began)
         return statement.results(rows, processors), count
+
+    async def _admitted(self, core: Any, slot: Slot[Any]) -> None:
+        assert self._admit is not None  # noqa: S101 - the caller has checked
+        try:
+            await self._admit(slot.connection)
+        except BaseException as error:
+            # A response may still be on its way if the caller was cancelled.
+            core.release(slot, is_usable=isinstance(error, Exception))
+            raise
 
     def _kept(self, info: dict[Any, Any]) -> dict[Any, Any]:
         found: tuple[int, dict[Any, Any]] | None = info.get(_KEPT)
