@@ -188,10 +188,11 @@ async def test_what_a_reader_refuses_retires_nothing(database: Database) -> None
     assert await has_kept_all(database)
 
 
-async def test_a_url_that_asks_for_a_standby_keeps_its_connections(
-    settings: DatabaseSettings,
+@pytest.mark.parametrize("query", ["target_session_attrs=prefer-standby", "pgbouncer=true"])
+async def test_a_url_of_a_standby_or_of_a_pooler_keeps_its_connections(
+    settings: DatabaseSettings, query: str
 ) -> None:
-    url = f"{settings.url.render(hide_password=False)}&target_session_attrs=prefer-standby"
+    url = f"{settings.url.render(hide_password=False)}&{query}"
     async with Database(DatabaseSettings(url=url, pool_size=5)) as database:
         await fill(database)
         with pytest.raises(Exception, match="read-only transaction") as caught:
