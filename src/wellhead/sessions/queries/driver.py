@@ -22,7 +22,7 @@ from wellhead.sessions.deadline import current_deadline
 from wellhead.sessions.queries.ordinary import Outcome
 from wellhead.sessions.queries.raising import Execution, as_sqlalchemy, is_disconnect
 from wellhead.sessions.queries.statement import Statement
-from wellhead.sessions.queries.wire import AsyncpgWire, PsycopgWire
+from wellhead.sessions.queries.wire import DriverWire
 
 _KEPT = "wellhead_statements"
 
@@ -46,7 +46,7 @@ class DriverWay:
     def __init__(
         self,
         engine: AsyncEngine,
-        wire: AsyncpgWire | PsycopgWire,
+        wire: DriverWire,
         health: Health,
         *,
         is_sound: IsSound,
