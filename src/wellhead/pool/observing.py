@@ -23,10 +23,10 @@ class Observer:
     """
 
     def waited(self, seconds: float, error: BaseException | None) -> None:
-        """A caller has waited for a connection, in line or for a new one, and got it or an error.
+        """A caller got a connection, or an error after waiting for one.
 
         Args:
-            seconds: How long; it is not called for a caller that did not wait.
+            seconds: How long it waited, in line or for a new one; 0 if it did not.
             error: What it got in place of a connection.
         """
 
@@ -85,7 +85,7 @@ class ObservedCore(Core[C]):
         """An idle connection if one is available without waiting."""
         slot = super().take(stack)
         if slot is not None:
-            self._report_lent(slot)
+            self._report_lent(slot, 0.0)
         return slot
 
     async def wait(self, stack: Stack = (), timeout: float | None = None) -> Slot[C]:
@@ -97,9 +97,7 @@ class ObservedCore(Core[C]):
             for each in self._observers:
                 each.waited(perf_counter() - began, error)
             raise
-        for each in self._observers:
-            each.waited(perf_counter() - began, None)
-        self._report_lent(slot)
+        self._report_lent(slot, perf_counter() - began)
         return slot
 
     def release(self, slot: Slot[C], *, is_usable: bool = True, is_clean: bool = True) -> None:
@@ -112,9 +110,10 @@ class ObservedCore(Core[C]):
         self._report_returned(slot)
         super().drop(slot, reason)
 
-    def _report_lent(self, slot: Slot[C]) -> None:
+    def _report_lent(self, slot: Slot[C], seconds: float) -> None:
         connection = self._driver_of(slot)
         for each in self._observers:
+            each.waited(seconds, None)
             each.lent(connection)
 
     def _report_returned(self, slot: Slot[C]) -> None:

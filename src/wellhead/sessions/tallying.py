@@ -92,7 +92,7 @@ class TallyObserver(Observer):
         )
 
     def waited(self, seconds: float, error: BaseException | None) -> None:
-        """A caller has waited for a connection."""
+        """A connection was acquired."""
         del error
         tally = current_tally.get()
         if tally is not None:
