@@ -15,6 +15,7 @@ from wellhead.connecting.listeners import (
     log_slow_queries,
     name_command_timeouts,
     replace_stale_connections,
+    report_to,
 )
 from wellhead.errors import ConfigurationError, SettingsError, keep_discreet
 from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
@@ -104,6 +105,8 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
             f"The URL needs the package {error.name}, which is not installed.",
             hint=f'Install it with pip install "wellhead[{extra}]".',
         ) from error
+    if connector.hooks.observers:
+        report_to(connector.hooks.observers, engine)
     # First, so that a refusal leaves nothing behind and is not counted.
     let_only_reads_pass(engine.sync_engine)
     if isinstance(url, PostgresURL):
@@ -256,6 +259,7 @@ def _pool_arguments(connector: Connector, plan: PoolPlan) -> dict[str, Any]:
         "name": settings.application_name or getattr(settings.url, "database", "default"),
         "name_connect_timeout": connector.translate,
         "advice": advice_for(settings.url),
+        "observers": connector.hooks.observers,
     }
 
 

@@ -1,6 +1,6 @@
 """What an engine is read with: the sessions of readers, and the way of compiled queries."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,11 +12,12 @@ from wellhead.connecting.engine import leaves_standbys
 from wellhead.connecting.listeners import warn_if_slow
 from wellhead.health.health import Health
 from wellhead.pool import AsyncPool
+from wellhead.pool.observing import Observer
 from wellhead.sessions.autocommit import AutocommitEngine
 from wellhead.sessions.commits import READS
 from wellhead.sessions.queries.driver import DriverWay
 from wellhead.sessions.queries.runner import Engines
-from wellhead.sessions.queries.wire import AsyncpgWire, PsycopgWire
+from wellhead.sessions.queries.wire import AsyncpgWire, DriverWire, ObservedWire, PsycopgWire
 from wellhead.sessions.reader import GUARDED, LASTS
 from wellhead.sessions.session_class import LASTING
 from wellhead.settings import DatabaseSettings
@@ -56,6 +57,7 @@ def driver_way(
     *,
     on_unknown: Callable[[], None],
     admit: Callable[[Any], Awaitable[None]] | None = None,
+    observers: Sequence[Observer] = (),
 ) -> DriverWay | None:
     """The way of compiled queries without SQLAlchemy; None if every statement is to be logged.
 
@@ -65,15 +67,18 @@ def driver_way(
         health: Notified of the outcome of each statement.
         on_unknown: Called for each write that was sent and got no reply.
         admit: Called with each connection before its statement; see :class:`DriverWay`.
+        observers: Are called with each statement.
     """
     url = settings.url
     if not isinstance(url, PostgresURL) or settings.echo:
         return None
     if not isinstance(engine.sync_engine.pool, AsyncPool):
         return None
-    wire: AsyncpgWire | PsycopgWire = PsycopgWire()
+    wire: DriverWire = PsycopgWire()
     if url.driver == "asyncpg":
         wire = AsyncpgWire()
+    if observers:
+        wire = ObservedWire(wire, observers)
     limit = settings.slow_query_threshold
     on_slow = None
     if limit is not None:

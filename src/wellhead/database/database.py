@@ -32,6 +32,7 @@ from wellhead.health.readiness import Readiness, readiness
 from wellhead.pool import AsyncPool, PoolStats
 from wellhead.pool.budget import Budget, PoolSize
 from wellhead.pool.holders import nearest, stack_here
+from wellhead.pool.observing import Observer
 from wellhead.pool.owner import Owner
 from wellhead.replicas import Client, ReplicaStats, Seen, as_client
 from wellhead.replicas.seen import as_nobody, current_client
@@ -40,6 +41,7 @@ from wellhead.sessions import ExclusiveSession, Reader
 from wellhead.sessions.queries.runner import Runner
 from wellhead.sessions.run_stats import RunCounter, RunStats
 from wellhead.sessions.session_class import fitted
+from wellhead.sessions.tallying import TallyObserver
 from wellhead.sessions.unit_of_work import UnitOfWork
 from wellhead.settings import DatabaseSettings
 
@@ -92,7 +94,9 @@ class Database(Generic[S_co]):
         engine_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings if settings is not None else DatabaseSettings()
-        self._hooks = Hooks(credentials, set_up, dict(engine_options or {}))
+        most, is_tallied = self.settings.repeated_query_threshold, self.settings.keeps_tallies
+        observers = (TallyObserver(most),) if is_tallied else ()
+        self._hooks = Hooks(credentials, set_up, dict(engine_options or {}), observers)
         self._migrations = migrations
         self._session_class = fitted(session_class)
         self._plan = plan_pool(self.settings)
@@ -125,6 +129,19 @@ class Database(Generic[S_co]):
     def key(self) -> object:
         """The key by which it is known where COMMITs are counted."""
         return self._runs
+
+    def observe(self, observer: Observer) -> None:
+        """Call it with what this database does, from the next time it is opened.
+
+        Raises:
+            ConfigurationError: It is open.
+        """
+        if self._live is not None or self._opening is not None:
+            raise ConfigurationError(
+                f"The database {self.settings.url} is open already, and is not observed.",
+                hint="Do this before it is opened, where the application is created.",
+            )
+        self._hooks = replace(self._hooks, observers=(*self._hooks.observers, observer))
 
     @property
     def hooks(self) -> Hooks:

@@ -66,7 +66,13 @@ class Live:
         self.readers = Readers(self.engine, session_class)
         runner = QueryRunner(
             self.readers.engines,
-            driver_way(self.engine, settings, self.health, on_unknown=runs.count_unknown),
+            driver_way(
+                self.engine,
+                settings,
+                self.health,
+                on_unknown=runs.count_unknown,
+                observers=hooks.observers,
+            ),
             runs,
             self.counted,
             deadline=settings.effective_run_timeout,

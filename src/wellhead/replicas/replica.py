@@ -99,8 +99,9 @@ class Replica:
         # Of its own, as it says nothing about the primary. It is never asked.
         health = Health(probe(self._connector, engine), may_sleep=True, use_pool=_ask_nobody)
         way = driver_way(
-            engine, settings, health, on_unknown=lambda: None, admit=self._admit_record
-        )
+            engine, settings, health,
+            on_unknown=lambda: None, admit=self._admit_record, observers=hooks.observers,
+        )  # fmt: skip
         self.runner = QueryRunner(
             self.readers.engines, way, runs, counted,
             deadline=0.0, reads_directly=prepares(settings), writes_directly=False,

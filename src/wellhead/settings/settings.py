@@ -112,6 +112,14 @@ class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
     slow_query_threshold: Annotated[float, Field(ge=0, le=3600)] | None = 0.5
     """Seconds from which on a statement is logged as slow; none for never."""
 
+    server_timing: bool = False
+    """Whether responses say in a ``Server-Timing`` header how long a request took in the database,
+    with ``wellhead.fastapi``; for development."""
+
+    repeated_query_threshold: Annotated[int, Field(ge=1, le=10000)] | None = None
+    """How often a request may run the same statement before a warning names the line that runs it,
+    with ``wellhead.fastapi``; none for any number."""
+
     def __init__(self, **values: Any) -> None:
         # Otherwise mypy's plugin generates one that takes each field, and no **values.
         super().__init__(**values)
@@ -155,6 +163,11 @@ class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
         if self.may_sleep == "auto":
             return isinstance(self.url, PostgresURL) and self.url.provider == "neon"
         return self.may_sleep == "yes"
+
+    @property
+    def keeps_tallies(self) -> bool:
+        """Whether it is added up what each request does."""
+        return self.server_timing or self.repeated_query_threshold is not None
 
     @property
     def effective_connect_timeout(self) -> float:

@@ -23,7 +23,7 @@ from wellhead.sessions.failover import was_refused_by_standby
 from wellhead.sessions.queries.ordinary import Outcome
 from wellhead.sessions.queries.raising import Execution, as_sqlalchemy, is_disconnect
 from wellhead.sessions.queries.statement import Statement
-from wellhead.sessions.queries.wire import AsyncpgWire, PsycopgWire
+from wellhead.sessions.queries.wire import DriverWire
 
 _KEPT = "wellhead_statements"
 
@@ -48,7 +48,7 @@ class DriverWay:
     def __init__(
         self,
         engine: AsyncEngine,
-        wire: AsyncpgWire | PsycopgWire,
+        wire: DriverWire,
         health: Health,
         *,
         is_sound: IsSound,
