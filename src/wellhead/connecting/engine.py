@@ -110,18 +110,7 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
     # First, so that a refusal leaves nothing behind and is not counted.
     let_only_reads_pass(engine.sync_engine)
     if isinstance(url, PostgresURL):
-        if url.driver == "psycopg":
-            replace_stale_connections(engine)
-            refuse_zones(engine.sync_engine.dialect)
-        if url.is_pooled:
-            _set_limits_in_transactions(engine, _server_side_limits(settings, url))
-        watch = warn_of_leftovers if url.is_pooled else mark_leftovers
-        watch(engine.sync_engine)
-        refuse_second_statements(engine.sync_engine)
-        if leaves_standbys(url):
-            leave_standbys(engine.sync_engine)
-        pool: Any = engine.sync_engine.pool
-        pool.before_wait = keep_to_one_task
+        _watch_postgres(engine, settings, url)
     collect_evidence(engine.sync_engine)
     name_command_timeouts(
         engine,
@@ -142,6 +131,21 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
             engine, threshold=settings.slow_query_threshold, echo=settings.variable_of("echo")
         )
     return engine
+
+
+def _watch_postgres(engine: AsyncEngine, settings: DatabaseSettings, url: PostgresURL) -> None:
+    if url.driver == "psycopg":
+        replace_stale_connections(engine)
+        refuse_zones(engine.sync_engine.dialect)
+    if url.is_pooled:
+        _set_limits_in_transactions(engine, _server_side_limits(settings, url))
+    watch = warn_of_leftovers if url.is_pooled else mark_leftovers
+    watch(engine.sync_engine)
+    refuse_second_statements(engine.sync_engine)
+    if leaves_standbys(url):
+        leave_standbys(engine.sync_engine)
+    pool: Any = engine.sync_engine.pool
+    pool.before_wait = keep_to_one_task
 
 
 def _sqlalchemy_url(url: PostgresURL | SQLiteURL, plan: PoolPlan) -> URL:

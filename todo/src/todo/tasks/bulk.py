@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
+    Select,
     Text,
     Uuid,
     bindparam,
@@ -110,7 +111,7 @@ def _restoration(turn: FromClause) -> CTE:
     conditions = [col(DeletedTask.user_id) == OWNER, col(DeletedTask.id) == func.any(_IDS)]
     found = _locked(DeletedTask, conditions, turn)
     restored = restoration(found)
-    there = select(col(Task.id).label("id")).where(
+    there: Select[Any] = select(col(Task.id).label("id")).where(
         col(Task.user_id) == OWNER, col(Task.id) == func.any(_IDS)
     )
     return _document(
