@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.staging.fleet import Fleet, fleet_of
 from tests.staging.given import Postgres
 from tests.staging.neon import StoppedPostgres, prepare
 from tests.staging.neon.resolver.sitecustomize import stage
@@ -44,6 +45,13 @@ async def replication(kept_replication: Replication) -> AsyncIterator[Replicatio
     """A primary and two standbys, which run and have caught up before and after each test."""
     yield kept_replication
     await kept_replication.restore()
+
+
+@pytest.fixture(params=["postgresql", "postgresql+psycopg"], ids=["asyncpg", "psycopg"])
+async def fleet(request: pytest.FixtureRequest, replication: Replication) -> AsyncIterator[Fleet]:
+    """A primary and two replicas with the table ``notes``, for one driver and then the other."""
+    async with fleet_of(replication, str(request.param)) as fleet:
+        yield fleet
 
 
 @pytest.fixture

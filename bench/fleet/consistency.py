@@ -9,12 +9,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import TypeAlias
 
 from bench.faults.ledger import Outcome
 from bench.fleet.history import Handover, Kind, Operation, Promotion
 
-# At one and the same moment a client first learns, then passes on, then asks.
-_LEARNS, _PASSES_ON, _ASKS = range(3)
+# At one and the same moment a client first learns, then passes on, then is given, then asks.
+_LEARNS, _GIVES, _TAKES, _ASKS = range(4)
+
+_Event: TypeAlias = tuple[float, int, Operation | Handover]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,24 +164,40 @@ def _reads_below(
     operations: Iterable[Operation], handovers: Iterable[Handover], kind: Kind
 ) -> Iterator[Operation]:
     """Reads that show less than an operation of a kind had shown or written before they began."""
-    events: list[tuple[float, int, Operation | Handover]] = []
-    for operation in operations:
-        if operation.outcome is Outcome.ACKNOWLEDGED:
-            if operation.kind is kind:
-                events.append((operation.ended, _LEARNS, operation))
-            if operation.kind is Kind.READ:
-                events.append((operation.began, _ASKS, operation))
-    events += [(each.at, _PASSES_ON, each) for each in handovers]
     known: defaultdict[int, Counter[str]] = defaultdict(Counter)
-    for _, what, event in sorted(events, key=lambda each: each[:2]):
+    on_the_way: dict[Handover, Counter[str]] = {}
+    events: list[_Event] = [*_moments(operations, kind), *_ways(handovers)]
+    for _, what, event in sorted(events, key=_at):
         if isinstance(event, Handover):
-            known[event.receiver] |= known[event.giver]
+            if what == _GIVES:
+                on_the_way[event] = known[event.giver].copy()
+            else:
+                known[event.receiver] |= on_the_way.pop(event)
         elif what == _ASKS:
             if event.value < known[event.client][event.key]:
                 yield event
         else:
             floors = known[event.client]
             floors[event.key] = max(floors[event.key], event.value)
+
+
+def _at(event: _Event) -> tuple[float, int]:
+    moment, what, _ = event
+    return moment, what
+
+
+def _moments(operations: Iterable[Operation], kind: Kind) -> Iterator[_Event]:
+    for operation in operations:
+        if _is_known(operation, kind):
+            yield operation.ended, _LEARNS, operation
+        if _is_known(operation, Kind.READ):
+            yield operation.began, _ASKS, operation
+
+
+def _ways(handovers: Iterable[Handover]) -> Iterator[_Event]:
+    for handover in handovers:
+        yield handover.given, _GIVES, handover
+        yield handover.taken, _TAKES, handover
 
 
 def _is_known(operation: Operation, kind: Kind) -> bool:

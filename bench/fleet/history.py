@@ -58,17 +58,19 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """One client passed its mark to another, which must see from then on what the first has seen.
+    """One client passed its mark to another, which must see from then on what the first had seen.
 
     Attributes:
         giver: The number of the client that passed it on.
         receiver: The number of the client that got it.
-        at: When, on the clock of the history.
+        given: When the giver was asked for it; what it sees later is not in it.
+        taken: When the receiver had it, on the same clock.
     """
 
     giver: int
     receiver: int
-    at: float
+    given: float
+    taken: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,8 @@ class Registers(Protocol):
             UnansweredError: The client was told nothing.
         """
 
-    def hand_over(self, giver: int, receiver: int) -> None:
-        """Pass the mark of one client to another."""
+    async def hand_over(self, giver: int, receiver: int) -> None:
+        """Give the mark of one client to another, which has done nothing yet."""
 
 
 @dataclass(slots=True)
@@ -137,10 +139,11 @@ class History:
 
         await self._record(client, key, Kind.READ, read, otherwise=0)
 
-    def hand_over(self, registers: Registers, giver: int, receiver: int) -> None:
-        """Pass the mark of one client to another, and record it."""
-        registers.hand_over(giver, receiver)
-        self.handovers.append(Handover(giver, receiver, self._clock()))
+    async def hand_over(self, registers: Registers, giver: int, receiver: int) -> None:
+        """Give the mark of one client to another, and record it."""
+        given = self._clock()
+        await registers.hand_over(giver, receiver)
+        self.handovers.append(Handover(giver, receiver, given, self._clock()))
 
     def outcomes(self) -> Counter[tuple[Kind, Outcome]]:
         """How many reads and writes ended in which way."""

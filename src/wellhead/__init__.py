@@ -42,6 +42,7 @@ from wellhead.errors import (
 )
 from wellhead.health import HealthReport, Readiness, SchemaState
 from wellhead.pool import AsyncPool, DriverPool, PoolPolicy, PoolStats, Timing
+from wellhead.replicas import ReplicaStats
 from wellhead.sessions import ExclusiveSession, Query, Reader, RunStats, compiled
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
@@ -82,6 +83,7 @@ __all__ = [
     "ReadOnlyError",
     "Reader",
     "Readiness",
+    "ReplicaStats",
     "RequestTimeoutError",
     "RolledBackError",
     "RunStats",

@@ -90,32 +90,32 @@ def test_a_read_that_failed_shows_nothing(
 
 
 def test_the_receiver_of_a_mark_must_see_what_its_giver_wrote() -> None:
-    history = [write(ANN, 1, 1, 2), read(BOB, 0, 4, 5)]
+    history = [write(ANN, 1, 1, 2), read(BOB, 0, 5, 6)]
 
-    assert stale_reads(history, [Handover(ANN, BOB, at=3)]) == history[1:]
-    assert stale_reads(history, [Handover(ANN, EVE, at=3)]) == []
-    assert stale_reads(history, [Handover(BOB, ANN, at=3)]) == []
+    assert stale_reads(history, [Handover(ANN, BOB, 3, 4)]) == history[1:]
+    assert stale_reads(history, [Handover(ANN, EVE, 3, 4)]) == []
+    assert stale_reads(history, [Handover(BOB, ANN, 3, 4)]) == []
 
 
 def test_a_mark_says_nothing_of_what_is_written_later() -> None:
-    history = [write(ANN, 1, 2, 3), read(BOB, 0, 4, 5)]
+    history = [write(ANN, 1, 2, 3), read(BOB, 0, 5, 6)]
 
-    assert stale_reads(history, [Handover(ANN, BOB, at=1)]) == []
-    assert stale_reads(history, [Handover(ANN, BOB, at=4.5)]) == []
+    assert stale_reads(history, [Handover(ANN, BOB, given=1, taken=4)]) == []
+    assert stale_reads(history, [Handover(ANN, BOB, given=4, taken=5.5)]) == []
 
 
 def test_a_mark_is_passed_on_with_what_came_with_it() -> None:
-    history = [write(ANN, 1, 1, 2), read(EVE, 0, 5, 6)]
-    chain = [Handover(ANN, BOB, at=3), Handover(BOB, EVE, at=4)]
+    history = [write(ANN, 1, 1, 2), read(EVE, 0, 7, 8)]
+    chain = [Handover(ANN, BOB, 3, 4), Handover(BOB, EVE, 5, 6)]
 
     assert stale_reads(history, chain) == history[1:]
-    assert stale_reads(history, [Handover(BOB, EVE, at=3), Handover(ANN, BOB, at=4)]) == []
+    assert stale_reads(history, [Handover(BOB, EVE, 3, 4), Handover(ANN, BOB, 5, 6)]) == []
 
 
 def test_a_mark_does_not_take_away_what_its_receiver_knew() -> None:
-    history = [write(ANN, 1, 1, 2), write(BOB, 2, 1, 2), read(BOB, 1, 4, 5)]
+    history = [write(ANN, 1, 1, 2), write(BOB, 2, 1, 2), read(BOB, 1, 5, 6)]
 
-    assert stale_reads(history, [Handover(ANN, BOB, at=3)]) == history[2:]
+    assert stale_reads(history, [Handover(ANN, BOB, 3, 4)]) == history[2:]
 
 
 def test_a_read_that_shows_less_than_an_earlier_one_is_not_monotonic() -> None:
@@ -136,9 +136,9 @@ def test_reads_that_do_not_follow_each_other_have_no_order(second: Operation) ->
 
 
 def test_a_mark_carries_what_its_giver_has_read() -> None:
-    history = [read(ANN, 2, 1, 2), read(BOB, 1, 4, 5)]
+    history = [read(ANN, 2, 1, 2), read(BOB, 1, 5, 6)]
 
-    assert non_monotonic_reads(history, [Handover(ANN, BOB, at=3)]) == history[1:]
+    assert non_monotonic_reads(history, [Handover(ANN, BOB, 3, 4)]) == history[1:]
 
 
 def test_an_acknowledged_write_that_is_not_there_is_lost() -> None:
@@ -237,7 +237,7 @@ def test_all_checks_are_made_and_counted() -> None:
 def test_a_history_without_a_fault_has_no_findings() -> None:
     steps = [write(ANN, 1, 1, 2, server="one"), read(ANN, 1, 3, 4), read(BOB, 0, 3, 4)]
     findings = check(
-        steps, {"a": [1]}, handovers=[Handover(ANN, BOB, at=5)], promotions=[Promotion("one", 0)]
+        steps, {"a": [1]}, handovers=[Handover(ANN, BOB, 5, 6)], promotions=[Promotion("one", 0)]
     )
 
     assert set(findings.counts().values()) == {0}

@@ -32,7 +32,7 @@ class Kept:
         await self._answer(key)
         return max(self.values.get(key, [0]))
 
-    def hand_over(self, giver: int, receiver: int) -> None:
+    async def hand_over(self, giver: int, receiver: int) -> None:
         self.passed_on.append((giver, receiver))
 
     async def _answer(self, key: str) -> None:
@@ -73,11 +73,11 @@ async def test_operations_of_one_time_overlap() -> None:
     registers.may_end.clear()
     slow = asyncio.create_task(history.write(registers, 1, "a", 5))
     await asyncio.sleep(0)
-    history.hand_over(registers, 1, 2)
+    await history.hand_over(registers, 1, 2)
     registers.may_end.set()
     await slow
 
     [operation] = history.operations
-    assert history.handovers == [Handover(1, 2, at=2)]
-    assert operation.began < 2 < operation.ended
+    assert history.handovers == [Handover(1, 2, given=2, taken=3)]
+    assert (operation.began, operation.ended) == (1, 4)
     assert registers.passed_on == [(1, 2)]

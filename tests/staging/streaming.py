@@ -23,7 +23,6 @@ _OPTIONS = {
     # A standby that was away for a while finds everything it missed.
     "wal_keep_size": "1GB",
     "wal_retrieve_retry_interval": "50ms",
-    "max_connections": "60",
 }
 
 
@@ -93,16 +92,22 @@ class Standby(StreamingServer):
     Args:
         directory: Where its data is to be; every account must be able to enter it.
         origin: The running server that is copied.
-        upstream: The server that it gets the log from.
+        upstream: The URL of the server that it gets the log from; None for that of `origin`.
+        options: Further settings of ``postgresql.conf``.
     """
 
     def __init__(
-        self, directory: Path, origin: StreamingServer, upstream: StreamingServer | None = None
+        self,
+        directory: Path,
+        origin: EmbeddedPostgres,
+        *,
+        upstream: str | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         self._directory = directory
         self._origin = origin
-        self._upstream = upstream or origin
-        super().__init__(directory, {})
+        self._upstream = upstream
+        super().__init__(directory, options or {})
 
     def __enter__(self) -> Self:
         self._copy()
@@ -132,7 +137,7 @@ class Standby(StreamingServer):
 
     async def follow(self, upstream: StreamingServer) -> None:
         """Get the log from another server from now on."""
-        await self.ask(f"ALTER SYSTEM SET {_following(upstream)}")
+        await self.ask(f"ALTER SYSTEM SET {_following(upstream.url)}")
         await self.ask("SELECT pg_reload_conf()")
 
     async def promote(self) -> None:
@@ -140,7 +145,7 @@ class Standby(StreamingServer):
         assert await self.ask("SELECT pg_promote()")
 
     def _copy(self) -> None:
-        source = self._origin.postgres
+        source = self._origin
         home = prepare_home(self._directory)
         home.save(State(_USER, source.password, self.port))
         done = home.account.run(
@@ -150,7 +155,8 @@ class Standby(StreamingServer):
         )
         assert done.returncode == 0, done.stdout
         home.account.write(home.data / "standby.signal", "")
-        home.account.write(home.data / "postgresql.auto.conf", _following(self._upstream))
+        upstream = _following(self._upstream or source.url)
+        home.account.write(home.data / "postgresql.auto.conf", upstream)
 
 
 class Replication:
@@ -173,7 +179,8 @@ class Replication:
         self._stack = ExitStack()
         self.primary = StreamingServer(directory / "primary", options or {})
         self.standbys = [
-            Standby(directory / f"standby-{number}", self.primary) for number in range(standbys)
+            Standby(directory / f"standby-{number}", self.primary.postgres)
+            for number in range(standbys)
         ]
 
     def __enter__(self) -> Self:
@@ -198,7 +205,7 @@ class Replication:
     async def cascaded(self, upstream: Standby) -> AsyncIterator[Standby]:
         """A further standby, which gets the log from a standby; it is no part of `standbys`."""
         directory = self._directory / f"cascaded-{quiet_port()}"
-        standby = Standby(directory, self.primary, upstream)
+        standby = Standby(directory, self.primary.postgres, upstream=upstream.url)
         await asyncio.to_thread(standby.__enter__)
         try:
             yield standby
@@ -222,5 +229,5 @@ class Replication:
         await self.catch_up()
 
 
-def _following(upstream: StreamingServer) -> str:
-    return f"primary_conninfo = '{upstream.url}'"
+def _following(url: str) -> str:
+    return f"primary_conninfo = '{url}'"

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 
 from todo.web import client as served
-from todo.web.client import AT_ROOT, FOLDER, MEDIA_TYPES, POLICY
+from todo.web.client import AT_ROOT, FOLDER, FOR_EVER, MEDIA_TYPES, POLICY
 from todo.web.headers import ALWAYS
 
 MOST_LINES = 3_000
@@ -23,8 +23,12 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 @pytest.fixture(autouse=True)
 def _nothing_is_kept() -> None:
-    served.paths.cache_clear()
-    served.contents.cache_clear()
+    forget()
+
+
+def forget() -> None:
+    for read in (served.files, served.version, served.contents):
+        read.cache_clear()
 
 
 @pytest.fixture
@@ -48,7 +52,8 @@ async def test_a_browser_gets_the_page_and_a_program_the_welcome(client: AsyncCl
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.headers["content-security-policy"] == POLICY
-    assert page.text == (FOLDER / "index.html").read_text(encoding="utf-8")
+    as_it_is = (FOLDER / "index.html").read_text(encoding="utf-8")
+    assert page.text == as_it_is.replace("{version}", served.version())
     assert "Accept, Accept-Encoding" in page.headers.get_list("vary")
     assert welcome.json()["docs"] == "/docs"
 
@@ -178,13 +183,47 @@ async def test_a_file_is_read_once(
             tag = (await client.get("/client/app.js", headers=headers)).headers["etag"]
             await client.get("/client/app.js", headers={**headers, "If-None-Match": tag})
 
-    assert reads == {"app.js": 1}
+    assert set(reads.values()) == {1}
+
+
+async def test_the_page_and_its_worker_name_files_of_their_version(client: AsyncClient) -> None:
+    page = await client.get("/", headers=BROWSER)
+    worker = await client.get("/service-worker.js")
+    named = re.findall(r'(?:src|href)="(client/[^"]*/[^"]*)"', page.text)
+    (listed,) = re.findall(r'FILES = "(.*?)"', worker.text)
+    files = [f"client/{served.version()}/{name}" for name in listed.split()]
+
+    assert len(named) >= 3
+    assert set(named) < set(files)
+    assert "{" not in page.text
+    for path in files:
+        answer = await client.get(f"/{path}")
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, FOR_EVER)
+
+
+async def test_a_version_is_of_all_files_and_no_other_is_served(
+    client: AsyncClient, folder: Path
+) -> None:
+    versions = [served.version()]
+    for change in (
+        lambda: (folder / "views" / "task.js").write_text("another"),
+        lambda: (folder / "views" / "task.js").rename(folder / "views" / "tag.js"),
+        (folder / "icon.svg").unlink,
+    ):
+        change()
+        forget()  # As a restart does.
+        versions.append(served.version())
+
+    assert len(set(versions)) == 4
+    for version in versions:
+        status = (await client.get(f"/client/{version}/app.js")).status_code
+        assert status == (200 if version == versions[-1] else 404)
 
 
 async def test_a_file_that_changed_has_another_tag(client: AsyncClient, folder: Path) -> None:
     before = (await client.get("/client/app.js")).headers["etag"]
     (folder / "app.js").write_text("another")
-    served.contents.cache_clear()  # As a restart does.
+    forget()  # As a restart does.
 
     assert (await client.get("/client/app.js")).headers["etag"] != before
 

@@ -32,6 +32,8 @@ from wellhead.pool import AsyncPool, PoolStats
 from wellhead.pool.holders import nearest, stack_here
 from wellhead.pool.observing import Observer
 from wellhead.pool.owner import Owner
+from wellhead.replicas import Client, ReplicaStats, Seen, as_client
+from wellhead.replicas.seen import as_nobody, current_client
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import ExclusiveSession, Reader
 from wellhead.sessions.queries.runner import Runner
@@ -236,8 +238,9 @@ class Database(Generic[S_co]):
         settings = self.settings
 
         async def attempt() -> None:
-            await live.connect_once()
-            await live.read_schema()
+            with as_nobody():
+                await live.connect_once()
+                await live.read_schema()
             self._opening, self._live = None, live
             self._has_started = live.is_ready_schema
             self._announce_open(live)
@@ -425,6 +428,44 @@ class Database(Generic[S_co]):
         )
         return await unit.run()
 
+    async def mark(self) -> str:
+        """What was read and written so far, for reads elsewhere that must not see less.
+
+        A text to pass on, such as with a job; :meth:`reading_after` takes it. It is that of the
+        current client, a request of FastAPI or a block of :meth:`reading_after`, or else of this
+        process. Empty without replicas, and if nothing was read or written.
+
+        Asks the primary if it was used since the last time: one round trip.
+
+        Raises:
+            NotOpenError: The database is not open.
+        """
+        router = self._require().router
+        return "" if router is None else await router.mark()
+
+    @contextmanager
+    def reading_after(self, *marks: str) -> Iterator[None]:
+        """Read in the block, and never see less than what each :meth:`mark` says.
+
+        The block, with the tasks that it starts, is a client: its reads never see less than its
+        earlier reads and writes. It has no effect without replicas.
+
+        Args:
+            marks: What :meth:`mark` returned elsewhere; none for a client that has seen nothing.
+
+        Raises:
+            ValueError: One of them is not a mark.
+        """
+        client = Client(current_client.get())
+        client.put(self.key, Seen.parse(*marks))
+        with as_client(client):
+            yield
+
+    def replica_stats(self) -> tuple[ReplicaStats, ...]:
+        """A snapshot of each replica; none while the database is closed. Never waits."""
+        router = self._live.router if self._live else None
+        return () if router is None else router.stats()
+
     def run_stats(self) -> RunStats:
         """A snapshot of the outcomes of units of work and COMMITs; never waits."""
         return self._runs.snapshot()
@@ -446,7 +487,8 @@ class Database(Generic[S_co]):
         # If the pool is full or the database away, there is no way to look.
         if live.schema is None or report.state not in {"connected", "idle", "read_only"}:
             return report
-        schema = await live.schema.state()
+        with as_nobody():
+            schema = await live.schema.state()
         self._has_started = self._has_started or (schema is not None and schema.is_ready)
         return report.with_schema(schema)
 
@@ -470,7 +512,8 @@ class Database(Generic[S_co]):
             error: What this database's session, reader or compiled query raised.
         """
         schema = self._live.schema if self._live else None
-        return await schema.explain(error) if schema else None
+        with as_nobody():
+            return await schema.explain(error) if schema else None
 
     async def ready(self) -> Readiness:
         """Whether this process should get requests; sends as few queries as :meth:`check`."""

@@ -3,8 +3,8 @@
 Begin with ``seen``: it states what is guaranteed, and keeps what a client has seen. ``router``
 chooses a server for each reader, ``replica`` is one of them, and ``admission`` decides whether a
 connection to it has replayed enough; ``position`` asks for that. ``routed_reader`` and
-``routed_queries`` read there, and from the primary if a replica cannot. ``tokens`` signs what a
-client has seen, so that it can carry it from request to request.
+``routed_queries`` read there, and from the primary if a replica cannot. ``signed_marks`` signs what
+a client has seen, so that it can carry it from request to request.
 """
 
 from wellhead.replicas.router import ReplicaStats, Router

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 
 from wellhead.pool.connection_state import is_in_transaction, terminate
-from wellhead.replicas.position import Position
+from wellhead.replicas.position import LogPosition
 from wellhead.replicas.seen import Seen
 
 PATIENCE = 3.0
@@ -116,9 +116,9 @@ class Admission:
             raise NotAdmittedError("It is too far behind.", reason="lagging")
         raise NotAdmittedError("It has not replayed what the client has seen.")
 
-    async def _ask(self, connection: Any) -> Position:
+    async def _ask(self, connection: Any) -> LogPosition:
         try:
-            return await Position.of(connection, timeout=PATIENCE)
+            return await LogPosition.of(connection, timeout=PATIENCE)
         except BaseException as error:
             terminate(connection)
             if isinstance(error, Exception):
@@ -126,7 +126,7 @@ class Admission:
                 raise NotAdmittedError(message, reason="unavailable") from error
             raise
 
-    def _lag(self, position: Position, asked_at: float, overdue: int) -> float | None:
+    def _lag(self, position: LogPosition, asked_at: float, overdue: int) -> float | None:
         if position.lsn < overdue:
             # A standby of a standby cannot tell how far behind that one is.
             return None

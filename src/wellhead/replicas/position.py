@@ -33,7 +33,7 @@ _QUESTION = """
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class LogPosition:
     """How far a server has got.
 
     Attributes:

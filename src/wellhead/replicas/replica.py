@@ -35,8 +35,9 @@ logger = logging.getLogger(__package__)
 FIRST_BREAK, LONGEST_BREAK = 1.0, 30.0
 """Seconds until a replica that failed is tried again: doubled with every failure in a row."""
 
-# What a replica reports about tables, columns and functions that it has not replayed yet.
-_NOT_THERE_YET = frozenset({"3F000", "42703", "42704", "42883", "42P01"})
+# What a replica has not replayed yet, such as a new column, and what no standby does: serializable
+# transactions, unlogged tables, transaction ids.
+_ONLY_ON_PRIMARY = frozenset({"0A000", "3F000", "42703", "42704", "42883", "42P01", "55000"})
 
 
 def settings_of(settings: DatabaseSettings, url: PostgresURL) -> DatabaseSettings:
@@ -182,7 +183,7 @@ class Replica:
         elif fault in PASSING:
             # A conflict with recovery is the statement's, and concerns no other.
             pass
-        elif sqlstate_of(error) not in _NOT_THERE_YET:
+        elif sqlstate_of(error) not in _ONLY_ON_PRIMARY:
             return False
         if reason is not None:
             self.leave_out(reason, _said(error))
@@ -269,7 +270,13 @@ class Replica:
         seen, connection = self._seen(), context.root_connection
         known = self._admission.known(connection.info)
         if known is None or not known.serves(seen, monotonic()):
-            known = await_(self._admit(connection.connection, connection.info, seen))
+            try:
+                known = await_(self._admit(connection.connection, connection.info, seen))
+            except NotAdmittedError as error:
+                if error.reason == "unavailable":
+                    # It was closed, and SQLAlchemy has to know that.
+                    connection.invalidate(error)
+                raise
         self._count(known, seen)
 
     def _note_statement(self, context: Any, statement: str, seconds: float) -> None:

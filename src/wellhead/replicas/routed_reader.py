@@ -79,7 +79,7 @@ class RoutedReader(Reader):
                         self._read_from(await self._router.choose())
                     self._is_routed = True
         elif self._replica is not None and not await self._router.settle(self._router.seen()):
-            self._router.fallbacks += 1
+            self._router.count_fallback()
             await self._leave(self._replica)
         return self._replica
 
@@ -94,7 +94,7 @@ class RoutedReader(Reader):
         if self._replica is not None:
             if fault is Fault.CONNECTION_LOST:
                 self._replica.leave_out("unavailable", str(fault))
-            self._router.fallbacks += 1
+            self._router.count_fallback()
             await self._leave(self._replica)
         await super()._replace_session(fault)
 

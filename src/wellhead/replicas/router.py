@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from wellhead.connecting import Hooks
 from wellhead.connecting.reading import Readers
-from wellhead.errors import fault_of
+from wellhead.errors import WellheadError, fault_of
 from wellhead.pool.connection_state import driver_of, terminate
 from wellhead.replicas.admission import PATIENCE, NotAdmittedError
-from wellhead.replicas.position import Position
+from wellhead.replicas.position import LogPosition
 from wellhead.replicas.replica import Replica, settings_of
-from wellhead.replicas.seen import Seen, current_client
+from wellhead.replicas.seen import NEVER, Seen, current_client
 from wellhead.sessions.reader import announce_repeat
 from wellhead.sessions.run_stats import RunCounter
 from wellhead.sessions.statements import statements_of
@@ -59,11 +61,10 @@ class Router:
         primary: How the primary is read.
         key: The database's key, under which a client's :class:`Seen` is kept.
         counted: Counts what is in progress, for the closing of the database.
-        runs: Counts repeated reads.
+        runs: Counts repeated reads, and those that went to the primary.
 
     Attributes:
         key: As above.
-        fallbacks: Readers and compiled queries that were sent to the primary.
     """
 
     def __init__(
@@ -84,7 +85,6 @@ class Router:
         self._max_lag = settings.replica_max_lag
         self._observed: deque[tuple[float, int]] = deque()
         self._overdue = 0
-        self.fallbacks = 0
         engine = primary.engines.writing.sync_engine
         self.replicas = tuple(
             Replica(
@@ -115,7 +115,7 @@ class Router:
             Exception: No connection to the primary could be made for that.
         """
         seen = self.seen()
-        if await self.settle(seen):
+        if seen.lsn < NEVER and await self.settle(seen):
             ready = [each for each in self.replicas if each.is_ready()]
             if not ready:
                 ready = await self._first_ready()
@@ -123,12 +123,16 @@ class Router:
             if fit:
                 # Of equals the one that has served least.
                 return min(fit, key=lambda each: (*each.load, each.reads))
-        self.fallbacks += 1
+        self._runs.count_fallback()
         return None
+
+    def count_fallback(self) -> None:
+        """Note that a read goes to the primary."""
+        self._runs.count_fallback()
 
     def fall_back(self, error: Exception) -> None:
         """Note that a read goes to the primary, after a replica could not serve it."""
-        self.fallbacks += 1
+        self._runs.count_fallback()
         if not isinstance(error, NotAdmittedError):
             # It was sent.
             announce_repeat(fault_of(error))
@@ -151,6 +155,20 @@ class Router:
             seen.take(asked, position.lsn)
             self._observe(position.lsn)
         return True
+
+    async def mark(self) -> str:
+        """What the current client has seen, as a text; see :meth:`wellhead.Database.mark`.
+
+        If the primary does not respond within ``PATIENCE`` seconds, the text leads all reads to the
+        primary.
+        """
+        seen = self.seen()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                is_known = await self.settle(seen)
+        except (SQLAlchemyError, WellheadError, OSError):
+            is_known = False
+        return seen.mark if is_known else Seen(NEVER).mark
 
     def overdue(self) -> int:
         """The position of the log that was written longer than ``replica_max_lag`` ago."""
@@ -191,14 +209,15 @@ class Router:
                 return ready
         return []
 
-    async def _ask_primary(self) -> Position | None:
+    async def _ask_primary(self) -> LogPosition | None:
         async with self._primary.engines.reading.connect() as connection:
             pooled: Any = connection.sync_connection
             driver_connection = driver_of(pooled.connection.dbapi_connection)
             try:
-                return await Position.of(driver_connection, timeout=PATIENCE)
+                return await LogPosition.of(driver_connection, timeout=PATIENCE)
             except BaseException as error:
                 terminate(driver_connection)
+                await connection.invalidate()
                 if isinstance(error, Exception):
                     return None
                 raise

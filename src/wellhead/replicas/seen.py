@@ -25,15 +25,17 @@ Reads of one client at the same time have no order. PostgreSQL itself has one ga
 waits for its synchronous standby, a replica can show it just before the primary does.
 """
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 NEVER = (1 << 64) - 1
 """A position that no replica reaches: what the client has seen is not known."""
 
 _MIXED = ""
+_MARK = re.compile(r"([0-9A-F]{1,8})/([0-9A-F]{1,8})(?:@([0-9a-f]*))?")
 
 
 class Seen:
@@ -56,15 +58,38 @@ class Seen:
         self._uses = self._asked = 0
         self._reads = self._reading = 0
 
+    @classmethod
+    def parse(cls, *marks: str) -> Self:
+        """Begin with what others have seen.
+
+        Args:
+            marks: Their texts; empty ones for nothing.
+
+        Raises:
+            ValueError: One of them is not such a text.
+        """
+        seen = cls()
+        for mark in filter(None, marks):
+            match = _MARK.fullmatch(mark)
+            if match is None:
+                raise ValueError("This is not what Database.mark() returns.")
+            seen.lsn = max(seen.lsn, int(match[1], 16) << 32 | int(match[2], 16))
+            if match[3] is not None:
+                seen.read_at(match[3])
+        return seen
+
+    @property
+    def mark(self) -> str:
+        """A text from which another one begins; empty for nothing."""
+        if not self.lsn and self.server is None:
+            return ""
+        lsn = f"{self.lsn >> 32:X}/{self.lsn & 0xFFFFFFFF:X}"
+        return lsn if self.server is None else f"{lsn}@{self.server}"
+
     @property
     def is_due(self) -> bool:
         """Whether the primary was used since its position was last asked."""
         return self._uses != self._asked
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the client has seen nothing yet."""
-        return not (self.lsn or self.server is not None or self.is_due)
 
     def use_primary(self) -> None:
         """Note a statement or COMMIT on the primary, once it has ended."""
@@ -113,12 +138,16 @@ class Asked(NamedTuple):
 
 
 class Client:
-    """What one client has seen, by the key of each database."""
+    """What one client has seen, by the key of each database.
+
+    Args:
+        around: The client whose part this is, with what it has seen of other databases.
+    """
 
     __slots__ = ("_seen",)
 
-    def __init__(self) -> None:
-        self._seen: dict[object, Seen] = {}
+    def __init__(self, around: "Client | None" = None) -> None:
+        self._seen: dict[object, Seen] = {} if around is None else dict(around._seen)  # noqa: SLF001 - same class
 
     def of(self, database: object) -> Seen:
         """What it has seen of a database."""
@@ -144,3 +173,8 @@ def as_client(client: Client) -> Iterator[Client]:
         yield client
     finally:
         current_client.reset(token)
+
+
+def as_nobody() -> AbstractContextManager[Client]:
+    """Read in the block what no client sees, such as the state of the schema."""
+    return as_client(Client())

@@ -8,12 +8,12 @@ from playwright.async_api import Page, expect
 from staged import StagedAccount
 
 CALL = """async ([module, name, given]) => {
-  const { [name]: call } = await import(`/client/${module}.js`);
+  const { [name]: call } = await clientModule(module);
   return await call(...given);
 }"""
 
 STATE = """async () => {
-  const { current } = await import("/client/state.js");
+  const { current } = await clientModule("state");
   const state = current();
   return {
     ...state,
@@ -100,7 +100,7 @@ class Client:
         """Let `settle` decide those of now, as a person who has not looked up yet."""
         await self.page.evaluate(
             """async () => {
-              globalThis.kept = (await import("/client/state.js")).current().conflicts;
+              globalThis.kept = (await clientModule("state")).current().conflicts;
             }"""
         )
 
@@ -108,8 +108,8 @@ class Client:
         """Decide all conflicts."""
         await self.page.evaluate(
             """async (choice) => {
-              const { current } = await import("/client/state.js");
-              const { settle } = await import("/client/actions.js");
+              const { current } = await clientModule("state");
+              const { settle } = await clientModule("actions");
               const conflicts = globalThis.kept ?? current().conflicts;
               for (const conflict of conflicts) settle(conflict, choice);
             }""",
@@ -128,7 +128,7 @@ class Client:
         """Wait until a condition in JavaScript, of `state` and `given`, is true."""
         await self.page.evaluate(
             f"""async ([given, ms]) => {{
-              const {{ current, subscribe }} = await import("/client/state.js");
+              const {{ current, subscribe }} = await clientModule("state");
               const isTrue = (state) => {{ return {condition}; }};
               let stop = () => {{}};
               await new Promise((resolve, reject) => {{

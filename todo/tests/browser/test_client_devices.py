@@ -147,7 +147,7 @@ async def test_after_the_database_was_restored_everything_is_read_again(
     forgotten = {**stored["tasks"][0], "id": "00000000-0000-4000-8000-000000000000"}
     await client.page.evaluate(
         """async (patch) => {
-          const { commit } = await import("/client/replica.js");
+          const { commit } = await clientModule("replica");
           await commit(patch);
         }""",
         {

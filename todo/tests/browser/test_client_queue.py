@@ -6,11 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from browser.client import Client
 from browser.findings import Findings
 from browser.service import Service
-from browser.visitors import HOME, Visitors
+from browser.visitors import HOME, MODULE, Visitors
 from playwright.async_api import Browser, Error, Page, Request
 from staged import StagedAccount
 from task_api import TaskAPI
@@ -27,6 +28,7 @@ async def line(service: Service) -> AsyncIterator[TCPProxy]:
         yield line
 
 
+@pytest.mark.offline
 async def test_what_is_typed_without_a_network_is_kept_over_a_reload_and_sent(
     page: Page, person: StagedAccount, device: TaskAPI, findings: Findings
 ) -> None:
@@ -61,8 +63,8 @@ async def test_what_is_typed_in_the_moment_of_a_reload_is_kept(
     async with page.expect_navigation():
         await page.evaluate(
             """async () => {
-              const { createTask } = await import("/client/actions.js");
-              const { write } = await import("/client/drafts.js");
+              const { createTask } = await clientModule("actions");
+              const { write } = await clientModule("drafts");
               setTimeout(() => {
                 for (let i = 0; i < 9; i += 1) createTask({ title: `Task ${i}` });
                 write("a form", { title: "half of a title" });
@@ -87,6 +89,7 @@ async def test_what_is_typed_outlives_a_killed_browser(
     launch = chromium.browser_type.launch_persistent_context
     options = {**HOME, **launching, "base_url": service.address}
     context = await launch(tmp_path, **options)
+    await context.add_init_script(MODULE)
     (page,) = context.pages
     await page.goto("/")
     client = await Client.of(page, person)
@@ -103,6 +106,7 @@ async def test_what_is_typed_outlives_a_killed_browser(
             await killing.send("Browser.crash")
 
     context = await launch(tmp_path, **options)
+    await context.add_init_script(MODULE)
     page = await context.new_page()
     await page.goto("/")
     client = Client(page)

@@ -116,3 +116,28 @@ async def test_what_the_server_refuses_can_be_edited_again(
     await todo.saved()
     titles = [task["title"] for task in await listed(api, person)]
     assert titles == ["Typed meanwhile", "Too many tags"]
+
+
+async def test_a_draft_of_another_form_is_used_as_far_as_it_fits(todo: TodoPage) -> None:
+    await todo.add("Buy milk")
+    task_id = await todo.row("Buy milk").get_attribute("data-id")
+    half = {"title": "Half a ti", "day": 7, "priority": "someday", "tags": [None], "mood": "good"}
+    for drafts in (
+        {"new-task": half, "editing": {"id": task_id, "draft": half}, "view": {"sort": "mood"}},
+        {"new-task": {"mood": "good"}, "editing": {"mood": "good"}, "view": {"query": 7}},
+        {"new-task": "Half a ti", "editing": [7], "view": "by mood"},
+    ):
+        await todo.page.evaluate(KEEP, drafts)
+        await todo.page.reload()
+        await expect(todo.tasks).to_have_count(1)
+        if drafts["new-task"] == half:
+            await expect(todo.new).to_have_value("Half a ti")
+            form = todo.page.locator(".editor")
+            await expect(form.get_by_label("Title")).to_have_value("Half a ti")
+            await expect(form.get_by_label("Medium")).to_be_checked()
+
+
+KEEP = """async (drafts) => {
+  const { write } = await clientModule("drafts");
+  await Promise.all(Object.entries(drafts).map(([name, fields]) => write(name, fields)));
+}"""

@@ -2,7 +2,8 @@
 
 /** @import { Problem, Reply } from "./types.js" */
 
-const BASE = new URL("../", import.meta.url);
+/** Where the service is: this is `client/<version>/api.js` there. */
+export const BASE = new URL("../../", import.meta.url);
 /** Longer than the service itself waits for its database. */
 export const DEADLINE_MS = 40_000;
 const STATUSES_TO_WAIT = new Set([425, 429, 502, 503, 504]);

@@ -2,6 +2,7 @@
 import { addDays, joinDue, splitDue, today } from "./dates.js";
 import * as drafts from "./drafts.js";
 import { fieldsOf } from "./operations.js";
+import { PRIORITIES } from "./select.js";
 import { current } from "./state.js";
 import { blank, change, focusLater, keptFilter, ui } from "./ui.js";
 
@@ -80,8 +81,34 @@ export function keepEditing(editing) {
 
 /** What was typed before the page was loaded again. */
 export function takeUpDrafts() {
-  const editing = drafts.read(EDITING);
-  change({ filter: { ...ui.filter, ...keptFilter() }, adding: drafts.read(NEW) ?? suggestion(), editing });
+  const adding = drafts.read(NEW);
+  const editing = usable(drafts.read(EDITING));
+  change({ filter: { ...ui.filter, ...keptFilter() }, adding: adding ? fitting(adding) : suggestion(), editing });
   if (editing) focusLater(".editor [name=title]");
   else if (ui.adding.title) focusLater("#new-task");
+}
+
+/** What fits of it: another version of the form may have stored it. @param {any} stored @returns {Draft} */
+function fitting(stored) {
+  const draft = /** @type {any} */ (blank());
+  for (const [name, usual] of Object.entries(draft)) {
+    const value = stored?.[name];
+    const isText = typeof value === "string" && (name !== "priority" || PRIORITIES.some((each) => each === value));
+    const isTexts = Array.isArray(value) && value.every((each) => typeof each === "string");
+    if (Array.isArray(usual) ? isTexts : isText) draft[name] = value;
+  }
+  return draft;
+}
+
+/** @param {any} stored @returns {Editing | null} */
+function usable(stored) {
+  const task = current().tasks.get(stored?.id);
+  if (!task) return null;
+  const draft = fitting(stored.draft);
+  try {
+    changesOf(draft, stored.base);
+    return { id: task.id, base: stored.base, draft };
+  } catch {
+    return { id: task.id, base: task, draft };
+  }
 }

@@ -21,5 +21,4 @@ await storeLate();
 await reload();
 startSchedule();
 void exchange({ changes: true });
-if (document.readyState === "complete") void installOffline();
-else addEventListener("load", () => void installOffline());
+void installOffline();

@@ -1,23 +1,36 @@
 /** Makes the page work without the network, and installable. */
 
-const BASE = new URL("../", import.meta.url);
+import { BASE } from "./api.js";
 
-let isFirst = false;
+/** So long an installation may keep the window from being shown. */
+const PATIENCE_MS = 10_000;
 
-/** Does nothing where the page is no secure context. */
-export async function installOffline() {
+/** @type {Promise<unknown> | undefined} */
+let installed;
+
+/**
+ * Waits until the page can start without the network, if it ever can: not on plain http from another
+ * machine, for instance.
+ */
+export const installOffline = () => (installed ??= install().catch(() => {}));
+
+async function install() {
   if (!navigator.serviceWorker) return;
-  isFirst = navigator.serviceWorker.controller === null;
-  await navigator.serviceWorker.register(/** @type {any} */ (trusted(new URL("service-worker.js", BASE).href)));
-  await keep();
+  // What the page itself needs comes first.
+  if (document.readyState !== "complete") await new Promise((next) => addEventListener("load", next));
+  const address = /** @type {any} */ (trusted(new URL("service-worker.js", BASE).href));
+  const { active, waiting, installing } = await navigator.serviceWorker.register(address);
+  const first = waiting ?? installing;
+  if (active || !first) return;
+  await new Promise((next) => {
+    first.addEventListener("statechange", () => ["activated", "redundant"].includes(first.state) && next(null));
+    setTimeout(next, PATIENCE_MS);
+  });
 }
 
-/** What came before the first service worker did is not in its cache. */
-export async function keep() {
-  if (!isFirst) return;
-  const { active } = await navigator.serviceWorker.ready;
-  active?.postMessage(performance.getEntriesByType("resource").map(({ name }) => name));
-}
+/** Whether the service has another version by now, and not the files of this one. */
+export const isOutdated = () =>
+  fetch(import.meta.url, { method: "HEAD", cache: "no-store" }).then(({ status }) => status === 404, () => false);
 
 function trusted(/** @type {string} */ url) {
   const types = /** @type {any} */ (globalThis).trustedTypes;

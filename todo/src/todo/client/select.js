@@ -16,6 +16,7 @@ const ORDERS = {
   created_at: (one, other) => compare(other.created_at, one.created_at),
   title: (one, other) => names.compare(one.title, other.title),
 };
+export const SORTS = /** @type {(keyof typeof ORDERS)[]} */ (Object.keys(ORDERS));
 
 /**
  * The tasks of a view, in its order.

@@ -1,58 +1,46 @@
 /**
- * Serves the page without the network: the newest version if it comes in time, else the last one.
+ * Serves the page without the network: one version of it, whole.
  *
- * Only the page and its files. Requests to the API go through: the page itself waits for those.
+ * The browser asks for this file again at each visit. When there is another version, all files of it
+ * are stored, or none; the next visit gets it. Requests to the API go through: the page itself waits
+ * for those.
  */
 
 const worker = /** @type {any} */ (globalThis);
 const SHELL = new URL("./", worker.location.href).href;
-const CACHE = "todo";
-const PATIENCE_MS = 3_000;
-const PATIENT_AGAIN_MS = 30_000;
+// The service fills in what is in braces.
+const FOLDER = `${SHELL}client/{version}/`;
+const FILES = "{files}".split(" ");
+const PAGES = ["", "register", "reset-password"].map((path) => SHELL + path);
+const MANIFEST = `${SHELL}manifest.webmanifest`;
+/** The caches of other services at this origin are theirs. */
+const OURS = `todo ${SHELL} `;
+const CACHE = `${OURS}{version}`;
 
-/** Until when the cache comes first, since the network was too slow just now. */
-let slowUntil = 0;
-
-worker.addEventListener("install", () => worker.skipWaiting());
-worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(worker.clients.claim()));
-
-worker.addEventListener("message", (/** @type {any} */ event) => {
-  event.waitUntil(fill([SHELL, ...event.data.filter(isFile)]));
-});
+worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(fill()));
+worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(takeOver()));
 
 worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { request } = event;
   const url = request.url.split(/[?#]/)[0];
-  if (request.method !== "GET") return;
-  if (request.mode === "navigate" && isPage(url)) event.respondWith(newest(event, SHELL, request));
-  else if (isFile(url)) event.respondWith(newest(event, url, request));
+  const isPage = request.mode === "navigate" && PAGES.includes(url);
+  if (request.method !== "GET" || !(isPage || url === MANIFEST || url.startsWith(FOLDER))) return;
+  event.respondWith(stored(isPage ? `${FOLDER}index.html` : url, request));
 });
 
-const isPage = (/** @type {string} */ url) => [SHELL, `${SHELL}register`, `${SHELL}reset-password`].includes(url);
-
-function isFile(/** @type {string} */ url) {
-  return url.startsWith(`${SHELL}client/`) || url === `${SHELL}manifest.webmanifest`;
+async function fill() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll([...FILES.filter((name) => !name.endsWith(".png")).map((name) => FOLDER + name), MANIFEST]);
+  await worker.skipWaiting();
 }
 
-async function newest(/** @type {any} */ event, /** @type {string} */ key, /** @type {Request} */ request) {
-  const cached = await (await caches.open(CACHE)).match(key, { ignoreVary: true });
-  const coming = fetch(request).then((response) => stored(key, response));
-  event.waitUntil(coming.catch(() => {}));
-  if (!cached) return coming;
-  const patience = slowUntil > Date.now() ? 0 : PATIENCE_MS;
-  const late = new Promise((resolve) => setTimeout(resolve, patience, null));
-  const response = await Promise.race([coming.catch(() => cached), late]);
-  if (response === null) slowUntil = Date.now() + PATIENT_AGAIN_MS;
-  return response?.ok ? response : cached;
+async function takeOver() {
+  const others = (await caches.keys()).filter((name) => name.startsWith(OURS) && name !== CACHE);
+  await Promise.all(others.map((name) => caches.delete(name)));
+  await worker.clients.claim();
 }
 
-async function stored(/** @type {string} */ key, /** @type {Response} */ response) {
-  if (response.ok) await (await caches.open(CACHE)).put(key, response.clone());
-  return response;
-}
-
-async function fill(/** @type {string[]} */ urls) {
-  // The service has something else at the same address for those who do not ask for a page.
-  const headers = { Accept: "text/html, */*" };
-  await Promise.all(urls.map(async (url) => stored(url, await fetch(url, { headers }))));
+/** Browsers may throw away what is stored: then it comes from the network. */
+async function stored(/** @type {string} */ url, /** @type {Request} */ request) {
+  return (await caches.match(url, { cacheName: CACHE })) ?? fetch(request);
 }

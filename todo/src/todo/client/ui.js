@@ -1,7 +1,7 @@
 /** What the view shows besides the data: the filter, the selection, what is focused and edited. */
 import { today } from "./dates.js";
 import * as drafts from "./drafts.js";
-import { select } from "./select.js";
+import { PRIORITIES, select, SORTS } from "./select.js";
 import { announce, current } from "./state.js";
 
 /**
@@ -51,7 +51,13 @@ export function changeFilter(fields) {
 }
 
 /** As it was before the page was loaded again. @returns {Partial<Filter>} */
-export const keptFilter = () => ({ sort: "position", priority: null, ...drafts.read(VIEW) });
+export function keptFilter() {
+  const { sort, priority } = drafts.read(VIEW) ?? {};
+  return {
+    sort: SORTS.find((each) => each === sort) ?? "position",
+    priority: PRIORITIES.find((each) => each === priority) ?? null,
+  };
+}
 
 /** @param {boolean} letters */
 export function changeLetters(letters) {

@@ -1,7 +1,10 @@
 """The Todo client, the page at `/`: its files, served from memory.
 
-There is no build step: each file of `todo/client` is served as it is, and compressed. A file is
-read once in a process, when it is first asked for.
+There is no build step: each file of `todo/client` is served as it is, and compressed. The files are
+read once in a process, when one is first asked for.
+
+The page names its files below a path with the version of all of them, so that the modules in a page
+are of one version, whatever is released meanwhile.
 """
 
 import gzip
@@ -9,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 
@@ -59,8 +62,10 @@ which the page names its service worker.
 """
 
 
-WITH_POLICY = {INDEX, "service-worker.js"}
-"""Browsers ignore the policy of other files, and it is longer than some of them."""
+STARTING = {INDEX, "service-worker.js"}
+"""Where a browser begins: these name the version and have the policy; it ignores that of others."""
+
+FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,11 @@ def install_client(app: FastAPI) -> None:
 
     @router.api_route("/client/{name:path}", methods=["GET", "HEAD"])
     async def client(request: Request, name: str) -> Response:
-        return file_response(request, name)
+        present = name.removeprefix(f"{version()}/")
+        response = file_response(request, present)
+        if present != name:
+            response.headers["Cache-Control"] = FOR_EVER
+        return response
 
     for path, name in AT_ROOT.items():
         _add_file(router, path, name)
@@ -102,7 +111,7 @@ def file_response(request: Request, name: str, *, vary: str = "Accept-Encoding")
     Raises:
         HTTPException: 404, the client has no such file; 400, `If-None-Match` is malformed.
     """
-    if name not in paths():
+    if name not in files():
         raise HTTPException(404)
     plain, compressed = contents(name)
     content = compressed if "gzip" in request.headers.get("accept-encoding", "") else plain
@@ -115,27 +124,36 @@ def file_response(request: Request, name: str, *, vary: str = "Accept-Encoding")
 
 
 @cache
-def paths() -> Mapping[str, Path]:
+def files() -> Mapping[str, bytes]:
     """The files that are served: only what is found here can be asked for."""
     return {
-        path.relative_to(FOLDER).as_posix(): path
-        for path in FOLDER.rglob("*")
+        path.relative_to(FOLDER).as_posix(): path.read_bytes()
+        for path in sorted(FOLDER.rglob("*"))
         if path.suffix in MEDIA_TYPES
     }
 
 
 @cache
+def version() -> str:
+    """A digest of all files: the same in each process that has the same files."""
+    digests = [hashlib.sha256(body).hexdigest() + name for name, body in files().items()]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:16]
+
+
+@cache
 def contents(name: str) -> tuple[Content, Content]:
     """A file as it is, and compressed; the same, if that makes it no smaller."""
-    body = paths()[name].read_bytes()
-    tag = hashlib.sha256(body).hexdigest()[:32]
     headers = {
-        "Content-Type": MEDIA_TYPES[paths()[name].suffix],
+        "Content-Type": MEDIA_TYPES[PurePosixPath(name).suffix],
         # Kept, and asked for each time whether it is still the same.
         "Cache-Control": "no-cache",
     }
-    if name in WITH_POLICY:
+    body = files()[name]
+    if name in STARTING:
         headers["Content-Security-Policy"] = POLICY
+        body = body.replace(b"{version}", version().encode())
+        body = body.replace(b"{files}", " ".join(files()).encode())
+    tag = hashlib.sha256(body).hexdigest()[:32]
     plain = Content(body, tag, headers)
     smaller = gzip.compress(body, mtime=0)
     if len(smaller) >= len(body):

@@ -1,7 +1,7 @@
 /** Draws the page: at the start, and once after each change of the data or of what is shown. */
 import { render } from "../library/lit-html/lit-html.js";
 import { text } from "../messages.js";
-import { keep } from "../offline.js";
+import { installOffline, isOutdated } from "../offline.js";
 import { current, subscribe } from "../state.js";
 import { change, changeFilter, focusLater, focusNow, ui } from "../ui.js";
 import { entry, readEntry } from "./entry.js";
@@ -46,13 +46,15 @@ function readView() {
 async function fetchInside() {
   if (inside || isInsideComing) return;
   isInsideComing = true;
+  // What was shown once is shown again after a reload, also without the network.
+  await installOffline();
   try {
     inside = await import("./inside.js");
     inside.listenToKeys();
     inside.onWidth(draw);
     readView();
-    void keep();
   } catch {
+    if (await isOutdated()) return location.reload();
     await new Promise((next) => setTimeout(next, SECOND));
   }
   isInsideComing = false;

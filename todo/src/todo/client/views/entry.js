@@ -29,12 +29,18 @@ export function entry() {
   const { page, secret } = ui.entry;
   return html`
     <main class="entry">
-      <p class="brand"><img src="client/icon.svg" alt="" width="44" height="44">${text.name}</p>
+      ${brand(44)}
       <h1>${text[page]}</h1>
       ${page === "register" && secret ? html`<p class="hint">${text.invited}</p>` : nothing}
       ${pages[page](secret)}
     </main>`;
 }
+
+const ICON = new URL("../icon.svg", import.meta.url).href;
+
+/** @param {number} size Of the icon, in pixels. */
+export const brand = (size) => html`
+  <p class="brand"><img src=${ICON} alt="" width=${size} height=${size}>${text.name}</p>`;
 
 const pages = {
   login: () => html`

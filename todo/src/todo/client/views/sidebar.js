@@ -4,6 +4,7 @@ import { text } from "../messages.js";
 import { counts } from "../select.js";
 import { current } from "../state.js";
 import { change, closeDialog, ui, VIEWS } from "../ui.js";
+import { brand } from "./entry.js";
 import { icon, iconButton } from "./icon.js";
 import { dot } from "./row.js";
 
@@ -33,7 +34,7 @@ export function titleOfView() {
 export function sidebar() {
   const count = counts(current(), new Date());
   return html`
-    <p class="brand"><img src="client/icon.svg" alt="" width="28" height="28">${text.name}</p>
+    ${brand(28)}
     <ul role="list">
       ${VIEWS.map((view) =>
         link(view, text.views[view], icon(view), count[view], view === "today" && count.overdue > 0))}
