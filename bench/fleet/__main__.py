@@ -58,7 +58,7 @@ async def _serve(directory: Path) -> None:
 
 
 def _places(fleet: Fleet) -> list[str]:
-    lines = [f"etcd            http://127.0.0.1:{fleet.etcd.port}"]
+    lines = [f"etcd            http://{fleet.etcd.address}"]
     for member, pooler in zip(fleet.members, fleet.poolers, strict=True):
         lines.append(
             f"{member.name:<16}{member.url}  (PgBouncer {pooler.port}, Patroni {member.rest_port})"

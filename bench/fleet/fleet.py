@@ -12,9 +12,11 @@ import asyncpg
 from bench.faults.apps import TODO, ServedApp
 from bench.faults.console import DATABASE, ROLE, Console
 from bench.faults.todo_service import migrate
+from bench.fleet.application import serve
 from bench.fleet.etcd import Etcd
 from bench.fleet.haproxy import HAProxy
 from bench.fleet.member import Member
+from bench.fleet.network import LOOPBACK, Network
 from bench.fleet.ports import Ports
 from tests.staging.passwords import verifier
 from tests.staging.patience import until
@@ -38,6 +40,8 @@ class Fleet:
         poolers: The PgBouncer in front of each server, in the same order.
         haproxy: Leads to the PgBouncer of the primary, or of a replica.
         applications: Each a Todo API of one process.
+        ports: Where more programs get their ports from.
+        network: What a member can be cut off in, where the fleet is in one.
     """
 
     etcd: Etcd
@@ -45,21 +49,23 @@ class Fleet:
     poolers: list[PgBouncer]
     haproxy: HAProxy
     applications: list[ServedApp]
+    ports: Ports
+    network: Network | None
 
     @property
     def primary_url(self) -> str:
         """The way of the applications' role to the primary, through HAProxy and a PgBouncer."""
-        return f"{_url(self.haproxy.primary_port)}?pgbouncer=true"
+        return f"{_url(_here(self.haproxy.primary_port))}?pgbouncer=true"
 
     @property
     def replicas_url(self) -> str:
         """Its way to a replica, through HAProxy and a PgBouncer."""
-        return f"{_url(self.haproxy.replicas_port)}?pgbouncer=true"
+        return f"{_url(_here(self.haproxy.replicas_port))}?pgbouncer=true"
 
     @property
     def hosts_url(self) -> str:
         """Its way to the primary by the addresses of all members, past HAProxy and PgBouncer."""
-        hosts = ",".join(f"127.0.0.1:{member.port}" for member in self.members)
+        hosts = ",".join(member.address for member in self.members)
         wish = urlencode({"target_session_attrs": "read-write"})
         return f"postgresql://{ROLE}:{PASSWORD}@{hosts}/{DATABASE}?{wish}"
 
@@ -120,41 +126,44 @@ class Fleet:
 
 
 @asynccontextmanager
-async def open_fleet(directory: Path, *, applications: int = APPLICATIONS) -> AsyncIterator[Fleet]:
-    """Start a fleet on free ports of 127.0.0.1, and end all of it again, also after a failed start.
+async def open_fleet(
+    directory: Path, *, applications: int = APPLICATIONS, network: Network | None = None
+) -> AsyncIterator[Fleet]:
+    """Start a fleet on free ports, and end all of it again, also after a failed start.
 
     Args:
         directory: Where data and logs are to be; every account must be able to enter it.
         applications: How many Todo APIs.
+        network: Where members and etcd are to be; None: everything is on loopback.
     """
     async with AsyncExitStack() as stack:
         ports = stack.enter_context(Ports())
-        etcd = Etcd(directory, ports)
+        etcd = Etcd(directory, network.middle if network else LOOPBACK, ports)
         stack.push_async_callback(etcd.kill)
         await etcd.start()
-        members = [Member(name, directory, etcd.port, ports) for name in MEMBERS]
+        members = [
+            Member(
+                name, directory, network.place(name) if network else LOOPBACK, etcd.address, ports
+            )
+            for name in MEMBERS
+        ]
         stack.push_async_callback(_end, members)
         for member in members:
             member.start()
-        fleet = Fleet(etcd, members, [], HAProxy(directory, ports), [])
+        fleet = Fleet(etcd, members, [], HAProxy(directory, ports), [], ports, network)
         await fleet.settle()
         await _prepare(Console((await fleet.primary()).url))
         for member in members:
             fleet.poolers.append(stack.enter_context(_pooler(member, directory, ports)))
         fleet.haproxy.lead_to(
-            {
-                pooler.port: each.rest_port
-                for pooler, each in zip(fleet.poolers, members, strict=True)
-            }
+            {pooler.port: each for pooler, each in zip(fleet.poolers, members, strict=True)}
         )
         stack.push_async_callback(fleet.haproxy.kill)
         await fleet.haproxy.start()
         await until(lambda: _both_ways_lead_to_a_server(fleet))
         await asyncio.to_thread(migrate, fleet.hosts_url)
-        for number in range(applications):
-            fleet.applications.append(_application(number, directory))
-            stack.push_async_callback(fleet.applications[-1].stop)
-        await asyncio.gather(*(each.start(fleet.primary_url) for each in fleet.applications))
+        served = serve(TODO, fleet.primary_url, applications, directory, ports)
+        fleet.applications.extend(await stack.enter_async_context(served))
         yield fleet
 
 
@@ -172,24 +181,24 @@ def _pooler(member: Member, directory: Path, ports: Ports) -> PgBouncer:
     own.mkdir()
     port = ports.take()
     ports.release(port)
-    return PgBouncer(_POOLER, _url(member.port), own, pool_size=20, port=port)
-
-
-def _application(number: int, directory: Path) -> ServedApp:
-    own = directory / f"application-{number}"
-    own.mkdir()
-    return ServedApp(TODO, own)
+    # For 15 seconds it would refuse its clients, by default, after a server has refused it once.
+    options = {"server_login_retry": "1"}
+    return PgBouncer(_POOLER, _url(member.address), own, pool_size=20, options=options, port=port)
 
 
 async def _both_ways_lead_to_a_server(fleet: Fleet) -> bool:
     for port in (fleet.haproxy.primary_port, fleet.haproxy.replicas_port):
         try:
-            connection = await asyncpg.connect(_url(port), ssl=False)
+            connection = await asyncpg.connect(_url(_here(port)), ssl=False)
         except (OSError, asyncpg.PostgresError):
             return False
         await connection.close()
     return True
 
 
-def _url(port: int) -> str:
-    return f"postgresql://{ROLE}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}"
+def _here(port: int) -> str:
+    return f"{LOOPBACK.host}:{port}"
+
+
+def _url(address: str) -> str:
+    return f"postgresql://{ROLE}:{PASSWORD}@{address}/{DATABASE}"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.fleet.member import Member
 from bench.fleet.ports import Ports
 from bench.fleet.program import Program
 from bench.fleet.programs import HAPROXY
@@ -54,15 +55,15 @@ class HAProxy:
             (HAPROXY, "-db", "-f", self._configuration), directory / "haproxy.log"
         )
 
-    def lead_to(self, places: Mapping[int, int]) -> None:
+    def lead_to(self, places: Mapping[int, Member]) -> None:
         """Say where connections are to go.
 
         Args:
-            places: The port of each member, and the port of the Patroni that speaks for it.
+            places: The port of each PgBouncer, and the member behind it, whose Patroni is asked.
         """
         servers = "\n".join(
-            f"  server at_{port} 127.0.0.1:{port} check port {rest}"
-            for port, rest in places.items()
+            f"  server at_{port} 127.0.0.1:{port} check addr {member.host} port {member.rest_port}"
+            for port, member in places.items()
         )
         self._configuration.write_text(
             _CONFIGURATION.format(

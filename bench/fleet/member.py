@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from bench.faults.server import children, serving
+from bench.fleet.network import Place
 from bench.fleet.ports import Ports
 from bench.fleet.program import Program
 from bench.fleet.programs import PATRONI
@@ -33,7 +34,7 @@ _RULES = {
     "postgresql": {
         "use_pg_rewind": True,
         "parameters": {
-            "max_connections": "70",
+            "max_connections": "150",
             "shared_buffers": "32MB",
             "unix_socket_directories": "",
             # Nothing of it is left in the system after `kill -9`.
@@ -45,8 +46,8 @@ _RULES = {
     },
 }
 _HBA = (
-    "host all all 127.0.0.1/32 scram-sha-256",
-    f"host replication {_REPLICATION['username']} 127.0.0.1/32 scram-sha-256",
+    "host all all samenet scram-sha-256",
+    f"host replication {_REPLICATION['username']} samenet scram-sha-256",
 )
 
 
@@ -56,17 +57,20 @@ class Member:
     Args:
         name: What the others call it.
         directory: Where its data and its logs are to be.
-        etcd_port: Where the members agree.
+        place: Where it is to listen.
+        etcd: Where the members agree: host and port.
         ports: Where it gets its two ports from.
 
     Attributes:
         name: What the others call it.
+        host: Where it listens.
         port: Where its PostgreSQL listens.
         rest_port: Where its Patroni says what it is, and takes orders.
     """
 
-    def __init__(self, name: str, directory: Path, etcd_port: int, ports: Ports) -> None:
+    def __init__(self, name: str, directory: Path, place: Place, etcd: str, ports: Ports) -> None:
         self.name = name
+        self.host = place.host
         self.port = ports.take()
         self.rest_port = ports.take()
         self._ports = ports
@@ -74,17 +78,22 @@ class Member:
         self._data = self._home / "data"
         self._account = server_account()
         self._binaries = find_binaries(None, self._account)
-        self._etcd_port = etcd_port
+        self._etcd = etcd
         self._program = Program(
-            (*_identity(self._account), PATRONI, self._home / "patroni.json"),
+            (*place.enter, *_identity(self._account), PATRONI, self._home / "patroni.json"),
             self._home / "patroni.log",
             environment={**self._binaries.environment, "HOME": str(self._home)},
         )
 
     @property
+    def address(self) -> str:
+        """Where its PostgreSQL is reached: host and port."""
+        return f"{self.host}:{self.port}"
+
+    @property
     def url(self) -> str:
         """The superuser's way to this server."""
-        return f"postgresql://{SUPERUSER}:{PASSWORD}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://{SUPERUSER}:{PASSWORD}@{self.address}/postgres"
 
     def start(self) -> None:
         """Start it, also after `kill`; returns at once, and the fleet says when it is ready."""
@@ -123,7 +132,7 @@ class Member:
         """What its Patroni says; None where it says nothing."""
         try:
             async with httpx2.AsyncClient(trust_env=False, timeout=30, verify=False) as client:
-                url = f"http://127.0.0.1:{self.rest_port}{path}"
+                url = f"http://{self.host}:{self.rest_port}{path}"
                 return await client.request(method, url, json=body)
         except httpx2.HTTPError:
             return None
@@ -141,20 +150,19 @@ class Member:
 
     def _settings(self) -> dict[str, Any]:
         """What Patroni reads; JSON is YAML."""
-        rest = f"127.0.0.1:{self.rest_port}"
-        address = f"127.0.0.1:{self.port}"
+        rest = f"{self.host}:{self.rest_port}"
         return {
             "scope": "fleet",
             "name": self.name,
-            "etcd3": {"host": f"127.0.0.1:{self._etcd_port}"},
+            "etcd3": {"host": self._etcd},
             "restapi": {"listen": rest, "connect_address": rest},
             "bootstrap": {
                 "dcs": _RULES,
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C"}, "data-checksums"],
             },
             "postgresql": {
-                "listen": address,
-                "connect_address": address,
+                "listen": self.address,
+                "connect_address": self.address,
                 "data_dir": str(self._data),
                 "bin_dir": str(self._binaries.bin_dir),
                 "pgpass": str(self._home / "pgpass"),

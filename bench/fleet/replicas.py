@@ -1,12 +1,13 @@
 """Clients that read from replicas while those are paused, killed and started; then the checks.
 
 The clients share a few registers and go on until everything has happened that was to happen. Now
-and then a new client takes the place of an old one, with the mark of any of them. Nothing waits for
-a time: what follows what is counted.
+and then a new client takes the place of an old one, with the mark of any of them or with none.
+Nothing waits for a time: what follows what is counted.
 """
 
 import asyncio
 import itertools
+import random
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +21,8 @@ from tests.staging.patience import until
 from tests.staging.streaming import Replication, StreamingServer
 
 _KEYS = ("amber", "birch", "coral")
-_WRITES, _HANDOVERS = 0.3, 0.1
+_WRITES, _HANDOVERS, _ARRIVALS = 0.3, 0.1, 0.1
+"""How often a client writes, and how often one with a mark, or one without, takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +61,29 @@ class Crowd:
         self._values = itertools.count(1)
 
     async def work(self, place: int, is_over: asyncio.Event) -> None:
-        """Take a place in the crowd until it is over."""
+        """Take a place in the crowd until it is over; at every other place nobody writes."""
         rng = chance(self._seed + place)
+        does = (self._write, self._hand_over, self._arrive, self._read)
+        shares = (_WRITES * (place % 2), _HANDOVERS, _ARRIVALS, 1 - _WRITES)
         while not is_over.is_set():
-            client, key, dice = self._present[place], rng.choice(_KEYS), rng.random()
-            if dice < _WRITES:
-                await self.history.write(self._registers, client, key, next(self._values))
-            elif dice < _WRITES + _HANDOVERS:
-                successor = next(self._numbers)
-                await self.history.hand_over(self._registers, rng.choice(self._present), successor)
-                self._present[place] = successor
-            else:
-                await self.history.read(self._registers, client, key)
+            [do] = rng.choices(does, shares)
+            await do(place, rng)
+
+    async def _write(self, place: int, rng: random.Random) -> None:
+        client, value = self._present[place], next(self._values)
+        await self.history.write(self._registers, client, rng.choice(_KEYS), value)
+
+    async def _read(self, place: int, rng: random.Random) -> None:
+        await self.history.read(self._registers, self._present[place], rng.choice(_KEYS))
+
+    async def _hand_over(self, place: int, rng: random.Random) -> None:
+        giver, successor = rng.choice(self._present), next(self._numbers)
+        await self.history.hand_over(self._registers, giver, successor)
+        self._present[place] = successor
+
+    async def _arrive(self, place: int, rng: random.Random) -> None:
+        del rng
+        self._present[place] = next(self._numbers)
 
     async def progress(self, operations: int) -> None:
         """Return once so many more operations have ended."""

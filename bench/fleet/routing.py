@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import datetime as dt
 import platform
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -26,14 +27,15 @@ from bench.fleet.straight import StraightRegisters
 from bench.page import write
 from tests.staging.streaming import Replication, Standby, StreamingServer
 from wellhead import Database, DatabaseSettings
+from wellhead.replicas import Seen
 from wellhead.replicas.admission import Known
 
 Build: TypeAlias = Callable[
     [StreamingServer, Sequence[Standby], float], AbstractAsyncContextManager[ReplicaRegisters]
 ]
 
-SEEDS = 5
-AT_LENGTH = Load(clients=10, acts=20, between=100)
+SEEDS = 3
+AT_LENGTH = Load(clients=10, acts=12, between=100)
 FAILED = {Outcome.REFUSED, Outcome.UNKNOWN}
 
 
@@ -49,11 +51,21 @@ async def wellhead(
 
 
 @asynccontextmanager
-async def unchecked(
+async def without_position(
     primary: StreamingServer, standbys: Sequence[Standby], seed: float
 ) -> AsyncIterator[ReplicaRegisters]:
     """The same, which takes each replica for one that has replayed enough."""
     with patch.object(Known, "serves", lambda *_: True):
+        async with wellhead(primary, standbys, seed) as registers:
+            yield registers
+
+
+@asynccontextmanager
+async def without_server(
+    primary: StreamingServer, standbys: Sequence[Standby], seed: float
+) -> AsyncIterator[ReplicaRegisters]:
+    """The same, which lets a client read at one replica after another."""
+    with patch.object(Seen, "may_read", lambda *_: True):
         async with wellhead(primary, standbys, seed) as registers:
             yield registers
 
@@ -97,7 +109,8 @@ CASCADE = Scenario(
 )
 BUILDS: dict[str, Build] = {
     "Wellhead": wellhead,
-    "Wellhead without its check of the position": unchecked,
+    "Wellhead without its check of the position": without_position,
+    "Wellhead without its check of the server": without_server,
     "any standby": straight,
 }
 
@@ -151,6 +164,7 @@ async def measure(replication: Replication, *, seeds: int, load: Load) -> str:
             tally = Tally()
             for seed in range(seeds):
                 await tally.add(replication, build, scenario, load, seed)
+                print(f"{name}, {scenario.name}, seed {seed}: done", file=sys.stderr)
             lines.append(f"| {name} | {scenario.name} | {' | '.join(_figures(tally))} |")
     return "\n".join([*lines, "", _conditions(replication, seeds, load)])
 

@@ -132,6 +132,7 @@ class ServerError(Exception):
 # Faults that no code of the server stands for.
 WITHOUT_CODE: Mapping[Fault, Exception] = {
     Fault.SATURATED: PoolTimeout(),
+    Fault.STANDBY: wellhead.StandbyError.after_refusal(),
     Fault.REQUEST_TIMEOUT: wellhead.RequestTimeoutError("staged"),
     Fault.COMMITTED: wellhead.CommittedError("staged", commits=1),
     Fault.PARTLY_COMMITTED: wellhead.PartlyCommittedError(

@@ -1,5 +1,6 @@
 """Clients of an application with replicas: each sees what it wrote, and never an older state."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -54,6 +55,13 @@ def application(database: Database) -> FastAPI:
     async def do_nothing() -> None:
         return None
 
+    @app.get("/held")
+    async def read_and_wait(reader: ReaderDep) -> str:
+        said: str = await reader.scalar(_READ)
+        app.state.has_read.set()
+        await app.state.may_respond.wait()
+        return said
+
     @app.put("/failing")
     async def fail(session: SessionDep) -> None:
         await session.execute(text("SELECT 1 / 0"))
@@ -67,11 +75,15 @@ class Server:
     Attributes:
         base: Its URL.
         database: Its database.
+        has_read: Set when ``/held`` has read.
+        may_respond: Lets ``/held`` respond.
     """
 
-    def __init__(self, base: str, database: Database) -> None:
+    def __init__(self, base: str, database: Database, app: FastAPI) -> None:
         self.base = base
         self.database = database
+        self.has_read, self.may_respond = asyncio.Event(), asyncio.Event()
+        app.state.has_read, app.state.may_respond = self.has_read, self.may_respond
 
     def client(self) -> httpx2.AsyncClient:
         """Another browser."""
@@ -81,8 +93,9 @@ class Server:
 @asynccontextmanager
 async def served(fleet: Fleet, **changes: Any) -> AsyncIterator[Server]:
     database = Database(fleet.settings(**{"replica_wait": 0, **changes}))
-    async with serve(application(database)) as base:
-        server = Server(base, database)
+    app = application(database)
+    async with serve(app) as base:
+        server = Server(base, database, app)
         async with server.client() as client:
             await client.get("/note")
         await until(lambda: all(each.is_up for each in database.replica_stats()))
@@ -189,8 +202,36 @@ async def test_the_cookie_is_for_nobody_but_the_server_and_does_not_last(fleet: 
         cookie = (await client.put("/note", params={"said": "second"})).headers["set-cookie"]
 
     name, *attributes = cookie.split("; ")
-    assert name.startswith(f"{COOKIE}=")
+    assert name.startswith(COOKIE)
     assert set(attributes) == {"Max-Age=70", "Path=/", "HttpOnly", "SameSite=Lax"}
+
+
+async def test_a_response_that_arrives_late_takes_nothing_back(fleet: Fleet) -> None:
+    async with served(fleet) as server, server.client() as client:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(client.get("/held"))
+            await server.has_read.wait()
+            await fleet.replication.standbys[0].pause_replay()
+            await client.put("/note", params={"said": "second"})
+            server.may_respond.set()
+
+        assert reading.result().json() == "first"
+        assert len(client.cookies) == 2
+        assert (await client.get("/note")).json() == "second"
+        # What both have said is in one again.
+        assert len(client.cookies) == 1
+        assert (await client.get("/note")).json() == "second"
+
+
+async def test_a_client_may_send_the_headers_of_several_responses(fleet: Fleet) -> None:
+    async with served(fleet) as server, server.client() as one, server.client() as other:
+        read = (await one.get("/note")).headers[HEADER]
+        await fleet.replication.standbys[0].pause_replay()
+        written = (await one.put("/note", params={"said": "second"})).headers[HEADER]
+
+        for both in (f"{read}, {written}", f"{written},{read}"):
+            other.cookies.clear()
+            assert (await other.get("/note", headers={HEADER: both})).json() == "second"
 
 
 async def test_it_is_sent_again_only_when_the_client_has_seen_more(fleet: Fleet) -> None:
@@ -205,7 +246,7 @@ async def test_it_is_sent_again_only_when_the_client_has_seen_more(fleet: Fleet)
 @pytest.mark.parametrize("value", ["", "x", "6b49d200!default=0/1.AAAA", "é"])
 async def test_a_value_that_was_not_signed_is_ignored(fleet: Fleet, value: str) -> None:
     async with served(fleet) as server, server.client() as client:
-        given = {HEADER: value, "Cookie": f"{COOKIE}={value}"}
+        given = {HEADER: value, "Cookie": f"{COOKIE}0123abcd={value}"}
         headers = [(name.encode(), each.encode("latin-1")) for name, each in given.items()]
 
         response = await client.get("/note", headers=headers)
@@ -238,6 +279,11 @@ async def test_if_the_primary_does_not_say_its_position_the_client_reads_there(
         assert (await client.get("/compiled")).json() == "second"
         assert fleet.round_trips[0] > 0
         assert fleet.round_trips[1] == 0
+
+        # That response has said it.
+        await fleet.replication.catch_up()
+        await client.get("/compiled")
+        assert fleet.round_trips[1] > 0
 
 
 def test_an_application_with_replicas_needs_the_key() -> None:

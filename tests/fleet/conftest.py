@@ -12,17 +12,25 @@ from pathlib import Path
 import pytest
 
 from bench.fleet.fleet import Fleet, open_fleet
+from bench.fleet.network import can_be_cut
 from bench.fleet.programs import missing
 
 ARE_LEFT_OUT = bool(missing()) and os.environ.get("WELLHEAD_FLEET") != "required"
 
-collect_ignore = ["test_fleet.py"] if ARE_LEFT_OUT else []
+NETWORK = [] if can_be_cut() else ["test_network.py"]
+
+collect_ignore = [*NETWORK, *(["test_fleet.py"] if ARE_LEFT_OUT else [])]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was not run."""
-    if ARE_LEFT_OUT:
+    if collect_ignore:
         terminalreporter.section("not run")
+    if NETWORK:
+        terminalreporter.write_line(
+            "tests/fleet/test_network.py was left out: it needs root and network namespaces."
+        )
+    if ARE_LEFT_OUT:
         terminalreporter.write_line(
             f"tests/fleet/test_fleet.py was left out: it needs {', '.join(missing())}."
             " make fleet-programs fetches it."

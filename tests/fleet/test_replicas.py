@@ -6,11 +6,20 @@ from bench.faults.ledger import Outcome
 from bench.fleet.history import Kind
 from bench.fleet.nemesis import Act
 from bench.fleet.replicas import Load
-from bench.fleet.routing import ANYTHING, CASCADE, Scenario, Tally, straight, unchecked, wellhead
+from bench.fleet.routing import (
+    ANYTHING,
+    CASCADE,
+    Scenario,
+    Tally,
+    straight,
+    wellhead,
+    without_position,
+    without_server,
+)
 from tests.staging.streaming import Replication
 
 PAUSED_ONCE = Scenario("paused once", (Act.PAUSE, Act.RESUME))
-FOR_LONG = Load(acts=2, between=200)
+FOR_LONG = Load(acts=2, between=300)
 
 
 @pytest.mark.parametrize("scenario", [ANYTHING, CASCADE], ids=["two standbys", "a cascade"])
@@ -29,10 +38,20 @@ async def test_wellhead_breaks_no_promise_whatever_happens_to_replicas(
 
 async def test_without_the_check_of_the_position_reads_are_stale(replication: Replication) -> None:
     tally = Tally()
-    await tally.add(replication, unchecked, PAUSED_ONCE, FOR_LONG, seed=2)
+    await tally.add(replication, without_position, PAUSED_ONCE, FOR_LONG, seed=2)
 
     assert tally.findings["stale"]
     assert tally.failed == 0
+
+
+async def test_without_the_check_of_the_server_reads_are_not_monotonic(
+    replication: Replication,
+) -> None:
+    tally = Tally()
+    await tally.add(replication, without_server, PAUSED_ONCE, FOR_LONG, seed=5)
+
+    assert tally.findings["non_monotonic"]
+    assert not tally.findings["stale"]
 
 
 async def test_reads_from_any_standby_are_stale_and_not_monotonic(

@@ -10,7 +10,7 @@ from tests.staging.fleet import Fleet
 from tests.staging.notes import READS, Read, by_query, by_reader, by_session
 from tests.staging.patience import until
 from wellhead import Database
-from wellhead.replicas import replica as module
+from wellhead.replicas import availability as module
 
 NAMES = [read.__name__ for read in READS]
 

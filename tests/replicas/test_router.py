@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -126,6 +127,47 @@ async def test_a_position_that_a_connection_has_shown_is_not_asked_again(fleet: 
         await by_reader(database)
 
         assert fleet.round_trips == [0, 1, 0]
+
+
+HELD_COMMIT = """
+    CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_advisory_xact_lock(18); RETURN NULL; END
+    $$;
+    CREATE CONSTRAINT TRIGGER held AFTER UPDATE ON notes
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold();
+"""
+"""Lets the COMMIT of an update wait for a lock."""
+
+
+@pytest.mark.parametrize("write", WRITES, ids=each(*WRITES))
+async def test_a_commit_during_which_the_position_was_asked_is_seen_later(
+    fleet: Fleet, write: Write
+) -> None:
+    primary, standby = fleet.replication.primary, fleet.replication.standbys[0]
+    holder = await asyncpg.connect(primary.url, ssl=False)
+    await holder.execute(HELD_COMMIT)
+    await holder.execute("SELECT pg_advisory_lock(18)")
+    await fleet.replication.catch_up()
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with fleet.database(replica_wait=0) as database:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_written(write, database))
+            await until(lambda: primary.ask(waiting))
+            # So that the replica gets all that is written by now.
+            await primary.ask("SELECT pg_logical_emit_message(true, '', '')")
+            await fleet.replication.catch_up()
+            # This asks the primary, since the client has used it, and reads at the replica.
+            assert await by_reader(database) == "first"
+            assert database.run_stats().fallbacks == 0
+            await standby.pause_replay()
+            await holder.execute("SELECT pg_advisory_unlock(18)")
+
+        assert await by_reader(database) == "second"
+    await holder.close()
+
+
+async def _written(write: Write, database: Database) -> None:
+    await write(database, "second")
 
 
 async def test_what_was_read_from_the_primary_is_never_unseen(fleet: Fleet) -> None:

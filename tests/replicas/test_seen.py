@@ -53,6 +53,14 @@ def test_answers_that_arrive_in_another_order_lower_nothing() -> None:
     assert not seen.is_due
 
 
+def test_once_the_primary_was_asked_what_was_not_known_is_known() -> None:
+    seen = Seen(NEVER)
+
+    settled(seen, 70)
+
+    assert seen.lsn == 70
+
+
 def test_after_a_read_at_one_replica_no_other_may_be_read() -> None:
     seen = Seen()
 

@@ -123,6 +123,7 @@ async def test_a_filter_that_matches_more_says_so(
         ({"action": "complete", "ids": [NOBODYS] * 1001}, "body.ids"),
         ({"action": "complete", "ids": ["x"]}, "body.ids.0"),
         ({"action": "burn", "ids": [NOBODYS]}, "body.action"),
+        ({"action": "restore", "filter": {}}, "body"),
         ({"action": "delete", "filter": {"compleded": True}}, "body.filter.compleded"),
         ({"action": "delete", "filter": {"sort": "title"}}, "body.filter.sort"),
     ],

@@ -180,3 +180,79 @@ async def test_a_tag_that_is_put_on_a_task_while_it_is_deleted_comes_back_with_i
     await deleting
 
     assert [each["name"] for each in (await restore(api, task))["tags"]] == ["late"]
+
+
+async def restore_all(api: TaskAPI, *ids: str) -> Json:
+    return await api.expect(200, "POST", "/tasks/bulk", json={"action": "restore", "ids": [*ids]})
+
+
+async def test_many_are_restored_in_one_request_as_they_were(
+    api: TaskAPI, client: AsyncClient, other_account: StagedAccount
+) -> None:
+    other = TaskAPI(client, other_account)
+    theirs = await other.task()
+    await delete(other, theirs)
+    there = await api.task()
+    tasks = [
+        await api.task("one", tags=["kept", "gone"], description="two litres"),
+        await api.task("two", tags=["gone", "renamed"], completed=True),
+        await api.task("three"),
+    ]
+    tags = {tag["name"]: tag["id"] for task in tasks for tag in task["tags"]}
+    for task in tasks:
+        await delete(api, task)
+    await api.expect(204, "DELETE", f"/tags/{tags['gone']}")
+    await api.expect(200, "PATCH", f"/tags/{tags['renamed']}", json={"name": "new name"})
+    ids = [task["id"] for task in tasks]
+
+    answer = await restore_all(api, *ids, there["id"], theirs["id"])
+
+    assert answer == {
+        "changed": sorted(ids),
+        "unchanged": [there["id"]],
+        "not_found": [theirs["id"]],
+        "has_more": False,
+    }
+    again = [await api.expect(200, "GET", f"/tasks/{each}") for each in ids]
+    assert [[tag["name"] for tag in task["tags"]] for task in again] == [
+        ["gone", "kept"],
+        ["gone", "new name"],
+        [],
+    ]
+    gone = {tag["id"] for task in again for tag in task["tags"] if tag["name"] == "gone"}
+    assert len(gone) == 1
+    for before, after in zip(tasks, again, strict=True):
+        assert after["etag"] != before["etag"]
+        assert but_for_the_change({**after, "tags": []}) == but_for_the_change(
+            {**before, "tags": []}
+        )
+
+
+async def test_two_tags_that_had_one_name_come_back_as_one(api: TaskAPI) -> None:
+    ids = []
+    for _ in range(2):
+        task = await api.task(tags=["a"])
+        await delete(api, task)
+        await api.expect(204, "DELETE", f"/tags/{task['tags'][0]['id']}")
+        ids.append(task["id"])
+
+    await restore_all(api, *ids)
+
+    first, second = [(await api.expect(200, "GET", f"/tasks/{each}"))["tags"] for each in ids]
+    assert first == second
+    assert [tag["name"] for tag in first] == ["a"]
+
+
+@pytest.mark.wellhead(commit=True)
+async def test_many_restored_tasks_are_changes_and_no_deletions(api: TaskAPI) -> None:
+    tasks = [await api.task(tags=["a"]) for _ in range(3)]
+    follower = Follower(api)
+    for task in tasks:
+        await delete(api, task)
+    await follower.catch_up()
+    await restore_all(api, *(task["id"] for task in tasks))
+
+    await follower.catch_up()
+
+    assert len(follower.tasks) == 3
+    await follower.assert_in_step()

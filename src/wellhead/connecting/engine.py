@@ -24,6 +24,7 @@ from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
 from wellhead.pool.owner import Advice
 from wellhead.pool.plan import InMemory
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
+from wellhead.sessions.failover import leave_standbys
 from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers
 from wellhead.sessions.proof import collect_evidence
 from wellhead.sessions.reader import let_only_reads_pass
@@ -117,6 +118,8 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
         watch = warn_of_leftovers if url.is_pooled else mark_leftovers
         watch(engine.sync_engine)
         refuse_second_statements(engine.sync_engine)
+        if leaves_standbys(url):
+            leave_standbys(engine.sync_engine)
         pool: Any = engine.sync_engine.pool
         pool.before_wait = keep_to_one_task
     collect_evidence(engine.sync_engine)
@@ -213,6 +216,14 @@ def limits_in_transactions(settings: DatabaseSettings) -> bool:
     if not isinstance(url, PostgresURL) or not url.is_pooled:
         return False
     return bool(_server_side_limits(settings, url))
+
+
+def leaves_standbys(url: PostgresURL) -> bool:
+    """Whether a standby that refuses a write loses its connections.
+
+    Not behind a pooler: PgBouncer repeats to every client what the first server told it.
+    """
+    return not (url.is_pooled or url.parameters.wants_no_writes)
 
 
 def prepares(settings: DatabaseSettings) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead.connecting.cancelling import is_sound
+from wellhead.connecting.engine import leaves_standbys
 from wellhead.connecting.listeners import warn_if_slow
 from wellhead.health.health import Health
 from wellhead.pool import AsyncPool
@@ -85,4 +86,5 @@ def driver_way(
     return DriverWay(
         engine, wire, health,
         is_sound=is_sound, on_unknown=on_unknown, on_slow=on_slow, admit=admit,
+        leaves_standbys=leaves_standbys(url),
     )  # fmt: skip

@@ -25,10 +25,12 @@ from wellhead.errors import (
     NotOpenError,
     SchemaAheadError,
     SchemaBehindError,
+    SettingsError,
 )
 from wellhead.health import HealthReport, SchemaSource
 from wellhead.health.readiness import Readiness, readiness
 from wellhead.pool import AsyncPool, PoolStats
+from wellhead.pool.budget import Budget, PoolSize
 from wellhead.pool.holders import nearest, stack_here
 from wellhead.pool.observing import Observer
 from wellhead.pool.owner import Owner
@@ -397,7 +399,8 @@ class Database(Generic[S_co]):
 
         If it is certain that nothing was committed, the work runs again, each time in a fresh
         session: after a serialization failure, a deadlock, a schema change, a connection that was
-        lost before COMMIT was sent, and a failed but retryable attempt to connect. So outside the
+        lost before COMMIT was sent, a standby that refused to write, and a failed but retryable
+        attempt to connect. So outside the
         database ``work`` must only do what may be done twice. Work that commits by itself is not
         run again after its commit.
 
@@ -473,6 +476,33 @@ class Database(Generic[S_co]):
     def stats(self) -> PoolStats:
         """A snapshot of the pool, in every pool mode, even while the database is closed."""
         return self._plan.stats(self._live.engine.sync_engine.pool if self._live else None)
+
+    def budget(self) -> Budget | None:
+        """What all processes may open, and what there is for them; never waits.
+
+        None while the database is closed, without a pool, and behind a pooler whose limit
+        ``pool_budget`` does not say.
+        """
+        return self._live.budget if self._live else None
+
+    def share_among(self, processes: int) -> PoolSize:
+        """Resize this process's pool to its share of the budget, among so many processes.
+
+        Never waits. Connections in use stay: those beyond the new size are closed when they are
+        returned. It lasts until the database is closed.
+
+        Args:
+            processes: All processes with a pool on this server, at least 1.
+
+        Raises:
+            NotOpenError: The database is not open.
+            ConfigurationError: It has no pool, its budget is not known, or there is not one
+                connection for each process.
+            SettingsError: The share is less than ``pool_min_idle``.
+        """
+        if processes < 1:
+            raise SettingsError(f"processes is {processes!r}; it must be a number from 1.")
+        return self._require().share_among(self.pool, processes)
 
     async def check(self) -> HealthReport:
         """Whether the database responds and its schema is ready; queries only if necessary.
@@ -555,11 +585,12 @@ class Database(Generic[S_co]):
         for note in url.notes:
             logger.info("%s", note, extra={"event": "url_note"})
         logger.info(
-            "database opened: %s, server version %s, pool mode %s. %s",
+            "database opened: %s, server version %s, pool mode %s. %s%s",
             url,
             version or "unknown",
             stats.mode,
             stats.reason,
+            "" if live.budget is None else f" Budget: {live.budget}.",
             extra={
                 "event": "database_opened",
                 "server_version": version,

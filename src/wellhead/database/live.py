@@ -1,7 +1,7 @@
 """The state of an open database: its engine, its sessions, and its observers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 from wellhead.connecting import Connector, Hooks, build_engine, connect_first, probe
 from wellhead.connecting.engine import limits_in_transactions, prepares
 from wellhead.connecting.engine_options import isolation_levels_of
-from wellhead.connecting.fleet import warn_if_overbooked
+from wellhead.connecting.fleet import budget_of, read_limits, warn_if_overbooked
 from wellhead.connecting.probing import PROBE_TIMEOUT
 from wellhead.connecting.reading import Readers, driver_way
-from wellhead.errors import PoolTimeout, fault_of
+from wellhead.errors import ConfigurationError, PoolTimeout, fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
+from wellhead.pool.budget import Budget, PoolSize
 from wellhead.replicas import Router
 from wellhead.replicas.routed_queries import RoutedRunner
 from wellhead.replicas.routed_reader import RoutedReader
@@ -29,7 +30,6 @@ from wellhead.sessions.run_stats import RunCounter
 from wellhead.sessions.session_class import LASTING
 from wellhead.sessions.statements import statements_of
 from wellhead.settings import DatabaseSettings
-from wellhead.url import PostgresURL
 
 
 class Live:
@@ -92,6 +92,9 @@ class Live:
         if settings.replica_url:
             self._route(settings, hooks, session_class, runs, runner)
         self._settings = settings
+        # What the server has, and how many processes share it if not as the settings say.
+        self._limits: Mapping[str, Any] | None = None
+        self._processes: int | None = None
         self.in_use = 0
         self.unused = asyncio.Event()
         self.unused.set()
@@ -122,11 +125,41 @@ class Live:
         connection = await connect_first(self.engine, self._connector)
         self.health.record_success()
         try:
-            url = self._settings.url
-            if isinstance(url, PostgresURL) and not url.is_pooled:
-                await warn_if_overbooked(connection, self._settings)
+            if isinstance(self.engine.sync_engine.pool, AsyncPool):
+                self._limits = await read_limits(connection, self._settings)
         finally:
             await connection.close()
+        if (budget := self.budget) is not None:
+            warn_if_overbooked(budget, self._settings)
+
+    @property
+    def budget(self) -> Budget | None:
+        """The budget at the pool's present size; None if there is no pool, or it is not known."""
+        return self._budget_among(self._processes)
+
+    def _budget_among(self, processes: int | None) -> Budget | None:
+        pool = self.engine.sync_engine.pool
+        if not isinstance(pool, AsyncPool):
+            return None
+        per_process = pool.policy.limit
+        return budget_of(self._limits, self._settings, per_process=per_process, processes=processes)
+
+    def share_among(self, pool: AsyncPool, processes: int) -> PoolSize:
+        """Resize the pool to this process's share of the budget.
+
+        Raises:
+            ConfigurationError: The budget is not known, or has nothing for so many processes.
+        """
+        budget = self._budget_among(processes)
+        if budget is None:
+            raise ConfigurationError(
+                "The budget of connections is not known: behind a pooler its own limit counts.",
+                hint=f"Set {self._settings.variable_of('pool_budget')}.",
+            )
+        size = budget.largest_pool()
+        pool.resize(pool_size=size.pool_size, max_overflow=size.max_overflow)
+        self._processes = processes
+        return size
 
     async def close(self) -> None:
         """Close every connection, and create no more."""

@@ -1,10 +1,16 @@
 """Every client sees what it wrote, and never an older state: it carries what it has seen.
 
-A browser does so in a cookie, and any other client in a header that it sends back. Pure ASGI, and
+A browser does so in cookies, and any other client in a header that it sends back. Pure ASGI, and
 only in applications with replicas.
+
+Responses to requests at the same time arrive in any order, and the last one must not overwrite what
+another has said. So each sets a cookie of its own, and removes those that its request brought; a
+request that brings several has seen all that they say.
 """
 
-from collections.abc import Mapping
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,17 +22,23 @@ from wellhead.errors import ConfigurationError
 from wellhead.replicas import Client, Seen, as_client
 from wellhead.replicas.signed_marks import Carried, SignedMarks
 
-COOKIE = "wellhead-read-after"
-"""The cookie of browsers."""
+COOKIE = "wellhead-read-after-"
+"""How the names of the cookies begin."""
 
 HEADER = "Wellhead-Read-After"
-"""The header of a response that other clients send with their next requests."""
+"""The header of a response that other clients send with their next requests: that of the last one,
+or those of several, separated by commas."""
 
 LIFETIME = 60.0
 """Seconds for which they are valid, in addition to ``replica_max_lag``: every replica that gets
 reads has replayed by then what the client has seen."""
 
 _RENEW_AFTER = LIFETIME / 2
+
+_NAME = re.compile(rf"{COOKIE}[0-9a-f]{{8}}")
+
+_MOST = 50
+"""How many tokens of one request are looked at."""
 
 
 class ReadAfter:
@@ -56,42 +68,64 @@ class ReadAfter:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        client, carried = Client(), self._carried(Headers(scope=scope))
-        if carried is not None:
-            for name, mark in carried.marks.items():
-                if name in self._databases:
-                    client.put(self._databases[name].key, Seen.parse(mark))
+        client, headers = Client(), Headers(scope=scope)
+        cookies = _cookies_in(headers)
+        carried = [each for each in map(self._tokens.read, _tokens_in(headers, cookies)) if each]
+        for name, database in self._databases.items():
+            marks = [each.marks[name] for each in carried if name in each.marks]
+            if marks:
+                client.put(database.key, Seen.parse(*marks))
 
         async def send_after(message: Message) -> None:
             if message["type"] == "http.response.start":
-                await self._tell(client, carried, scope, message)
+                await self._tell(client, carried, list(cookies), scope, message)
             await send(message)
 
         with as_client(client):
             await self._app(scope, receive, send_after)
 
-    def _carried(self, headers: Headers) -> Carried | None:
-        given = headers.get(HEADER)
-        if given is None and COOKIE in headers.get("cookie", ""):
-            given = cookie_parser(headers["cookie"]).get(COOKIE)
-        return None if given is None else self._tokens.read(given)
-
     async def _tell(
-        self, client: Client, carried: Carried | None, scope: Scope, message: Message
+        self,
+        client: Client,
+        carried: Sequence[Carried],
+        cookies: Sequence[str],
+        scope: Scope,
+        message: Message,
     ) -> None:
         marks = {}
         with as_client(client):
             for name, database in self._databases.items():
                 if database.is_open and (mark := await database.mark()):
                     marks[name] = mark
-        if not marks or (carried and carried.marks == marks and carried.age < _RENEW_AFTER):
+        if not marks or (
+            len(carried) == 1 and carried[0].marks == marks and carried[0].age < _RENEW_AFTER
+        ):
             return
         token, headers = self._tokens.sign(marks), MutableHeaders(scope=message)
         headers[HEADER] = token
-        attributes = f"Max-Age={self._max_age:.0f}; Path=/; HttpOnly; SameSite=Lax"
+        attributes = "Path=/; HttpOnly; SameSite=Lax"
         if scope.get("scheme") == "https":
             attributes += "; Secure"
-        headers.append("Set-Cookie", f"{COOKIE}={token}; {attributes}")
+        name = f"{COOKIE}{secrets.token_hex(4)}"
+        headers.append("Set-Cookie", f"{name}={token}; Max-Age={self._max_age:.0f}; {attributes}")
+        for each in cookies[:_MOST]:
+            headers.append("Set-Cookie", f"{each}=; Max-Age=0; {attributes}")
+
+
+def _cookies_in(headers: Headers) -> Mapping[str, str]:
+    """Our cookies of a request, by name."""
+    given = "; ".join(headers.getlist("cookie"))
+    if COOKIE not in given:
+        return {}
+    return {name: each for name, each in cookie_parser(given).items() if _NAME.fullmatch(name)}
+
+
+def _tokens_in(headers: Headers, cookies: Mapping[str, str]) -> Iterator[str]:
+    """What a client brings, in its cookies and in the header."""
+    given = [*cookies.values()]
+    for each in headers.getlist(HEADER):
+        given += [token.strip() for token in each.split(",")]
+    yield from given[:_MOST]
 
 
 def read_after_for(databases: Mapping[str, Database[Any]]) -> dict[str, Any] | None:

@@ -282,6 +282,16 @@ def is_in_transaction(connection: Any) -> bool:
     return bool(connection.info.transaction_status)
 
 
+def is_to_standby(connection: Any) -> bool:
+    """Whether the server has reported that it is a standby; sends nothing.
+
+    PostgreSQL reports it from 14 on, when a session starts and when it is promoted.
+    """
+    if isinstance(connection, asyncpg.Connection):
+        return getattr(connection.get_settings(), "in_hot_standby", None) == "on"
+    return bool(connection.pgconn.parameter_status(b"in_hot_standby") == b"on")
+
+
 async def ping(connection: Any, *, timeout: float) -> None:
     """One round trip; after any failure the connection is unusable.
 

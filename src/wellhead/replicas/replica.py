@@ -1,7 +1,6 @@
 """One replica: its connections, whether it gets reads, and when it is tried again."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import Context
@@ -20,8 +19,8 @@ from wellhead.pool import AsyncPool
 from wellhead.pool.connection_state import driver_of
 from wellhead.pool.sqlalchemy import await_
 from wellhead.replicas.admission import PATIENCE, Admission, Known, NotAdmittedError
+from wellhead.replicas.availability import Availability
 from wellhead.replicas.seen import Seen
-from wellhead.retry import doubled
 from wellhead.sessions.commits import watch_commits
 from wellhead.sessions.queries.runner import QueryRunner, Sessions
 from wellhead.sessions.reader import PASSING
@@ -29,11 +28,6 @@ from wellhead.sessions.run_stats import RunCounter
 from wellhead.sessions.statements import statements_of
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL
-
-logger = logging.getLogger(__package__)
-
-FIRST_BREAK, LONGEST_BREAK = 1.0, 30.0
-"""Seconds until a replica that failed is tried again: doubled with every failure in a row."""
 
 # What a replica has not replayed yet, such as a new column, and what no standby does: serializable
 # transactions, unlogged tables, transaction ids.
@@ -71,9 +65,9 @@ class Replica:
 
     Attributes:
         name: Its hosts, for log lines and metrics.
+        availability: Whether it gets reads.
         readers: The sessions of readers.
         runner: Runs compiled queries.
-        lost: How often it was left out.
         reads: Statements that it was sent.
     """
 
@@ -114,17 +108,8 @@ class Replica:
             sessions=Sessions((), self.readers.lasting, self.readers.lasting), dialect=dialect,
         ).reading  # fmt: skip
         self._trial: asyncio.Task[None] | None = None
-        self._is_up = False
-        self._failures = 0
-        self._again_at = 0.0
-        self.reason: str | None = None
-        self.lost = 0
+        self.availability = Availability(self.name)
         self.reads = 0
-
-    @property
-    def is_up(self) -> bool:
-        """Whether it gets reads."""
-        return self._is_up
 
     @property
     def server(self) -> str | None:
@@ -153,16 +138,16 @@ class Replica:
     @property
     def first_trial(self) -> asyncio.Task[None] | None:
         """Its opening, if it was never open before and is being opened."""
-        return None if self._failures else self._trial
+        return None if self.availability.has_failed else self._trial
 
     def is_ready(self) -> bool:
         """Whether it gets reads now; if not, it is tried in the background once its break is over.
 
         So nobody reads from it, and nothing is sent to it, while no reader asks for it.
         """
-        if self._is_up:
+        if self.availability.is_up:
             return self.pool is None or not self.pool.is_full
-        if self._trial is None and monotonic() >= self._again_at:
+        if self._trial is None and self.availability.is_due:
             # In no caller's context, and not cancelled along with one of them.
             loop = asyncio.get_running_loop()
             self._trial = Context().run(loop.create_task, self._try())
@@ -199,23 +184,7 @@ class Replica:
         if reason == "not_standby" and self.pool is not None:
             # A URL with several hosts may lead to a standby next time.
             self.pool.retire_all()
-        if not self._is_up and self._failures and monotonic() < self._again_at:
-            return
-        self._failures += 1
-        seconds = doubled(FIRST_BREAK, self._failures, most=LONGEST_BREAK)
-        self._again_at = monotonic() + seconds
-        self.reason = reason
-        if self._is_up or self._failures == 1:
-            self.lost += 1
-            logger.warning(
-                "the replica %s gets no reads for %.0f s: %s (%s)",
-                self.name,
-                seconds,
-                reason,
-                why,
-                extra={"event": "replica_left_out", "replica": self.name, "reason": reason},
-            )
-        self._is_up = False
+        self.availability.leave_out(reason, why)
 
     async def close(self) -> None:
         """Close every connection, and create no more."""
@@ -247,13 +216,7 @@ class Replica:
             return
         finally:
             self._trial = None
-        if self._failures:
-            logger.info(
-                "the replica %s gets reads again",
-                self.name,
-                extra={"event": "replica_back", "replica": self.name},
-            )
-        self._is_up, self._failures, self.reason = True, 0, None
+        self.availability.let_in()
 
     async def _admit(self, pooled: Any, info: dict[Any, Any], seen: Seen) -> Known:
         connection = driver_of(pooled.dbapi_connection)

@@ -182,11 +182,11 @@ class Router:
         return tuple(
             ReplicaStats(
                 name=each.name,
-                is_up=each.is_up,
-                reason=each.reason,
+                is_up=each.availability.is_up,
+                reason=each.availability.reason,
                 lag=each.lag,
                 reads=each.reads,
-                left_out=each.lost,
+                left_out=each.availability.left_out,
                 connections=0 if each.pool is None else each.pool.core.idle + each.pool.core.active,
             )
             for each in self.replicas
@@ -205,7 +205,7 @@ class Router:
         """Wait for the first connection to any replica."""
         while trials := {each.first_trial for each in self.replicas if each.first_trial}:
             await asyncio.wait(trials, return_when=asyncio.FIRST_COMPLETED)
-            if ready := [each for each in self.replicas if each.is_up]:
+            if ready := [each for each in self.replicas if each.availability.is_up]:
                 return ready
         return []
 

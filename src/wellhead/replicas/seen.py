@@ -21,8 +21,8 @@ replayed up to* ``lsn``*, and* ``server`` *is unset or this very replica.* It ho
 - the primary may always be used: it has all that its replicas show. Once the primary was asked
   after that, ``server`` is unset.
 
-Reads of one client at the same time have no order. PostgreSQL itself has one gap: while a COMMIT
-waits for its synchronous standby, a replica can show it just before the primary does.
+Reads of one client at the same time may see two states. PostgreSQL itself has one gap: while a
+COMMIT waits for its synchronous standby, a replica can show it just before the primary does.
 """
 
 import re
@@ -119,7 +119,7 @@ class Seen:
 
     def take(self, asked: "Asked", lsn: int) -> None:
         """Take the position that the primary had when it was asked."""
-        self.lsn = max(self.lsn, lsn)
+        self.lsn = lsn if self.lsn == NEVER else max(self.lsn, lsn)
         self._asked = max(self._asked, asked.uses)
         if asked.reads == self._reads and not self._reading:
             self.server = None

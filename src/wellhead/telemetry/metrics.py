@@ -82,6 +82,11 @@ class _Seen:
         return None if pool.max_overflow is None else pool.pool_size + pool.max_overflow
 
     @property
+    def budget(self) -> float | None:
+        budget = self.database.budget()
+        return None if budget is None else budget.available
+
+    @property
     def connections(self) -> Mapping[str, float]:
         states = ("active", "idle", "opening", "closing")
         return {state: getattr(self.pool, state) for state in states}
@@ -177,6 +182,7 @@ FIGURES = (
     Figure(_GAUGE, "pool_info", "Always 1.", "mode", "mode"),
     Figure(_GAUGE, "pool_size", "Connections kept open.", "pool.pool_size"),
     Figure(_GAUGE, "pool_limit", "Maximum number of connections.", "limit"),
+    Figure(_GAUGE, "pool_budget", "Connections for all processes.", "budget"),
     Figure(_GAUGE, "pool_connections", "Connections by state.", "connections", "state"),
     Figure(_GAUGE, "pool_waiting", "Callers waiting for a connection.", "pool.waiting"),
     Figure(_GAUGE, "pool_max_waiting", "Maximum number of waiting callers.", "pool.max_waiting"),

@@ -161,10 +161,10 @@ async def test_a_lost_response_is_asked_for_again_and_nothing_is_done_twice(
     await client.act("changeTask", task_id, {"title": "Oat milk", "tags": ["shop", "home"]})
     await client.act("completeTask", task_id, True)
     await client.act("createTag", "work", "#ff0000")
-    await client.act("bulk", "reopen", [task_id])
+    await client.act("bulk", "reopen", (await client.state())["tasks"])
     (task,) = (await client.state())["tasks"]
     await client.act("deleteTask", task_id)
-    await client.act("restoreTask", task)
+    await client.act("restoreTasks", [task])
     for event in lost:
         while not event.is_set():
             await client.act("retryNow")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from browser.todo_page import TodoPage, create, listed
 from httpx2 import AsyncClient
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Request, expect
 from staged import StagedAccount
 
 
@@ -118,6 +118,37 @@ async def test_completed_tasks_have_their_view(todo: TodoPage) -> None:
     await expect(todo.page.get_by_text("What you complete is kept here.")).to_be_visible()
     await todo.view("Tasks")
     await todo.expect_titles(["Buy bread", "Buy tea"])
+
+
+async def test_many_are_deleted_and_brought_back_by_a_request_each(
+    todo: TodoPage, api: AsyncClient, person: StagedAccount
+) -> None:
+    await todo.add("Buy milk", "Buy bread", "Buy tea")
+    await api.post(
+        "/api/me/tasks/bulk",
+        json={"action": "complete", "filter": {}},
+        headers=person.headers,
+    )
+    await todo.view("Completed")
+    await todo.page.evaluate("dispatchEvent(new Event('focus'))")
+    await expect(todo.titles).to_have_count(3)
+    written: list[str] = []
+
+    def hear(request: Request) -> None:
+        if request.method != "GET":
+            written.append(request.url.rpartition("/")[2])
+
+    todo.page.on("request", hear)
+    await todo.page.get_by_role("button", name="Delete all").click()
+    await todo.saved()
+    await expect(todo.titles).to_have_count(0)
+    assert await listed(api, person) == []
+    await todo.toast.get_by_role("button", name="Undo").click()
+    await todo.saved()
+    await expect(todo.titles).to_have_count(3)
+
+    assert [task["completed"] for task in await listed(api, person)] == [True] * 3
+    assert written == ["bulk", "bulk"]
 
 
 async def test_several_are_completed_and_deleted_at_once(

@@ -28,19 +28,25 @@ export const completeTask = (id, completed) => act([operation("complete", id, { 
 /** @type {ActionsModule["deleteTask"]} */
 export const deleteTask = (id) => act([operation("delete", id, undefined, task(id))]);
 
-/** @type {ActionsModule["restoreTask"]} */
-export const restoreTask = (deleted) => act([operation("restore", deleted.id, undefined, deleted)]);
-
 /** @type {ActionsModule["moveTask"]} */
 export const moveTask = (id, move) => act([operation("move", id, move, task(id))]);
 
 /** @type {ActionsModule["bulk"]} */
-export function bulk(action, ids) {
+export function bulk(action, tasks) {
   const parts = [];
-  for (let from = 0; from < ids.length; from += MOST_AT_ONCE) {
-    parts.push(operation("bulk", undefined, { action, ids: ids.slice(from, from + MOST_AT_ONCE) }));
+  for (let from = 0; from < tasks.length; from += MOST_AT_ONCE) {
+    const bases = tasks.slice(from, from + MOST_AT_ONCE);
+    const part = operation("bulk", undefined, { action, ids: bases.map(({ id }) => id) });
+    parts.push(action === "restore" ? { ...part, bases } : part);
   }
   act(parts);
+}
+
+/** @type {ActionsModule["restoreTasks"]} */
+export function restoreTasks(deleted) {
+  const [first, ...others] = deleted;
+  if (others.length > 0) bulk("restore", deleted);
+  else act([operation("restore", first.id, undefined, first)]);
 }
 
 /** @type {ActionsModule["createTag"]} */

@@ -1,5 +1,5 @@
 /** What a person does to tasks, with a word about it and a way back. */
-import { bulk, changeTask, completeTask, createTask, deleteTask, moveTask, restoreTask } from "./actions.js";
+import { bulk, changeTask, completeTask, createTask, deleteTask, moveTask, restoreTasks } from "./actions.js";
 import { changesOf, draftOf, fieldsIn, keepEditing, keepNew } from "./draft.js";
 import { text } from "./messages.js";
 import { fieldsOf } from "./operations.js";
@@ -66,9 +66,8 @@ export function complete(ids, completed) {
 
 /** @param {Task[]} tasks @param {boolean} completed */
 function setCompleted(tasks, completed) {
-  const ids = tasks.map(({ id }) => id);
-  if (ids.length === 1) completeTask(ids[0], completed);
-  else bulk(completed ? "complete" : "reopen", ids);
+  if (tasks.length === 1) completeTask(tasks[0].id, completed);
+  else bulk(completed ? "complete" : "reopen", tasks);
 }
 
 /** @param {string[]} ids */
@@ -78,9 +77,9 @@ export function remove(ids) {
   const goOn = focusNext(ids);
   if (ui.editing && ids.includes(ui.editing.id)) keepEditing(null);
   if (tasks.length === 1) deleteTask(tasks[0].id);
-  else bulk("delete", tasks.map(({ id }) => id));
+  else bulk("delete", tasks);
   goOn();
-  notify(text.deleted(tasks.length, tasks[0].title), () => tasks.forEach(restoreTask));
+  notify(text.deleted(tasks.length, tasks[0].title), () => restoreTasks(tasks));
 }
 
 /** @param {string} id @param {Priority} priority */

@@ -23,7 +23,7 @@ export function apply(operation, tasks, tags) {
     tasks.set(id, { ...task, completed: body.completed, completed_at: body.completed ? at : null });
   else if (kind === "delete") tasks.delete(id);
   else if (kind === "move" && task) tasks.set(id, { ...task, position: moved(task, body, tasks) });
-  else if (kind === "bulk") for (const one of body.ids) apply(oneOf(operation, one), tasks, tags);
+  else if (kind === "bulk") for (const place of body.ids.keys()) apply(oneOf(operation, place), tasks, tags);
   else if (kind === "create-tag" && !tagNamed(body.name, tags))
     tags.set(id, { ...body, created_at: at, updated_at: at, etag: "" });
   else if (kind === "change-tag") changeTag(id, body, tasks, tags);
@@ -114,11 +114,12 @@ function refTo(name, tags) {
   return { id: tag.id, name: tag.name, color: tag.color };
 }
 
-/** What a bulk operation does to one task. @type {(bulk: Operation, id: string) => Operation} */
-function oneOf(bulk, id) {
-  const { action } = /** @type {any} */ (bulk.body);
-  const completed = action === "complete";
-  return { ...bulk, id, kind: action === "delete" ? "delete" : "complete", body: { completed } };
+/** What a bulk operation does to the task at this place. @type {(bulk: Operation, place: number) => Operation} */
+function oneOf(bulk, place) {
+  const { action, ids } = /** @type {any} */ (bulk.body);
+  const isState = action === "complete" || action === "reopen";
+  const one = { ...bulk, id: ids[place], base: bulk.bases?.[place], body: { completed: action === "complete" } };
+  return { ...one, kind: isState ? "complete" : action };
 }
 
 /** @type {(task: Task, move: any, tasks: Map<string, Task>) => string} */

@@ -126,6 +126,7 @@ async function effect(/** @type {Operation} */ operation, /** @type {any} */ bod
   if (body?.id) return { tasks: [body], tags: unknownTags(body, tags) };
   const after = new Map(tasks);
   apply(operation, after, tags);
+  for (const missing of body?.not_found ?? []) after.delete(missing);
   return {
     tasks: [...after.values()].filter((task) => tasks.get(task.id) !== task),
     deleted_task_ids: [...tasks.keys()].filter((each) => !after.has(each)),

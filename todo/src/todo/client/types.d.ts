@@ -52,6 +52,8 @@ export interface Operation {
   body?: unknown;
   /** The object as the person saw it when they changed it: for If-Match, to find what differs, and to show both. */
   base?: Task | Tag;
+  /** Those of a bulk restoration, in the order of its ids. */
+  bases?: Task[];
 }
 
 /** Someone else changed what this person changed, too: both are shown, and the person decides. */
@@ -112,11 +114,11 @@ export interface ActionsModule {
   changeTask(id: string, fields: Partial<TaskFields>, base?: Task): void;
   completeTask(id: string, completed: boolean): void;
   deleteTask(id: string): void;
-  /** Undoes a deletion. */
-  restoreTask(task: Task): void;
+  /** Undoes their deletion. */
+  restoreTasks(tasks: Task[]): void;
   moveTask(id: string, move: Move): void;
-  /** In parts of at most 1,000 ids. */
-  bulk(action: "complete" | "reopen" | "delete", ids: string[]): void;
+  /** In parts of at most 1,000 tasks. */
+  bulk(action: "complete" | "reopen" | "delete" | "restore", tasks: Task[]): void;
   createTag(name: string, color: string): void;
   changeTag(id: string, fields: { name?: string; color?: string }): void;
   deleteTag(id: string): void;

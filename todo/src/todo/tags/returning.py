@@ -17,7 +17,7 @@ def returned(wanted: FromClause) -> tuple[CTE, CTE]:
     get revisions again that it had.
 
     Args:
-        wanted: Their `id`, `name`, `name_folded` and `color`.
+        wanted: Their `id`, `name`, `name_folded` and `color`; one may be there several times.
 
     Returns:
         The tags, and those of them that are created.
@@ -35,9 +35,9 @@ def returned(wanted: FromClause) -> tuple[CTE, CTE]:
     given = {
         "id": func.gen_random_uuid(),
         "user_id": OWNER,
-        "name": wanted.c.name,
+        "name": func.min(wanted.c.name),
         "name_folded": wanted.c.name_folded,
-        "color": wanted.c.color,
+        "color": func.min(wanted.c.color),
         "version": literal_column("1"),
         "created_at": NOW,
         "updated_at": NOW,
@@ -46,6 +46,7 @@ def returned(wanted: FromClause) -> tuple[CTE, CTE]:
         select(*given.values())
         .select_from(wanted)
         .where(~exists().where(is_it))
+        .group_by(wanted.c.name_folded)
         .order_by(wanted.c.name_folded.collate("C"))
     )
     inserted = insert(Tag).from_select(list(given), missing)

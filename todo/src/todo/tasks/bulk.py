@@ -1,4 +1,4 @@
-"""Complete, reopen or delete many tasks in one statement: all of them or, if it fails, none."""
+"""Complete, reopen, delete or restore many tasks in one statement: all or, if it fails, none."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
@@ -32,6 +33,8 @@ from sqlmodel import col
 from todo.idempotency.creation import Creation, Values
 from todo.models import utc_now
 from todo.sql import NOW, OWNER, text_of
+from todo.sync.models import DeletedTask
+from todo.tasks.deleted import restoration
 from todo.tasks.filters import Shape, TaskFilters
 from todo.tasks.models import Task
 from todo.tasks.service import explain
@@ -42,7 +45,7 @@ MOST_AT_ONCE = 1000
 MOST_SHAPES = 64
 """How many kinds of work are kept compiled."""
 
-Action = Literal["complete", "reopen", "delete"]
+Action = Literal["complete", "reopen", "delete", "restore"]
 
 _IDS = bindparam("task_ids", type_=ARRAY(Uuid))
 _MOST = bindparam("most", type_=Integer)
@@ -83,29 +86,60 @@ _NOT_YET: Mapping[Action, list[ColumnElement[bool]]] = {
 
 
 def _statement(action: Action, shape: Shape | None, turn: FromClause) -> CTE:
+    if action == "restore":
+        return _restoration(turn)
     if shape is None:
         conditions = [col(Task.user_id) == OWNER, col(Task.id) == func.any(_IDS)]
     else:
         conditions = [*shape.conditions(), *_NOT_YET[action]]
-    # All lock in the same order, so that there is no deadlock.
-    found = (
-        select(col(Task.id))
-        .where(*conditions, exists(select(turn)))
-        .order_by(col(Task.id))
-        .limit(_MOST + literal_column("1"))
-        .with_for_update()
-        .cte("found")
-    )
+    found = _locked(Task, conditions, turn)
     chosen = select(found.c.id).order_by(found.c.id).limit(_MOST).cte("chosen")
     changed = _written(action, col(Task.id).in_(select(chosen.c.id)))
     unchanged = select(chosen.c.id).where(chosen.c.id.not_in(select(changed.c.id)))
     more = select(func.count()).select_from(found).scalar_subquery()
+    return _document(
+        turn,
+        changed=_listed(select(changed.c.id)),
+        unchanged=_listed(unchanged),
+        not_found=text_of("") if shape else _listed(_missing(select(found.c.id))),
+        has_more=case((more > _MOST, text_of("true")), else_=text_of("false")),
+    )
+
+
+def _restoration(turn: FromClause) -> CTE:
+    conditions = [col(DeletedTask.user_id) == OWNER, col(DeletedTask.id) == func.any(_IDS)]
+    found = _locked(DeletedTask, conditions, turn)
+    restored = restoration(found)
+    there = select(col(Task.id).label("id")).where(
+        col(Task.user_id) == OWNER, col(Task.id) == func.any(_IDS)
+    )
+    return _document(
+        turn,
+        changed=_listed(select(restored.c.id)),
+        unchanged=_listed(there),
+        not_found=_listed(_missing(union_all(select(found.c.id), there))),
+        has_more=text_of("false"),
+    )
+
+
+def _locked(kind: Any, conditions: Sequence[ColumnElement[bool]], turn: FromClause) -> CTE:
+    # All lock in the same order, so that there is no deadlock.
+    return (
+        select(col(kind.id))
+        .where(*conditions, exists(select(turn)))
+        .order_by(col(kind.id))
+        .limit(_MOST + literal_column("1"))
+        .with_for_update()
+        .cte("found")
+    )
+
+
+def _document(turn: FromClause, **members: ColumnElement[str]) -> CTE:
     document = (
-        text_of('{"changed":[') + _listed(select(changed.c.id))
-        + text_of('],"unchanged":[') + _listed(unchanged)
-        + text_of('],"not_found":[') + (text_of("") if shape else _listed(_missing(found)))
-        + text_of('],"has_more":')
-        + case((more > _MOST, text_of("true")), else_=text_of("false"))
+        text_of('{"changed":[') + members["changed"]
+        + text_of('],"unchanged":[') + members["unchanged"]
+        + text_of('],"not_found":[') + members["not_found"]
+        + text_of('],"has_more":') + members["has_more"]
         + text_of("}")
     )  # fmt: skip
     return (
@@ -131,9 +165,9 @@ def _written(action: Action, is_chosen: ColumnElement[bool]) -> CTE:
     )
 
 
-def _missing(found: CTE) -> Any:
+def _missing(found: Any) -> Any:
     given = func.unnest(_IDS).table_valued(column("id", Uuid)).render_derived("given")
-    return select(given.c.id).where(given.c.id.not_in(select(found.c.id)))
+    return select(given.c.id).where(given.c.id.not_in(found))
 
 
 def _listed(ids: Any) -> ColumnElement[str]:

@@ -1,17 +1,22 @@
-"""Bring back a task that was deleted, with its id and its tags."""
+"""Bring back tasks that were deleted, with their ids and tags."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Text,
     TypeDecorator,
     Uuid,
+    and_,
     column,
     delete,
+    exists,
     func,
     literal_column,
+    or_,
     select,
     true,
 )
@@ -23,6 +28,7 @@ from sqlmodel import col
 from todo.models import utc_now
 from todo.sql import NOW, OWNER
 from todo.sync.models import DeletedTask
+from todo.tags.models import TaskTag
 from todo.tags.returning import returned
 from todo.tasks import service
 from todo.tasks.models import STORED, Task
@@ -37,10 +43,17 @@ def plain_type(stored: ColumnElement[Any]) -> TypeEngine[Any]:
 
 
 def _restoration() -> Any:
+    gone, task = _brought_back(col(DeletedTask.id) == ID, COLUMNS)
+    carried, _ = returned(_tags_of(gone))
+    return with_new_links(task, carried)
+
+
+def _brought_back(which: ColumnElement[bool], shown: Sequence[Any]) -> tuple[CTE, CTE]:
+    """The deleted tasks of the owner as they were kept, and as they are inserted again."""
     gone = (
         delete(DeletedTask)
-        .where(col(DeletedTask.id) == ID, col(DeletedTask.user_id) == OWNER)
-        .returning(col(DeletedTask.contents), col(DeletedTask.tags))
+        .where(which, col(DeletedTask.user_id) == OWNER)
+        .returning(col(DeletedTask.id), col(DeletedTask.contents), col(DeletedTask.tags))
         .cte("gone")
     )
     kept = (
@@ -57,9 +70,13 @@ def _restoration() -> Any:
         insert(Task)
         .from_select(list(given), select(*given.values()).select_from(gone.join(kept, true())))
         .on_conflict_do_nothing(index_elements=["id"])
-        .returning(*COLUMNS)
+        .returning(*shown)
         .cte("task")
     )
+    return gone, task
+
+
+def _tags_of(gone: CTE) -> CTE:
     wanted = (
         func.jsonb_to_recordset(gone.c.tags)
         .table_valued(
@@ -68,9 +85,31 @@ def _restoration() -> Any:
         )
         .render_derived(with_types=True)
     )  # fmt: skip
-    names = select(*wanted.c).select_from(gone.join(wanted, true())).cte("names")
-    carried, _ = returned(names)
-    return with_new_links(task, carried)
+    each = select(gone.c.id.label("task_id"), *wanted.c)
+    return each.select_from(gone.join(wanted, true())).cte("tags_wanted")
+
+
+def restoration(found: CTE) -> CTE:
+    """Bring back all of these deleted tasks of the owner; their ids.
+
+    Args:
+        found: Their `id`.
+    """
+    gone, task = _brought_back(col(DeletedTask.id).in_(select(found.c.id)), [col(Task.id)])
+    wanted = _tags_of(gone)
+    carried, _ = returned(wanted)
+    same = carried.alias("same")
+    has_id = exists().where(same.c.id == wanted.c.id)
+    is_it = or_(
+        carried.c.id == wanted.c.id, and_(carried.c.name_folded == wanted.c.name_folded, ~has_id)
+    )
+    links = (
+        select(task.c.id, carried.c.id)
+        .distinct()
+        .select_from(task.join(wanted, wanted.c.task_id == task.c.id).join(carried, is_it))
+    )
+    linked = insert(TaskTag).from_select(["task_id", "tag_id"], links).cte("linked")
+    return select(task.c.id).add_cte(linked).cte("restored")
 
 
 RESTORE = compiled(_restoration(), into=TaskRow, is_repeatable=True)

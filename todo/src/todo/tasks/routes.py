@@ -99,7 +99,7 @@ async def create_task(
     },
 )
 async def change_tasks(owner_id: OwnerId, body: BulkWrite, once: OnceDep) -> Response:
-    """Complete, reopen or delete many tasks at once: all of them or, if that fails, none."""
+    """Complete, reopen, delete or restore many tasks at once: all or, if that fails, none."""
     if body.filter is None:
         work, values = bulk.by_ids(body.action, owner_id=owner_id, ids=body.ids or [])
     else:

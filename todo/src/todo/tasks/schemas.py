@@ -115,7 +115,15 @@ class BulkWrite(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"oneOf": [{"required": ["ids"]}, {"required": ["filter"]}]},
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["ids"]},
+                {
+                    "required": ["filter"],
+                    "properties": {"action": {"enum": ["complete", "reopen", "delete"]}},
+                },
+            ]
+        },
     )
 
     action: Action
@@ -135,6 +143,10 @@ class BulkWrite(BaseModel):
     def _has_one(self) -> Self:
         if (self.ids is None) == (self.filter is None):
             raise PydanticCustomError("ids_or_filter", "Must have either ids or filter")
+        if self.action == "restore" and self.ids is None:
+            raise PydanticCustomError(
+                "restore_by_ids", "Must have ids: no filter finds deleted tasks"
+            )
         return self
 
 
