@@ -326,6 +326,22 @@ def test_psycopgs_cursor_has_its_work_apart_from_the_waiting() -> None:
     )
 
 
+def test_the_drivers_have_the_methods_by_which_exchanges_are_counted() -> None:
+    protocol = asyncpg.protocol.Protocol
+    of_asyncpg = [
+        "prepare", "bind_execute", "bind_execute_many", "bind", "execute", "query", "copy_in",
+        "copy_out", "close_portal", "close_statement",
+    ]  # fmt: skip
+    of_psycopg = ["_maybe_prepare_gen", "_send_prepare", "_executemany_gen_pipeline"]
+    missing = [
+        *(name for name in of_asyncpg if not hasattr(protocol, name)),
+        *(name for name in of_psycopg if not hasattr(psycopg.AsyncCursor, name)),
+        *(name for name in ["_declare_gen"] if not hasattr(psycopg.AsyncServerCursor, name)),
+    ]
+
+    assert missing == [], "The header Server-Timing has too few round trips."
+
+
 def test_sqlalchemy_shows_which_connections_a_session_uses() -> None:
     engine = create_engine("sqlite://")
     with engine.connect() as connection, Session(bind=connection) as session:

@@ -35,6 +35,8 @@ KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-the-benchmark"
 """What tokens are signed with."""
 
 _SETTINGS = {
+    # In development, requests show what they do.
+    "APP_ENV": "production",
     "JWT_SECRET_KEY": KEY,
     "JWT_ACCESS_TOKEN_EXPIRE_MINUTES": "1440",
     "LOGIN_ATTEMPTS_PER_ACCOUNT": "1000000 per minute",
