@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing soak faults poolers fuzz check docs clients clients-environment clients-lock lines containers format clean
+.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing soak faults replicas poolers fleet fleet-faults fleet-programs fuzz check docs clients clients-environment clients-lock lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -69,8 +69,27 @@ SEED ?=
 faults: $(VENV)/.dev  ## Let everything fail under load and write the table to docs/explanation/failure.md (SEED=).
 	$(BIN)/python -m bench.faults $(if $(SEED),--seed $(SEED)) --write docs/explanation/failure.md
 
+replicas: $(VENV)/.dev  ## Count stale reads on streaming replicas and write the table to docs/explanation/scale.md.
+	$(BIN)/python -m bench.fleet.routing --write docs/explanation/scale.md
+
 poolers:  ## Fetch the PgBouncers of the tests (on Debian; needs no root, installs nothing).
 	scripts/install-poolers .poolers
+
+FLEET := .fleet
+fleet: fleet-programs $(VENV)/.dev  ## Start a fleet with Patroni: three PostgreSQLs, etcd, HAProxy, PgBouncers, four Todo APIs (on Debian; Ctrl-C ends it).
+	@exec $(BIN)/python -m bench.fleet
+
+fleet-faults: fleet-programs $(VENV)/.dev  ## Let the fleet fail under load and write the table to docs/explanation/scale.md (SEED=; QUICK=1: three minutes, writes nothing).
+	$(BIN)/python -m bench.fleet.faults $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--quick,--write docs/explanation/scale.md)
+
+fleet-programs: poolers $(FLEET)/patroni/.made  ## Fetch the programs of the fleet and its tests (on Debian; needs no root, installs nothing).
+	scripts/install-fleet $(FLEET)
+
+$(FLEET)/patroni/.made: requirements/fleet.txt
+	rm -rf $(FLEET)/patroni
+	$(PYTHON) -m venv $(FLEET)/patroni
+	$(FLEET)/patroni/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 check: $(VENV)/.dev  ## Check style, types, migrations, import directions and the reference pages.
 	$(BIN)/ruff format --check .

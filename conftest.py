@@ -29,9 +29,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # The files that take longest; one of them at the end would keep one worker busy and no other.
 _LONG = (
-    "test_nothing_is_lost", "test_draining", "test_docs", "test_write_routes", "test_cli",
-    "test_sleep", "test_contract", "test_strategies", "test_lost_commits", "test_waking",
-    "test_truth", "test_bad_input", "test_migrations", "test_tasks_routes",
+    "test_nothing_is_lost", "test_fleet", "test_draining", "test_docs", "test_write_routes",
+    "test_cli", "test_sleep", "test_contract", "test_strategies", "test_lost_commits",
+    "test_waking", "test_truth", "test_bad_input", "test_migrations", "test_tasks_routes",
     "test_idempotency_service",
 )  # fmt: skip
 

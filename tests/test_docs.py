@@ -16,6 +16,7 @@ import wellhead
 from tests.docs import programs
 from tests.docs.pages import DOCS, ROOT, Page, all_pages, page
 from tests.docs.transcript import Terminal
+from tests.staging.streaming import Replication
 from wellhead.embedded import account
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,17 @@ def environment(database_url: str, desk: Path) -> Mapping[str, str]:
     [page for page in PAGES if programs.source_of(page) and not programs.tools_of(page)],
     ids=by_name,
 )
-def test_the_program_of_a_page_runs(page: Page, desk: Path, environment: Mapping[str, str]) -> None:
+def test_the_program_of_a_page_runs(
+    page: Page, desk: Path, environment: Mapping[str, str], request: pytest.FixtureRequest
+) -> None:
+    if page.path.stem == "read-replicas":
+        replication: Replication = request.getfixturevalue("kept_replication")
+        environment = {
+            **environment,
+            "DATABASE_URL": replication.primary.url,
+            "DATABASE_REPLICA_URL": replication.standbys[0].url,
+            "DATABASE_REPLICA_KEY": "k" * 32,
+        }
     programs.run(page, desk, environment)
 
 

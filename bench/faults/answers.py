@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 
 from bench.faults.ledger import Answer, Outcome
+from wellhead.fastapi.read_after import HEADER
 
 NOTHING_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
@@ -30,6 +31,7 @@ def read(response: httpx2.Response, began: float) -> Answer:
         began,
         time.monotonic(),
         str(body["id"]) if response.is_success and "id" in body else None,
+        response.headers.get(HEADER),
     )
 
 

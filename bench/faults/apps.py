@@ -110,6 +110,7 @@ class ServedApp:
         workers: How many processes serve.
         with_mistakes: Whether it has the routes of `bench.faults.mistakes`, too.
         environment: More variables.
+        port: Where it listens; None takes a free port.
 
     Attributes:
         starts: When it served first after each start, on the clock of `time.monotonic`.
@@ -123,6 +124,7 @@ class ServedApp:
         workers: int = 1,
         with_mistakes: bool = False,
         environment: Mapping[str, str] | None = None,
+        port: int | None = None,
     ) -> None:
         self.kind = kind
         self.log = directory / "app.log"
@@ -131,7 +133,7 @@ class ServedApp:
         self._workers = workers
         self._command = kind.mistaken if with_mistakes else kind.command
         self._more = dict(environment or {})
-        self._port = quiet_port()
+        self._port = port or quiet_port()
         self._started_workers = 0
         self._process: subprocess.Popen[bytes] | None = None
 

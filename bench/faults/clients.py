@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,17 +36,20 @@ class Door:
         tasks: The path of the tasks.
         headers: What every request carries.
         has_bulk: Whether many tasks can be completed at once.
+        more: Further servers of the same application, which take turns with the first.
     """
 
     base_url: str
     tasks: str
     headers: Mapping[str, str] = field(repr=False)
     has_bulk: bool = False
+    more: Sequence[str] = ()
 
-    def connect(self) -> httpx2.AsyncClient:
-        """A client with a connection of its own."""
+    def connect(self, client: int = 0) -> httpx2.AsyncClient:
+        """A connection of its own for the client with this number."""
+        servers = (self.base_url, *self.more)
         return httpx2.AsyncClient(
-            base_url=self.base_url,
+            base_url=servers[client % len(servers)],
             headers=dict(self.headers),
             timeout=None,
             limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
@@ -122,7 +125,7 @@ class Crowd:
 
     async def _work(self, number: int, name: str, rng: random.Random) -> None:
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(self._door.connect())
+            client = await stack.enter_async_context(self._door.connect(number))
             count = 0
             recent: list[Write] = []
             while not self._stopped.is_set():

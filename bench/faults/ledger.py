@@ -29,6 +29,7 @@ class Answer:
         began: When it was sent, on the clock of `time.monotonic`.
         ended: When it was answered or given up.
         task_id: The id in the answer, if there is one.
+        mark: How far the client has seen, where the application says so.
     """
 
     outcome: Outcome
@@ -36,6 +37,7 @@ class Answer:
     began: float
     ended: float
     task_id: str | None = None
+    mark: str | None = None
 
     @property
     def seconds(self) -> float:

@@ -6,14 +6,10 @@ from typing import Self
 from urllib.parse import urlencode
 
 from bench.faults.console import DATABASE, ROLE, Console
-from bench.faults.server import Server
+from bench.faults.server import OPTIONS, Server
 from tests.staging.patience import until
-from wellhead.embedded import watch
-from wellhead.embedded.account import server_account
-from wellhead.embedded.binaries import find_binaries
-from wellhead.embedded.ports import quiet_port
+from tests.staging.streaming import Standby
 
-_STANDBY = "standby"
 _SECONDS = 120.0
 
 
@@ -30,33 +26,28 @@ class Pair:
 
     def __init__(self, primary: Server, directory: Path) -> None:
         self._primary = primary
-        self._directory = directory / _STANDBY
-        self._data = self._directory / watch.DATA
-        self._account = server_account(primary.postgres.data_dir)
-        self._binaries = find_binaries(None, self._account)
-        self._port = quiet_port()
+        self._standby = Standby(directory / "standby", primary.postgres, options=OPTIONS)
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._copy_and_start)
+        await asyncio.to_thread(self._standby.__enter__)
         primary = self._primary.console
-        await primary.ask(f"ALTER SYSTEM SET synchronous_standby_names = '{_STANDBY}'")
+        await primary.ask("ALTER SYSTEM SET synchronous_standby_names = '*'")
         await primary.ask("SELECT pg_reload_conf()")
         synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
         await until(lambda: primary.ask(synchronous), seconds=_SECONDS)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await asyncio.to_thread(watch.stop_postmaster, self._data)
+        await self._standby.stop()
 
     @property
     def console(self) -> Console:
         """Where the superuser of the standby works."""
-        url = self._primary.postgres.url
-        return Console(url.replace(f":{self._primary.port}/", f":{self._port}/"))
+        return Console(self._standby.url)
 
     def url(self, scheme: str, *, is_sqlalchemy: bool) -> str:
         """Both hosts, and that only the one is wanted that takes writes."""
-        hosts = [f"127.0.0.1:{port}" for port in (self._primary.port, self._port)]
+        hosts = [f"127.0.0.1:{port}" for port in (self._primary.port, self._standby.port)]
         who = f"{ROLE}:{self._primary.password}"
         wish = ("target_session_attrs", "read-write")
         if is_sqlalchemy:
@@ -66,27 +57,4 @@ class Pair:
 
     async def promote(self) -> None:
         """Make the standby the server that takes writes; wait until it does."""
-        assert await self.console.ask("SELECT pg_promote()")
-
-    def _copy_and_start(self) -> None:
-        self._directory.mkdir()
-        self._account.give(self._directory, mode=0o700)
-        source = f"{self._primary.postgres.url}?application_name={_STANDBY}"
-        self._run(
-            "pg_basebackup",
-            *("--dbname", source, "--pgdata", self._data),
-            *("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"),
-        )
-        # It has the primary's settings; the command line has what must differ.
-        options = f"-c port={self._port} -c synchronous_standby_names="
-        self._run(
-            "pg_ctl",
-            *("start", "--wait", "--pgdata", self._data, "--options", options),
-            *("--log", self._directory / "server.log"),
-        )
-
-    def _run(self, program: str, *arguments: Path | str) -> None:
-        done = self._account.run(
-            self._binaries.bin_dir / program, *arguments, environment=self._binaries.environment
-        )
-        assert done.returncode == 0, done.stdout
+        await self._standby.promote()

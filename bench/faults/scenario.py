@@ -137,7 +137,7 @@ async def play(
         await fault.inject(stage)
         await asyncio.sleep(fault.hold[0] if pace.is_brief else rng.uniform(*fault.hold))
         await fault.heal(stage)
-        recovered.append(await _recoveries(crowds, limit=pace.recovery))
+        recovered.append(await recoveries(crowds, limit=pace.recovery))
         await asyncio.sleep(pace.afterwards)
         if None in recovered[-1]:
             break
@@ -156,7 +156,8 @@ async def play(
     return Played(fault, len(recovered), reports)
 
 
-async def _recoveries(crowds: Sequence[Crowd], *, limit: float) -> list[float | None]:
+async def recoveries(crowds: Sequence[Crowd], *, limit: float) -> list[float | None]:
+    """Seconds from now until every client of each crowd has been served; None: not in time."""
     healed = time.monotonic()
     while time.monotonic() - healed < limit:
         times = [crowd.ledger.all_served_after(healed, CLIENTS) for crowd in crowds]

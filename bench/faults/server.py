@@ -145,6 +145,11 @@ def children(pid: int) -> list[int]:
     return [child for child, parent, _ in _processes() if parent == pid]
 
 
+def serving(data: Path) -> list[int]:
+    """The first processes of the servers of a data directory: one, or none."""
+    return [pid for pid, _, command in _processes() if f" {data}" in command]
+
+
 def workers(pid: int) -> list[int]:
     """The worker processes of a server of uvicorn."""
     return [

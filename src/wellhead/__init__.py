@@ -32,6 +32,7 @@ from wellhead.errors import (
     SessionInUseError,
     SettingsError,
     SetUpError,
+    StandbyError,
     StartingError,
     TLSError,
     TooManyConnectionsError,
@@ -42,6 +43,7 @@ from wellhead.errors import (
 )
 from wellhead.health import HealthReport, Readiness, SchemaState
 from wellhead.pool import AsyncPool, DriverPool, PoolPolicy, PoolStats, Timing
+from wellhead.replicas import ReplicaStats
 from wellhead.sessions import ExclusiveSession, Query, Reader, RunStats, compiled
 from wellhead.settings import DatabaseSettings
 from wellhead.url import PostgresURL, SQLiteURL, parse_url
@@ -82,6 +84,7 @@ __all__ = [
     "ReadOnlyError",
     "Reader",
     "Readiness",
+    "ReplicaStats",
     "RequestTimeoutError",
     "RolledBackError",
     "RunStats",
@@ -93,6 +96,7 @@ __all__ = [
     "SessionInUseError",
     "SetUpError",
     "SettingsError",
+    "StandbyError",
     "StartingError",
     "TLSError",
     "Timing",

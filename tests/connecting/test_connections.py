@@ -4,15 +4,23 @@ import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Integer, bindparam, column, insert, table, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from wellhead import AsyncPool, CommitUnknownError, Database, DatabaseSettings, RolledBackError
+from wellhead import (
+    AsyncPool,
+    CommitUnknownError,
+    Database,
+    DatabaseSettings,
+    RolledBackError,
+    compiled,
+)
 from wellhead.connecting.asyncpg_connection import AsyncpgConnection
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.sessions.commits import counting_commits
@@ -37,38 +45,95 @@ async def wait_for_a_standby(url: str) -> None:
     await connection.close()
 
 
-@pytest.fixture
-async def impatient(lonely: str) -> AsyncIterator[None]:
-    """Cancels every COMMIT that waits for the standby."""
-    connection = await asyncpg.connect(lonely)
+@asynccontextmanager
+async def ending_waits(url: str, function: str) -> AsyncIterator[None]:
+    """Calls a function of the server for every process that waits for the standby."""
+    connection = await asyncpg.connect(url)
 
-    async def cancel() -> None:
+    async def end() -> None:
         while True:
             await connection.execute(
-                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+                f"SELECT {function}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"  # noqa: S608
             )
             await asyncio.sleep(0.01)
 
-    cancelling = asyncio.create_task(cancel())
+    ending = asyncio.create_task(end())
     yield
-    cancelling.cancel()
+    ending.cancel()
     connection.terminate()
 
 
-@DRIVERS
-@pytest.mark.usefixtures("impatient")
-async def test_a_commit_whose_wait_for_a_standby_was_cancelled_is_unknown(
-    lonely: str, driver: str
-) -> None:
-    async def insert(session: AsyncSession) -> None:
-        await (await session.connection()).execute(text("INSERT INTO note VALUES (1)"))
+note = table("note", column("id", Integer))
+add_note = compiled(insert(note).values(id=bindparam("id")))
 
-    async with Database(DatabaseSettings(url=lonely.replace("postgresql", driver, 1))) as database:
+
+async def in_session(database: Database) -> None:
+    async def work(session: AsyncSession) -> None:
+        await (await session.connection()).execute(insert(note).values(id=1))
+
+    await database.run(work)
+
+
+async def compiled_alone(database: Database) -> None:
+    await add_note.execute(database, id=1)
+
+
+WRITES = pytest.mark.parametrize("write", [in_session, compiled_alone])
+
+
+@DRIVERS
+@WRITES
+async def test_a_commit_whose_wait_for_a_standby_was_cancelled_is_unknown(
+    lonely: str, driver: str, write: Callable[[Database], Awaitable[None]]
+) -> None:
+    async with (
+        Database(DatabaseSettings(url=lonely.replace("postgresql", driver, 1))) as database,
+        ending_waits(lonely, "pg_cancel_backend"),
+    ):
         with counting_commits() as commits, pytest.raises(CommitUnknownError, match="standby"):
-            await database.run(insert)
+            await write(database)
+        stats = database.run_stats()
+        kept = database.stats().checked_in
+
+    assert (commits.unknown, commits.succeeded, stats.unknown) == (1, 0, 1)
+    assert kept == 1
+
+
+@DRIVERS
+@WRITES
+async def test_a_commit_whose_server_process_was_ended_in_that_wait_is_unknown(
+    lonely: str, driver: str, write: Callable[[Database], Awaitable[None]]
+) -> None:
+    async with (
+        Database(DatabaseSettings(url=lonely.replace("postgresql", driver, 1))) as database,
+        ending_waits(lonely, "pg_terminate_backend"),
+    ):
+        with counting_commits() as commits, pytest.raises(CommitUnknownError):
+            await write(database)
         stats = database.run_stats()
 
     assert (commits.unknown, commits.succeeded, stats.unknown) == (1, 0, 1)
+
+
+@DRIVERS
+async def test_the_commit_after_an_unknown_one_is_its_own(lonely: str, driver: str) -> None:
+    """On the same connection; this one does not wait."""
+
+    async def work(session: AsyncSession) -> None:
+        connection = await session.connection()
+        await connection.execute(text("SET LOCAL synchronous_commit = local"))
+        await connection.execute(insert(note).values(id=2))
+
+    async with Database(
+        DatabaseSettings(url=lonely.replace("postgresql", driver, 1), pool_size=1, max_overflow=0)
+    ) as database:
+        async with ending_waits(lonely, "pg_cancel_backend"):
+            with pytest.raises(CommitUnknownError):
+                await in_session(database)
+        await database.run(work)
+
+        assert database.run_stats().unknown == 1
+        assert database.stats().opened == 1
 
 
 Work = Callable[[Any], Awaitable[None]]

@@ -33,6 +33,7 @@ from wellhead.embedded import EmbeddedPostgres
 from wellhead.fastapi import probes
 from wellhead.settings.checked import accepted_values
 from wellhead.settings.pooling import PROFILES
+from wellhead.settings.standbys import SHORTEST_KEY
 from wellhead.telemetry.metrics import FIGURES
 from wellhead.testing import Network, RoundTrips, SleepingDatabase, TCPProxy, plugin, worker
 
@@ -49,6 +50,8 @@ def test_the_reference_has_every_setting_with_its_default_and_its_range() -> Non
     in_words = {
         "url": "a database URL",
         "url_direct": "a database URL, or none",
+        "replica_url": "database URLs, or none",
+        "replica_key": f"text of at least {SHORTEST_KEY} characters, or none",
         "application_variables": "names with commas between them",
         **dict.fromkeys(("host", "user", "password", "name", "parameters"), "text, or none"),
     }
@@ -129,6 +132,7 @@ class ServerError(Exception):
 # Faults that no code of the server stands for.
 WITHOUT_CODE: Mapping[Fault, Exception] = {
     Fault.SATURATED: PoolTimeout(),
+    Fault.STANDBY: wellhead.StandbyError.after_refusal(),
     Fault.REQUEST_TIMEOUT: wellhead.RequestTimeoutError("staged"),
     Fault.COMMITTED: wellhead.CommittedError("staged", commits=1),
     Fault.PARTLY_COMMITTED: wellhead.PartlyCommittedError(

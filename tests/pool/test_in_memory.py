@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from wellhead.pool.in_memory import InMemory
+from wellhead.pool.plan import InMemory
 
 
 def connect(memory: InMemory) -> sqlite3.Connection:

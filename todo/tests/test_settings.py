@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from refused_settings import refusal
+from staged import KEY
 
 from todo.settings import Settings
 from wellhead.errors import SettingsError
@@ -157,6 +158,27 @@ def test_a_dotenv_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 def test_an_unknown_keyword_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(SettingsError, match=r"no field 'app_nam'\. Did you mean app_name\?"):
         Settings(app_nam="Errands")
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, (True, 10)),
+        ({"DATABASE_SERVER_TIMING": "false"}, (False, 10)),
+        ({"DATABASE_REPEATED_QUERY_THRESHOLD": "none"}, (True, None)),
+        ({"APP_ENV": "production", "JWT_SECRET_KEY": KEY}, (False, None)),
+    ],
+)
+def test_requests_show_what_they_do_in_development(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: tuple[bool, int | None]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@localhost/db")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    settings = Settings().database()
+
+    assert (settings.server_timing, settings.repeated_query_threshold) == expected
 
 
 def test_the_database_is_not_given_by_these_settings() -> None:

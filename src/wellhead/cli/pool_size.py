@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from wellhead.cli.exits import plain_errors
-from wellhead.pool.policy import RESERVED, largest_pool
+from wellhead.pool.budget import RESERVED, Budget
 
 
 def pool_size(
@@ -26,14 +26,18 @@ def pool_size(
 
     Needs no database. Exit code 1: there are not enough connections for all processes.
     """
+    processes = replicas * workers
     with plain_errors():
-        size = largest_pool(
-            max_connections=max_connections, replicas=replicas, workers=workers, reserved=reserved
-        )
+        size = Budget(
+            processes=processes, per_process=1, limit=max_connections, reserved=reserved
+        ).largest_pool()
+    budget = Budget(
+        processes=processes,
+        per_process=size.per_process,
+        limit=max_connections,
+        reserved=reserved,
+    )
     typer.echo(f"{context.obj}POOL_SIZE={size.pool_size}")
     typer.echo(f"{context.obj}MAX_OVERFLOW={size.max_overflow}")
-    typer.echo(f"{context.obj}POOL_PROCESSES={size.processes}")
-    typer.echo(
-        f"# {size.processes} processes x {size.per_process} connections = "
-        f"{size.processes * size.per_process} of {size.available}"
-    )
+    typer.echo(f"{context.obj}POOL_PROCESSES={processes}")
+    typer.echo(f"# {budget}")

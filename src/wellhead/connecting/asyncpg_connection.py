@@ -10,8 +10,10 @@ from typing import Any
 
 import asyncpg
 
+from wellhead.connecting.exchanging import count_on
 from wellhead.errors import RolledBackError
 from wellhead.pool.connection_state import RESET
+from wellhead.pool.exchanges import Exchanges
 from wellhead.pool.owner import forks
 from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
 
@@ -26,14 +28,18 @@ class AsyncpgConnection(asyncpg.Connection):
     does not wait forever for a server that is silent.
     """
 
-    __slots__ = ("_forks", "database", "is_outcome_unknown", "is_unreplicated", "set_up_again")
+    __slots__ = (
+        "_forks", "database", "exchanges", "is_outcome_unknown", "is_unreplicated", "set_up_again",
+    )  # fmt: skip
 
+    _protocol: Any
     _transport: asyncio.Transport
 
     def __init__(self, *args: Any) -> None:
         self._forks = forks()
         super().__init__(*args)
         self.database: object = None
+        self.exchanges: Exchanges | None = None
         self.is_outcome_unknown = self.is_unreplicated = False
         self.set_up_again: Callable[[Any], Awaitable[None]] | None = None
         # The notices that the server sends during a COMMIT.
@@ -52,6 +58,10 @@ class AsyncpgConnection(asyncpg.Connection):
         """Reset the session, and remove all listeners but Wellhead's own."""
         await super().reset(timeout=timeout)
         self.add_log_listener(_note_warning)
+
+    def count_exchanges(self) -> None:
+        """Count in ``exchanges`` how often it sends something and waits for the response."""
+        self.exchanges = count_on(self._protocol)
 
     def fileno(self) -> int:
         """The socket's file descriptor."""

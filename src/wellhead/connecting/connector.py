@@ -19,6 +19,7 @@ from wellhead.connecting.asyncpg_connection import CLOSE_TIMEOUT, AsyncpgConnect
 from wellhead.connecting.credentials import Issuer
 from wellhead.connecting.hooks import Hooks, Source, taken_from
 from wellhead.connecting.set_up import ConnectionSetUp
+from wellhead.connecting.several_hosts import SeveralHosts
 from wellhead.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -89,7 +90,10 @@ class Connector:
         self._hosts = url.hosts if isinstance(url, PostgresURL) else ()
         self._issuer: Issuer | None = None
         self._set_up: ConnectionSetUp | None = None
+        self._several: SeveralHosts | None = None
         if isinstance(url, PostgresURL):
+            if len(url.hosts) > 1:
+                self._several = SeveralHosts(url)
             if self.hooks.credentials is not None:
                 self._issuer = Issuer(self.hooks.credentials, url, limit=self._limit)
             if self.hooks.set_up is not None:
@@ -115,7 +119,7 @@ class Connector:
         limit = self._limit if probe_limit is None else probe_limit
         try:
             async with asyncio.timeout(limit):
-                return await self._connect(args, arguments)
+                return await self._connect(args, arguments, limit)
         except Exception as error:  # noqa: BLE001 - any failure is translated
             has_ipv4 = not lacks_route(error) or await have_ipv4(self._hosts)
             failure = self.translate(error, limit=limit, has_ipv4=has_ipv4)
@@ -137,8 +141,10 @@ class Connector:
             self._on_error(failure)
         return failure
 
-    async def _connect(self, args: tuple[Any, ...], arguments: Mapping[str, Any]) -> Any:
-        connection = await self._log_in(args, arguments)
+    async def _connect(
+        self, args: tuple[Any, ...], arguments: Mapping[str, Any], limit: float
+    ) -> Any:
+        connection = await self._log_in(args, arguments, limit)
         if self._set_up is None:
             return connection
         try:
@@ -149,8 +155,13 @@ class Connector:
             raise
         return connection
 
-    async def _log_in(self, args: tuple[Any, ...], arguments: Mapping[str, Any]) -> Any:
+    async def _log_in(
+        self, args: tuple[Any, ...], arguments: Mapping[str, Any], limit: float
+    ) -> Any:
         connect = _driver_connect(self.settings.url)
+        if self._several is not None:
+            deadline = asyncio.get_running_loop().time() + limit
+            connect = partial(self._several.connect, connect, deadline=deadline)
         if self._issuer is None:
             return await connect(*args, **arguments)
         with _stage(_CREDENTIALS):

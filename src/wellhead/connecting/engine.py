@@ -15,14 +15,16 @@ from wellhead.connecting.listeners import (
     log_slow_queries,
     name_command_timeouts,
     replace_stale_connections,
+    report_to,
 )
 from wellhead.errors import ConfigurationError, SettingsError, keep_discreet
 from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
 from wellhead.errors.too_many import name_too_many_parameters
 from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
-from wellhead.pool.in_memory import InMemory
 from wellhead.pool.owner import Advice
+from wellhead.pool.plan import InMemory
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
+from wellhead.sessions.failover import leave_standbys
 from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers
 from wellhead.sessions.proof import collect_evidence
 from wellhead.sessions.reader import let_only_reads_pass
@@ -103,6 +105,8 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
             f"The URL needs the package {error.name}, which is not installed.",
             hint=f'Install it with pip install "wellhead[{extra}]".',
         ) from error
+    if connector.hooks.observers:
+        report_to(connector.hooks.observers, engine)
     # First, so that a refusal leaves nothing behind and is not counted.
     let_only_reads_pass(engine.sync_engine)
     if isinstance(url, PostgresURL):
@@ -114,6 +118,8 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
         watch = warn_of_leftovers if url.is_pooled else mark_leftovers
         watch(engine.sync_engine)
         refuse_second_statements(engine.sync_engine)
+        if leaves_standbys(url):
+            leave_standbys(engine.sync_engine)
         pool: Any = engine.sync_engine.pool
         pool.before_wait = keep_to_one_task
     collect_evidence(engine.sync_engine)
@@ -212,6 +218,14 @@ def limits_in_transactions(settings: DatabaseSettings) -> bool:
     return bool(_server_side_limits(settings, url))
 
 
+def leaves_standbys(url: PostgresURL) -> bool:
+    """Whether a standby that refuses a write loses its connections.
+
+    Not behind a pooler: PgBouncer repeats to every client what the first server told it.
+    """
+    return not (url.is_pooled or url.parameters.wants_no_writes)
+
+
 def prepares(settings: DatabaseSettings) -> bool:
     """Whether the driver gets the types of a result with it, or keeps them from before.
 
@@ -245,6 +259,7 @@ def _pool_arguments(connector: Connector, plan: PoolPlan) -> dict[str, Any]:
         "name": settings.application_name or getattr(settings.url, "database", "default"),
         "name_connect_timeout": connector.translate,
         "advice": advice_for(settings.url),
+        "observers": connector.hooks.observers,
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from wellhead.connecting.credentials import Provide, takes_url
 from wellhead.connecting.engine_options import check_engine_options
 from wellhead.errors import SettingsError
+from wellhead.pool.observing import Observer
 from wellhead.settings import DatabaseSettings
 
 SetUp = Callable[[Any], Awaitable[object]]
@@ -21,6 +22,7 @@ class Hooks:
         credentials: Returns the password for new connections, or None for the URL's.
         set_up: Sets up each new connection, or None.
         engine_options: Further arguments for ``create_async_engine``.
+        observers: Are called with what the database does.
 
     Raises:
         SettingsError: One of them cannot be used.
@@ -29,6 +31,7 @@ class Hooks:
     credentials: Provide | None = field(default=None, repr=False)
     set_up: SetUp | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    observers: tuple[Observer, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.credentials is not None:

@@ -1,14 +1,17 @@
 """Wellhead's engine listeners: slow statements, timeouts, stale connections."""
 
-import hashlib
 import logging
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from wellhead.errors import CommandTimeoutError, Fault, fault_of
-from wellhead.sessions.statements import statements_of
+from wellhead.pool.connection_state import driver_of
+from wellhead.pool.observing import Observer
+from wellhead.sessions.statements import digest_of, kind_of, statements_of
 
 logger = logging.getLogger(__package__)
 
@@ -46,6 +49,18 @@ def replace_stale_connections(engine: AsyncEngine) -> None:
         connection.connection.invalidate(soft=True)
 
 
+def report_to(observers: Sequence[Observer], engine: AsyncEngine) -> None:
+    """Report the statements and COMMITs of an engine, and let its connections count exchanges."""
+    statements_of(engine.sync_engine).observe(observers)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def count(dbapi_connection: Any, record: object) -> None:
+        del record
+        connection = driver_of(dbapi_connection)
+        if hasattr(connection, "count_exchanges"):
+            connection.count_exchanges()
+
+
 def log_slow_queries(engine: AsyncEngine, *, threshold: float, echo: str) -> None:
     """Warn of each statement that takes this many seconds, by its kind and digest only.
 
@@ -71,8 +86,7 @@ def warn_if_slow(statement: str, seconds: float, *, threshold: float, echo: str)
         echo: The variable that shows the statements.
     """
     if seconds >= threshold:
-        kind = statement.split(None, 1)[0].upper() if statement.strip() else "?"
-        digest = hashlib.sha256(statement.encode()).hexdigest()[:12]
+        kind, digest = kind_of(statement), digest_of(statement)
         logger.warning(
             "slow query: %s took %.3f s (limit %g s), statement %s; %s=true shows the statements",
             kind,

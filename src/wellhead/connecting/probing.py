@@ -15,9 +15,6 @@ from wellhead.url import PostgresURL, SQLiteURL
 PROBE_TIMEOUT = 3.0
 """Seconds for the whole probe, or the connect timeout if that is shorter."""
 
-# The values with which a URL accepts a server that takes no writes.
-_READ_ONLY_IS_WANTED = ("read-only", "standby", "prefer-standby")
-
 
 def probe(connector: Connector, engine: AsyncEngine) -> Callable[[], Awaitable[bool]]:
     """A function that opens a connection outside the pool, sends one query and closes it.
@@ -59,4 +56,4 @@ async def _is_read_only(connection: Any, url: PostgresURL | SQLiteURL) -> bool:
     else:
         cursor = await connection.execute(question)
         (answer,) = await cursor.fetchone()
-    return answer == "on" and url.parameters.target_session_attrs not in _READ_ONLY_IS_WANTED
+    return answer == "on" and not url.parameters.wants_no_writes

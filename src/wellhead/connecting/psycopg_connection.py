@@ -13,6 +13,7 @@ from wellhead.connecting.libpq import connect
 from wellhead.connecting.shielding import shielded
 from wellhead.errors import RolledBackError
 from wellhead.pool.connection_state import abort
+from wellhead.pool.exchanges import Exchanges
 from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
 
 
@@ -20,6 +21,7 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
     """A psycopg connection: honest about COMMIT, and done with cancelled statements."""
 
     database: object = None
+    exchanges: Exchanges | None = None
     is_outcome_unknown = is_unreplicated = is_cancelled = False
     set_up_again: Callable[[Any], Awaitable[None]] | None = None
     _shield: AbstractContextManager[Any] | None = None
@@ -38,6 +40,12 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Self]:
         return cls((yield from connect(conninfo)))
+
+    def count_exchanges(self) -> None:
+        """Count in ``exchanges`` how often it sends something and waits for the response."""
+        self.exchanges = Exchanges()
+        self.cursor_factory = CountedCursor
+        self.server_cursor_factory = CountedServerCursor
 
     # SQLAlchemy calls these after acquiring a connection and before it tracks it. They need no I/O,
     # but psycopg may still yield to the event loop, and a cancellation would lose the connection.
@@ -104,6 +112,11 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
     def _exec_command(self, command: Any, *args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         # psycopg's own BEGIN and COMMIT pass through here, too, when they are about to be sent.
         word = command[:6] if isinstance(command, bytes) else b""
+        if self.exchanges is not None and (
+            # In a pipeline, only this one is waited for by itself.
+            word.startswith(b"BEGIN") or not self.pgconn.pipeline_status
+        ):
+            self.exchanges.count += 1
         if word == b"COMMIT":
             with SentCommit(self):
                 result = yield from super()._exec_command(command, *args, **kwargs)
@@ -116,6 +129,39 @@ class PsycopgConnection(psycopg.AsyncConnection[Any]):
             # Otherwise psycopg would go on to the statement, and wait for it.
             raise psycopg.errors.QueryCanceled("It was cancelled while the transaction began.")
         return result
+
+
+class CountedCursor(psycopg.AsyncCursor[Any]):
+    """A cursor of a connection that counts its exchanges."""
+
+    def _maybe_prepare_gen(self, *args: Any, **kwargs: Any) -> Generator[Any, Any, None]:
+        # In a pipeline, statements wait for each other.
+        self._count(0 if self._pgconn.pipeline_status else 1)
+        yield from super()._maybe_prepare_gen(*args, **kwargs)
+
+    def _send_prepare(self, *args: Any) -> None:
+        self._count(0 if self._pgconn.pipeline_status else 1)
+        super()._send_prepare(*args)
+
+    def _executemany_gen_pipeline(self, *args: Any) -> Generator[Any, Any, None]:
+        self._count(1)
+        yield from super()._executemany_gen_pipeline(*args)
+
+    def _count(self, by: int) -> None:
+        connection: Any = self._conn
+        connection.exchanges.count += by
+
+
+class CountedServerCursor(psycopg.AsyncServerCursor[Any]):
+    """The same for a cursor of the server's, which is declared and then described.
+
+    What fetches from it and closes it passes through the connection.
+    """
+
+    def _declare_gen(self, *args: Any, **kwargs: Any) -> Generator[Any, Any, None]:
+        connection: Any = self._conn
+        connection.exchanges.count += 2
+        yield from super()._declare_gen(*args, **kwargs)
 
 
 class LimitedPsycopgConnection(PsycopgConnection):

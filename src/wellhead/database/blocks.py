@@ -80,15 +80,9 @@ class ReaderBlock(AbstractAsyncContextManager[Reader]):
 
     async def __aenter__(self) -> Reader:
         self._live = live = self._require()
-        live.enter()
+        live.enter_reader()
         try:
-            self._reader = reader = Reader(
-                live.readers,
-                live.protected_readers,
-                live.lasting_readers,
-                on_repeat=self._on_repeat,
-                runner=live.runner.reading,
-            )
+            self._reader = reader = live.reader(*live.reader_of, on_repeat=self._on_repeat)
         except BaseException as error:
             live.leave(error)
             raise

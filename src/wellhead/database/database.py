@@ -25,17 +25,23 @@ from wellhead.errors import (
     NotOpenError,
     SchemaAheadError,
     SchemaBehindError,
+    SettingsError,
 )
 from wellhead.health import HealthReport, SchemaSource
 from wellhead.health.readiness import Readiness, readiness
 from wellhead.pool import AsyncPool, PoolStats
+from wellhead.pool.budget import Budget, PoolSize
 from wellhead.pool.holders import nearest, stack_here
+from wellhead.pool.observing import Observer
 from wellhead.pool.owner import Owner
+from wellhead.replicas import Client, ReplicaStats, Seen, as_client
+from wellhead.replicas.seen import as_nobody, current_client
 from wellhead.retry import connect_with_retry
 from wellhead.sessions import ExclusiveSession, Reader
-from wellhead.sessions.queries.runner import QueryRunner
+from wellhead.sessions.queries.runner import Runner
 from wellhead.sessions.run_stats import RunCounter, RunStats
 from wellhead.sessions.session_class import fitted
+from wellhead.sessions.tallying import TallyObserver
 from wellhead.sessions.unit_of_work import UnitOfWork
 from wellhead.settings import DatabaseSettings
 
@@ -88,7 +94,9 @@ class Database(Generic[S_co]):
         engine_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings if settings is not None else DatabaseSettings()
-        self._hooks = Hooks(credentials, set_up, dict(engine_options or {}))
+        most, is_tallied = self.settings.repeated_query_threshold, self.settings.keeps_tallies
+        observers = (TallyObserver(most),) if is_tallied else ()
+        self._hooks = Hooks(credentials, set_up, dict(engine_options or {}), observers)
         self._migrations = migrations
         self._session_class = fitted(session_class)
         self._plan = plan_pool(self.settings)
@@ -121,6 +129,19 @@ class Database(Generic[S_co]):
     def key(self) -> object:
         """The key by which it is known where COMMITs are counted."""
         return self._runs
+
+    def observe(self, observer: Observer) -> None:
+        """Call it with what this database does, from the next time it is opened.
+
+        Raises:
+            ConfigurationError: It is open.
+        """
+        if self._live is not None or self._opening is not None:
+            raise ConfigurationError(
+                f"The database {self.settings.url} is open already, and is not observed.",
+                hint="Do this before it is opened, where the application is created.",
+            )
+        self._hooks = replace(self._hooks, observers=(*self._hooks.observers, observer))
 
     @property
     def hooks(self) -> Hooks:
@@ -169,7 +190,7 @@ class Database(Generic[S_co]):
         return pool
 
     @property
-    def runner(self) -> QueryRunner:
+    def runner(self) -> Runner:
         """Runs compiled queries; see :class:`wellhead.Query`.
 
         Raises:
@@ -219,8 +240,9 @@ class Database(Generic[S_co]):
         settings = self.settings
 
         async def attempt() -> None:
-            await live.connect_once()
-            await live.read_schema()
+            with as_nobody():
+                await live.connect_once()
+                await live.read_schema()
             self._opening, self._live = None, live
             self._has_started = live.is_ready_schema
             self._announce_open(live)
@@ -377,7 +399,8 @@ class Database(Generic[S_co]):
 
         If it is certain that nothing was committed, the work runs again, each time in a fresh
         session: after a serialization failure, a deadlock, a schema change, a connection that was
-        lost before COMMIT was sent, and a failed but retryable attempt to connect. So outside the
+        lost before COMMIT was sent, a standby that refused to write, and a failed but retryable
+        attempt to connect. So outside the
         database ``work`` must only do what may be done twice. Work that commits by itself is not
         run again after its commit.
 
@@ -408,6 +431,44 @@ class Database(Generic[S_co]):
         )
         return await unit.run()
 
+    async def mark(self) -> str:
+        """What was read and written so far, for reads elsewhere that must not see less.
+
+        A text to pass on, such as with a job; :meth:`reading_after` takes it. It is that of the
+        current client, a request of FastAPI or a block of :meth:`reading_after`, or else of this
+        process. Empty without replicas, and if nothing was read or written.
+
+        Asks the primary if it was used since the last time: one round trip.
+
+        Raises:
+            NotOpenError: The database is not open.
+        """
+        router = self._require().router
+        return "" if router is None else await router.mark()
+
+    @contextmanager
+    def reading_after(self, *marks: str) -> Iterator[None]:
+        """Read in the block, and never see less than what each :meth:`mark` says.
+
+        The block, with the tasks that it starts, is a client: its reads never see less than its
+        earlier reads and writes. It has no effect without replicas.
+
+        Args:
+            marks: What :meth:`mark` returned elsewhere; none for a client that has seen nothing.
+
+        Raises:
+            ValueError: One of them is not a mark.
+        """
+        client = Client(current_client.get())
+        client.put(self.key, Seen.parse(*marks))
+        with as_client(client):
+            yield
+
+    def replica_stats(self) -> tuple[ReplicaStats, ...]:
+        """A snapshot of each replica; none while the database is closed. Never waits."""
+        router = self._live.router if self._live else None
+        return () if router is None else router.stats()
+
     def run_stats(self) -> RunStats:
         """A snapshot of the outcomes of units of work and COMMITs; never waits."""
         return self._runs.snapshot()
@@ -415,6 +476,33 @@ class Database(Generic[S_co]):
     def stats(self) -> PoolStats:
         """A snapshot of the pool, in every pool mode, even while the database is closed."""
         return self._plan.stats(self._live.engine.sync_engine.pool if self._live else None)
+
+    def budget(self) -> Budget | None:
+        """What all processes may open, and what there is for them; never waits.
+
+        None while the database is closed, without a pool, and behind a pooler whose limit
+        ``pool_budget`` does not say.
+        """
+        return self._live.budget if self._live else None
+
+    def share_among(self, processes: int) -> PoolSize:
+        """Resize this process's pool to its share of the budget, among so many processes.
+
+        Never waits. Connections in use stay: those beyond the new size are closed when they are
+        returned. It lasts until the database is closed.
+
+        Args:
+            processes: All processes with a pool on this server, at least 1.
+
+        Raises:
+            NotOpenError: The database is not open.
+            ConfigurationError: It has no pool, its budget is not known, or there is not one
+                connection for each process.
+            SettingsError: The share is less than ``pool_min_idle``.
+        """
+        if processes < 1:
+            raise SettingsError(f"processes is {processes!r}; it must be a number from 1.")
+        return self._require().share_among(self.pool, processes)
 
     async def check(self) -> HealthReport:
         """Whether the database responds and its schema is ready; queries only if necessary.
@@ -429,7 +517,8 @@ class Database(Generic[S_co]):
         # If the pool is full or the database away, there is no way to look.
         if live.schema is None or report.state not in {"connected", "idle", "read_only"}:
             return report
-        schema = await live.schema.state()
+        with as_nobody():
+            schema = await live.schema.state()
         self._has_started = self._has_started or (schema is not None and schema.is_ready)
         return report.with_schema(schema)
 
@@ -453,7 +542,8 @@ class Database(Generic[S_co]):
             error: What this database's session, reader or compiled query raised.
         """
         schema = self._live.schema if self._live else None
-        return await schema.explain(error) if schema else None
+        with as_nobody():
+            return await schema.explain(error) if schema else None
 
     async def ready(self) -> Readiness:
         """Whether this process should get requests; sends as few queries as :meth:`check`."""
@@ -495,11 +585,12 @@ class Database(Generic[S_co]):
         for note in url.notes:
             logger.info("%s", note, extra={"event": "url_note"})
         logger.info(
-            "database opened: %s, server version %s, pool mode %s. %s",
+            "database opened: %s, server version %s, pool mode %s. %s%s",
             url,
             version or "unknown",
             stats.mode,
             stats.reason,
+            "" if live.budget is None else f" Budget: {live.budget}.",
             extra={
                 "event": "database_opened",
                 "server_version": version,

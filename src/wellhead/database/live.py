@@ -1,36 +1,35 @@
 """The state of an open database: its engine, its sessions, and its observers."""
 
 import asyncio
-from functools import partial
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 
 from wellhead.connecting import Connector, Hooks, build_engine, connect_first, probe
-from wellhead.connecting.cancelling import is_sound
 from wellhead.connecting.engine import limits_in_transactions, prepares
 from wellhead.connecting.engine_options import isolation_levels_of
-from wellhead.connecting.fleet import warn_if_overbooked
-from wellhead.connecting.listeners import warn_if_slow
+from wellhead.connecting.fleet import budget_of, read_limits, warn_if_overbooked
 from wellhead.connecting.probing import PROBE_TIMEOUT
-from wellhead.errors import PoolTimeout, fault_of
+from wellhead.connecting.reading import Readers, driver_way
+from wellhead.errors import ConfigurationError, PoolTimeout, fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool, PoolPlan
-from wellhead.sessions.autocommit import AutocommitEngine
-from wellhead.sessions.commits import READS, watch_commits
+from wellhead.pool.budget import Budget, PoolSize
+from wellhead.replicas import Router
+from wellhead.replicas.routed_queries import RoutedRunner
+from wellhead.replicas.routed_reader import RoutedReader
+from wellhead.sessions import Reader
+from wellhead.sessions.commits import watch_commits
 from wellhead.sessions.leftovers import TRANSACTIONAL
-from wellhead.sessions.queries.driver import DriverWay
-from wellhead.sessions.queries.runner import Engines, QueryRunner, Sessions
-from wellhead.sessions.queries.wire import AsyncpgWire, PsycopgWire
-from wellhead.sessions.reader import GUARDED, LASTS
+from wellhead.sessions.queries.runner import QueryRunner, Sessions
 from wellhead.sessions.run_stats import RunCounter
 from wellhead.sessions.session_class import LASTING
 from wellhead.sessions.statements import statements_of
 from wellhead.settings import DatabaseSettings
-from wellhead.url import PostgresURL
 
 
 class Live:
@@ -63,17 +62,17 @@ class Live:
             limit = settings.effective_connect_timeout
             self.schema = SchemaWatch(migrations, self._look, timeout=limit)
             self.schema.watch(self.engine)
-        reading = {READS: True, GUARDED: True}
-        self._reading = AsyncEngine(AutocommitEngine(self.engine.sync_engine, **reading))
-        protected = self.engine.execution_options(postgresql_readonly=True, **reading)
-        maker = partial(async_sessionmaker, class_=session_class, **LASTING)
-        self.sessions, self.readers = maker(self.engine), maker(self._reading)
-        self.protected_readers = maker(protected)
-        lasting = protected.execution_options(**{GUARDED: LASTS})
-        self.lasting_readers = maker(lasting)
-        self.runner = QueryRunner(
-            Engines(self.engine, self._reading, protected),
-            self._driver_way(settings, runs),
+        self.sessions = async_sessionmaker(self.engine, class_=session_class, **LASTING)
+        self.readers = Readers(self.engine, session_class)
+        runner = QueryRunner(
+            self.readers.engines,
+            driver_way(
+                self.engine,
+                settings,
+                self.health,
+                on_unknown=runs.count_unknown,
+                observers=hooks.observers,
+            ),
             runs,
             self.counted,
             deadline=settings.effective_run_timeout,
@@ -83,53 +82,90 @@ class Live:
             and not isolation_levels_of(hooks.engine_options),
             sessions=self._hooked(),
         )
+        self.runner: QueryRunner | RoutedRunner = runner
+        # How a reader is made, and counted before that: where there are no replicas, by the same
+        # calls as if there were no such thing.
+        self.enter_reader: Callable[[], None] = self.enter
+        self.reader: Callable[..., Reader] = Reader
+        self.reader_of: tuple[Any, ...] = (*self.readers.openers, runner.reading)
+        self.router: Router | None = None
+        if settings.replica_url:
+            self._route(settings, hooks, session_class, runs, runner)
         self._settings = settings
+        # What the server has, and how many processes share it if not as the settings say.
+        self._limits: Mapping[str, Any] | None = None
+        self._processes: int | None = None
         self.in_use = 0
         self.unused = asyncio.Event()
         self.unused.set()
 
+    def _route(
+        self,
+        settings: DatabaseSettings,
+        hooks: Hooks,
+        session_class: type[Any],
+        runs: RunCounter,
+        runner: QueryRunner,
+    ) -> None:
+        self.router = router = Router(
+            settings, hooks, session_class, self.readers, runs,
+            counted=lambda: Elsewhere(self), runs=runs,
+        )  # fmt: skip
+        self.runner = routed = RoutedRunner(router, runner)
+        self.enter_reader, self.reader = self._count, RoutedReader
+        self.reader_of = router, self.readers, routed.reading
+
     def _hooked(self) -> Sessions:
         begun = self.sessions().sync_session.dispatch.after_begin
         # Those of the class, to which later ones are added.
-        return Sessions(begun.parent_listeners, self.sessions, self.lasting_readers)
-
-    def _driver_way(self, settings: DatabaseSettings, runs: RunCounter) -> DriverWay | None:
-        url = settings.url
-        if not isinstance(url, PostgresURL) or settings.echo:
-            return None
-        if not isinstance(self.engine.sync_engine.pool, AsyncPool):
-            return None
-        wire: AsyncpgWire | PsycopgWire = PsycopgWire()
-        if url.driver == "asyncpg":
-            wire = AsyncpgWire()
-        limit = settings.slow_query_threshold
-        on_slow = None
-        if limit is not None:
-            echo = settings.variable_of("echo")
-            on_slow = partial(warn_if_slow, threshold=limit, echo=echo)
-        return DriverWay(
-            self.engine,
-            wire,
-            self.health,
-            is_sound=is_sound,
-            on_unknown=runs.count_unknown,
-            on_slow=on_slow,
-        )
+        return Sessions(begun.parent_listeners, self.sessions, self.readers.lasting)
 
     async def connect_once(self) -> None:
         """Acquire a connection, so that SQLAlchemy learns about the server, and return it."""
         connection = await connect_first(self.engine, self._connector)
         self.health.record_success()
         try:
-            url = self._settings.url
-            if isinstance(url, PostgresURL) and not url.is_pooled:
-                await warn_if_overbooked(connection, self._settings)
+            if isinstance(self.engine.sync_engine.pool, AsyncPool):
+                self._limits = await read_limits(connection, self._settings)
         finally:
             await connection.close()
+        if (budget := self.budget) is not None:
+            warn_if_overbooked(budget, self._settings)
+
+    @property
+    def budget(self) -> Budget | None:
+        """The budget at the pool's present size; None if there is no pool, or it is not known."""
+        return self._budget_among(self._processes)
+
+    def _budget_among(self, processes: int | None) -> Budget | None:
+        pool = self.engine.sync_engine.pool
+        if not isinstance(pool, AsyncPool):
+            return None
+        per_process = pool.policy.limit
+        return budget_of(self._limits, self._settings, per_process=per_process, processes=processes)
+
+    def share_among(self, pool: AsyncPool, processes: int) -> PoolSize:
+        """Resize the pool to this process's share of the budget.
+
+        Raises:
+            ConfigurationError: The budget is not known, or has nothing for so many processes.
+        """
+        budget = self._budget_among(processes)
+        if budget is None:
+            raise ConfigurationError(
+                "The budget of connections is not known: behind a pooler its own limit counts.",
+                hint=f"Set {self._settings.variable_of('pool_budget')}.",
+            )
+        size = budget.largest_pool()
+        pool.resize(pool_size=size.pool_size, max_overflow=size.max_overflow)
+        self._processes = processes
+        return size
 
     async def close(self) -> None:
         """Close every connection, and create no more."""
         await self._connector.close()
+        if self.router is not None:
+            await self.router.close()
         await self.engine.dispose()
 
     def abandon(self) -> int:
@@ -146,7 +182,7 @@ class Live:
             return 0
         connections = pool.checkedin() + pool.checkedout()
         engine.dispose()
-        return connections
+        return connections if self.router is None else connections + self.router.abandon()
 
     @property
     def is_ready_schema(self) -> bool:
@@ -184,6 +220,10 @@ class Live:
         self.in_use += 1
         self.unused.clear()
 
+    def _count(self) -> None:
+        self.in_use += 1
+        self.unused.clear()
+
     def leave(self, error: BaseException | None) -> None:
         """Stop counting it.
 
@@ -197,7 +237,8 @@ class Live:
             self.health.record_failure(fault_of(error))
 
     async def _use_pool(self) -> None:
-        async with asyncio.timeout(PROBE_TIMEOUT), self._reading.connect() as connection:
+        reading = self.readers.engines.reading
+        async with asyncio.timeout(PROBE_TIMEOUT), reading.connect() as connection:
             await connection.execute(select(1))
 
     def _note_connect_error(self, error: Exception) -> None:
@@ -222,3 +263,15 @@ class InUse:
         traceback: TracebackType | None,
     ) -> None:
         self._live.leave(error)
+
+
+class Elsewhere(InUse):
+    """The same for a query on a replica, whose pool says nothing about the database's health."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        self._live.enter_reader()
+
+    def __exit__(self, *_: object) -> None:
+        self._live.leave(None)

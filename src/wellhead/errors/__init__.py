@@ -13,7 +13,7 @@ from wellhead.errors.connecting import connect_error, lacks_route
 from wellhead.errors.discretion import keep_discreet, sentence_of, words_of
 from wellhead.errors.faults import Fault
 from wellhead.errors.groups import is_of_database, leaves_of
-from wellhead.errors.recognition import decisive, fault_of, is_definite_answer
+from wellhead.errors.recognition import decisive, fault_of, is_definite_answer, most_telling
 from wellhead.errors.tree import (
     AuthenticationError,
     CommandTimeoutError,
@@ -42,6 +42,7 @@ from wellhead.errors.tree import (
     SessionInUseError,
     SettingsError,
     SetUpError,
+    StandbyError,
     StartingError,
     TLSError,
     TooManyConnectionsError,
@@ -81,6 +82,7 @@ __all__ = [
     "SessionInUseError",
     "SetUpError",
     "SettingsError",
+    "StandbyError",
     "StartingError",
     "TLSError",
     "TooManyConnectionsError",
@@ -96,6 +98,7 @@ __all__ = [
     "keep_discreet",
     "lacks_route",
     "leaves_of",
+    "most_telling",
     "not_loaded",
     "sentence_of",
     "words_of",

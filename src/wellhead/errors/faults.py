@@ -23,6 +23,7 @@ class Fault(StrEnum):
     PARTLY_COMMITTED = "partly_committed"
     STALE_PLAN = "stale_plan"
     READ_ONLY_SERVER = "read_only_server"
+    STANDBY = "standby"
     DISK_FULL = "disk_full"
     OUT_OF_RESOURCES = "out_of_resources"
     SATURATED = "saturated"
@@ -84,6 +85,7 @@ MEANINGS: Mapping[Fault, Meaning] = {
     ),
     Fault.STALE_PLAN: Meaning(503, "The database schema has just changed; try again.", 1),
     Fault.READ_ONLY_SERVER: Meaning(503, "The database accepts no changes at the moment.", 5),
+    Fault.STANDBY: Meaning(503, "The database is moving to another server; try again.", 1),
     Fault.DISK_FULL: Meaning(503, "The database has no space left.", 30),
     Fault.OUT_OF_RESOURCES: Meaning(503, "The database is short of resources.", 5),
     Fault.SATURATED: Meaning(503, "Too many requests are waiting for the database.", 1),
@@ -115,6 +117,7 @@ TRANSIENT = frozenset(
         Fault.LOCK_TIMEOUT,
         Fault.STALE_PLAN,
         Fault.READ_ONLY_SERVER,
+        Fault.STANDBY,
         Fault.OUT_OF_RESOURCES,
         Fault.SATURATED,
         Fault.TOO_MANY_CONNECTIONS,
@@ -131,6 +134,7 @@ CAN_RUN_AGAIN = frozenset(
         Fault.SERIALIZATION,
         Fault.DEADLOCK,
         Fault.STALE_PLAN,
+        Fault.STANDBY,
         Fault.CONNECTION_LOST,
         Fault.TOO_MANY_CONNECTIONS,
         Fault.UNREACHABLE,

@@ -7,6 +7,7 @@ Texts that can repeat a value from the application are never searched.
 """
 
 import ssl
+from collections.abc import Sequence
 
 from sqlalchemy import exc as sa
 from sqlalchemy.orm import exc as orm
@@ -36,6 +37,7 @@ from wellhead.errors.tree import (
     SchemaAheadError,
     SchemaBehindError,
     SessionInUseError,
+    StandbyError,
     StartingError,
     TLSError,
     TooManyConnectionsError,
@@ -54,6 +56,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
     (CommandTimeoutError, Fault.STATEMENT_TIMEOUT),
     (CommittedError, Fault.COMMITTED),
     (RequestTimeoutError, Fault.REQUEST_TIMEOUT),
+    (StandbyError, Fault.STANDBY),
     (CommitUnknownError, Fault.OUTCOME_UNKNOWN),
     (PartlyCommittedError, Fault.PARTLY_COMMITTED),
     (LateCommitError, Fault.PROGRAMMING),
@@ -122,10 +125,18 @@ def telling_attempt(error: BaseException) -> Attempt:
         return attempts[0]
 
     def rank(attempt: Attempt) -> tuple[int, bool]:
-        fault = _fault_of_attempt(error, attempt)
-        return (_TELLING.index(fault) + 1 if fault in _TELLING else 0), attempt.lacks_route
+        return _silence(_fault_of_attempt(error, attempt)), attempt.lacks_route
 
     return min(attempts, key=rank)
+
+
+def most_telling(errors: Sequence[Exception]) -> Exception:
+    """The same of the exceptions of several attempts."""
+    return min(errors, key=lambda error: _silence(fault_of(error)))
+
+
+def _silence(fault: Fault) -> int:
+    return _TELLING.index(fault) + 1 if fault in _TELLING else 0
 
 
 def sqlstate_of(error: BaseException) -> str | None:

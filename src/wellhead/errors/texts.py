@@ -47,6 +47,10 @@ _PARAMETER = (
     "it on."
 )
 _ENDPOINT = "Use the host name that Neon prints, or add options=endpoint%3D<id> to the URL."
+_ATTRIBUTES = (
+    "During a failover it succeeds once a standby is promoted; otherwise list all servers in the "
+    "database URL, or change its target_session_attrs."
+)
 _PG_HBA = (
     "Allow the user, the database and the address in pg_hba.conf; if the message says "
     "'no encryption', set sslmode=require in the database URL."
@@ -86,6 +90,10 @@ _DRIVERS = (
     Refusal("certificate", Fault.TLS),
     Refusal("channel binding", Fault.TLS),
     Refusal("does not support ssl", Fault.TLS),
+    Refusal("hot standby mode", Fault.STARTING, _ATTRIBUTES),
+    Refusal("match the target attribute requirement", Fault.STARTING, _ATTRIBUTES),
+    Refusal("session is not read-only", Fault.STARTING, _ATTRIBUTES),
+    Refusal("session is read-only", Fault.STARTING, _ATTRIBUTES),
     Refusal("private key file", Fault.TLS),
     Refusal("rejected ssl upgrade", Fault.TLS),
     Refusal("ssl error", Fault.TLS),

@@ -8,6 +8,7 @@ The tree::
     │   └── SettingsError
     ├── NotOpenError (RuntimeError)
     ├── ReadOnlyError
+    ├── StandbyError
     ├── ConnectError (ConnectionError)
     │   ├── AuthenticationError
     │   ├── CredentialsError
@@ -77,6 +78,24 @@ class NotOpenError(WellheadError, RuntimeError):
 
 class ReadOnlyError(WellheadError):
     """A write was attempted through a reader; nothing of it reached the server."""
+
+
+class StandbyError(WellheadError):
+    """A standby refused a write, as after a failover; nothing of the transaction was done.
+
+    All connections that were open then are closed, so that the next attempt makes new ones.
+    """
+
+    @classmethod
+    def after_refusal(cls) -> Self:
+        """The error for a write that a standby refused."""
+        return cls(
+            "The server is a standby and refused a write (SQLSTATE 25006); nothing of the "
+            "transaction was done.",
+            hint="After a failover the same work succeeds once the address leads to the new "
+            "primary. Otherwise the URL leads to a replica: name the primary, or all servers with "
+            "target_session_attrs=read-write.",
+        )
 
 
 class ConnectError(WellheadError, ConnectionError):

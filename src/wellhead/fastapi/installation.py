@@ -18,6 +18,8 @@ from wellhead.fastapi.mounted import mounted_in
 from wellhead.fastapi.precedence import add_handlers, leave_out_answered
 from wellhead.fastapi.probes import add_probes
 from wellhead.fastapi.problems import describe_problems
+from wellhead.fastapi.read_after import ReadAfter, read_after_for
+from wellhead.fastapi.server_timing import add_tallies
 from wellhead.fastapi.streams import refuse_ended_sessions
 
 if TYPE_CHECKING:
@@ -48,8 +50,11 @@ def install(
       does, with ``{"detail": ...}``. ``"own"`` adds none.
     - Routes: ``/health``, ``/health/live``, ``/health/startup``, ``/health/ready``,
       ``/health/db``, ``/db/pool-status``, and ``/metrics`` on request.
+    - With replicas: a cookie and a header, with which each client sees what it wrote.
     - Time limits. A request has ``DATABASE_REQUEST_TIMEOUT`` seconds until its response begins, and
       its work is cancelled when its client disconnects.
+    - In development, by ``DATABASE_SERVER_TIMING`` and ``DATABASE_REPEATED_QUERY_THRESHOLD``: a
+      header with the time in the database, and warnings about repeated statements.
 
     The application's own code takes precedence, whether added before or after: its handler for the
     same exception or a more specific one, and its route for the same path.
@@ -71,10 +76,12 @@ def install(
 
     Raises:
         ConfigurationError: The application has a database already; metrics are requested, and
-            prometheus-client is not installed; or an argument cannot be used.
+            prometheus-client is not installed; there are replicas, and ``replica_key`` is not set;
+            or an argument cannot be used.
     """
     _check(app, errors, prefix, further)
     installed = Installed({MAIN: database, **further}, errors)
+    read_after = read_after_for(installed.databases)
     app.state.wellhead = installed
     handlers = handlers_for(errors)
     add_handlers(app, handlers)
@@ -84,8 +91,11 @@ def install(
     if metrics is not False:
         _install_metrics(app, installed, None if metrics is True else metrics, prefix)
     added = [each for each in app.router.routes[before:] if isinstance(each, Route)]
+    add_tallies(app, installed.databases.values())
     add_deadline(app, seconds=database.settings.request_timeout)
     app.add_middleware(Farewell, databases=tuple(installed.databases.values()))
+    if read_after is not None:
+        app.add_middleware(ReadAfter, **read_after)
 
     def settle() -> None:
         leave_out_answered(app, added)

@@ -38,6 +38,8 @@ REFUSED_FOR = 5.0
 MOST_LOSSES = 5
 """Consecutive uses that may end with a lost connection before the pool itself is doubted."""
 
+_REFUSES_WRITES = frozenset({Fault.READ_ONLY_SERVER, Fault.STANDBY})
+
 State = Literal["connected", "idle", "saturated", "read_only", "behind", "unavailable", "starting"]
 
 
@@ -138,10 +140,10 @@ class Health:
 
         @event.listens_for(engine.sync_engine, "handle_error")
         def failed(context: ExceptionContext) -> None:
-            if context.is_disconnect:
-                self.record_failure(Fault.CONNECTION_LOST)
-            elif fault_of(context.original_exception) is Fault.READ_ONLY_SERVER:
+            if fault_of(context.original_exception) in _REFUSES_WRITES:
                 self.record_failure(Fault.READ_ONLY_SERVER)
+            elif context.is_disconnect:
+                self.record_failure(Fault.CONNECTION_LOST)
             elif sqlstate_of(context.original_exception) is not None:
                 # A server that refuses a statement responds.
                 self._losses = 0

@@ -8,8 +8,8 @@ import os
 import select
 import socket
 import weakref
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import Context
 from operator import attrgetter
 from typing import Any
@@ -282,6 +282,16 @@ def is_in_transaction(connection: Any) -> bool:
     return bool(connection.info.transaction_status)
 
 
+def is_to_standby(connection: Any) -> bool:
+    """Whether the server has reported that it is a standby; sends nothing.
+
+    PostgreSQL reports it from 14 on, when a session starts and when it is promoted.
+    """
+    if isinstance(connection, asyncpg.Connection):
+        return getattr(connection.get_settings(), "in_hot_standby", None) == "on"
+    return bool(connection.pgconn.parameter_status(b"in_hot_standby") == b"on")
+
+
 async def ping(connection: Any, *, timeout: float) -> None:
     """One round trip; after any failure the connection is unusable.
 
@@ -295,11 +305,18 @@ async def ping(connection: Any, *, timeout: float) -> None:
 
 
 async def _ping_psycopg(connection: Any, *, timeout: float) -> None:
+    with hang_up_after(connection, timeout):
+        await _in_autocommit(connection, "SELECT 1")
+
+
+@contextmanager
+def hang_up_after(connection: Any, timeout: float) -> Iterator[None]:
+    """Break a psycopg connection, and with it what waits for it, if the block takes longer."""
     # Cancelling would make psycopg ask the silent server to cancel, and wait 5 s for that, too.
     loop = asyncio.get_running_loop()
     deadline = loop.call_later(timeout, _hang_up, connection, context=Context())
     try:
-        await _in_autocommit(connection, "SELECT 1")
+        yield
     finally:
         deadline.cancel()
 

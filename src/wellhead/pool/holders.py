@@ -84,6 +84,15 @@ def stack_here() -> Stack:
     return stack_of(sys._getframe(1))  # noqa: SLF001 - as inspect does it
 
 
+def frames_here() -> Iterator[FrameType]:
+    """The callers of the calling function, nearest first, also beyond a greenlet."""
+    for first in (sys._getframe(1), application_frame()):  # noqa: SLF001 - as above
+        frame: FrameType | None = first
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+
+
 def describe(stack: Stack) -> str:
     """The stack in the format of a traceback, the nearest caller last."""
     return "".join(

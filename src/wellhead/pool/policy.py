@@ -1,4 +1,4 @@
-"""The settings of a pool, checked once; and the size at which all processes fit the server."""
+"""The settings of a pool, checked once."""
 
 import math
 import random
@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from wellhead.errors import ConfigurationError, SettingsError
+from wellhead.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,72 +162,3 @@ def wait_of(timeout: float) -> float:
     if not 0 <= timeout < math.inf:
         raise SettingsError(f"timeout is {timeout!r}; it must be a finite number from 0.")
     return timeout
-
-
-# How large each process's pool may be, so that all of them fit the server.
-
-RESERVED = 3
-"""Connections that PostgreSQL reserves for superusers by default.
-
-https://www.postgresql.org/docs/current/runtime-config-connection.html
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class PoolSize:
-    """A size for the pool of each process.
-
-    Attributes:
-        per_process: Connections that each process may open.
-        pool_size: How many of them it keeps.
-        max_overflow: How many of them it opens under load.
-        processes: The number of processes that share the server.
-        available: Connections that the server has for them.
-    """
-
-    per_process: int
-    pool_size: int
-    max_overflow: int
-    processes: int
-    available: int
-
-
-def largest_pool(
-    *, max_connections: int, replicas: int, workers: int, reserved: int = RESERVED
-) -> PoolSize:
-    """The largest pool per process with which the server never runs out of connections.
-
-    Two thirds, rounded up, are kept; the rest is overflow.
-
-    Args:
-        max_connections: The server's limit.
-        replicas: Containers or machines that run the application.
-        workers: Processes in each.
-        reserved: Connections kept free for superusers, migrations and other clients.
-
-    Raises:
-        ConfigurationError: There is not even one connection for each process.
-    """
-    processes, available = replicas * workers, max_connections - reserved
-    per_process = available // processes
-    if per_process < 1:
-        raise ConfigurationError(
-            f"{processes} processes do not fit {available} connections ({max_connections} of the "
-            f"server, {reserved} reserved).",
-            hint="Run fewer processes, raise max_connections, or put a pooler in between.",
-        )
-    kept = -(-per_process * 2 // 3)
-    return PoolSize(per_process, kept, per_process - kept, processes, available)
-
-
-def overbooking(
-    *, max_connections: int, reserved: int, processes: int, per_process: float
-) -> str | None:
-    """A sentence about a fleet that the server cannot serve; None if it can."""
-    wanted, available = processes * per_process, max_connections - reserved
-    if wanted <= available:
-        return None
-    return (
-        f"{processes} processes may open {wanted:g} connections ({per_process:g} each), but the "
-        f"server has {available} for them (max_connections {max_connections}, {reserved} reserved)."
-    )

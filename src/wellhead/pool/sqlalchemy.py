@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any, Self
@@ -16,6 +16,7 @@ from wellhead.errors import PoolMisuseError, UnreachableError
 from wellhead.pool import connection_state
 from wellhead.pool.core import Core
 from wellhead.pool.holders import application_frame, stack_here, stack_of
+from wellhead.pool.observing import ObservedCore, Observer
 from wellhead.pool.owner import Advice
 from wellhead.pool.policy import PoolPolicy, check_name, check_switch
 from wellhead.pool.slots import Close, Slot
@@ -64,6 +65,7 @@ class AsyncPool(Pool):
         name: The pool's name in messages.
         name_connect_timeout: Creates the exception for a connection that was not made in time.
         advice: The hints for a use from another event loop; None for those of an engine.
+        observers: Are called with each use of a connection.
         **options: Further options of SQLAlchemy: ``reset_on_return``, ``echo``, ``events``, ...
 
     Raises:
@@ -98,6 +100,7 @@ class AsyncPool(Pool):
         name: str = "default",
         name_connect_timeout: NameTimeout | None = None,
         advice: Advice | None = None,
+        observers: Sequence[Observer] = (),
         **options: Any,
     ) -> None:
         # The core handles age and pings; SQLAlchemy would reconnect in the caller's time.
@@ -122,7 +125,14 @@ class AsyncPool(Pool):
         self._name_connect_timeout = name_connect_timeout
         self._advice = advice
         link = RecordLink(self, name_connect_timeout)
-        self._core: Core[ConnectionPoolEntry] = Core(link, policy, name=name, advice=advice)
+        self._observers = observers
+        self._core: Core[ConnectionPoolEntry]
+        if observers:
+            self._core = ObservedCore(
+                link, policy, name=name, advice=advice, observers=observers, driver_of=_lent
+            )
+        else:
+            self._core = Core(link, policy, name=name, advice=advice)
 
     @property
     def policy(self) -> PoolPolicy:
@@ -145,6 +155,7 @@ class AsyncPool(Pool):
             name=self.name,
             name_connect_timeout=self._name_connect_timeout,
             advice=self._advice,
+            observers=self._observers,
             echo=self.echo,
             logging_name=self._orig_logging_name,
             reset_on_return=self._reset_on_return,
@@ -386,6 +397,11 @@ class GuardedRecord(PoolRecord):
 def driver_of(record: ConnectionPoolEntry) -> Any:
     """The driver's own object behind a record; only to inspect it."""
     return connection_state.driver_of(record.dbapi_connection)
+
+
+def _lent(slot: Slot[ConnectionPoolEntry]) -> Any:
+    # The record has none any more once its connection was invalidated.
+    return connection_state.driver_of(slot.handle)
 
 
 def _is_known(listener: Any) -> bool:

@@ -99,6 +99,11 @@ class Stock(Generic[C]):
         return len(self._idle)
 
     @property
+    def waiting(self) -> int:
+        """Callers that wait for a connection."""
+        return len(self._queue)
+
+    @property
     def active(self) -> int:
         """Connections in use, including those being pinged."""
         return len(self._slots) - len(self._idle) - self._closing

@@ -26,7 +26,7 @@ from wellhead.sessions.proof import Evidence, evidence_of, parameters_of
 from wellhead.sessions.statements import statements_of
 
 if TYPE_CHECKING:
-    from wellhead.sessions.queries.runner import QueryRunner, Runner
+    from wellhead.sessions.queries.runner import Runner, RunsReads
 
 logger = logging.getLogger(__package__)
 
@@ -77,8 +77,8 @@ class Reader:
         open_session: Opens a session that commits by itself.
         open_transaction: Opens a session whose transactions are read-only.
         open_lasting: The same for transactions that last, in which settings are made.
-        on_repeat: Called with the fault when a statement is sent once more.
         runner: Runs compiled queries.
+        on_repeat: Called with the fault when a statement is sent once more.
     """
 
     def __init__(
@@ -86,9 +86,9 @@ class Reader:
         open_session: Callable[[], AsyncSession],
         open_transaction: Callable[[], AsyncSession],
         open_lasting: Callable[[], AsyncSession],
+        runner: "RunsReads | None" = None,
         *,
         on_repeat: Callable[[Fault], None] | None = None,
-        runner: "QueryRunner | None" = None,
     ) -> None:
         self._open_session = open_session
         self._open_transaction = open_transaction

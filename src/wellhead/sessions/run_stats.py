@@ -19,12 +19,15 @@ class RunStats:
         retried: How often one was run again, by the fault that made it necessary.
         reads_repeated: Statements of readers that were sent once more, by fault.
         unknown: COMMITs that were sent and got no reply, of all sessions.
+        fallbacks: Readers and compiled queries that the primary served, although there are
+            replicas.
     """
 
     units: int
     retried: Mapping[Fault, int]
     reads_repeated: Mapping[Fault, int]
     unknown: int
+    fallbacks: int
 
 
 class RunCounter:
@@ -35,6 +38,7 @@ class RunCounter:
         self._retried: Counter[Fault] = Counter()
         self._reads_repeated: Counter[Fault] = Counter()
         self._unknown = 0
+        self._fallbacks = 0
 
     def count_retry(self, fault: Fault) -> None:
         """A unit of work is run again."""
@@ -48,6 +52,10 @@ class RunCounter:
         """A COMMIT was sent and got no reply."""
         self._unknown += 1
 
+    def count_fallback(self) -> None:
+        """A read goes to the primary, although there are replicas."""
+        self._fallbacks += 1
+
     def snapshot(self) -> RunStats:
         """The current figures."""
         return RunStats(
@@ -55,4 +63,5 @@ class RunCounter:
             retried=MappingProxyType(dict(self._retried)),
             reads_repeated=MappingProxyType(dict(self._reads_repeated)),
             unknown=self._unknown,
+            fallbacks=self._fallbacks,
         )

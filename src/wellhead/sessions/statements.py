@@ -5,13 +5,17 @@ the listeners of all its events, which takes longer than what ours do. So ours a
 dialect hands a statement or a COMMIT to the driver. The application's listeners work as usual.
 """
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
+from types import TracebackType
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from sqlalchemy.engine.interfaces import ExecutionContext
+from sqlalchemy.engine.interfaces import ExecuteStyle, ExecutionContext
+
+from wellhead.pool.observing import Observer
 
 Look = Callable[[ExecutionContext, str, Mapping[str, Any]], None]
 Tell = Callable[[ExecutionContext, str, float], None]
@@ -33,10 +37,10 @@ class Statements:
     def __init__(self, engine: Engine) -> None:
         dialect = engine.dialect
         self._dialect: Any = dialect
-        self._execute = dialect.do_execute
-        self._executemany = dialect.do_executemany
-        self._plain = dialect.do_execute_no_params
-        self._commit = dialect.do_commit
+        self._execute: Callable[..., None] = dialect.do_execute
+        self._executemany: Callable[..., None] = dialect.do_executemany
+        self._plain: Callable[..., None] = dialect.do_execute_no_params
+        self._commit: Callable[..., None] = dialect.do_commit
         self._asked: list[Look] = []
         self._told: list[Tell] = []
         self._told_commits: list[Callable[[], None]] = []
@@ -50,6 +54,59 @@ class Statements:
         """
         self._asked.append(look)
 
+    def admit(self, admit: Callable[[ExecutionContext], None]) -> None:
+        """Call before every statement, also one that is proved to be read-only.
+
+        Args:
+            admit: Called with the statement's context, in its greenlet; an exception stops it.
+        """
+        # Wrapped, so that it costs nothing where nothing is admitted.
+        execute, executemany, plain = self._execute, self._executemany, self._plain
+
+        def do_execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+            admit(context)
+            execute(cursor, statement, parameters, context)
+
+        def do_executemany(
+            cursor: Any, statement: str, parameters: Any, context: Any = None
+        ) -> None:
+            admit(context)
+            executemany(cursor, statement, parameters, context)
+
+        def do_execute_no_params(cursor: Any, statement: str, context: Any = None) -> None:
+            admit(context)
+            plain(cursor, statement, context)
+
+        self._execute, self._executemany = do_execute, do_executemany
+        self._plain = do_execute_no_params
+
+    def observe(self, observers: Sequence[Observer]) -> None:
+        """Report every statement and COMMIT to these, with its outcome."""
+        # Wrapped, for the same reason.
+        execute, executemany, plain = self._execute, self._executemany, self._plain
+        commit = self._commit
+
+        def do_execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+            with _Reported(observers, statement, context):
+                execute(cursor, statement, parameters, context)
+
+        def do_executemany(
+            cursor: Any, statement: str, parameters: Any, context: Any = None
+        ) -> None:
+            with _Reported(observers, statement, context):
+                executemany(cursor, statement, parameters, context)
+
+        def do_execute_no_params(cursor: Any, statement: str, context: Any = None) -> None:
+            with _Reported(observers, statement, context):
+                plain(cursor, statement, context)
+
+        def do_commit(connection: Any) -> None:
+            with _Reported(observers):
+                commit(connection)
+
+        self._execute, self._executemany = do_execute, do_executemany
+        self._plain, self._commit = do_execute_no_params, do_commit
+
     def tell_of(self, tell: Tell) -> None:
         """Call after each statement that the database has completed.
 
@@ -61,6 +118,18 @@ class Statements:
     def tell_of_commits(self, tell: Callable[[], None]) -> None:
         """Call just before each COMMIT is sent."""
         self._told_commits.append(tell)
+
+    def tell_after_commits(self, tell: Callable[[], None]) -> None:
+        """Call after each COMMIT, whatever its outcome."""
+        commit = self._commit
+
+        def do_commit(connection: Any) -> None:
+            try:
+                commit(connection)
+            finally:
+                tell()
+
+        self._commit = do_commit
 
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """Run a statement."""
@@ -112,6 +181,56 @@ class Statements:
     def _tell(self, context: ExecutionContext, statement: str, seconds: float) -> None:
         for tell in self._told:
             tell(context, statement, seconds)
+
+
+class _Reported:
+    """Reports a statement, or without one a COMMIT, once it is completed or has failed."""
+
+    __slots__ = ("_began", "_context", "_observers", "_statement")
+
+    def __init__(
+        self, observers: Sequence[Observer], statement: str | None = None, context: Any = None
+    ) -> None:
+        self._observers = observers
+        self._statement = statement
+        self._context = context
+
+    def __enter__(self) -> None:
+        self._began = perf_counter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        seconds = perf_counter() - self._began
+        statement = self._statement
+        if statement is None:
+            for each in self._observers:
+                each.committed(seconds, error)
+            return
+        shape = _shape(statement, self._context)
+        for each in self._observers:
+            each.ran(statement, shape, seconds, error)
+
+
+def _shape(statement: str, context: Any) -> str | None:
+    if context.execute_style is ExecuteStyle.INSERTMANYVALUES:
+        return None
+    # Before SQLAlchemy expands an IN to the length of its list.
+    shape: str = getattr(context.compiled, "string", statement)
+    return shape
+
+
+def kind_of(statement: str) -> str:
+    """The first word of a statement, such as ``SELECT``."""
+    return statement.split(None, 1)[0].upper() if statement.strip() else "?"
+
+
+def digest_of(statement: str) -> str:
+    """The digest by which log lines name a statement without showing it."""
+    return hashlib.sha256(statement.encode()).hexdigest()[:12]
 
 
 def statements_of(engine: Engine) -> Statements:

@@ -22,8 +22,11 @@ logger = logging.getLogger(__package__)
 PARTS: Final = ("host", "port", "user", "password", "name", "driver", "parameters")
 """The fields that take the place of ``url``."""
 
-PLACE: Final = ("url", "url_direct", *PARTS)
+PLACE: Final = ("url", "url_direct", "replica_url", *PARTS)
 """The fields that say which database is meant."""
+
+# Further addresses of the same database.
+_BESIDE: Final = ("url_direct", "replica_url")
 
 # Without them, the other fields only say who connects and how, and complete a weaker source.
 _WHERE: Final = {"url", "host", "port", "name"}
@@ -43,7 +46,7 @@ class OnePlace(Variables):
         if not stronger & _WHERE:
             self._refuse_half(stronger, values)
             return values
-        others = PLACE if "url" in stronger else ("url", "url_direct")
+        others = PLACE if "url" in stronger else ("url", *_BESIDE)
         left_out = [self._variable(name) for name in others if name in values]
         if left_out:
             logger.warning(
@@ -54,11 +57,12 @@ class OnePlace(Variables):
         return {name: value for name, value in values.items() if name not in others}
 
     def _refuse_half(self, stronger: set[str], values: Mapping[str, Any]) -> None:
-        if "url_direct" in stronger and values.keys() & _WHERE:
-            raise SettingsError(
-                f"{self._variable('url_direct')} is set in the environment, but its database in "
-                ".env; set both in the same place, so that they mean one database."
-            )
+        for name in _BESIDE:
+            if name in stronger and values.keys() & _WHERE:
+                raise SettingsError(
+                    f"{self._variable(name)} is set in the environment, but its database in "
+                    ".env; set both in the same place, so that they mean one database."
+                )
 
     def _variable(self, field: str) -> str:
         return f"{self._beside.env_prefix}{field}".upper()
@@ -119,7 +123,7 @@ def replaced_by(changes: Iterable[str], fields: Iterable[str]) -> set[str]:
     if "url" in changes:
         return set(PLACE)
     if set(changes) & set(PARTS):
-        return {"url", "url_direct"} if set(fields) & set(PARTS) else set()
+        return {"url", *_BESIDE} if set(fields) & set(PARTS) else set()
     return set()
 
 
@@ -139,6 +143,19 @@ def refuse_another_database(url: PostgresURL | SQLiteURL, direct: PostgresURL | 
                 f"{{url_direct}} names the {what} {other[what]!r}, but {{url}} the {what} "
                 f"{name!r}; both must lead to one database."
             )
+
+
+def refuse_another_name(url: PostgresURL, replica: PostgresURL) -> None:
+    """Refuse a replica's URL that names another database.
+
+    Raises:
+        Contradiction: It does.
+    """
+    if url.database != replica.database:
+        raise Contradiction(
+            f"{{replica_url}} names the database {replica.database!r}, but {{url}} the database "
+            f"{url.database!r}; a replica has the same."
+        )
 
 
 def _parts(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Where the database is: its URL, or the parts of one."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     Field,
@@ -50,7 +50,7 @@ _NOT_GIVEN: Any = None
 class PlaceSettings(CheckedSettings):
     """Which database is meant, given in code or else by the environment."""
 
-    secret_fields = ("url", "url_direct", "user", "password")
+    secret_fields: ClassVar[tuple[str, ...]] = ("url", "url_direct", "user", "password")
 
     model_config = SettingsConfigDict(arbitrary_types_allowed=True)
 

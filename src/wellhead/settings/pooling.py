@@ -73,6 +73,11 @@ class PoolSettings(CheckedSettings):
     pool_processes: Annotated[int, Field(ge=1, le=10000)] = 1
     """Processes with a pool like this one, to warn if the server cannot serve them all."""
 
+    pool_budget: Annotated[int, Field(ge=1, le=1000000)] | None = None
+    """Connections that there are for all these processes together; none for what the server has.
+
+    Behind a pooler only this says how many clients it takes."""
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in_profile(cls, given: dict[str, Any]) -> dict[str, Any]:

@@ -11,21 +11,22 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from wellhead.settings.application import fit, program
 from wellhead.settings.checked import Contradiction
 from wellhead.settings.migrating import PREFIX, MigrationSettings
-from wellhead.settings.place import PlaceSettings
 from wellhead.settings.pooling import PoolSettings
+from wellhead.settings.standbys import ReplicaSettings
 from wellhead.settings.unknown import split
 from wellhead.url import PostgresURL
 
 Seconds = Annotated[float, Field(ge=0.1, le=3600)]
 
 
-class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
+class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
     """The settings of one database connection.
 
     Read from keyword arguments, then from the environment (``DATABASE_`` and the field's name),
     then from a ``.env`` file in the working directory, then from the profile, then the defaults.
-    ``DATABASE_URL_FILE``, ``DATABASE_URL_DIRECT_FILE``, ``DATABASE_USER_FILE`` and
-    ``DATABASE_PASSWORD_FILE`` name files to read these values from.
+    ``DATABASE_URL_FILE``, ``DATABASE_URL_DIRECT_FILE``, ``DATABASE_USER_FILE``,
+    ``DATABASE_PASSWORD_FILE``, ``DATABASE_REPLICA_URL_FILE`` and ``DATABASE_REPLICA_KEY_FILE`` name
+    files to read these values from.
 
     If a database is given in code, by ``url`` or its parts, neither the environment nor ``.env``
     is read.
@@ -111,6 +112,14 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
     slow_query_threshold: Annotated[float, Field(ge=0, le=3600)] | None = 0.5
     """Seconds from which on a statement is logged as slow; none for never."""
 
+    server_timing: bool = False
+    """Whether responses say in a ``Server-Timing`` header how long a request took in the database,
+    with ``wellhead.fastapi``; for development."""
+
+    repeated_query_threshold: Annotated[int, Field(ge=1, le=10000)] | None = None
+    """How often a request may run the same statement before a warning names the line that runs it,
+    with ``wellhead.fastapi``; none for any number."""
+
     def __init__(self, **values: Any) -> None:
         # Otherwise mypy's plugin generates one that takes each field, and no **values.
         super().__init__(**values)
@@ -154,6 +163,11 @@ class DatabaseSettings(MigrationSettings, PoolSettings, PlaceSettings):
         if self.may_sleep == "auto":
             return isinstance(self.url, PostgresURL) and self.url.provider == "neon"
         return self.may_sleep == "yes"
+
+    @property
+    def keeps_tallies(self) -> bool:
+        """Whether it is added up what each request does."""
+        return self.server_timing or self.repeated_query_threshold is not None
 
     @property
     def effective_connect_timeout(self) -> float:

@@ -22,6 +22,7 @@ from wellhead.database import Database
 from wellhead.health import HealthReport, State
 from wellhead.pool import PoolStats, Timing
 from wellhead.pool.stats import BOUNDS
+from wellhead.replicas import ReplicaStats
 from wellhead.sessions import RunStats
 
 EVERY = 2
@@ -59,10 +60,17 @@ class _Seen:
     pool: PoolStats
     runs: RunStats
     health: HealthReport
+    replicas: tuple[ReplicaStats, ...]
 
     @classmethod
     def of(cls, database: Database) -> "_Seen":
-        return cls(database, database.stats(), database.run_stats(), database.last_known())
+        return cls(
+            database,
+            database.stats(),
+            database.run_stats(),
+            database.last_known(),
+            database.replica_stats(),
+        )
 
     @property
     def mode(self) -> Mapping[str, float]:
@@ -74,9 +82,34 @@ class _Seen:
         return None if pool.max_overflow is None else pool.pool_size + pool.max_overflow
 
     @property
+    def budget(self) -> float | None:
+        budget = self.database.budget()
+        return None if budget is None else budget.available
+
+    @property
     def connections(self) -> Mapping[str, float]:
         states = ("active", "idle", "opening", "closing")
         return {state: getattr(self.pool, state) for state in states}
+
+    @property
+    def replicas_up(self) -> Mapping[str, float]:
+        return {each.name: each.is_up for each in self.replicas}
+
+    @property
+    def replica_lags(self) -> Mapping[str, float]:
+        return {each.name: each.lag for each in self.replicas if each.lag is not None}
+
+    @property
+    def replica_reads(self) -> Mapping[str, float]:
+        return {each.name: each.reads for each in self.replicas}
+
+    @property
+    def replicas_left_out(self) -> Mapping[str, float]:
+        return {each.name: each.left_out for each in self.replicas}
+
+    @property
+    def replica_connections(self) -> Mapping[str, float]:
+        return {each.name: each.connections for each in self.replicas}
 
     @property
     def states(self) -> Mapping[str, float]:
@@ -149,6 +182,7 @@ FIGURES = (
     Figure(_GAUGE, "pool_info", "Always 1.", "mode", "mode"),
     Figure(_GAUGE, "pool_size", "Connections kept open.", "pool.pool_size"),
     Figure(_GAUGE, "pool_limit", "Maximum number of connections.", "limit"),
+    Figure(_GAUGE, "pool_budget", "Connections for all processes.", "budget"),
     Figure(_GAUGE, "pool_connections", "Connections by state.", "connections", "state"),
     Figure(_GAUGE, "pool_waiting", "Callers waiting for a connection.", "pool.waiting"),
     Figure(_GAUGE, "pool_max_waiting", "Maximum number of waiting callers.", "pool.max_waiting"),
@@ -166,6 +200,12 @@ FIGURES = (
     Figure(_COUNTER, "units_of_work_retried", "Units of work run again.", "runs.retried", "fault"),
     Figure(_COUNTER, "reads_repeated", "Reads sent again.", "runs.reads_repeated", "fault"),
     Figure(_COUNTER, "commits_unknown", "COMMITs sent without a reply.", "runs.unknown"),
+    Figure(_COUNTER, "reads_fallen_back", "Reads that the primary served.", "runs.fallbacks"),
+    Figure(_GAUGE, "replica_up", "1 while it gets reads.", "replicas_up", "replica"),
+    Figure(_GAUGE, "replica_lag_seconds", "Age of its state.", "replica_lags", "replica"),
+    Figure(_GAUGE, "replica_connections", "Connections.", "replica_connections", "replica"),
+    Figure(_COUNTER, "replica_reads", "Statements sent to it.", "replica_reads", "replica"),
+    Figure(_COUNTER, "replica_left_out", "Times left out.", "replicas_left_out", "replica"),
     Figure(_GAUGE, "database_healthy", "1 while requests can be served.", "health.is_healthy"),
     Figure(_GAUGE, "database_state", "1 for the last observed state.", "states", "state"),
     Figure(_GAUGE, "database_age_seconds", "Seconds since the observation.", "health.age"),

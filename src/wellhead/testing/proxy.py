@@ -94,6 +94,10 @@ class TCPProxy:
             self._server = await asyncio.start_server(self._serve, self.host, self._port)
             self._port = self._server.sockets[0].getsockname()[1]
 
+    def lead_to(self, port: int) -> None:
+        """Take new connections to another port of the same host; open ones stay."""
+        self._target = (self._target[0], port)
+
     async def refuse(self) -> None:
         """Refuse new connections, as a server that is down; open ones stay."""
         server, self._server = self._server, None

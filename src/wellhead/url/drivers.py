@@ -28,7 +28,7 @@ _TCP: Final = (
 CACHES: Final = ("statement_cache_size", "prepared_statement_cache_size")
 """asyncpg's own cache, and the one that SQLAlchemy's dialect adds to it."""
 _UNKNOWN: Final[Mapping[Driver, Sequence[str]]] = {
-    "asyncpg": ("gssencmode", *_TCP, "load_balance_hosts"),
+    "asyncpg": ("gssencmode", *_TCP),
     "psycopg": ("command_timeout", *CACHES),
 }
 
@@ -160,9 +160,6 @@ def dropped(parameters: Parameters, driver: Driver) -> Iterator[str]:
         )
         yield f"channel_binding=require is dropped, asyncpg cannot bind channels; {protection}."
     names = [name for name in _UNKNOWN[driver] if getattr(parameters, name) is not None]
-    if driver == "asyncpg" and parameters.load_balance_hosts == "disable":
-        # That is what asyncpg does anyway.
-        names.remove("load_balance_hosts")
     if names:
         yield f"{', '.join(names)}: dropped, {driver} has no such parameter."
 

@@ -46,6 +46,11 @@ class Parameters:
     prepared_statement_cache_size: int | None = None
     pgbouncer: bool | None = None
 
+    @property
+    def wants_no_writes(self) -> bool:
+        """Whether they ask for a server that takes no writes."""
+        return self.target_session_attrs in {"read-only", "standby", "prefer-standby"}
+
     def given(self) -> Iterator[tuple[str, str]]:
         """Yield the name and text of each parameter that is set, ready to be rendered."""
         for each in fields(self):

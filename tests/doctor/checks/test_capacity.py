@@ -1,5 +1,6 @@
 """Whether the fleet fits the server, and who has its connections."""
 
+from wellhead import DatabaseSettings
 from wellhead.doctor import Wishes, examine
 
 
@@ -19,6 +20,14 @@ async def test_a_fleet_that_fits_is_told_so(database_url: str) -> None:
 
     seen = [finding.seen for finding in report.findings if finding.check == "connections"]
     assert seen[1] == "3 processes with up to 30 connections each fit the 97 of the server."
+
+
+async def test_the_budget_of_the_settings_counts_where_it_is_less(database_url: str) -> None:
+    settings = DatabaseSettings(url=database_url, pool_budget=60)
+    report = await examine(Wishes(source=settings, replicas=3, workers=1))
+
+    [found] = [finding for finding in report.findings if finding.code == "fleet_too_large"]
+    assert found.seen.endswith("may open 90 connections (30 each), but the budget is 60.")
 
 
 async def test_those_who_hold_connections_are_named(database_url: str) -> None:

@@ -19,6 +19,9 @@ from todo.mailing import MailSettings
 from todo.web.cors_settings import CORSSettings
 from wellhead import DatabaseSettings
 
+SHOWN_IN_DEVELOPMENT = {"server_timing": True, "repeated_query_threshold": 10}
+"""Wellhead's settings that show in development what a request does in the database."""
+
 
 def absolute(path: Path) -> Path:
     """The path from the root, so that messages name it wherever they are read."""
@@ -103,11 +106,17 @@ class Settings(AccessSettings, TokenSettings, CORSSettings, MailSettings):
     def database(self) -> DatabaseSettings:
         """Wellhead's settings, from the environment; the application name is `APP_NAME`.
 
+        In development, requests show what they do in the database, unless the settings say not to.
+
         Raises:
             URLError: `DATABASE_URL` is missing or cannot be used.
             SettingsError: Another of them cannot be used.
         """
-        return DatabaseSettings().named(self.app_name)
+        settings = DatabaseSettings().named(self.app_name)
+        if self.is_production:
+            return settings
+        unset = SHOWN_IN_DEVELOPMENT.keys() - settings.model_fields_set
+        return settings.model_copy(update={name: SHOWN_IN_DEVELOPMENT[name] for name in unset})
 
     @property
     def is_production(self) -> bool:

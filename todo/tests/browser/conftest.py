@@ -29,6 +29,11 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 expect.set_options(timeout=SECONDS * 1000)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the mark of tests in which the page is stored for a start without a network."""
+    config.addinivalue_line("markers", "offline: the browsers of the test have service workers")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests of this directory in the loop of Playwright."""
     for item in items:
@@ -68,28 +73,43 @@ async def service(
     databases.drop(url)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def database_server(public_directory: Path, tmp_path: Path) -> AsyncIterator[DatabaseServer]:
-    """A database server for this test alone, which may stop and start it."""
-    server = DatabaseServer(public_directory / tmp_path.name)
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def outage(
+    public_directory: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[DatabaseServer, Service]]:
+    """What `database_server` and `breakable_service` give to one test after the other."""
+    server = DatabaseServer(public_directory / "outage")
     await server.start()
-    yield server
+    # A request that finds no database waits so long before it is told.
+    service = Service(server.url, DATABASE_CONNECT_TIMEOUT="2", DATABASE_POOL_TIMEOUT="3")
+    with chdir(tmp_path_factory.mktemp("breakable")):
+        await service.start()
+    yield server, service
+    await service.kill()
     await server.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def own_service(database_server: DatabaseServer) -> AsyncIterator[Service]:
-    """A Todo API on that server for this test alone, which may stop and start it."""
-    service = Service(database_server.url)
-    await service.start()
-    yield service
-    await service.kill()
+async def database_server(outage: tuple[DatabaseServer, Service]) -> DatabaseServer:
+    """A database server that the test may stop and kill: for the next one it runs again."""
+    server, _ = outage
+    await server.start()
+    return server
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def network(own_service: Service) -> AsyncIterator[TCPProxy]:
-    """A network in front of `own_service` that the test may break; see `address_of`."""
-    async with TCPProxy("127.0.0.1", own_service.port) as network:
+async def breakable_service(outage: tuple[DatabaseServer, Service]) -> Service:
+    """A Todo API on `database_server`, which the test may stop and kill likewise."""
+    server, service = outage
+    await server.start()
+    await service.start()
+    return service
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def network(breakable_service: Service) -> AsyncIterator[TCPProxy]:
+    """A network in front of `breakable_service` that the test may break."""
+    async with TCPProxy("127.0.0.1", breakable_service.port) as network:
         yield network
 
 
@@ -100,9 +120,12 @@ def findings() -> Findings:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visitors(chromium: Browser, findings: Findings) -> AsyncIterator[Visitors]:
+async def visitors(
+    chromium: Browser, findings: Findings, request: pytest.FixtureRequest
+) -> AsyncIterator[Visitors]:
     """Opens the client, in a browser of its own each time."""
-    visitors = Visitors(chromium, findings)
+    offline = request.node.get_closest_marker("offline") is not None
+    visitors = Visitors(chromium, findings, offline=offline)
     yield visitors
     # What the page still reads is cut off when its browser closes.
     unexpected = findings.unexpected()

@@ -41,7 +41,9 @@ class Service:
         self.address = f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Start it; a request that comes from here on is responded to."""
+        """Start it, if it does not run; a request that comes from here on is responded to."""
+        if self._served is not None:
+            return
         self._served = await asyncio.to_thread(
             self._process.enter_context,
             serving("--migrate", f"--port={self.port}", **self._settings),
@@ -68,7 +70,7 @@ class Service:
 
 
 class DatabaseServer:
-    """A PostgreSQL server for one test, with the data of before each time that it is started.
+    """A PostgreSQL server with the data of before each time that it is started.
 
     It is durable: otherwise it would lose what it has acknowledged when it is killed.
 
@@ -85,7 +87,7 @@ class DatabaseServer:
         return self._server.url
 
     async def start(self) -> None:
-        """Start it, and wait until it accepts connections."""
+        """Start it, if it does not run, and wait until it accepts connections."""
         await asyncio.to_thread(self._server.start)
 
     async def stop(self) -> None:

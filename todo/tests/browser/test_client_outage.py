@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 import asyncpg
+import pytest
 import pytest_asyncio
 from browser.client import Client
 from browser.findings import Findings
@@ -39,12 +40,13 @@ class Progress:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def own_person(own_service: Service) -> StagedAccount:
-    """Somebody with an account on `own_service`."""
-    async with AsyncClient(base_url=own_service.address, timeout=SECONDS) as api:
+async def own_person(breakable_service: Service) -> StagedAccount:
+    """Somebody with an account on `breakable_service`."""
+    async with AsyncClient(base_url=breakable_service.address, timeout=SECONDS) as api:
         return await make_account(api)
 
 
+@pytest.mark.offline
 async def test_nothing_is_lost_or_done_twice_while_the_database_dies_and_the_network_is_cut(
     own_person: StagedAccount,
     database_server: DatabaseServer,
@@ -98,7 +100,10 @@ async def test_nothing_is_lost_or_done_twice_while_the_database_dies_and_the_net
         for kind in (("task", "final") if number in CHANGED else ("task",))
     )
     connection = await asyncpg.connect(database_server.url)
-    rows = await connection.fetch("SELECT title, completed_at IS NOT NULL AS done FROM tasks")
+    rows = await connection.fetch(
+        "SELECT title, completed_at IS NOT NULL AS done FROM tasks WHERE user_id = $1",
+        own_person.id,
+    )
     await connection.close()
     assert Counter(row["title"] for row in rows) == titles
     assert all(row["done"] == ("final" in row["title"]) for row in rows)
@@ -108,15 +113,16 @@ async def test_nothing_is_lost_or_done_twice_while_the_database_dies_and_the_net
         assert Counter(await client.titles()) == titles
 
 
+@pytest.mark.offline
 async def test_a_person_is_told_of_an_outage_and_of_its_end(
-    own_service: Service,
+    breakable_service: Service,
     own_person: StagedAccount,
     database_server: DatabaseServer,
     visitors: Visitors,
     findings: Findings,
 ) -> None:
     findings.expect("net::ERR_", "status of 503")
-    client = await Client.of(await visitors.come(own_service.address), own_person)
+    client = await Client.of(await visitors.come(breakable_service.address), own_person)
 
     await database_server.stop()
     await client.add("Typed during the outage")

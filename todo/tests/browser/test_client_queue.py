@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from browser.client import Client
 from browser.findings import Findings
@@ -27,6 +28,7 @@ async def line(service: Service) -> AsyncIterator[TCPProxy]:
         yield line
 
 
+@pytest.mark.offline
 async def test_what_is_typed_without_a_network_is_kept_over_a_reload_and_sent(
     page: Page, person: StagedAccount, device: TaskAPI, findings: Findings
 ) -> None:

@@ -1,6 +1,5 @@
 """The checks that every test gets: each finds what it is for."""
 
-import pytest
 from browser.findings import Findings
 from playwright.async_api import Page
 
@@ -20,13 +19,12 @@ MISTAKES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("mistake", "finding"), MISTAKES.items(), ids=MISTAKES)
-async def test_a_mistake_is_found(
-    page: Page, findings: Findings, mistake: str, finding: str
-) -> None:
-    heard = "pageerror" if finding.startswith("script") else "console"
-    async with page.expect_event(heard):
-        await page.evaluate(f"() => {{ try {{ {mistake} }} catch {{}} }}")
+async def test_each_mistake_is_found(page: Page, findings: Findings) -> None:
+    for mistake, finding in MISTAKES.items():
+        before = len(findings.unexpected())
+        heard = "pageerror" if finding.startswith("script") else "console"
+        async with page.expect_event(heard):
+            await page.evaluate(f"() => {{ try {{ {mistake} }} catch {{}} }}")
 
-    assert finding in "\n".join(findings.unexpected())
+        assert finding in "\n".join(findings.unexpected()[before:]), mistake
     findings.expect(".")

@@ -1,5 +1,6 @@
 """Nothing jumps while the page starts, and it can be installed."""
 
+import pytest
 from browser.service import Service
 from browser.todo_page import TodoPage
 from httpx2 import AsyncClient
@@ -15,6 +16,7 @@ new Promise((done) => {
 """
 
 
+@pytest.mark.offline
 async def test_nothing_jumps(page: Page, todo: TodoPage) -> None:
     assert await page.evaluate(SHIFTS) == []
     await todo.add("One", "Two " * 40, "Three")
@@ -24,6 +26,7 @@ async def test_nothing_jumps(page: Page, todo: TodoPage) -> None:
         assert await page.evaluate(SHIFTS) == []
 
 
+@pytest.mark.offline
 async def test_it_can_be_installed(page: Page, service: Service, api: AsyncClient) -> None:
     chromium = await page.context.new_cdp_session(page)
     found = await chromium.send("Page.getAppManifest")

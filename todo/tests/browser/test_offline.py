@@ -1,5 +1,6 @@
 """The page without a network."""
 
+import pytest
 from browser.findings import Findings
 from browser.service import Service
 from browser.todo_page import TodoPage
@@ -8,6 +9,7 @@ from playwright.async_api import Page, Response, expect
 from staged import StagedAccount
 
 
+@pytest.mark.offline
 async def test_what_the_window_needs_is_stored_before_it_is_shown(
     page: Page, person: StagedAccount, findings: Findings
 ) -> None:

@@ -14,6 +14,8 @@ from playwright.async_api import Page
 from tests.staging.server import serve
 from todo.web import client
 
+pytestmark = pytest.mark.offline
+
 
 @pytest.fixture
 def releases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Releases:

@@ -14,6 +14,8 @@ globalThis.clientModule = (name) =>
 """
 """For scripts of tests: a module of the client, the one that the page has."""
 
+NO_WORKER = "delete Navigator.prototype.serviceWorker"
+
 HOME = {"locale": "en-US", "timezone_id": "UTC", "viewport": {"width": 1280, "height": 800}}
 
 
@@ -23,11 +25,14 @@ class Visitors:
     Args:
         browser: The Chromium in which each of them is a context.
         findings: What goes wrong in any of them.
+        offline: Whether they have service workers. To install one costs as much as the rest of a
+            visit; without, they are like a private window of Firefox.
     """
 
-    def __init__(self, browser: Browser, findings: Findings) -> None:
+    def __init__(self, browser: Browser, findings: Findings, *, offline: bool) -> None:
         self._browser = browser
         self._findings = findings
+        self._offline = offline
         self._contexts: list[BrowserContext] = []
 
     async def come(self, address: str, path: str = "/", **options: Any) -> Page:
@@ -45,6 +50,8 @@ class Visitors:
         context.set_default_timeout(SECONDS * 1000)
         self._findings.watch(context, address)
         await context.add_init_script(MODULE)
+        if not self._offline:
+            await context.add_init_script(NO_WORKER)
         page = await context.new_page()
         await page.goto(path)
         return page

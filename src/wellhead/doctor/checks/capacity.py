@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from wellhead.connecting.fleet import LIMITS, budget_of, own_limit
 from wellhead.doctor.case import Case
 from wellhead.doctor.findings import Diagnosis, Finding, Outcome
 from wellhead.doctor.questions import ask
 from wellhead.errors import ConfigurationError
-from wellhead.pool.policy import largest_pool, overbooking
+from wellhead.pool.budget import Budget
 
 CONNECTIONS_LOW = Diagnosis(
     "connections_low",
@@ -28,16 +29,6 @@ DIAGNOSES = (CONNECTIONS_LOW, FLEET_TOO_LARGE)
 
 _NEARLY_ALL: Final = 0.8
 
-# The count of pg_stat_database is shown to every role, that of pg_stat_activity is not.
-_LIMITS: Final = """
-    SELECT current_setting('max_connections')::int AS most,
-        current_setting('superuser_reserved_connections')::int
-            + coalesce(current_setting('reserved_connections', true)::int, 0) AS reserved,
-        (SELECT sum(numbackends) FROM pg_catalog.pg_stat_database)::int AS used,
-        (SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = current_user) AS of_role,
-        (SELECT datconnlimit FROM pg_catalog.pg_database WHERE datname = current_database())
-            AS of_database
-"""
 _HOLDERS: Final = """
     SELECT coalesce(nullif(application_name, ''), usename::text, 'unknown') AS name,
         count(*) AS connections
@@ -48,45 +39,55 @@ _HOLDERS: Final = """
 
 async def check_connections(case: Case) -> AsyncIterator[Finding]:
     """Count the connections, and compute the fleet's budget."""
-    [row] = await ask(case.probe, _LIMITS)
+    [row] = await ask(case.probe, LIMITS)
     holders = await ask(case.probe, _HOLDERS)
     held = ", ".join(f"{holder['name']} {holder['connections']}" for holder in holders)
-    own = [limit for limit in (row["of_role"], row["of_database"]) if limit and limit >= 0]
+    own = own_limit(row)
     seen = (
         f"{row['used']} of {row['most']} connections are in use, {row['reserved']} are reserved"
-        + (f"; this role or database may have {min(own)}" if own else "")
+        + (f"; this role or database may have {own}" if own is not None else "")
         + (f". Most have: {held}." if held else ".")
     )
     is_low = row["used"] >= _NEARLY_ALL * (row["most"] - row["reserved"])
     yield CONNECTIONS_LOW.found(seen) if is_low else Finding(seen)
-    if case.pools_transactions:
-        yield Finding("Behind the pooler its own limits count, which it does not tell.")
+    budget = _budget(case, None if case.pools_transactions else row)
+    if budget is None:
+        yield Finding(
+            "Behind the pooler its own limits count, which it does not tell; "
+            f"{case.settings.variable_of('pool_budget')} may."
+        )
         return
-    yield _budget(case, row, own)
+    yield _judge(case, budget)
 
 
-def _budget(case: Case, row: Any, own: list[int]) -> Finding:
+def _budget(case: Case, row: Any | None) -> Budget | None:
     settings, wishes = case.settings, case.wishes
     replicas, workers = wishes.replicas or 1, wishes.workers or 1
     is_given = wishes.replicas is not None or wishes.workers is not None
-    processes = replicas * workers if is_given else settings.pool_processes
-    per_process = 1 if settings.pool_mode == "none" else settings.pool_size + settings.max_overflow
-    most, reserved = min([row["most"], *own]), 0 if own else row["reserved"]
-    sentence = overbooking(
-        max_connections=most, reserved=reserved, processes=processes, per_process=per_process
+    return budget_of(
+        row,
+        settings,
+        per_process=(
+            1 if settings.pool_mode == "none" else settings.pool_size + settings.max_overflow
+        ),
+        processes=replicas * workers if is_given else None,
     )
-    if sentence is None:
+
+
+def _judge(case: Case, budget: Budget) -> Finding:
+    processes = budget.processes
+    if budget.excess is None:
         return Finding(
-            f"{processes} process{'es' if processes > 1 else ''} with up to {per_process} "
-            f"connections each fit{'' if processes > 1 else 's'} the {most - reserved} of the "
-            "server."
+            f"{processes} process{'es' if processes > 1 else ''} with up to "
+            f"{budget.per_process:g} connections each fit{'' if processes > 1 else 's'} the "
+            f"{budget.available} of the {'budget' if budget.is_given else 'server'}."
         )
     try:
-        size = largest_pool(max_connections=most, replicas=processes, workers=1, reserved=reserved)
+        size = budget.largest_pool()
     except ConfigurationError as error:
-        return FLEET_TOO_LARGE.found(sentence, cure=error.hint or "")
-    reason = f"{processes} processes x {size.per_process} connections fit {size.available}."
+        return FLEET_TOO_LARGE.found(budget.excess, cure=error.hint or "")
+    reason = f"{processes} processes x {size.per_process} connections fit {budget.available}."
     case.recommend("pool_size", size.pool_size, reason)
     case.recommend("max_overflow", size.max_overflow, reason)
     case.recommend("pool_processes", processes, "So that a start warns if they do not fit.")
-    return FLEET_TOO_LARGE.found(sentence)
+    return FLEET_TOO_LARGE.found(budget.excess)

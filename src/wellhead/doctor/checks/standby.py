@@ -37,8 +37,6 @@ DIAGNOSES = (STANDBY, READ_ONLY, REPLICATION_LAG)
 LATE: Final = 10.0
 """Seconds from which on a standby is behind."""
 
-_WANT_READ_ONLY: Final = {"read-only", "standby", "prefer-standby"}
-
 _STATE: Final = """
     SELECT pg_catalog.pg_is_in_recovery() AS is_standby,
         current_setting('default_transaction_read_only') = 'on' AS is_read_only,
@@ -58,7 +56,7 @@ _REPLICAS: Final = """
 async def check_writes(case: Case) -> AsyncIterator[Finding]:
     """Ask whether it is a standby, whether it takes writes, and who is behind."""
     [state] = await ask(case.probe, _STATE)
-    reads_only = case.url.parameters.target_session_attrs in _WANT_READ_ONLY
+    reads_only = case.url.parameters.wants_no_writes
     for finding in findings_about(state, await ask(case.probe, _REPLICAS), reads_only=reads_only):
         yield finding
 

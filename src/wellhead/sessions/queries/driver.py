@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from wellhead.errors import CommitUnknownError, Fault, fault_of
+from wellhead.errors import CommitUnknownError, Fault, StandbyError, fault_of
 from wellhead.errors.recognition import sqlstate_of
 from wellhead.health import Health
 from wellhead.pool import AsyncPool, Close
@@ -19,10 +19,11 @@ from wellhead.pool.connection_state import closed_check
 from wellhead.pool.holders import stack_here
 from wellhead.pool.slots import Slot
 from wellhead.sessions.deadline import current_deadline
+from wellhead.sessions.failover import was_refused_by_standby
 from wellhead.sessions.queries.ordinary import Outcome
 from wellhead.sessions.queries.raising import Execution, as_sqlalchemy, is_disconnect
 from wellhead.sessions.queries.statement import Statement
-from wellhead.sessions.queries.wire import AsyncpgWire, PsycopgWire
+from wellhead.sessions.queries.wire import DriverWire
 
 _KEPT = "wellhead_statements"
 
@@ -39,17 +40,22 @@ class DriverWay:
         is_sound: Whether a connection whose statement was cancelled can be used again.
         on_unknown: Called for each write that was sent and got no reply.
         on_slow: Called for each statement with its duration in seconds; None if not needed.
+        leaves_standbys: Whether a write that a standby refused retires all connections.
+        admit: Called with the pool's record of each connection before its statement; raises if it
+            must not run there. None if any connection will do.
     """
 
     def __init__(
         self,
         engine: AsyncEngine,
-        wire: AsyncpgWire | PsycopgWire,
+        wire: DriverWire,
         health: Health,
         *,
         is_sound: IsSound,
         on_unknown: Callable[[], None],
         on_slow: Callable[[str, float], None] | None,
+        leaves_standbys: bool,
+        admit: Callable[[Any], Awaitable[None]] | None = None,
     ) -> None:
         self._engine = engine
         self._wire = wire
@@ -57,6 +63,8 @@ class DriverWay:
         self._is_sound = is_sound
         self._on_unknown = on_unknown
         self._on_slow = on_slow
+        self._leaves_standbys = leaves_standbys
+        self._admit = admit
         # Statements prepared before a schema change was noticed are not used any more.
         self._schema = 0
 
@@ -90,6 +98,8 @@ class DriverWay:
         if slot.route is None and (deadline := current_deadline.get()) is not None:
             slot.route = deadline.route
         record = slot.connection
+        if self._admit is not None:
+            await self._admitted(core, slot)
         connection = record.dbapi_connection.driver_connection
         is_usable = False
         began = perf_counter()
@@ -111,6 +121,15 @@ class DriverWay:
         if self._on_slow is not None:
             self._on_slow(statement.text, perf_counter() - began)
         return statement.results(rows, processors), count
+
+    async def _admitted(self, core: Any, slot: Slot[Any]) -> None:
+        assert self._admit is not None  # noqa: S101 - the caller has checked
+        try:
+            await self._admit(slot.connection)
+        except BaseException as error:
+            # A response may still be on its way if the caller was cancelled.
+            core.release(slot, is_usable=isinstance(error, Exception))
+            raise
 
     def _kept(self, info: dict[Any, Any]) -> dict[Any, Any]:
         found: tuple[int, dict[Any, Any]] | None = info.get(_KEPT)
@@ -140,6 +159,8 @@ class DriverWay:
             return False, error
         elif isinstance(error, CommitUnknownError):
             is_lost = closed_check(connection)()
+        elif self._leaves_standbys and was_refused_by_standby(error, connection):
+            error, is_lost = StandbyError.after_refusal(), True
         else:
             is_lost = is_disconnect(dialect, dbapi_connection, error)
         if getattr(connection, "is_outcome_unknown", False):

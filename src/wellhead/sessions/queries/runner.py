@@ -62,6 +62,14 @@ class Runner(Protocol):
         ...
 
 
+class RunsReads(Runner, Protocol):
+    """Runs the compiled queries of readers."""
+
+    def within(self, read: Read) -> Runner:
+        """The same in the session of a reader that was told whose rows to see."""
+        ...
+
+
 class SessionRunner:
     """Runs compiled queries in the session of a reader.
 
@@ -123,6 +131,7 @@ class QueryRunner:
             it then learns the types of a result in a separate round trip, and a schema change
             between the two could make it misread a value.
         sessions: Where every query runs if these have hooks, which may decide what rows it sees.
+        dialect: For which queries are compiled; None for the engines' own.
         writes_directly: Whether a write may commit by itself. False in that case, too, and if
             server limits, or an isolation level, apply only inside transactions.
     """
@@ -138,6 +147,7 @@ class QueryRunner:
         reads_directly: bool,
         writes_directly: bool,
         sessions: Sessions,
+        dialect: Dialect | None = None,
     ) -> None:
         self._engines = engines
         self._driver = driver
@@ -149,12 +159,22 @@ class QueryRunner:
         self._may_write = True
         self._sessions = sessions
         self._hooks = sessions.hooks
-        self._dialect = engines.writing.dialect
+        self._dialect = dialect or engines.writing.dialect
         self._listeners = self._count_listeners()
         options = engines.writing.sync_engine.get_execution_options()
         if options.get("schema_translate_map") is not None:
             # The driver would be sent the names of other schemas.
             self._driver = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect for which queries are compiled."""
+        return self._dialect
+
+    @property
+    def has_hooks(self) -> bool:
+        """Whether sessions have hooks, which may decide what rows a query sees."""
+        return bool(self._hooks)
 
     @cached_property
     def reading(self) -> "QueryRunner":

@@ -1,9 +1,11 @@
 """One statement and its result, with each driver; outside any transaction."""
 
 from collections.abc import Generator, Sequence
-from typing import Any
+from time import perf_counter
+from typing import Any, Protocol
 
 from wellhead.pool.connection_state import terminate
+from wellhead.pool.observing import Observer
 from wellhead.sessions.commits import SentStatement
 from wellhead.sessions.queries.statement import Processors, Statement
 
@@ -12,6 +14,57 @@ MOST_KEPT = 200
 
 Response = tuple[Sequence[Any], Processors, int]
 """The driver's rows, the conversions of their values, and the number of rows."""
+
+
+class DriverWire(Protocol):
+    """Sends with one driver."""
+
+    async def send(
+        self, connection: Any, kept: dict[Any, Any], statement: Statement, parameters: Any,
+        *, only_first: bool, is_repeated: bool,
+    ) -> Response:  # fmt: skip
+        """Send a statement, and wait for the result."""
+        ...
+
+    async def forget(self, connection: Any) -> None:
+        """Do away with what a schema change has outdated."""
+        ...
+
+
+class ObservedWire:
+    """Reports each statement that it sends.
+
+    Args:
+        wire: Sends it.
+        observers: What it reports to.
+    """
+
+    def __init__(self, wire: DriverWire, observers: Sequence[Observer]) -> None:
+        self._wire = wire
+        self._observers = observers
+        self.forget = wire.forget
+
+    async def send(
+        self, connection: Any, kept: dict[Any, Any], statement: Statement, parameters: Any,
+        *, only_first: bool, is_repeated: bool,
+    ) -> Response:  # fmt: skip
+        """Send a statement, and wait for the result."""
+        began = perf_counter()
+        try:
+            response = await self._wire.send(
+                connection, kept, statement, parameters,
+                only_first=only_first, is_repeated=is_repeated,
+            )  # fmt: skip
+        except BaseException as error:
+            self._report(statement.text, perf_counter() - began, error)
+            raise
+        self._report(statement.text, perf_counter() - began, None)
+        return response
+
+    def _report(self, text: str, seconds: float, error: BaseException | None) -> None:
+        # It has no list of which the length could differ.
+        for each in self._observers:
+            each.ran(text, text, seconds, error)
 
 
 class AsyncpgWire:

@@ -1,0 +1,96 @@
+"""``python -m bench.fleet.faults``: every outage of a fleet under load, with a table at the end."""
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from bench.faults.apps import TODO, USUAL
+from bench.faults.chance import chance
+from bench.faults.scenario import AT_LENGTH, BRIEFLY
+from bench.fleet.faults.outage import OUTAGES
+from bench.fleet.faults.route import Route
+from bench.fleet.faults.side import open_sides
+from bench.fleet.faults.summary import paragraph, table
+from bench.fleet.faults.trial import Trial, play
+from bench.fleet.fleet import MEMBERS, open_fleet
+from bench.fleet.network import Network, can_be_cut
+from bench.fleet.programs import missing, versions
+from bench.page import write
+
+
+def main() -> int:
+    """Play the outages; 1 when the Todo API broke a promise, or did not come back."""
+    parser = argparse.ArgumentParser(prog="python -m bench.fleet.faults", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument(
+        "--quick", action="store_true", help="the Todo API alone, on one way to the database"
+    )
+    parser.add_argument("--only", metavar="WORD", default="", help="with this in their name")
+    parser.add_argument(
+        "--route",
+        type=lambda name: [Route[name.upper()]],
+        metavar="|".join(route.name.lower() for route in Route),
+        help="one way to the database; without it all of them, or HAProxy if it is quick",
+    )
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table on this page")
+    parser.add_argument("--keep", action="store_true", help="leave the logs, and say where")
+    given = parser.parse_args()
+    if absent := missing():
+        parser.error(f"{', '.join(absent)} is missing: run make fleet-programs.")
+    print(f"seed {given.seed}", flush=True)
+    directory = Path(tempfile.mkdtemp(prefix="wellhead-fleet-"))
+    directory.chmod(0o755)
+    try:
+        trials = asyncio.run(_play(directory, given))
+    finally:
+        if given.keep:
+            print(f"logs in {directory}")
+        else:
+            shutil.rmtree(directory)
+    for route in Route:
+        if played := [trial for trial in trials if trial.route is route]:
+            text = table(played, seed=given.seed, servers=versions(), left_out=_left_out())
+            print(f"{route}:\n{text}")
+            if given.write is not None:
+                write(text, given.write, name=f"fleet-{route.name.lower()}")
+    ours = [trial.suffered[0] for trial in trials]
+    return 1 if any(each.wrongs or each.stale or each.recovered is None for each in ours) else 0
+
+
+async def _play(directory: Path, given: argparse.Namespace) -> list[Trial]:
+    rng = chance(given.seed)
+    kinds, pace = ((TODO,), BRIEFLY) if given.quick else ((TODO, USUAL), AT_LENGTH)
+    routes = given.route or ([Route.HAPROXY] if given.quick else Route)
+    chosen = [each for each in OUTAGES if given.only.casefold() in each.__name__.casefold()]
+    trials = []
+    async with AsyncExitStack() as stack:
+        network = None
+        if can_be_cut():
+            network = stack.enter_context(Network(MEMBERS))
+        else:
+            chosen = [each for each in chosen if not each.cuts]
+        opened = open_fleet(directory, applications=0, network=network)
+        fleet = await stack.enter_async_context(opened)
+        for route in routes:
+            async with open_sides(fleet, route, kinds, directory) as sides:
+                for outage in rng.sample(chosen, len(chosen)):
+                    if route in outage.routes:
+                        trial = await play(outage(), route, fleet, sides, rng, pace=pace)
+                        print(paragraph(trial), flush=True)
+                        trials.append(trial)
+    return sorted(trials, key=lambda each: OUTAGES.index(type(each.outage)))
+
+
+def _left_out() -> list[str]:
+    """What cannot be staged here, in a sentence each."""
+    names = [each.name for each in OUTAGES if each.cuts and not can_be_cut()]
+    return [f"Left out, as it needs root and network namespaces: {name}." for name in names]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
