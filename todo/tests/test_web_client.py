@@ -255,6 +255,30 @@ def test_the_client_stays_small_enough_to_be_read() -> None:
     assert 0 < sum(map(lines_of_code, files)) < MOST_LINES
 
 
+def test_every_message_and_every_class_of_the_style_is_used() -> None:
+    others = {"library", "messages.js"}
+    ours = [path for path in FOLDER.rglob("*.js") if not others & {*path.parts}]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in [*ours, FOLDER / "index.html"])
+    style = re.sub(r"/\*.*?\*/", "", (FOLDER / "style.css").read_text(), flags=re.DOTALL)
+    selectors = " ".join(re.findall(r"([^{}]*)\{", style))
+    classes = set(re.findall(r"\.([a-z][\w-]*)", selectors))
+    _, _, texts = (FOLDER / "messages.js").read_text(encoding="utf-8").partition("const en = {")
+    flat = re.sub(r"\{[^{}]*\}", "{}", texts)
+    messages = {
+        name
+        for line in flat.splitlines()
+        if re.match(r"  \w", line)
+        for name in re.findall(r"(?:^  |, )(\w+): ", line)
+    }
+
+    assert len(classes) > 50
+    assert len(messages) > 100
+    assert [name for name in sorted(classes) if not re.search(rf"\b{name}\b", code)] == []
+    # Some are found by a name: text[page].
+    used = {name for name in messages if re.search(rf'text\.{name}\b|"{name}"', code)}
+    assert messages - used == set()
+
+
 def lines_of_code(path: Path) -> int:
     """As `make lines` counts: without comments and blank lines."""
     text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -77,6 +77,7 @@ async def test_keys_lead_to_views_search_and_help(todo: TodoPage) -> None:
     await expect(todo.page.get_by_role("heading", level=1)).to_have_text("Today")
     await keys.press("g")
     await keys.press("a")
+    await expect(todo.page.get_by_role("heading", level=1)).to_have_text("Tasks")
     await keys.press("/")
     await keys.type("bread")
     await keys.press("Enter")

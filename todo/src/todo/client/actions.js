@@ -43,11 +43,8 @@ export function bulk(action, tasks) {
 }
 
 /** @type {ActionsModule["restoreTasks"]} */
-export function restoreTasks(deleted) {
-  const [first, ...others] = deleted;
-  if (others.length > 0) bulk("restore", deleted);
-  else act([operation("restore", first.id, undefined, first)]);
-}
+export const restoreTasks = (deleted) =>
+  deleted.length > 1 ? bulk("restore", deleted) : act([operation("restore", deleted[0].id, undefined, deleted[0])]);
 
 /** @type {ActionsModule["createTag"]} */
 export function createTag(name, color) {

@@ -104,11 +104,6 @@ function fitting(stored) {
 function usable(stored) {
   const task = current().tasks.get(stored?.id);
   if (!task) return null;
-  const draft = fitting(stored.draft);
-  try {
-    changesOf(draft, stored.base);
-    return { id: task.id, base: stored.base, draft };
-  } catch {
-    return { id: task.id, base: task, draft };
-  }
+  const isTask = Object.keys(task).every((name) => name in Object(stored.base));
+  return { id: task.id, base: isTask ? stored.base : task, draft: fitting(stored.draft) };
 }

@@ -3,7 +3,7 @@ import { complete, edit, moveBy, prioritize, remove, undo } from "./commands.js"
 import { PRIORITIES } from "./select.js";
 import { chosen, endSelecting, selectAll, selectTo, toggle } from "./selection.js";
 import { current } from "./state.js";
-import { change, focusRow, shown, ui } from "./ui.js";
+import { change, focusOn, focusRow, shown, ui } from "./ui.js";
 
 const TYPED_IN = "input:not([type=checkbox], [type=radio]), textarea, select";
 
@@ -24,19 +24,13 @@ export function listenToKeys() {
 }
 
 /** @param {KeyboardEvent} event @returns {(() => void) | null} */
-function actionOf(event) {
-  const wasGoing = isGoing;
+function actionOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
+  const before = isGoing ? "g " : "";
   isGoing = false;
-  if (event.ctrlKey || event.metaKey) return commands[event.key.toLowerCase()] ?? null;
-  if (event.altKey) return withAlt[event.key] ?? null;
-  if (event.shiftKey && event.key in withShift) return withShift[event.key];
-  if (event.key in plain) return plain[event.key];
-  if (!ui.letters) return null;
-  return (wasGoing ? views : letters)[event.key] ?? null;
+  if (ctrlKey || metaKey) return keys[`Ctrl ${key.toLowerCase()}`] ?? null;
+  if (altKey) return keys[`Alt ${key}`] ?? null;
+  return keys[shiftKey ? `Shift ${key}` : key] ?? keys[key] ?? (ui.letters && letters[before + key]) ?? null;
 }
-
-/** @param {string} selector */
-const focus = (selector) => () => /** @type {HTMLElement | null} */ (document.querySelector(selector))?.focus();
 
 /** @param {number} steps The task so many rows further. */
 function further(steps) {
@@ -70,38 +64,28 @@ const completeChosen = () => {
 const removeChosen = () => remove(chosen());
 const editFocused = () => { if (ui.focused) edit(ui.focused); };
 
-/** @typedef {Record<string, () => void>} Keys */
-
-/** @type {Keys} */
-const commands = { a: selectAll, z: undo };
-
 /** @param {string} view */
 const show = (view) => () => { location.hash = `#/${view}`; };
 
-/** @type {Keys} */
-const views = { a: show("all"), t: show("today"), u: show("upcoming"), n: show("no-date"), c: show("completed") };
+/** @typedef {Record<string, () => void>} Keys */
 
 /** @type {Keys} */
-const withAlt = { ArrowUp: move(-1), ArrowDown: move(1) };
-
-/** @type {Keys} */
-const withShift = { ArrowUp: extend(-1), ArrowDown: extend(1) };
-
-/** @type {Keys} */
-const plain = {
+const keys = {
   ArrowDown: go(1), ArrowUp: go(-1), PageDown: go(10), PageUp: go(-10),
   Home: go(-Infinity), End: go(Infinity),
+  "Shift ArrowDown": extend(1), "Shift ArrowUp": extend(-1), "Alt ArrowDown": move(1), "Alt ArrowUp": move(-1),
   Enter: editFocused, " ": completeChosen, Delete: removeChosen, Backspace: removeChosen,
-  Escape: endSelecting,
+  Escape: endSelecting, "Ctrl a": selectAll, "Ctrl z": undo,
 };
 
 /** @type {Keys} */
 const letters = {
   j: go(1), k: go(-1), e: editFocused, c: completeChosen, "#": removeChosen, z: undo,
-  n: focus("#new-task"), q: focus("#new-task"), "/": focus("#search"),
+  n: focusOn("#new-task"), q: focusOn("#new-task"), "/": focusOn("#search"),
   x: () => { if (ui.focused) toggle(ui.focused); },
-  g: () => { isGoing = true; },
   "?": () => change({ dialog: "help" }),
+  g: () => { isGoing = true; },
+  "g a": show("all"), "g t": show("today"), "g u": show("upcoming"), "g n": show("no-date"), "g c": show("completed"),
   ...Object.fromEntries(PRIORITIES.map((priority, place) => [
     String(place + 1), () => chosen().forEach((id) => prioritize(id, priority)),
   ])),

@@ -23,8 +23,7 @@ export function keepLate() {
 /** Stores what pages have left behind; two tabs may do it at once. */
 export async function storeLate() {
   const names = Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
-  const all = names.map((name) => JSON.parse(localStorage.getItem(name) ?? "{}"));
-  for (const { operations = [], drafts = [] } of all) {
+  for (const { operations = [], drafts = [] } of names.map((name) => JSON.parse(localStorage.getItem(name) ?? "{}"))) {
     for (const operation of operations) await storage.commit({ account: operation.account, queued: [operation] });
     for (const draft of drafts) await storage.putDraft(draft);
   }

@@ -18,8 +18,10 @@ async function install() {
   if (!navigator.serviceWorker) return;
   // What the page itself needs comes first.
   if (document.readyState !== "complete") await new Promise((next) => addEventListener("load", next));
-  const address = /** @type {any} */ (trusted(new URL("service-worker.js", BASE).href));
-  const { active, waiting, installing } = await navigator.serviceWorker.register(address);
+  const url = new URL("service-worker.js", BASE).href;
+  const types = /** @type {any} */ (globalThis).trustedTypes;
+  const policy = types?.createPolicy("service-worker", { createScriptURL: () => url });
+  const { active, waiting, installing } = await navigator.serviceWorker.register(policy?.createScriptURL("") ?? url);
   const first = waiting ?? installing;
   if (active || !first) return;
   await new Promise((next) => {
@@ -31,9 +33,3 @@ async function install() {
 /** Whether the service has another version by now, and not the files of this one. */
 export const isOutdated = () =>
   fetch(import.meta.url, { method: "HEAD", cache: "no-store" }).then(({ status }) => status === 404, () => false);
-
-function trusted(/** @type {string} */ url) {
-  const types = /** @type {any} */ (globalThis).trustedTypes;
-  if (!types) return url;
-  return types.createPolicy("service-worker", { createScriptURL: () => url }).createScriptURL(url);
-}

@@ -117,9 +117,8 @@ function refTo(name, tags) {
 /** What a bulk operation does to the task at this place. @type {(bulk: Operation, place: number) => Operation} */
 function oneOf(bulk, place) {
   const { action, ids } = /** @type {any} */ (bulk.body);
-  const isState = action === "complete" || action === "reopen";
-  const one = { ...bulk, id: ids[place], base: bulk.bases?.[place], body: { completed: action === "complete" } };
-  return { ...one, kind: isState ? "complete" : action };
+  const kind = action === "reopen" ? "complete" : action;
+  return { ...bulk, kind, id: ids[place], base: bulk.bases?.[place], body: { completed: action === "complete" } };
 }
 
 /** @type {(task: Task, move: any, tasks: Map<string, Task>) => string} */

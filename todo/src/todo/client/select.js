@@ -5,6 +5,7 @@
 import { dayOf, dueOrder, isOverdue, today } from "./dates.js";
 import { foldWords, search } from "./search.js";
 
+export const VIEWS = /** @type {const} */ (["all", "today", "upcoming", "no-date", "completed"]);
 export const PRIORITIES = /** @type {const} */ (["urgent", "high", "medium", "low"]);
 const names = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
@@ -41,14 +42,8 @@ export function counts(/** @type {State} */ state, /** @type {Date} */ now) {
   /** @type {Map<string, number>} */
   const tags = new Map([...state.tags.keys()].map((id) => [id, 0]));
   for (const task of state.tasks.values()) {
-    if (task.completed) {
-      count.completed += 1;
-      continue;
-    }
-    count.all += 1;
-    if (task.due_date === null) count["no-date"] += 1;
-    else if (isDueBy(task.due_date, now)) count.today += 1;
-    else count.upcoming += 1;
+    for (const view of VIEWS) if (isIn(task, view, now)) count[view] += 1;
+    if (task.completed) continue;
     if (task.due_date !== null && isOverdue(task.due_date, now)) count.overdue += 1;
     for (const { id } of task.tags) tags.set(id, (tags.get(id) ?? 0) + 1);
   }
@@ -84,10 +79,7 @@ function byPosition(/** @type {Task} */ one, /** @type {Task} */ other) {
 }
 
 /** The last one first. */
-function byCompletion(/** @type {Task} */ one, /** @type {Task} */ other) {
-  return compare(other.completed_at ?? "", one.completed_at ?? "");
-}
+const byCompletion = (/** @type {Task} */ one, /** @type {Task} */ other) =>
+  compare(other.completed_at ?? "", one.completed_at ?? "");
 
-function compare(/** @type {string} */ one, /** @type {string} */ other) {
-  return one < other ? -1 : Number(one > other);
-}
+const compare = (/** @type {string} */ one, /** @type {string} */ other) => (one < other ? -1 : Number(one > other));

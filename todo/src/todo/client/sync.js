@@ -8,8 +8,9 @@ import { send } from "./session.js";
 import * as storage from "./storage.js";
 
 const MOST = 500;
+const LISTS = /** @type {const} */ (["tasks", "tags", "deleted_task_ids", "deleted_tag_ids"]);
 
-/** @typedef {Required<Pick<Patch, "tasks" | "tags" | "deleted_task_ids" | "deleted_tag_ids">>} Page */
+/** @typedef {Required<Pick<Patch, typeof LISTS[number]>>} Page */
 
 /**
  * Only for the tab whose turn it is.
@@ -37,10 +38,5 @@ export async function readChanges(/** @type {string} */ account) {
   }
 }
 
-/** @returns {Page} */
-const merged = (/** @type {Page[]} */ pages) => ({
-  tasks: pages.flatMap(({ tasks }) => tasks),
-  tags: pages.flatMap(({ tags }) => tags),
-  deleted_task_ids: pages.flatMap(({ deleted_task_ids }) => deleted_task_ids),
-  deleted_tag_ids: pages.flatMap(({ deleted_tag_ids }) => deleted_tag_ids),
-});
+const merged = (/** @type {Page[]} */ pages) =>
+  /** @type {Page} */ (Object.fromEntries(LISTS.map((name) => [name, pages.flatMap((page) => /** @type {any[]} */ (page[name]))])));

@@ -11,7 +11,6 @@ import { announce, current } from "./state.js";
  * @typedef {import("./views/types").Draft} Draft
  */
 
-export const VIEWS = /** @type {const} */ (["all", "today", "upcoming", "no-date", "completed"]);
 const LETTERS_OFF = "letters-off";
 const VIEW = "view";
 
@@ -54,8 +53,8 @@ export function changeFilter(fields) {
 export function keptFilter() {
   const { sort, priority } = drafts.read(VIEW) ?? {};
   return {
-    sort: SORTS.find((each) => each === sort) ?? "position",
-    priority: PRIORITIES.find((each) => each === priority) ?? null,
+    sort: SORTS.includes(sort) ? sort : "position",
+    priority: PRIORITIES.includes(priority) ? priority : null,
   };
 }
 
@@ -115,6 +114,9 @@ export function focusRow(id) {
   change({ focused: id ?? null });
   focusLater(id === undefined ? "#new-task" : `${rowSelector(id)} .open`);
 }
+
+/** @param {string} selector */
+export const focusOn = (selector) => () => /** @type {HTMLElement | null} */ (document.querySelector(selector))?.focus();
 
 export function closeDialog() {
   /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog[open]"))?.close();

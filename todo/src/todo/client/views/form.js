@@ -113,7 +113,7 @@ function fieldView(field, id, error) {
             .defaultValue=${field.value ?? ""} aria-invalid=${error ? "true" : "false"}
             aria-describedby="${id}-note" autocapitalize="none" spellcheck="false">
           ${isPassword ? html`
-            <button type="button" class="quiet" aria-label="${isShown ? text.hide : text.show}: ${field.label}"
+            <button type="button" aria-label="${isShown ? text.hide : text.show}: ${field.label}"
               @click=${() => toggle(id)}>${isShown ? text.hide : text.show}</button>` : nothing}
         </div>`}
       <p id="${id}-note" class=${error ? "error" : "hint"}>${error ?? field.hint}</p>

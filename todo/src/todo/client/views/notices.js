@@ -9,16 +9,15 @@ import { icon } from "./icon.js";
 
 export function notices() {
   const { login_over: isOver, conflicts, refusals } = current();
+  const words = [conflicts.length && text.conflicts(conflicts.length), refusals.length && text.refused(refusals.length)];
+  const disputes = words.filter(Boolean);
   return html`
     <div class="notices" role="region" aria-label=${text.notices}>
       ${isOver ? notice(text.login_over, text.login, () => change({ dialog: "login" })) : waiting()}
-      ${conflicts.length ? notice(text.conflicts(conflicts.length), text.look, openDisputes) : nothing}
-      ${refusals.length ? notice(text.refused(refusals.length), text.look, openDisputes) : nothing}
+      ${disputes.length ? notice(disputes.join(" "), text.look, () => change({ dialog: "disputes" })) : nothing}
       ${ui.dialog ? nothing : toast()}
     </div>`;
 }
-
-const openDisputes = () => change({ dialog: "disputes" });
 
 /** @param {unknown} words @param {string} button @param {() => void} action */
 const notice = (words, button, action) => html`

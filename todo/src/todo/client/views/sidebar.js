@@ -1,9 +1,9 @@
 /** The views and tags with their counts: next to the list, or in a drawer on small screens. */
 import { html } from "../library/lit-html/lit-html.js";
 import { text } from "../messages.js";
-import { counts } from "../select.js";
+import { counts, VIEWS } from "../select.js";
 import { current } from "../state.js";
-import { change, closeDialog, ui, VIEWS } from "../ui.js";
+import { change, closeDialog, ui } from "../ui.js";
 import { brand } from "./entry.js";
 import { icon, iconButton } from "./icon.js";
 import { dot } from "./row.js";

@@ -17,7 +17,7 @@ export function tagEditor() {
   const tags = sortedTags();
   return dialog(text.edit_tags, html`
     ${tags.length === 0 ? html`<p class="hint">${text.no_tags}</p>` : nothing}
-    <ul class="tag-list" role="list">${tags.map(tagRow)}</ul>
+    <ul role="list">${tags.map(tagRow)}</ul>
     <form class="tag-row" @submit=${create}>
       <input type="color" name="color" .defaultValue=${COLORS[tags.length % COLORS.length]}
         aria-label=${text.tag_color}>

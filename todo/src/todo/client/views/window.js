@@ -5,7 +5,7 @@ import { complete, remove } from "../commands.js";
 import { text } from "../messages.js";
 import { chosen, endSelecting, selectAll, startSelecting } from "../selection.js";
 import { current } from "../state.js";
-import { change, changeFilter, shown, ui } from "../ui.js";
+import { change, changeFilter, focusOn, shown, ui } from "../ui.js";
 import { accountDialog, leave, logoutDialog } from "./account.js";
 import { dialog } from "./dialog.js";
 import { disputes } from "./disputes.js";
@@ -31,7 +31,7 @@ const dialogs = {
 };
 
 export const mainWindow = () => html`
-  <a class="skip" href="#list" @click=${skip}>${text.skip}</a>
+  <button class="skip" @click=${focusOn("#list")}>${text.skip}</button>
   ${wide.matches ? html`<nav class="sidebar" aria-label=${text.views_label}>${sidebar()}</nav>` : nothing}
   <header class="top">
     ${wide.matches ? nothing : iconButton("menu", text.menu, () => change({ dialog: "menu" }))}
@@ -51,21 +51,14 @@ export const mainWindow = () => html`
     ${ui.filter.view === "completed" ? nothing : quickAdd()}
     ${current().loaded || current().tasks.size > 0 ? content() : html`<p class="empty">${text.loading}</p>`}
   </main>
-  ${ui.filter.view === "completed" ? nothing : html`
-    <button class="primary reach" aria-label=${text.add} @click=${goToAdd}>${icon("plus")}</button>`}
-  ${ui.selecting ? bulkBar() : nothing}
-  ${notices()}
+  <div class="bottom">
+    ${ui.filter.view === "completed" || ui.selecting || ui.editing ? nothing : html`
+      <button class="primary reach" aria-label=${text.add} @click=${focusOn("#new-task")}>${icon("plus")}</button>`}
+    ${notices()}
+    ${ui.selecting ? bulkBar() : nothing}
+  </div>
   <div class="unseen" role="status" aria-live="polite">${ui.said}</div>
   ${ui.dialog ? dialogs[ui.dialog]() : nothing}`;
-
-/** The address names the view, so the link must not change it. @param {Event} event */
-function skip(event) {
-  event.preventDefault();
-  document.getElementById("list")?.focus();
-}
-
-/** On small screens, where the form may be far away. */
-const goToAdd = () => document.getElementById("new-task")?.focus();
 
 /** @param {KeyboardEvent} event */
 function leaveSearch(event) {
@@ -74,7 +67,7 @@ function leaveSearch(event) {
   else if (!isDown || event.isComposing) return;
   event.preventDefault();
   /** @type {HTMLElement} */ (event.target).blur();
-  if (isDown) /** @type {HTMLElement | null} */ (document.querySelector(".row .open[tabindex='0']"))?.focus();
+  if (isDown) focusOn(".row .open[tabindex='0']")();
 }
 
 function sync() {
@@ -106,10 +99,11 @@ function content() {
   if (shown().length > 0) return list();
   const { query, view, priority } = ui.filter;
   const isFirst = current().tasks.size === 0 && view === "all";
-  const words = query.trim() || priority ? text.empty.search
+  const isFiltered = Boolean(query.trim() || priority);
+  const words = isFiltered ? text.empty.search
     : isFirst ? text.empty.first
     : typeof view === "object" ? text.empty.tag : text.empty[view];
-  return html`<p class="empty">${icon("completed")}${words}</p>`;
+  return html`<p class="empty">${icon(isFiltered ? "search" : "completed")}${words}</p>`;
 }
 
 function bulkBar() {
