@@ -105,8 +105,7 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
             f"The URL needs the package {error.name}, which is not installed.",
             hint=f'Install it with pip install "wellhead[{extra}]".',
         ) from error
-    if connector.hooks.observers:
-        report_to(connector.hooks.observers, engine)
+    report_to(connector.hooks.observers, engine)
     # First, so that a refusal leaves nothing behind and is not counted.
     let_only_reads_pass(engine.sync_engine)
     if isinstance(url, PostgresURL):

@@ -51,6 +51,8 @@ def replace_stale_connections(engine: AsyncEngine) -> None:
 
 def report_to(observers: Sequence[Observer], engine: AsyncEngine) -> None:
     """Report the statements and COMMITs of an engine, and let its connections count exchanges."""
+    if not observers:
+        return
     statements_of(engine.sync_engine).observe(observers)
 
     @event.listens_for(engine.sync_engine, "connect")
