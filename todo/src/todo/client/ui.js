@@ -116,6 +116,8 @@ export function focusRow(id) {
   focusLater(id === undefined ? "#new-task" : `${rowSelector(id)} .open`);
 }
 
+/** At once: the next drawing, which may focus something else, comes before the event of the dialog. */
 export function closeDialog() {
   /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog[open]"))?.close();
+  change({ dialog: null });
 }

@@ -8,7 +8,7 @@ import { text } from "../messages.js";
 import { tagNamed } from "../operations.js";
 import { PRIORITIES } from "../select.js";
 import { current } from "../state.js";
-import { focusRow, isManual, ui } from "../ui.js";
+import { focusLater, focusRow, isManual, ui } from "../ui.js";
 import { icon, iconButton } from "./icon.js";
 import { dot } from "./row.js";
 
@@ -49,8 +49,8 @@ export function quickAdd() {
   const draft = ui.adding;
   const keep = (/** @type {Partial<Draft>} */ fields) => keepNew({ ...ui.adding, ...fields });
   return html`
-    <form class="add" aria-label=${text.add}
-      @submit=${(/** @type {Event} */ event) => { event.preventDefault(); add(); focusTitle(event); }}
+    <form class="add" tabindex="-1" aria-label=${text.add}
+      @submit=${(/** @type {Event} */ event) => { event.preventDefault(); add(); focusLater("#new-task"); }}
       @keydown=${keys(() => /** @type {HTMLElement} */ (document.activeElement).blur())}>
       <div class="line">
         ${icon("plus")}
@@ -62,9 +62,6 @@ export function quickAdd() {
       <div class="more">${details(draft, keep, "new")}</div>
     </form>`;
 }
-
-/** @param {Event} event */
-const focusTitle = (event) => /** @type {HTMLFormElement} */ (event.currentTarget).querySelector("input")?.focus();
 
 /** Gives what is in a field to `keep`. @param {(value: string) => void} keep */
 export const typed = (keep) => (/** @type {Event} */ event) =>
