@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing soak faults replicas poolers fleet fleet-faults fleet-programs fuzz check docs clients clients-environment clients-lock lines containers format clean
+.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing bench-client soak faults replicas poolers fleet fleet-faults fleet-programs fuzz check docs clients clients-environment clients-lock lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,7 @@ CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command
 browser: JOBS = 2
 browser: $(VENV)/.dev  ## Test the Todo client in Chromium (JOBS=, at the same time).
 	@if [ -n "$(CHROMIUM)" ] || [ "$$BROWSER" = required ]; then \
-	  $(MAKE) $(VENV)/.browser && $(BIN)/mypy todo/tests/browser/*.py && \
+	  $(MAKE) $(VENV)/.browser && $(BIN)/mypy bench/todo_client/*.py todo/tests/browser/*.py && \
 	  BROWSER=required $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder todo/tests/browser; \
 	else \
 	  echo "Without Chromium, the Todo client is not tested in a browser."; \
@@ -159,6 +159,9 @@ bench-start: $(VENV)/.dev  ## Measure the start of the Todo API and write the ta
 
 bench-testing: $(VENV)/.dev  ## Measure what a test on a database costs and write the table to docs/how-to/test-your-app.md.
 	PYTHONPATH=. $(BIN)/python bench/testing.py --write docs/how-to/test-your-app.md
+
+bench-client: $(VENV)/.browser  ## Count what the Todo client loads, sends and draws in Chromium, and write the table to docs/explanation/todo-client.md.
+	$(BIN)/python -m bench.todo_client --write docs/explanation/todo-client.md
 
 REQUESTS ?= 200000
 soak: $(VENV)/.dev  ## Send very many requests and write what grew to docs/explanation/overload.md (REQUESTS=).

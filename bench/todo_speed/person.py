@@ -5,8 +5,6 @@ from uuid import UUID
 
 import httpx2
 
-from bench.speed.server import Server
-
 _EMAIL, _PASSWORD = "bench@example.com", "correct horse battery staple"
 
 
@@ -27,9 +25,13 @@ class Person:
     token: str = field(repr=False)
 
 
-async def sign_up(server: Server) -> Person:
-    """Register a user, and log them in."""
-    url = f"http://127.0.0.1:{server.port}/api/auth"
+async def sign_up(address: str) -> Person:
+    """Register a user, and log them in.
+
+    Args:
+        address: The origin of the Todo API, such as `http://127.0.0.1:8000`.
+    """
+    url = f"{address}/api/auth"
     async with httpx2.AsyncClient(trust_env=False, timeout=60.0, verify=False) as client:
         new = {"email": _EMAIL, "password": _PASSWORD}
         registered = (await client.post(f"{url}/register", json=new)).raise_for_status()

@@ -52,7 +52,7 @@ class Stage:
         """Make a database without a task, with an account that the Todo API has made."""
         url = await self.databases.make_empty()
         async with self.serving([self.contestants.launch(TODO, url)]) as [server]:
-            self.person = await sign_up(server)
+            self.person = await sign_up(f"http://127.0.0.1:{server.port}")
 
     async def play_contestants(self) -> None:
         """Play what everybody takes part in, and the logins of the Todo API."""

@@ -3,12 +3,9 @@
 All of them share one event loop, in which Playwright is.
 """
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -21,10 +18,9 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from staged import StagedAccount, make_account
 from task_api import TaskAPI
 
+from bench.todo_client.chromium import launching
 from tests.staging.databases import Databases
 from wellhead.testing.proxy import TCPProxy
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 expect.set_options(timeout=SECONDS * 1000)
 
@@ -41,19 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest.fixture(scope="session")
-def launching() -> dict[str, Any]:
-    """Which Chromium is launched, and how."""
-    found = [path for name in NAMES if (path := shutil.which(name))]
-    assert found, f"There is no {' or '.join(NAMES)}; on Debian: apt-get install chromium"
-    return {"executable_path": found[0], "chromium_sandbox": os.geteuid() != 0}
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium(launching: dict[str, Any]) -> AsyncIterator[Browser]:
+async def chromium() -> AsyncIterator[Browser]:
     """One Chromium for the run."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**launching)
+        browser = await playwright.chromium.launch(**launching())
         yield browser
         await browser.close()
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -16,6 +15,7 @@ from playwright.async_api import Browser, Error, Page, Request
 from staged import StagedAccount
 from task_api import TaskAPI
 
+from bench.todo_client.chromium import launching
 from wellhead.testing.proxy import TCPProxy
 
 NO_NETWORK = "net::ERR_"
@@ -80,14 +80,13 @@ async def test_what_is_typed_in_the_moment_of_a_reload_is_kept(
 
 async def test_what_is_typed_outlives_a_killed_browser(
     chromium: Browser,
-    launching: dict[str, Any],
     service: Service,
     person: StagedAccount,
     device: TaskAPI,
     tmp_path: Path,
 ) -> None:
     launch = chromium.browser_type.launch_persistent_context
-    options = {**HOME, **launching, "base_url": service.address}
+    options = {**HOME, **launching(), "base_url": service.address}
     context = await launch(tmp_path, **options)
     await context.add_init_script(MODULE)
     (page,) = context.pages

@@ -110,6 +110,7 @@ async def test_what_the_server_refuses_can_be_edited_again(
     await look.click()
     await dialog.get_by_role("button", name="Edit again").click()
     await expect(todo.new).to_have_value("Too many tags")
+    await expect(todo.new).to_be_focused()
     await form.get_by_role("button", name="Take off the tag tag 20").click()
     await form.get_by_role("button", name="Add", exact=True).click()
     await expect(look).to_have_count(0)

@@ -26,6 +26,19 @@ async def test_nothing_jumps(page: Page, todo: TodoPage) -> None:
         assert await page.evaluate(SHIFTS) == []
 
 
+async def test_the_list_stays_where_it_is_while_a_task_is_typed(todo: TodoPage) -> None:
+    await todo.add("One", "Two", "Three", "Four", "Five")
+    fourth = todo.row("Four")
+    before = await fourth.bounding_box()
+
+    await todo.new.click()
+    assert await fourth.bounding_box() == before
+    # The form closes when the button goes down; the row must be there still when it goes up.
+    await fourth.locator(".open").click()
+
+    await expect(todo.page.locator(".editor .title")).to_have_value("Four")
+
+
 @pytest.mark.offline
 async def test_it_can_be_installed(page: Page, service: Service, api: AsyncClient) -> None:
     chromium = await page.context.new_cdp_session(page)

@@ -118,6 +118,8 @@ export function focusRow(id) {
 /** @param {string} selector */
 export const focusOn = (selector) => () => /** @type {HTMLElement | null} */ (document.querySelector(selector))?.focus();
 
+/** At once: the next drawing, which may focus something else, comes before the event of the dialog. */
 export function closeDialog() {
   /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog[open]"))?.close();
+  change({ dialog: null });
 }

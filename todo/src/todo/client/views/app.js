@@ -78,10 +78,14 @@ function drawNow() {
   const page = isEntry ? `entry ${ui.entry.page}` : "window";
   if (page !== drawn) begin(page);
   root.className = isEntry ? "outside" : "inside";
-  render(isEntry || !inside ? entry() : inside.mainWindow(), root);
+  const put = () => render(isEntry || !inside ? entry() : inside.mainWindow(), root);
+  const form = document.activeElement?.closest("form");
+  put();
+  // What had the focus may be gone: the keys go on in its form.
+  if (document.activeElement === document.body) form?.focus({ preventScroll: true });
   document.title = isEntry || !inside ? text.name : `${inside.titleOfView()} – ${text.name}`;
   inside?.openDialog();
-  if (inside?.measure()) render(inside.mainWindow(), root);
+  if (inside?.measure()) inside.drawInPlace(put);
   focusNow();
   clearTimeout(ticking);
   if (current().connection.state === "waiting") ticking = setTimeout(draw, SECOND);

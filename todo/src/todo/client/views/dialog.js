@@ -8,7 +8,8 @@ import { toast } from "./notices.js";
 
 /** @param {string} title @param {unknown} content @param {string} kind A class of it. */
 export const dialog = (title, content, kind = "") => html`
-  <dialog class=${kind} aria-labelledby="dialog-title" @close=${forget} @click=${closeBeside}>
+  <dialog class=${kind} aria-labelledby="dialog-title" @click=${closeBeside}
+    @close=${() => { freshForms(); change({ dialog: null }); }}>
     <div class="sheet">
       <header>
         <h2 id="dialog-title">${title}</h2>
@@ -18,11 +19,6 @@ export const dialog = (title, content, kind = "") => html`
     </div>
     ${toast()}
   </dialog>`;
-
-function forget() {
-  freshForms();
-  change({ dialog: null });
-}
 
 /** The sheet covers the dialog, so a click on the dialog itself is one next to it. */
 const closeBeside = (/** @type {Event} */ event) => event.target === event.currentTarget && closeDialog();

@@ -49,7 +49,7 @@ export function quickAdd() {
   const draft = ui.adding;
   const keep = (/** @type {Partial<Draft>} */ fields) => keepNew({ ...ui.adding, ...fields });
   return html`
-    <form class="add" aria-label=${text.add}
+    <form class="add" tabindex="-1" aria-label=${text.add}
       @submit=${(/** @type {Event} */ event) => { event.preventDefault(); add(); focusLater("#new-task"); }}
       @keydown=${keys(() => /** @type {HTMLElement} */ (document.activeElement).blur())}>
       <div class="line">

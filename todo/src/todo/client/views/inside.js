@@ -3,6 +3,6 @@ export { suggestAgain, takeUpDrafts } from "../draft.js";
 export { listenToKeys } from "../keyboard.js";
 export { forgetAccount } from "./account.js";
 export { openDialog } from "./dialog.js";
-export { measure } from "./list.js";
+export { drawInPlace, measure } from "./list.js";
 export { titleOfView, viewInAddress } from "./sidebar.js";
 export { mainWindow, onWidth } from "./window.js";

@@ -15,6 +15,8 @@ const heights = new Map();
 let usual = 48;
 let width = 0;
 let start = 200;
+/** Where each row began when it was drawn last, and where the last one ended. @type {number[]} */
+let tops = [];
 
 /** @param {string} id */
 const keyOf = (id) => (ui.editing?.id === id ? `edit:${id}` : id);
@@ -23,13 +25,12 @@ const heightOf = (id) => heights.get(keyOf(id)) ?? usual;
 
 /** @param {Task[]} tasks Where each begins, and where the last ends. */
 export function topsOf(tasks) {
-  const tops = [0];
-  for (const [place, { id }] of tasks.entries()) tops.push(tops[place] + heightOf(id));
-  return tops;
+  const all = [0];
+  for (const [place, { id }] of tasks.entries()) all.push(all[place] + heightOf(id));
+  return all;
 }
 
 export function list() {
-  const state = current();
   const now = new Date();
   const tasks = shown();
   const { dragging } = ui;
@@ -38,7 +39,7 @@ export function list() {
   // document, as one that is moved there loses the pointer.
   const isCarried = dragging !== null && carried >= 0;
   const order = isCarried ? tasks.toSpliced(carried, 1).toSpliced(dragging.index, 0, tasks[carried]) : tasks;
-  const tops = topsOf(order);
+  tops = topsOf(order);
   const from = window.scrollY - start - MARGIN;
   const to = window.scrollY - start + window.innerHeight + MARGIN;
   // The keys need a row that they start from; without one it is the first.
@@ -53,7 +54,7 @@ export function list() {
       ${repeat(places, (place) => tasks[place].id, (place) => {
         const task = tasks[place];
         const top = tops[isCarried ? order.indexOf(task) : place];
-        return item(task, place, tasks.length, top, state.unsent.has(task.id), now);
+        return item(task, place, tasks.length, top, current().unsent.has(task.id), now);
       })}
     </ul>`;
 }
@@ -99,4 +100,15 @@ export function measure() {
     if (!ui.editing) usual = Math.min(usual, height);
   }
   return isChanged;
+}
+
+/**
+ * Draws again, and keeps what is in the window where it is: rows above it may be higher than was guessed.
+ * @param {() => void} draw
+ */
+export function drawInPlace(draw) {
+  const before = tops;
+  const first = before.findLastIndex((top) => top <= window.scrollY - start);
+  draw();
+  if (first > 0 && !ui.dragging) window.scrollBy(0, tops[first] - before[first]);
 }
