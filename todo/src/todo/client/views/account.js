@@ -131,6 +131,7 @@ const tokens = () => html`
       <button @click=${copy}>${text.copy}</button></div>` : nothing}
   ${formView({
     name: "token", button: text.create_token, send: createToken,
+    done: ({ token }) => { show({ secret: token }); void readTokens(); },
     fields: [
       { name: "name", label: text.token_name, maxlength: 100 },
       { name: "scope", label: text.scope, options: text.scopes },
@@ -139,16 +140,9 @@ const tokens = () => html`
   })}`;
 
 /** @param {Record<string, string>} values */
-async function createToken({ name, scope, expires_in_days: days }) {
-  const outcome = await account.createToken({
-    name, scope: scope === "write" ? "write" : "read", ...(Number(days) && { expires_in_days: Number(days) }),
-  });
-  if (outcome.ok) {
-    show({ secret: outcome.value.token });
-    await readTokens();
-  }
-  return outcome;
-}
+const createToken = ({ name, scope, expires_in_days: days }) => account.createToken({
+  name, scope: scope === "write" ? "write" : "read", ...(Number(days) && { expires_in_days: Number(days) }),
+});
 
 async function copy() {
   // Pages on plain http may not: there it is selected and copied by hand.
