@@ -11,7 +11,6 @@ const SHELL = new URL("./", worker.location.href).href;
 // The service fills in what is in braces.
 const FOLDER = `${SHELL}client/{version}/`;
 const FILES = "{files}".split(" ");
-const PAGES = ["", "register", "reset-password"].map((path) => SHELL + path);
 const MANIFEST = `${SHELL}manifest.webmanifest`;
 /** The caches of other services at this origin are theirs. */
 const OURS = `todo ${SHELL} `;
@@ -23,7 +22,7 @@ worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUnti
 worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { request } = event;
   const url = request.url.split(/[?#]/)[0];
-  const isPage = request.mode === "navigate" && PAGES.includes(url);
+  const isPage = request.mode === "navigate" && url === SHELL;
   if (request.method !== "GET" || !(isPage || url === MANIFEST || url.startsWith(FOLDER))) return;
   event.respondWith(stored(isPage ? `${FOLDER}index.html` : url, request));
 });
