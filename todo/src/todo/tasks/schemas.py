@@ -117,7 +117,7 @@ class BulkWrite(BaseModel):
         extra="forbid",
         json_schema_extra={
             "oneOf": [
-                {"required": ["ids"]},
+                {"required": ["ids"], "not": {"required": ["filter"]}},
                 {
                     "required": ["filter"],
                     "properties": {"action": {"enum": ["complete", "reopen", "delete"]}},
