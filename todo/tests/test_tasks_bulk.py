@@ -119,6 +119,7 @@ async def test_a_filter_that_matches_more_says_so(
     [
         ({"action": "complete"}, "body"),
         ({"action": "complete", "ids": [NOBODYS], "filter": {}}, "body"),
+        ({"action": "complete", "ids": [NOBODYS], "filter": None}, "body"),
         ({"action": "complete", "ids": []}, "body.ids"),
         ({"action": "complete", "ids": [NOBODYS] * 1001}, "body.ids"),
         ({"action": "complete", "ids": ["x"]}, "body.ids.0"),

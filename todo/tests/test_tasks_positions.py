@@ -106,6 +106,7 @@ async def test_a_move_next_to_nothing_is_refused(
         ({}, "body"),
         ({"before": None}, "body"),
         ({"to": "first", "after": str(new_id())}, "body"),
+        ({"to": "first", "after": None}, "body"),
         ({"to": "middle"}, "body.to"),
         ({"before": "x"}, "body.before"),
         ({"position": "5"}, "body.position"),

@@ -94,7 +94,9 @@ class TaskMove(BaseModel):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if sum(place is not None for place in (self.before, self.after, self.to)) != 1:
+        places = [place for place in (self.before, self.after, self.to) if place is not None]
+        # A null next to a place is no place, and is not allowed either.
+        if len(places) != 1 or len(self.model_fields_set) != 1:
             raise PydanticCustomError("move", "Must have one of before, after and to")
         return self
 
@@ -116,13 +118,11 @@ class BulkWrite(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "oneOf": [
-                {"required": ["ids"], "not": {"required": ["filter"]}},
-                {
-                    "required": ["filter"],
-                    "properties": {"action": {"enum": ["complete", "reopen", "delete"]}},
-                },
-            ]
+            "oneOf": [{"required": ["ids"]}, {"required": ["filter"]}],
+            "anyOf": [
+                {"required": ["ids"]},
+                {"properties": {"action": {"enum": ["complete", "reopen", "delete"]}}},
+            ],
         },
     )
 
@@ -141,7 +141,8 @@ class BulkWrite(BaseModel):
 
     @model_validator(mode="after")
     def _has_one(self) -> Self:
-        if (self.ids is None) == (self.filter is None):
+        given = self.model_fields_set & {"ids", "filter"}
+        if len(given) != 1 or (self.ids is None) == (self.filter is None):
             raise PydanticCustomError("ids_or_filter", "Must have either ids or filter")
         if self.action == "restore" and self.ids is None:
             raise PydanticCustomError(
