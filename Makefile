@@ -52,7 +52,7 @@ floors: $(FLOOR_ENVIRONMENTS)  ## Run the library's tests, without the slow ones
 # old Starlette takes a name from anyio of which a new one warns, and an old anyio's plugin, which no
 # test uses, takes one from pytest.
 FLOOR_OPTIONS := --import-mode=importlib -p wellhead.testing -p no:anyio --strict-markers --strict-config -ra \
-  --ignore=tests/docs --ignore=tests/faults --ignore=tests/site --ignore=tests/test_architecture.py --ignore=tests/test_docs.py --ignore=tests/todo_speed
+  --ignore=tests/docs --ignore=tests/faults --ignore=tests/fleet --ignore=tests/site --ignore=tests/test_architecture.py --ignore=tests/test_docs.py --ignore=tests/todo_speed
 
 # The lowest versions have no wheels for the newest Python.
 $(FLOORS)/%/.made: requirements/floors-%.txt | $(VENV)/.dev

@@ -137,7 +137,7 @@ async def test_work_goes_on_at_the_standby_that_was_promoted(
             await replication.catch_up()
             await replication.primary.kill()
             going_on = asyncio.create_task(database.run(drop))
-            await until(lambda: database.stats().failed_connects)
+            await until(lambda: database.stats().failed_connects or going_on.done())
             await standby.promote()
             await going_on
 
