@@ -76,7 +76,8 @@ async def test_a_statement_after_the_servers_last_words_finds_a_lost_connection(
 ) -> None:
     connection: Any = await asyncpg.connect(database_url)
     # The server hangs up a moment later.
-    connection._protocol.data_received(refusal("57P01", "terminating", severity="FATAL"))
+    last_words = refusal("57P01", "terminating", severity="FATAL")
+    connection._protocol.data_received(last_words)  # noqa: SLF001 - as the transport does
 
     with pytest.raises(asyncpg.InternalClientError) as caught:
         await connection.execute("BEGIN")

@@ -82,9 +82,9 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
 # Which of several attempts is reported: the one that waiting is least likely to fix.
 _TELLING = (Fault.STARTING, Fault.CONNECTION_LOST, Fault.UNREACHABLE)
 
-# What asyncpg says of a statement on a connection whose server has just said why it ends it, and has
-# not hung up yet: it is in the state in which it waits for the end of a failed statement. Nothing is
-# sent. https://github.com/MagicStack/asyncpg/blob/v0.32.0/asyncpg/protocol/coreproto.pxd
+# What asyncpg says of a statement on a connection whose server has just said why it ends it, and
+# has not hung up yet: in this state it waits for the end of a failed statement. Nothing is sent.
+# https://github.com/MagicStack/asyncpg/blob/v0.32.0/asyncpg/protocol/coreproto.pxd
 _AFTER_FAREWELL = "another operation (2) is in progress"
 
 # SQLite has no error codes, and names tables and columns.
