@@ -19,6 +19,8 @@ from wellhead.pool.observing import Observer
 
 Look = Callable[[ExecutionContext, str, Mapping[str, Any]], None]
 Tell = Callable[[ExecutionContext, str, float], None]
+Execute = Callable[..., None]
+"""Runs a statement; is given the cursor, the text, the parameters if any, and the context."""
 
 
 class Statements:
@@ -37,9 +39,9 @@ class Statements:
     def __init__(self, engine: Engine) -> None:
         dialect = engine.dialect
         self._dialect: Any = dialect
-        self._execute: Callable[..., None] = dialect.do_execute
-        self._executemany: Callable[..., None] = dialect.do_executemany
-        self._plain: Callable[..., None] = dialect.do_execute_no_params
+        self._execute: Execute = dialect.do_execute
+        self._executemany: Execute = dialect.do_executemany
+        self._plain: Execute = dialect.do_execute_no_params
         self._commit: Callable[..., None] = dialect.do_commit
         self._asked: list[Look] = []
         self._told: list[Tell] = []
@@ -60,52 +62,33 @@ class Statements:
         Args:
             admit: Called with the statement's context, in its greenlet; an exception stops it.
         """
-        # Wrapped, so that it costs nothing where nothing is admitted.
-        execute, executemany, plain = self._execute, self._executemany, self._plain
 
-        def do_execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-            admit(context)
-            execute(cursor, statement, parameters, context)
+        def admitted(execute: Execute) -> Execute:
+            def run(*arguments: Any) -> None:
+                admit(arguments[-1])
+                execute(*arguments)
 
-        def do_executemany(
-            cursor: Any, statement: str, parameters: Any, context: Any = None
-        ) -> None:
-            admit(context)
-            executemany(cursor, statement, parameters, context)
+            return run
 
-        def do_execute_no_params(cursor: Any, statement: str, context: Any = None) -> None:
-            admit(context)
-            plain(cursor, statement, context)
-
-        self._execute, self._executemany = do_execute, do_executemany
-        self._plain = do_execute_no_params
+        self._wrap(admitted)
 
     def observe(self, observers: Sequence[Observer]) -> None:
         """Report every statement and COMMIT to these, with its outcome."""
-        # Wrapped, for the same reason.
-        execute, executemany, plain = self._execute, self._executemany, self._plain
         commit = self._commit
 
-        def do_execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-            with _Reported(observers, statement, context):
-                execute(cursor, statement, parameters, context)
+        def observed(execute: Execute) -> Execute:
+            def run(*arguments: Any) -> None:
+                with _Reported(observers, arguments[1], arguments[-1]):
+                    execute(*arguments)
 
-        def do_executemany(
-            cursor: Any, statement: str, parameters: Any, context: Any = None
-        ) -> None:
-            with _Reported(observers, statement, context):
-                executemany(cursor, statement, parameters, context)
-
-        def do_execute_no_params(cursor: Any, statement: str, context: Any = None) -> None:
-            with _Reported(observers, statement, context):
-                plain(cursor, statement, context)
+            return run
 
         def do_commit(connection: Any) -> None:
             with _Reported(observers):
                 commit(connection)
 
-        self._execute, self._executemany = do_execute, do_executemany
-        self._plain, self._commit = do_execute_no_params, do_commit
+        self._wrap(observed)
+        self._commit = do_commit
 
     def tell_of(self, tell: Tell) -> None:
         """Call after each statement that the database has completed.
@@ -164,6 +147,12 @@ class Statements:
         for tell in self._told_commits:
             tell()
         self._commit(connection)
+
+    def _wrap(self, wrapped: Callable[[Execute], Execute]) -> None:
+        # So that what is added costs nothing where there is none.
+        self._execute = wrapped(self._execute)
+        self._executemany = wrapped(self._executemany)
+        self._plain = wrapped(self._plain)
 
     def _begin(self, connection: object, record: object) -> None:
         del connection, record
