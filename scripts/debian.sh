@@ -5,6 +5,14 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# The first line that a program says of its version. `| head -n 1` closes the pipe on a program that has
+# more to say: with pipefail its SIGPIPE then ends the script, on some days.
+version_of() {
+  local said
+  said=$("$@" 2> /dev/null) || true
+  echo "${said%%$'\n'*}"
+}
+
 refuse() {
   echo "$(basename "$0"): $1" >&2
   exit 1
@@ -45,7 +53,7 @@ unpack() {
     dpkg-deb --extract "$package" "$root"
   done
   rm -rf "${root:?}/usr/share"
-  loader=$(find "$root" -name 'ld-linux*.so.*' | head -n 1)
+  loader=$(find "$root" -name 'ld-linux*.so.*' -print -quit)
   script=$root/$(basename "$program")
   cat > "$script" << 'SCRIPT'
 #!/bin/sh
