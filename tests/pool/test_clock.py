@@ -13,7 +13,7 @@ from sqlalchemy.pool import Pool
 
 from tests.pool.conftest import Driver
 from wellhead import AsyncPool
-from wellhead.pool import CountingNullPool
+from wellhead.connecting.plan import CountingNullPool
 
 HOUR = 3600.0
 KILL = text("SELECT pg_terminate_backend(pg_backend_pid())")

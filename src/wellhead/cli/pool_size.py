@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from wellhead.cli.exits import plain_errors
-from wellhead.pool.budget import RESERVED, Budget
+from wellhead.connecting.budget import RESERVED, Budget
 
 
 def pool_size(

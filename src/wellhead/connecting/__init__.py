@@ -2,9 +2,9 @@
 
 Begin with ``connector``: :class:`Connector` makes every connection. ``hooks`` are what an
 application adds to each, ``credentials`` and ``set_up`` apply them. ``engine`` builds the engine
-around it, ``probing`` runs the probe's query, ``blocking`` makes an engine without asyncio.
-``listeners`` and ``cancelling`` are attached to the engine; ``fleet`` warns if all processes
-together want more connections than the server has.
+around it with the pool of the ``plan``, ``probing`` runs the probe's query, ``blocking`` makes an
+engine without asyncio. ``listeners`` and ``cancelling`` are attached to the engine; ``budget`` adds
+up the connections of all processes, and ``fleet`` warns if the server has fewer.
 """
 
 from wellhead.connecting.connector import Connector

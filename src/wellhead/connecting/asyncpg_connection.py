@@ -13,7 +13,7 @@ import asyncpg
 from wellhead.connecting.exchanging import count_on
 from wellhead.errors import RolledBackError
 from wellhead.pool.connection_state import RESET
-from wellhead.pool.exchanges import Exchanges
+from wellhead.pool.observing import Exchanges
 from wellhead.pool.owner import forks
 from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
 

@@ -17,12 +17,12 @@ from wellhead.connecting.listeners import (
     replace_stale_connections,
     report_to,
 )
+from wellhead.connecting.plan import CountingNullPool, InMemory, PoolPlan
 from wellhead.errors import ConfigurationError, SettingsError, keep_discreet
 from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
 from wellhead.errors.too_many import name_too_many_parameters
-from wellhead.pool import AsyncPool, CountingNullPool, PoolPlan
+from wellhead.pool import AsyncPool
 from wellhead.pool.owner import Advice
-from wellhead.pool.plan import InMemory
 from wellhead.sessions.exclusive import keep_to_one_task, refuse_second_statements
 from wellhead.sessions.failover import leave_standbys
 from wellhead.sessions.leftovers import TRANSACTIONAL, mark_leftovers, warn_of_leftovers

@@ -5,7 +5,7 @@ from typing import Any
 
 from asyncpg.protocol import Protocol
 
-from wellhead.pool.exchanges import Exchanges
+from wellhead.pool.observing import Exchanges
 
 _ONE_EACH = (
     "prepare", "bind_execute", "bind_execute_many", "bind", "execute", "query", "copy_out",

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from wellhead.pool.budget import Budget
+from wellhead.connecting.budget import Budget
 from wellhead.sessions.commits import READS
 from wellhead.sessions.leftovers import TRANSACTIONAL
 from wellhead.settings import DatabaseSettings

@@ -13,7 +13,7 @@ from wellhead.connecting.libpq import connect
 from wellhead.connecting.shielding import shielded
 from wellhead.errors import RolledBackError
 from wellhead.pool.connection_state import abort
-from wellhead.pool.exchanges import Exchanges
+from wellhead.pool.observing import Exchanges
 from wellhead.sessions.commits import GAVE_UP_WAITING, SentCommit
 
 

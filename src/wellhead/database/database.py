@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from typing_extensions import TypeVar
 
 from wellhead.connecting import Hooks, plan_pool
+from wellhead.connecting.budget import Budget, PoolSize
 from wellhead.connecting.credentials import Provide
 from wellhead.connecting.engine import advice_for
 from wellhead.connecting.hooks import SetUp
@@ -30,7 +31,6 @@ from wellhead.errors import (
 from wellhead.health import HealthReport, SchemaSource
 from wellhead.health.readiness import Readiness, readiness
 from wellhead.pool import AsyncPool, PoolStats
-from wellhead.pool.budget import Budget, PoolSize
 from wellhead.pool.holders import nearest, stack_here
 from wellhead.pool.observing import Observer
 from wellhead.pool.owner import Owner

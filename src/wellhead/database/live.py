@@ -9,16 +9,17 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker
 
 from wellhead.connecting import Connector, Hooks, build_engine, connect_first, probe
+from wellhead.connecting.budget import Budget, PoolSize
 from wellhead.connecting.engine import limits_in_transactions, prepares
 from wellhead.connecting.engine_options import isolation_levels_of
 from wellhead.connecting.fleet import budget_of, read_limits, warn_if_overbooked
+from wellhead.connecting.plan import PoolPlan
 from wellhead.connecting.probing import PROBE_TIMEOUT
 from wellhead.connecting.reading import Readers, driver_way
 from wellhead.errors import ConfigurationError, PoolTimeout, fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
-from wellhead.pool import AsyncPool, PoolPlan
-from wellhead.pool.budget import Budget, PoolSize
+from wellhead.pool import AsyncPool
 from wellhead.replicas import Router
 from wellhead.replicas.routed_queries import RoutedRunner
 from wellhead.replicas.routed_reader import RoutedReader

@@ -4,13 +4,13 @@ Begin with ``core``: it decides, in plain asyncio, which caller gets which conne
 opens, keeps and closes them. ``slots`` holds what they know about each connection and each waiter,
 ``policy`` the settings and ``stats`` the figures. Two pools are built on it: ``sqlalchemy`` for
 engines, and ``driver_pool`` for callers that use asyncpg or psycopg directly.
-``connection_state`` inspects the drivers' connections.
+``connection_state`` inspects the drivers' connections; ``observing`` is what those who count or
+trace get told.
 """
 
 from wellhead.pool.connection_state import is_gone
 from wellhead.pool.driver_pool import DriverPool
 from wellhead.pool.holders import serving
-from wellhead.pool.plan import CountingNullPool, PoolPlan
 from wellhead.pool.policy import PoolPolicy
 from wellhead.pool.slots import Close
 from wellhead.pool.sqlalchemy import UNCLEAN, AsyncPool
@@ -20,9 +20,7 @@ __all__ = [
     "UNCLEAN",
     "AsyncPool",
     "Close",
-    "CountingNullPool",
     "DriverPool",
-    "PoolPlan",
     "PoolPolicy",
     "PoolStats",
     "Timing",

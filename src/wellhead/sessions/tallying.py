@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from wellhead.pool.exchanges import Exchanges, exchanges_of
 from wellhead.pool.holders import frames_here, place_of
-from wellhead.pool.observing import Observer
+from wellhead.pool.observing import Exchanges, Observer, exchanges_of
 
 
 @dataclass(slots=True)

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from wellhead.connecting.budget import Budget
 from wellhead.connecting.fleet import LIMITS, budget_of, own_limit
 from wellhead.doctor.case import Case
 from wellhead.doctor.findings import Diagnosis, Finding, Outcome
 from wellhead.doctor.questions import ask
 from wellhead.errors import ConfigurationError
-from wellhead.pool.budget import Budget
 
 CONNECTIONS_LOW = Diagnosis(
     "connections_low",

@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from wellhead.pool.plan import InMemory
+from wellhead.connecting.plan import InMemory
 
 
 def connect(memory: InMemory) -> sqlite3.Connection:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellhead import ConfigurationError
-from wellhead.pool.budget import Budget
+from wellhead.connecting.budget import Budget
 
 
 def test_the_servers_connections_are_shared_out() -> None:
