@@ -16,7 +16,8 @@ globalThis.clientModule = (name) =>
 
 NOTICES_STAY = """{
 const { setTimeout } = globalThis;
-globalThis.setTimeout = (act, ...rest) => (act.name === "hideNotice" ? 0 : setTimeout(act, ...rest));
+globalThis.setTimeout = (act, ...rest) =>
+  act.name === "hideNotice" ? 0 : setTimeout(act, ...rest);
 }"""
 """For a busy machine, where seconds pass before a test has pressed the button in a notice."""
 
