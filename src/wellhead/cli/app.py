@@ -18,6 +18,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help: that of rich shows flags as <bool>, and takes [tool.alembic] for a style.
+    rich_markup_mode=None,
 )
 app.add_typer(migrate.app, name="migrate")
 app.command("wait")(wait.wait)

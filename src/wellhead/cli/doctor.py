@@ -19,7 +19,7 @@ def doctor(
     url: Annotated[
         str | None,
         typer.Argument(
-            metavar="[URL]",
+            metavar="URL",
             help="The database's URL; otherwise that of the settings. Other users of this machine "
             "can see it while the command runs.",
         ),
@@ -50,7 +50,7 @@ def doctor(
         typer.Option("--explain", metavar="CODE", help="Say what a finding means, and exit."),
     ] = None,
 ) -> None:
-    """Examine the connection: what is wrong, why it matters, and the cure.
+    """Say what is wrong with the connection, why, and the cure.
 
     Never writes to the database. Exit code 0: no failure was found; 1: there is one.
     """

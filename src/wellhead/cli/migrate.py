@@ -10,7 +10,7 @@ from wellhead.cli.source import Use, source
 from wellhead.migrations import Migrations
 
 app = typer.Typer(
-    help="Migrate the schema, on the direct connection and one process at a time.",
+    help="Migrate the schema, directly and one process at a time.",
     no_args_is_help=True,
 )
 
@@ -96,7 +96,7 @@ def status(context: typer.Context, scripts: Scripts = None, use: Use = None) -> 
 
 @app.command()
 def check(context: typer.Context, scripts: Scripts = None, use: Use = None) -> None:
-    """Say whether the models equal the schema, and what was not compared.
+    """Say whether models equal the schema, and what was not compared.
 
     Exit code 4: they differ, or the schema is behind, so that they cannot be compared.
     """
@@ -123,7 +123,10 @@ def new(
         bool, typer.Option("--empty", help="Do not compare anything; needs no database.")
     ] = False,
 ) -> None:
-    """Write a migration from the differences between the models and the schema. Read it, then."""
+    """Write a migration from what differs between models and schema.
+
+    Read it before you apply it.
+    """
     with plain_errors():
         written = _migrations(context, scripts, use).new(message, is_empty=empty)
     if written is None:
