@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wellhead.cli import doctor, migrate, pool_size, wait
+from wellhead.cli import doctor, migrate, pool_size, top, wait
 from wellhead.settings.migrating import PREFIX
 from wellhead.telemetry.logging import RedactingFormatter
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.add_typer(migrate.app, name="migrate")
 app.command("wait")(wait.wait)
 app.command("doctor")(doctor.doctor)
+app.command("top")(top.top)
 app.command("pool-size")(pool_size.pool_size)
 
 
