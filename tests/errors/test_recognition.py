@@ -23,8 +23,8 @@ from wellhead import (
     RolledBackError,
     classify,
 )
-from wellhead.errors import is_definite_answer
 from wellhead.errors.faults import CAN_RUN_AGAIN, MEANINGS, TRANSIENT
+from wellhead.errors.recognition import is_definite_answer
 
 
 def from_server(sqlstate: str, text: str = "something", *, lost: bool = False) -> sa.DBAPIError:

@@ -16,7 +16,8 @@ from wellhead.connecting.fleet import budget_of, read_limits, warn_if_overbooked
 from wellhead.connecting.plan import PoolPlan
 from wellhead.connecting.probing import PROBE_TIMEOUT
 from wellhead.connecting.reading import Readers, driver_way
-from wellhead.errors import ConfigurationError, PoolTimeout, fault_of
+from wellhead.errors import ConfigurationError, PoolTimeout
+from wellhead.errors.recognition import fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool

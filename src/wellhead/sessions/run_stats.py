@@ -9,7 +9,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from wellhead.errors import Fault, fault_of
+from wellhead.errors import Fault
+from wellhead.errors.recognition import fault_of
 
 
 @dataclass(frozen=True, slots=True)
