@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing bench-client soak faults replicas poolers fleet fleet-faults fleet-programs fuzz check docs clients clients-environment clients-lock lines containers format clean
+.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing bench-client soak faults replicas poolers fleet fleet-faults fleet-programs promtool fuzz check docs clients clients-environment clients-lock lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,9 @@ replicas: $(VENV)/.dev  ## Count stale reads on streaming replicas and write the
 
 poolers:  ## Fetch the PgBouncers of the tests (on Debian; needs no root, installs nothing).
 	scripts/install-poolers .poolers
+
+promtool:  ## Fetch Prometheus's checker of alerts for the tests (on Debian; needs no root, installs nothing).
+	scripts/install-promtool .promtool
 
 FLEET := .fleet
 fleet: fleet-programs $(VENV)/.dev  ## Start a fleet with Patroni: three PostgreSQLs, etcd, HAProxy, PgBouncers, four Todo APIs (on Debian; Ctrl-C ends it).
