@@ -79,8 +79,9 @@ FLEET := .fleet
 fleet: fleet-programs $(VENV)/.dev  ## Start a fleet with Patroni: three PostgreSQLs, etcd, HAProxy, PgBouncers, four Todo APIs (on Debian; Ctrl-C ends it).
 	@exec $(BIN)/python -m bench.fleet
 
-fleet-faults: fleet-programs $(VENV)/.dev  ## Let the fleet fail under load and write the table to docs/explanation/scale.md (SEED=; QUICK=1: three minutes, writes nothing).
-	$(BIN)/python -m bench.fleet.faults $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--quick,--write docs/explanation/scale.md)
+ASYNCHRONOUS ?=
+fleet-faults: fleet-programs $(VENV)/.dev  ## Let the fleet fail under load and write the table to docs/explanation/scale.md (SEED=; QUICK=1: three minutes, writes nothing; ASYNCHRONOUS=1: commits wait for no replica).
+	$(BIN)/python -m bench.fleet.faults $(if $(SEED),--seed $(SEED)) $(if $(ASYNCHRONOUS),--asynchronous) $(if $(QUICK),--quick,--write docs/explanation/scale.md)
 
 fleet-programs: poolers $(FLEET)/patroni/.made  ## Fetch the programs of the fleet and its tests (on Debian; needs no root, installs nothing).
 	scripts/install-fleet $(FLEET)
