@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from wellhead.errors import WellheadError, words_of
+from wellhead.errors import WellheadError
+from wellhead.errors.discretion import words_of
 from wellhead.fastapi.forms import failure_response
 from wellhead.fastapi.installed import MAIN, Installed
 from wellhead.fastapi.live.access import COOKIE, LIFETIME, Access
