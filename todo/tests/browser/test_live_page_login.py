@@ -75,7 +75,10 @@ async def test_a_login_shows_the_workers_sum(
         await make_account(client)
     await live.statements.first.get_by_role("button", name="Open").click()
     await expect(page.get_by_role("button", name="Explain")).to_be_hidden()
-    await expect(page.get_by_role("dialog", name="Statement")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Log out").click()
+    await expect(page.get_by_label("Token")).to_be_visible()
+    await expect(page.locator("#figures")).to_be_hidden()
 
 
 async def test_hostile_text_is_text_and_databases_are_chosen(
