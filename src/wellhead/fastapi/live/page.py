@@ -206,11 +206,10 @@ class LiveRoute(Route):
     def __init__(self, path: str, parts: list[Route]) -> None:
         super().__init__(path, parts[0].endpoint, methods=["GET"], include_in_schema=False)
         self._parts = parts
-        self._paths = tuple(each.path for each in parts)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether the request is for one of them."""
-        if not scope["path"].endswith(self._paths):
+        if self.path not in scope["path"]:
             return ANOTHER
         for part in self._parts:
             match, child = part.matches(scope)
