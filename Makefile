@@ -22,7 +22,7 @@ test: $(VENV)/.dev  ## Run the tests of the library and of the application (JOBS
 
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 browser: JOBS = 2
-browser: $(VENV)/.dev  ## Test the Todo client in Chromium (JOBS=, at the same time).
+browser: $(VENV)/.dev  ## Test the Todo client and the live page in Chromium (JOBS=, at the same time).
 	@if [ -n "$(CHROMIUM)" ] || [ "$$BROWSER" = required ]; then \
 	  $(MAKE) $(VENV)/.browser && $(BIN)/mypy bench/todo_client/*.py todo/tests/browser/*.py && \
 	  BROWSER=required $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder todo/tests/browser; \
