@@ -42,6 +42,7 @@ class Fleet:
         applications: Each a Todo API of one process.
         ports: Where more programs get their ports from.
         network: What a member can be cut off in, where the fleet is in one.
+        is_synchronous: Whether a commit waits for one replica.
     """
 
     etcd: Etcd
@@ -51,6 +52,7 @@ class Fleet:
     applications: list[ServedApp]
     ports: Ports
     network: Network | None
+    is_synchronous: bool = True
 
     @property
     def primary_url(self) -> str:
@@ -82,7 +84,7 @@ class Fleet:
         return found[0]
 
     async def settle(self) -> None:
-        """Wait until one member takes writes and the others stream, one of them synchronously."""
+        """Wait until one member takes writes and the others stream, in the fleet's mode."""
 
         async def has_settled() -> bool:
             self.check()
@@ -121,13 +123,17 @@ class Fleet:
         return states == [
             ("leader", "running"),
             ("replica", "streaming"),
-            ("sync_standby", "streaming"),
+            ("sync_standby" if self.is_synchronous else "replica", "streaming"),
         ]
 
 
 @asynccontextmanager
 async def open_fleet(
-    directory: Path, *, applications: int = APPLICATIONS, network: Network | None = None
+    directory: Path,
+    *,
+    applications: int = APPLICATIONS,
+    network: Network | None = None,
+    is_synchronous: bool = True,
 ) -> AsyncIterator[Fleet]:
     """Start a fleet on free ports, and end all of it again, also after a failed start.
 
@@ -135,6 +141,7 @@ async def open_fleet(
         directory: Where data and logs are to be; every account must be able to enter it.
         applications: How many Todo APIs.
         network: Where members and etcd are to be; None: everything is on loopback.
+        is_synchronous: Whether a commit waits for one replica.
     """
     async with AsyncExitStack() as stack:
         ports = stack.enter_context(Ports())
@@ -143,14 +150,20 @@ async def open_fleet(
         await etcd.start()
         members = [
             Member(
-                name, directory, network.place(name) if network else LOOPBACK, etcd.address, ports
+                name,
+                directory,
+                network.place(name) if network else LOOPBACK,
+                etcd.address,
+                ports,
+                is_synchronous=is_synchronous,
             )
             for name in MEMBERS
         ]
         stack.push_async_callback(_end, members)
         for member in members:
             member.start()
-        fleet = Fleet(etcd, members, [], HAProxy(directory, ports), [], ports, network)
+        haproxy = HAProxy(directory, ports)
+        fleet = Fleet(etcd, members, [], haproxy, [], ports, network, is_synchronous)
         await fleet.settle()
         await _prepare(Console((await fleet.primary()).url))
         for member in members:

@@ -6,8 +6,10 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from wellhead.errors import ConnectError, Fault, UnreachableError, fault_of, words_of
+from wellhead.errors import ConnectError, Fault, UnreachableError
 from wellhead.errors.codes import with_code
+from wellhead.errors.discretion import words_of
+from wellhead.errors.recognition import fault_of
 
 logger = logging.getLogger(__name__)
 

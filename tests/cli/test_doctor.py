@@ -110,12 +110,3 @@ def test_a_code_is_explained_without_any_database() -> None:
 )
 def test_a_wrong_command_line_is_exit_code_2(arguments: tuple[str, ...]) -> None:
     assert doctor(*arguments).exit_code == 2
-
-
-def test_without_a_terminal_there_is_no_colour() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "wellhead", "doctor", REFUSED], capture_output=True, check=False
-    )
-
-    assert done.returncode == 1
-    assert b"\x1b" not in done.stdout + done.stderr

@@ -34,7 +34,7 @@ def test_every_command_has_its_section() -> None:
     assert set(PAGE.headings[1:]) == {f"wellhead {name}" for name in group_at().commands}
 
 
-@pytest.mark.parametrize("command", ["wait", "doctor"])
+@pytest.mark.parametrize("command", ["wait", "doctor", "top", "pool-size"])
 def test_every_option_of_a_command_is_told(command: str) -> None:
     assert set(PAGE.column(f"wellhead {command}")) == options_of(group_at().commands[command])
 

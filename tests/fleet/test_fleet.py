@@ -13,8 +13,10 @@ import asyncpg
 import httpx2
 import pytest
 
+from bench.faults.apps import TODO
 from bench.faults.console import Console
 from bench.fleet import haproxy
+from bench.fleet.faults.server_logs import ServerLogs, let_them_say
 from bench.fleet.fleet import APPLICATIONS, MEMBERS, Fleet, open_fleet
 from tests.staging.patience import until
 
@@ -88,6 +90,27 @@ async def test_a_switchover_moves_the_primary_behind_the_same_port(fleet: Fleet)
         await until(connection.is_closed)
     async with connected(fleet.primary_url) as connection:
         assert await connection.fetchval("SELECT inet_server_port()") == after.port
+
+
+async def test_each_server_says_in_its_log_what_it_takes_and_that_it_is_elected(
+    fleet: Fleet,
+) -> None:
+    before = await fleet.primary()
+    await let_them_say(Console(before.url), TODO.table)
+    said = ServerLogs({each.name: each.log for each in fleet.members}, primary=before.name)
+    door = await fleet.applications[0].open_door()
+    async with door.connect() as client:
+
+        async def write(title: str) -> None:
+            (await client.post(door.tasks, json={"title": title})).raise_for_status()
+
+        await write("on the first")
+        await fleet.switch_over()
+        after = await fleet.primary()
+        await write("on the second")
+
+    assert said.takers(TODO.table) == {"on the first": before.name, "on the second": after.name}
+    assert [each.server for each in said.promotions()] == [before.name, after.name]
 
 
 async def test_a_second_fleet_runs_at_the_same_time_and_a_signal_ends_all_of_it(

@@ -1,7 +1,8 @@
-"""The ``wellhead`` command: migrate, wait for the database, examine it, compute a pool size.
+"""The ``wellhead`` command: migrate, wait for the database, examine it, watch a running service.
 
 Begin with ``app``, which has the commands. Each is a module: ``migrate``, ``wait``, ``doctor``,
-``pool_size``; ``exits`` defines their exit codes.
+``top``, ``pool_size``; ``exits`` defines their exit codes, and ``colour`` their look. For ``top``,
+``page_client`` reads what ``page_figures`` describes, and ``watching`` shows it as ``screen`` says.
 """
 
 import gc

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wellhead.cli import doctor, migrate, pool_size, wait
+from wellhead.cli import doctor, migrate, pool_size, top, wait
 from wellhead.settings.migrating import PREFIX
 from wellhead.telemetry.logging import RedactingFormatter
 
@@ -18,10 +18,13 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help: that of rich shows flags as <bool>, and takes [tool.alembic] for a style.
+    rich_markup_mode=None,
 )
 app.add_typer(migrate.app, name="migrate")
 app.command("wait")(wait.wait)
 app.command("doctor")(doctor.doctor)
+app.command("top")(top.top)
 app.command("pool-size")(pool_size.pool_size)
 
 

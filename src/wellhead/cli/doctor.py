@@ -1,17 +1,15 @@
 """``wellhead doctor``: what is wrong with the connection, why, and the cure."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wellhead.cli.colour import paint
 from wellhead.cli.exits import ExitCode, plain_errors
 from wellhead.cli.source import Use, source
 from wellhead.settings.migrating import PREFIX
-
-_COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "failure": "red"}
 
 
 def doctor(
@@ -19,7 +17,7 @@ def doctor(
     url: Annotated[
         str | None,
         typer.Argument(
-            metavar="[URL]",
+            metavar="URL",
             help="The database's URL; otherwise that of the settings. Other users of this machine "
             "can see it while the command runs.",
         ),
@@ -50,7 +48,7 @@ def doctor(
         typer.Option("--explain", metavar="CODE", help="Say what a finding means, and exit."),
     ] = None,
 ) -> None:
-    """Examine the connection: what is wrong, why it matters, and the cure.
+    """Say what is wrong with the connection, why, and the cure.
 
     Never writes to the database. Exit code 0: no failure was found; 1: there is one.
     """
@@ -78,14 +76,10 @@ def doctor(
             scripts=scripts,
         )
         report = asyncio.run(examine(wishes, say=_say))
-    typer.echo(as_json(report) if as_json_text else in_words(report, _paint), nl=as_json_text)
+    typer.echo(as_json(report) if as_json_text else in_words(report, paint), nl=as_json_text)
     if report.outcome is Outcome.FAILURE:
         raise typer.Exit(ExitCode.FAILED)
 
 
 def _say(sentence: str) -> None:
     typer.echo(f"wellhead doctor: {sentence}", err=True)
-
-
-def _paint(text: str, outcome: str) -> str:
-    return typer.style(text, fg=_COLOURS[outcome]) if sys.stdout.isatty() else text

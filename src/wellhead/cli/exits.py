@@ -1,13 +1,16 @@
 """How a command ends: with an exit code for scripts and a sentence for people."""
 
 import enum
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from wellhead.errors import MigrationBusyError, WellheadError, sentence_of
+from wellhead.cli.colour import paint
+from wellhead.errors import MigrationBusyError, WellheadError
+from wellhead.errors.discretion import sentence_of
 from wellhead.retry import can_retry_connect
 
 
@@ -34,11 +37,13 @@ def plain_errors() -> Iterator[None]:
         yield
     except WellheadError as error:
         can_retry = isinstance(error, MigrationBusyError) or can_retry_connect(error)
-        raise _end(str(error), ExitCode.TRY_LATER if can_retry else ExitCode.FAILED) from None
+        raise end(str(error), ExitCode.TRY_LATER if can_retry else ExitCode.FAILED) from None
     except SQLAlchemyError as error:
-        raise _end(f"{sentence_of(error)}.", ExitCode.FAILED) from None
+        raise end(f"{sentence_of(error)}.", ExitCode.FAILED) from None
 
 
-def _end(sentence: str, code: ExitCode) -> typer.Exit:
-    typer.echo(f"wellhead: {sentence}", err=True)
+def end(sentence: str, code: ExitCode) -> typer.Exit:
+    """Say why the command ends; what is returned is to be raised."""
+    name = paint("wellhead:", "failure", stream=sys.stderr)
+    typer.echo(f"{name} {sentence}", err=True)
     return typer.Exit(code)

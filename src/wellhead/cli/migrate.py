@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
+from wellhead.cli.colour import paint
 from wellhead.cli.exits import ExitCode, plain_errors
 from wellhead.cli.source import Use, source
+from wellhead.health import SchemaState
 from wellhead.migrations import Migrations
 
 app = typer.Typer(
-    help="Migrate the schema, on the direct connection and one process at a time.",
+    help="Migrate the schema, directly and one process at a time.",
     no_args_is_help=True,
 )
 
@@ -23,8 +25,11 @@ Scripts = Annotated[
     ),
 ]
 
-_EQUAL = """\
-The models equal the schema: tables, columns, defaults, constraints, indexes, comments, enum types.
+_EQUAL = (
+    "The models equal the schema: tables, columns, defaults, constraints, indexes, comments, enum "
+    "types."
+)
+_NOT_COMPARED = """\
 Not compared: collations, storage, sequences, domains, extensions, views, functions, triggers,
 policies, grants, whether an enum is an array, and what the options in env.py leave out."""
 
@@ -34,6 +39,10 @@ _MINUS = {"ignore_unknown_options": True}
 
 def _migrations(context: typer.Context, scripts: Path | None, use: str | None) -> Migrations:
     return Migrations(scripts, settings=source(context.obj, use))
+
+
+def _said(state: SchemaState) -> str:
+    return paint(f"The schema is {state}.", "ok" if state.is_ready else "warning")
 
 
 @app.command()
@@ -87,7 +96,7 @@ def status(context: typer.Context, scripts: Scripts = None, use: Use = None) -> 
         migrations = _migrations(context, scripts, use)
         state = migrations.state()
         missing = [(revision, migrations.title_of(revision)) for revision in state.pending]
-    typer.echo(f"The schema is {state}.")
+    typer.echo(_said(state))
     for revision, title in missing:
         typer.echo(f"  missing {revision} ({title})")
     if not state.is_ready:
@@ -96,21 +105,23 @@ def status(context: typer.Context, scripts: Scripts = None, use: Use = None) -> 
 
 @app.command()
 def check(context: typer.Context, scripts: Scripts = None, use: Use = None) -> None:
-    """Say whether the models equal the schema, and what was not compared.
+    """Say whether models equal the schema, and what was not compared.
 
     Exit code 4: they differ, or the schema is behind, so that they cannot be compared.
     """
     with plain_errors():
         migrations = _migrations(context, scripts, use)
         if not (state := migrations.state()).is_ready:
-            typer.echo(f"The schema is {state}.")
+            typer.echo(_said(state))
             raise typer.Exit(ExitCode.BEHIND)
         differences = migrations.differences()
     if differences:
-        typer.echo("The models differ from the schema. A migration would have to do this:\n")
+        typer.echo(paint("The models differ from the schema.", "warning"), nl=False)
+        typer.echo(" A migration would have to do this:\n")
         typer.echo(differences)
         raise typer.Exit(ExitCode.BEHIND)
-    typer.echo(_EQUAL)
+    typer.echo(paint(_EQUAL, "ok"))
+    typer.echo(_NOT_COMPARED)
 
 
 @app.command()
@@ -123,7 +134,10 @@ def new(
         bool, typer.Option("--empty", help="Do not compare anything; needs no database.")
     ] = False,
 ) -> None:
-    """Write a migration from the differences between the models and the schema. Read it, then."""
+    """Write a migration from what differs between models and schema.
+
+    Read it before you apply it.
+    """
     with plain_errors():
         written = _migrations(context, scripts, use).new(message, is_empty=empty)
     if written is None:

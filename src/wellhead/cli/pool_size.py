@@ -22,7 +22,7 @@ def pool_size(
         typer.Option(min=0, help="Connections left for superusers, migrations and other clients."),
     ] = RESERVED,
 ) -> None:
-    """Compute the largest pool with which the server never runs out of connections.
+    """Compute the largest pool that the server has connections for.
 
     Needs no database. Exit code 1: there are not enough connections for all processes.
     """

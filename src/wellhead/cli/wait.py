@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from wellhead.cli.colour import paint
 from wellhead.cli.exits import plain_errors
 from wellhead.cli.source import Use, source
 from wellhead.connecting import Connector, build_engine, connect_first, plan_pool
@@ -37,7 +38,8 @@ def wait(
             changes["url"] = connector.settings.direct_url()
         connector = connector.toward(connector.settings.model_copy(update=changes))
         asyncio.run(_wait(connector, timeout=timeout))
-    typer.echo(f"The database accepts connections: {connector.settings.url}")
+    said = paint("The database accepts connections", "ok")
+    typer.echo(f"{said}: {connector.settings.url}")
 
 
 async def _wait(connector: Connector, *, timeout: float) -> None:

@@ -14,6 +14,7 @@ from wellhead.fastapi.deadlines import add_deadline, share_deadline
 from wellhead.fastapi.draining import Farewell
 from wellhead.fastapi.handlers import answer_validation_error, handlers_for
 from wellhead.fastapi.installed import MAIN, Form, Installed, installed_in
+from wellhead.fastapi.live.page import install_live_page
 from wellhead.fastapi.mounted import mounted_in
 from wellhead.fastapi.precedence import add_handlers, leave_out_answered
 from wellhead.fastapi.probes import add_probes
@@ -50,6 +51,8 @@ def install(
       does, with ``{"detail": ...}``. ``"own"`` adds none.
     - Routes: ``/health``, ``/health/live``, ``/health/startup``, ``/health/ready``,
       ``/health/db``, ``/db/pool-status``, and ``/metrics`` on request.
+    - By ``DATABASE_LIVE_PAGE`` and ``DATABASE_LIVE_PAGE_TOKEN``: the page ``/db``, which shows the
+      databases live.
     - With replicas: a cookie and a header, with which each client sees what it wrote.
     - Time limits. A request has ``DATABASE_REQUEST_TIMEOUT`` seconds until its response begins, and
       its work is cancelled when its client disconnects.
@@ -70,7 +73,8 @@ def install(
         metrics: Whether to add ``/metrics`` for Prometheus as well. A registry of prometheus-client
             gets the databases' figures next to those it has, and ``/metrics`` exports them all.
         prefix: The start of these routes' paths, such as ``/internal``.
-        include_in_schema: Whether the OpenAPI document lists the routes; never ``/metrics``.
+        include_in_schema: Whether the OpenAPI document lists the routes; never ``/metrics`` and
+            ``/db``.
         further: More databases by name; :func:`session_of` and its like, the probes and the
             metrics use these names.
 
@@ -88,6 +92,7 @@ def install(
     before = len(app.router.routes)
     if probes:
         add_probes(app, installed, prefix=prefix, include_in_schema=include_in_schema)
+    install_live_page(app, installed, prefix=prefix)
     if metrics is not False:
         _install_metrics(app, installed, None if metrics is True else metrics, prefix)
     added = [each for each in app.router.routes[before:] if isinstance(each, Route)]

@@ -18,8 +18,8 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
-from wellhead.errors import CommitUnknownError, Fault, ReadOnlyError, fault_of
-from wellhead.errors.recognition import sqlstate_of
+from wellhead.errors import CommitUnknownError, Fault, ReadOnlyError
+from wellhead.errors.recognition import fault_of, sqlstate_of
 from wellhead.sessions.commits import counting_commits
 from wellhead.sessions.functions import EFFECTS
 from wellhead.sessions.proof import Evidence, evidence_of, parameters_of

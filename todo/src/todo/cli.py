@@ -24,6 +24,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help: that of rich shows flags as <bool>.
+    rich_markup_mode=None,
 )
 
 
@@ -59,7 +61,10 @@ def serve(
     ] = None,
     migrate: Annotated[bool, typer.Option("--migrate", help="Migrate the database first.")] = False,
 ) -> None:
-    """Serve the API until Ctrl-C; without DATABASE_URL, on an embedded PostgreSQL."""
+    """Serve the API until Ctrl-C.
+
+    Without DATABASE_URL, on an embedded PostgreSQL.
+    """
     with plain_errors():
         settings = configured()
         serving = Serving(
@@ -105,7 +110,7 @@ def cleanup(
         ),
     ] = None,
 ) -> None:
-    """Delete what has expired, and no task unless it is told which."""
+    """Delete what has expired, and tasks only if told which."""
     from todo.cleanup import clean_up  # noqa: PLC0415 - the other commands need none of it
     from todo.schema import migrated_database  # noqa: PLC0415
 
@@ -149,7 +154,10 @@ def restore(
         bool, typer.Option("--replace", help="Delete what the database holds.")
     ] = False,
 ) -> None:
-    """Load a backup into an empty database, and migrate it; all of it or nothing."""
+    """Load a backup into an empty database: all or nothing.
+
+    Then migrate it to the newest schema.
+    """
     from todo.backup.restoring import restore_backup  # noqa: PLC0415 - as above
 
     with plain_errors():
@@ -162,7 +170,10 @@ def restore(
 
 @app.command()
 def seed_demo() -> None:
-    """Create a demo account with some tasks and tags, once; not in production."""
+    """Create a demo account with tasks and tags, once.
+
+    Not in production.
+    """
     from todo import demo  # noqa: PLC0415 - the other commands need none of it
     from todo.main import passwords_of  # noqa: PLC0415
     from todo.schema import migrated_database  # noqa: PLC0415
@@ -187,7 +198,10 @@ def seed_demo() -> None:
 
 @app.command()
 def measure_logins() -> None:
-    """Measure for a second how many logins per second this machine can handle."""
+    """Measure how many logins a second this machine can take.
+
+    It takes a second, and needs no database.
+    """
     from todo.accounts.capacity import measure  # noqa: PLC0415 - the other commands need none of it
     from todo.main import passwords_of  # noqa: PLC0415
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from sqlalchemy import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from wellhead.errors import ReadOnlyError, fault_of
+from wellhead.errors import ReadOnlyError
+from wellhead.errors.recognition import fault_of
 from wellhead.sessions.queries import ordinary
 from wellhead.sessions.queries.driver import DriverWay
 from wellhead.sessions.queries.ordinary import Outcome

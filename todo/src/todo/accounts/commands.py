@@ -24,7 +24,7 @@ T = TypeVar("T")
 A_WEEK = timedelta(days=7)
 
 user = typer.Typer(
-    help="Add, list and delete accounts, give a new password, and invite.", no_args_is_help=True
+    help="Add, list, delete and invite accounts; reset passwords.", no_args_is_help=True
 )
 
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's e-mail address.")]
@@ -52,7 +52,10 @@ def add(
     email: Address,
     name: Annotated[str | None, typer.Option(help="The name of its owner.")] = None,
 ) -> None:
-    """Create an account; its password is typed, or read from standard input."""
+    """Create an account.
+
+    Its password is typed, or read from standard input.
+    """
     from todo.accounts.administration import add_account  # noqa: PLC0415
     from todo.accounts.schemas import Registration  # noqa: PLC0415
     from todo.main import passwords_of  # noqa: PLC0415
@@ -76,7 +79,10 @@ def add(
 def list_accounts(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """List all accounts, oldest first: id, day of registration, address and name."""
+    """List all accounts, oldest first.
+
+    Shows id, day of registration, address and name.
+    """
     from todo.accounts.administration import all_accounts  # noqa: PLC0415
 
     async def run(settings: Settings, database: Database) -> None:
@@ -95,7 +101,10 @@ def list_accounts(
 
 @user.command()
 def reset_password(email: Address) -> None:
-    """Give an account a new password, and end its logins, API tokens and mailed links."""
+    """Give an account a new password, and end its logins.
+
+    Its API tokens and mailed links end, too.
+    """
     from todo.accounts.administration import find_account, set_password  # noqa: PLC0415
     from todo.accounts.schemas import Password  # noqa: PLC0415
     from todo.main import passwords_of  # noqa: PLC0415
@@ -115,7 +124,10 @@ def delete(
     email: Address,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete an account with all its tasks and tags; this cannot be undone."""
+    """Delete an account with all its tasks and tags.
+
+    This cannot be undone.
+    """
     from todo.accounts.administration import delete_account, find_account  # noqa: PLC0415
 
     async def run(settings: Settings, database: Database) -> None:
@@ -144,7 +156,7 @@ def invite(
         ),
     ] = None,
 ) -> None:
-    """Make an invite, with which one person can register, and print it."""
+    """Make an invite for one registration, and print it."""
     from todo.accounts import invites  # noqa: PLC0415
     from todo.accounts.schemas import Email  # noqa: PLC0415
 
