@@ -59,6 +59,14 @@ def up_to(seconds: float) -> float:
     return random.uniform(0, seconds)  # noqa: S311 - not a secret
 
 
+def pause_before(number: int) -> float:
+    """Seconds before the work is done again: up to 50 ms the first time, doubling to 2 s.
+
+    Random, so that callers that collided do not collide again.
+    """
+    return up_to(doubled(0.05, number, most=2.0))
+
+
 async def connect_with_retry(
     attempt: Callable[[], Awaitable[T]],
     *,
@@ -137,10 +145,7 @@ async def retry_until(
     can_retry: Callable[[BaseException], bool],
     announce: Callable[[BaseException, int, float], None] | None = None,
 ) -> T:
-    """Make attempts until one succeeds, must not be repeated, or time is up.
-
-    Pauses are random, up to 50 ms at first and doubling to 2 s, so that callers that collided do
-    not collide again.
+    """Make attempts until one succeeds, must not be repeated, or time is up; see `pause_before`.
 
     Args:
         ends_at: The event loop's time after which no attempt begins; a running one is not cut
@@ -152,7 +157,7 @@ async def retry_until(
     clock = asyncio.get_running_loop().time
 
     def pause(error: Exception, number: int) -> float | None:
-        seconds = up_to(doubled(0.05, number, most=2.0))
+        seconds = pause_before(number)
         if not can_retry(error) or clock() + seconds >= ends_at:
             return None
         if announce is not None:

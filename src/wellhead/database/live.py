@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -92,7 +93,8 @@ class Live:
         # How a reader is made, and counted before that: where there are no replicas, by the same
         # calls as if there were no such thing.
         self.enter_reader: Callable[[], None] = self.enter
-        self.reader: Callable[..., Reader] = Reader
+        deadline = settings.effective_run_timeout
+        self.reader: Callable[..., Reader] = partial(Reader, deadline=deadline)
         self.reader_of: tuple[Any, ...] = (*self.readers.openers, runner.reading)
         self.router: Router | None = None
         if settings.has_replicas:
@@ -118,7 +120,8 @@ class Live:
             counted=lambda: Elsewhere(self), runs=runs,
         )  # fmt: skip
         self.runner = routed = RoutedRunner(router, runner)
-        self.enter_reader, self.reader = self._count, RoutedReader
+        self.enter_reader = self._count
+        self.reader = partial(RoutedReader, deadline=settings.effective_run_timeout)
         self.reader_of = router, self.readers, routed.reading
 
     def watch(self, observers: Sequence[Observer]) -> None:
