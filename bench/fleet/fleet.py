@@ -42,6 +42,7 @@ class Fleet:
         applications: Each a Todo API of one process.
         ports: Where more programs get their ports from.
         network: What a member can be cut off in, where the fleet is in one.
+        is_synchronous: Whether a commit waits for one replica.
     """
 
     etcd: Etcd
@@ -51,6 +52,7 @@ class Fleet:
     applications: list[ServedApp]
     ports: Ports
     network: Network | None
+    is_synchronous: bool = True
 
     @property
     def primary_url(self) -> str:
@@ -82,7 +84,7 @@ class Fleet:
         return found[0]
 
     async def settle(self) -> None:
-        """Wait until one member takes writes and the others stream, one of them synchronously."""
+        """Wait until one member takes writes and the others stream, in the fleet's mode."""
 
         async def has_settled() -> bool:
             self.check()
@@ -101,6 +103,10 @@ class Fleet:
 
         await until(is_accepted)
         await self.settle()
+
+    def pooler_of(self, member: Member) -> PgBouncer:
+        """The PgBouncer in front of a server."""
+        return self.poolers[self.members.index(member)]
 
     def check(self) -> None:
         """Make sure that the members run.
@@ -121,13 +127,17 @@ class Fleet:
         return states == [
             ("leader", "running"),
             ("replica", "streaming"),
-            ("sync_standby", "streaming"),
+            ("sync_standby" if self.is_synchronous else "replica", "streaming"),
         ]
 
 
 @asynccontextmanager
 async def open_fleet(
-    directory: Path, *, applications: int = APPLICATIONS, network: Network | None = None
+    directory: Path,
+    *,
+    applications: int = APPLICATIONS,
+    network: Network | None = None,
+    is_synchronous: bool = True,
 ) -> AsyncIterator[Fleet]:
     """Start a fleet on free ports, and end all of it again, also after a failed start.
 
@@ -135,6 +145,7 @@ async def open_fleet(
         directory: Where data and logs are to be; every account must be able to enter it.
         applications: How many Todo APIs.
         network: Where members and etcd are to be; None: everything is on loopback.
+        is_synchronous: Whether a commit waits for one replica.
     """
     async with AsyncExitStack() as stack:
         ports = stack.enter_context(Ports())
@@ -143,18 +154,26 @@ async def open_fleet(
         await etcd.start()
         members = [
             Member(
-                name, directory, network.place(name) if network else LOOPBACK, etcd.address, ports
+                name,
+                directory,
+                network.place(name) if network else LOOPBACK,
+                etcd.address,
+                ports,
+                is_synchronous=is_synchronous,
             )
             for name in MEMBERS
         ]
         stack.push_async_callback(_end, members)
         for member in members:
             member.start()
-        fleet = Fleet(etcd, members, [], HAProxy(directory, ports), [], ports, network)
+        haproxy = HAProxy(directory, ports)
+        fleet = Fleet(etcd, members, [], haproxy, [], ports, network, is_synchronous)
         await fleet.settle()
         await _prepare(Console((await fleet.primary()).url))
+        stack.callback(_kill, fleet.poolers)
         for member in members:
-            fleet.poolers.append(stack.enter_context(_pooler(member, directory, ports)))
+            fleet.poolers.append(_pooler(member, directory, ports))
+            fleet.poolers[-1].start()
         fleet.haproxy.lead_to(
             {pooler.port: each for pooler, each in zip(fleet.poolers, members, strict=True)}
         )
@@ -171,6 +190,13 @@ async def _end(members: list[Member]) -> None:
     await asyncio.gather(*(member.end() for member in members))
 
 
+def _kill(poolers: list[PgBouncer]) -> None:
+    # Those of the end: they may have been replaced.
+    for pooler in poolers:
+        if not pooler.has_ended():
+            pooler.kill()
+
+
 async def _prepare(console: Console) -> None:
     await console.ask(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{verifier(PASSWORD)}'")
     await console.ask(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
@@ -182,7 +208,8 @@ def _pooler(member: Member, directory: Path, ports: Ports) -> PgBouncer:
     port = ports.take()
     ports.release(port)
     # For 15 seconds it would refuse its clients, by default, after a server has refused it once.
-    options = {"server_login_retry": "1"}
+    # Another one can share the port and take over, and the role can pause it.
+    options = {"server_login_retry": "1", "so_reuseport": "1", "admin_users": ROLE}
     return PgBouncer(_POOLER, _url(member.address), own, pool_size=20, options=options, port=port)
 
 

@@ -24,13 +24,12 @@ SUPERUSER, PASSWORD = "postgres", "superuser-of-the-fleet"
 _REPLICATION = {"username": "replicator", "password": "replicator-of-the-fleet"}
 
 # The shortest times that Patroni accepts. Without etcd, a primary stays one while it reaches every
-# replica (failsafe_mode). A commit waits for one replica (synchronous_mode).
+# replica (failsafe_mode).
 _RULES = {
     "ttl": 20,
     "loop_wait": 1,
     "retry_timeout": 3,
     "failsafe_mode": True,
-    "synchronous_mode": True,
     "postgresql": {
         "use_pg_rewind": True,
         "parameters": {
@@ -42,6 +41,11 @@ _RULES = {
             "wal_keep_size": "64MB",
             "min_wal_size": "48MB",
             "max_wal_size": "128MB",
+            # The time in seconds, as programs read it.
+            "log_line_prefix": "%n ",
+            # It also says what it is told to say (bench.fleet.faults.server_logs), and not by whom.
+            "log_error_verbosity": "terse",
+            "log_min_error_statement": "fatal",
         },
     },
 }
@@ -60,15 +64,26 @@ class Member:
         place: Where it is to listen.
         etcd: Where the members agree: host and port.
         ports: Where it gets its two ports from.
+        is_synchronous: Whether a commit waits for one replica.
 
     Attributes:
         name: What the others call it.
+        log: The file in which its Patroni and its PostgreSQL say what they do.
         host: Where it listens.
         port: Where its PostgreSQL listens.
         rest_port: Where its Patroni says what it is, and takes orders.
     """
 
-    def __init__(self, name: str, directory: Path, place: Place, etcd: str, ports: Ports) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        place: Place,
+        etcd: str,
+        ports: Ports,
+        *,
+        is_synchronous: bool,
+    ) -> None:
         self.name = name
         self.host = place.host
         self.port = ports.take()
@@ -76,12 +91,14 @@ class Member:
         self._ports = ports
         self._home = directory / name
         self._data = self._home / "data"
+        self.log = self._home / "patroni.log"
+        self._is_synchronous = is_synchronous
         self._account = server_account()
         self._binaries = find_binaries(None, self._account)
         self._etcd = etcd
         self._program = Program(
             (*place.enter, *_identity(self._account), PATRONI, self._home / "patroni.json"),
-            self._home / "patroni.log",
+            self.log,
             environment={**self._binaries.environment, "HOME": str(self._home)},
         )
 
@@ -157,7 +174,7 @@ class Member:
             "etcd3": {"host": self._etcd},
             "restapi": {"listen": rest, "connect_address": rest},
             "bootstrap": {
-                "dcs": _RULES,
+                "dcs": {**_RULES, "synchronous_mode": self._is_synchronous},
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C"}, "data-checksums"],
             },
             "postgresql": {

@@ -24,6 +24,7 @@ from wellhead.connecting import asyncpg_connection, connector, probing
 from wellhead.health import health
 from wellhead.pool import AsyncPool
 from wellhead.sessions.commits import counting_commits
+from wellhead.testing.proxy import TCPProxy
 
 SECRET = "hush-hush"
 ZONE = "Asia/Tokyo"
@@ -285,6 +286,42 @@ async def test_a_set_up_that_does_not_end_is_named_at_the_deadline(
         return await connections(database_url) == 0
 
     await until(none_is_left)
+
+
+@pytest.mark.parametrize("mode", ["pool", "none"])
+async def test_a_set_up_is_named_when_the_server_is_silent_at_the_deadline(
+    proxied_url: str, proxy: TCPProxy, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setattr(asyncpg_connection, "CLOSE_TIMEOUT", 0.2)
+
+    async def lose_the_network(connection: Any) -> None:
+        proxy.stall()
+        await connection.execute("SELECT 1")
+
+    settings = settings_for(proxied_url, pool_mode=mode, connect_timeout=1)
+    with pytest.raises(UnreachableError, match="set_up did not finish within 1 s"):
+        await Database(settings, set_up=lose_the_network).open()
+
+
+async def test_a_set_up_is_named_where_python_names_no_cause_for_a_timeout(
+    either_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = asyncio.Timeout.__aexit__
+
+    async def as_in_3_11_2(limit: asyncio.Timeout, *exc_info: Any) -> None:
+        try:
+            await usual(limit, *exc_info)
+        except TimeoutError as error:
+            error.__cause__ = None
+            raise
+
+    async def hang(_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.Timeout, "__aexit__", as_in_3_11_2)
+    settings = settings_for(either_url, connect_timeout=1)
+    with pytest.raises(UnreachableError, match="set_up did not finish within 1 s"):
+        await Database(settings, set_up=hang).open()
 
 
 async def test_no_place_in_the_pool_is_lost_to_a_set_up_that_is_cancelled(

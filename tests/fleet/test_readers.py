@@ -60,7 +60,7 @@ async def test_they_ask_for_what_was_acknowledged_last() -> None:
     readers, asked = await read_all(200, ledger("first", "last", None))
 
     assert {path for path, _ in asked} == {"/tasks/last"}
-    assert readers.stale == 0
+    assert not any(read.found_nothing for read in readers.reads)
     assert readers.failures() == Counter()
 
 
@@ -72,15 +72,15 @@ async def test_they_pass_on_the_mark_of_the_client_that_wrote_it() -> None:
     assert not any("wellhead-read-after" in headers for _, headers in unmarked)
 
 
-async def test_not_to_find_it_is_a_stale_read_and_no_failure() -> None:
+async def test_not_to_find_it_is_what_the_read_shows_and_no_failure() -> None:
     readers, asked = await read_all(404, ledger("last"))
 
-    assert readers.stale == len(asked)
+    assert [read.found_nothing for read in readers.reads] == [True] * len(asked)
     assert readers.failures() == Counter()
 
 
-async def test_any_other_error_is_a_failure_and_no_stale_read() -> None:
+async def test_any_other_error_is_a_failure_and_shows_nothing() -> None:
     readers, asked = await read_all(503, ledger("last"))
 
-    assert readers.stale == 0
+    assert not any(read.found_nothing for read in readers.reads)
     assert readers.failures() == Counter({"503 for a read": len(asked)})

@@ -13,7 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.pool.conftest import Driver, connector, server_has
 from tests.staging.patience import until
-from wellhead import AsyncPool, ConnectError, DriverPool, NotOpenError, PoolPolicy, PoolTimeout
+from wellhead import (
+    AsyncPool,
+    ConnectError,
+    DriverPool,
+    NotOpenError,
+    PoolPolicy,
+    PoolTimeout,
+    UnreachableError,
+)
 from wellhead.pool import core, stock
 from wellhead.pool.outage import LONGEST_PAUSE
 
@@ -154,6 +162,30 @@ async def test_a_cancelled_pool_closes_though_connecting_never_ends(
     may_end.set()
 
     assert (opening, pool.stats().opening) == (1, 0)
+
+
+async def test_connecting_that_goes_on_after_it_is_cancelled_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stock, "GOODBYE", 0.05)
+    may_end = asyncio.Event()
+
+    async def connect() -> Any:
+        while not may_end.is_set():
+            try:
+                await may_end.wait()
+            except asyncio.CancelledError:
+                continue
+
+    pool: DriverPool[Any] = DriverPool(connect, PoolPolicy(timeout=0.5, connect_timeout=0.1))
+    with pytest.raises(PoolTimeout) as caught:
+        async with pool.acquire():
+            pass
+    await pool.close()
+    may_end.set()
+
+    assert isinstance(caught.value.__cause__, UnreachableError)
+    assert "cancelled after 0.1 s, and had not ended 0.05 s later" in str(caught.value.__cause__)
 
 
 async def test_a_connection_that_comes_after_it_was_given_up_is_closed(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from wellhead.testing.joining import JoiningServer
+from wellhead.testing.overheard import Overheard
 from wellhead.testing.proxy import TCPProxy
 
 Listening = tuple[int, Callable[[], Awaitable[Any]]]
@@ -29,7 +30,7 @@ async def joining() -> Listening:
     async def connect() -> Any:
         raise AssertionError
 
-    server = JoiningServer(connect, lambda *_: False, lambda: pytest.fail("Nothing is said."))
+    server = JoiningServer(connect, lambda *_: False, Overheard().listen)
     return await server.start(), server.close
 
 

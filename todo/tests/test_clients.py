@@ -16,6 +16,7 @@ from documented import document
 from fastapi import FastAPI
 
 import todo
+import wellhead
 from tests.docs.pages import page
 from tests.staging.server import serve
 
@@ -103,6 +104,11 @@ async def test_everything_that_is_generated_and_uses_it_is_of_the_right_types() 
 
 async def test_the_modules_of_the_todo_client_are_of_the_right_types() -> None:
     await tool("tsc", "--noEmit", "--project", str(Path(todo.__file__).parent / "client"))
+
+
+async def test_the_modules_of_the_live_page_are_of_the_right_types() -> None:
+    live = Path(wellhead.__file__).parent / "fastapi" / "live"
+    await tool("tsc", "--noEmit", "--project", str(live))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -130,6 +130,8 @@ OUTAGES: tuple[type[Outage], ...] = (
     HAProxyKilled,
     PoolerKilled,
 )
+LOSSES: tuple[type[Outage], ...] = (PrimaryKilled, PrimaryCutOff)
+"""Those in which the primary is lost with what it has sent to nobody."""
 
 
 async def _successor(fleet: Fleet, former: Member) -> None:

@@ -4,18 +4,39 @@ import asyncio
 import random
 import time
 from collections import Counter
+from dataclasses import dataclass
 
 import httpx2
 
 from bench.faults.answers import broken, read
 from bench.faults.clients import Door
-from bench.faults.ledger import Answer, Ledger, Outcome
+from bench.faults.ledger import Answer, Ledger, Outcome, Write
 from wellhead.fastapi.read_after import HEADER
 
 READERS = 4
 
 _PAUSE = (0.05, 0.15)
 _NOT_FOUND = "404"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A question for a task.
+
+    Attributes:
+        reader: The number of the reader.
+        written: What it asked for.
+        answer: How that ended.
+    """
+
+    reader: int
+    written: Write
+    answer: Answer
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether it was told that there is no such task."""
+        return self.answer.words.startswith(_NOT_FOUND)
 
 
 class Readers:
@@ -30,11 +51,11 @@ class Readers:
         patience: Seconds after which one gives up waiting.
 
     Attributes:
-        answers: How each request ended.
+        reads: What each asked for, and was told.
     """
 
     def __init__(self, door: Door, ledger: Ledger, rng: random.Random, *, patience: float) -> None:
-        self.answers: list[Answer] = []
+        self.reads: list[Read] = []
         self._door = door
         self._ledger = ledger
         self._rng = rng
@@ -52,29 +73,29 @@ class Readers:
         await asyncio.gather(*self._tasks)
 
     @property
-    def stale(self) -> int:
-        """How often a task was not found that had been acknowledged before the question."""
-        return sum(answer.words.startswith(_NOT_FOUND) for answer in self.answers)
+    def answers(self) -> list[Answer]:
+        """How each request ended."""
+        return [read.answer for read in self.reads]
 
     def failures(self) -> Counter[str]:
         """What they saw instead of a task or of nothing, and how often."""
         return Counter(
-            f"{answer.words} for a read"
-            for answer in self.answers
-            if answer.outcome is not Outcome.ACKNOWLEDGED
-            and not answer.words.startswith(_NOT_FOUND)
+            f"{read.answer.words} for a read"
+            for read in self.reads
+            if read.answer.outcome is not Outcome.ACKNOWLEDGED and not read.found_nothing
         )
 
     async def _work(self, number: int) -> None:
         async with self._door.connect(number) as client:
             while not self._stopped.is_set():
                 if (write := self._newest()) is not None:
-                    self.answers.append(await self._read(client, write))
+                    answer = await self._read(client, write.post)
+                    self.reads.append(Read(number, write, answer))
                 await asyncio.sleep(self._rng.uniform(*_PAUSE))
 
-    def _newest(self) -> Answer | None:
-        posts = (write.post for write in reversed(self._ledger.writes))
-        return next((post for post in posts if post.task_id is not None), None)
+    def _newest(self) -> Write | None:
+        writes = reversed(self._ledger.writes)
+        return next((write for write in writes if write.post.task_id is not None), None)
 
     async def _read(self, client: httpx2.AsyncClient, written: Answer) -> Answer:
         began = time.monotonic()

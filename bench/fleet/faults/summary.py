@@ -3,12 +3,18 @@
 import datetime as dt
 import os
 import platform
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.fleet.faults.trial import Suffered, Trial
 
 _SHOWN = 5
+_COLUMNS = {
+    "stale": "stale",
+    "non_monotonic": "not monotonic",
+    "lost": "lost",
+    "from_old_primaries": "old primary",
+}
+"""The kinds of broken promises that have a column of their own, and its head."""
 
 
 def paragraph(trial: Trial) -> str:
@@ -17,11 +23,14 @@ def paragraph(trial: Trial) -> str:
     for each in trial.suffered:
         recovery = "not in time" if each.recovered is None else f"after {each.recovered:.1f} s"
         lines.append(
-            f"  {each.app}: {each.acknowledged} done; {_saw(each)}; {each.stale} stale reads;"
-            f" {_broken(each)}; {each.without_writes:.1f} s without writes,"
-            f" {each.without_reads:.1f} s without reads; all served again {recovery}"
+            f"  {each.app}: {each.acknowledged} done; {_saw(each)};"
+            f" broken: {_listed(each.broken) or 'nothing'}; {each.without_writes:.1f} s without"
+            f" writes, {each.without_reads:.1f} s without reads; all served again {recovery}"
         )
         lines += [f"    {wrong.kind}: {wrong.words}" for wrong in each.wrongs[:_SHOWN]]
+        lines += [
+            f"    old primary: {write}" for write in each.findings.from_old_primaries[:_SHOWN]
+        ]
     return "\n".join(lines)
 
 
@@ -34,27 +43,21 @@ def table(trials: Sequence[Trial], *, seed: int, servers: str, left_out: Sequenc
         servers: Which programs took part.
         left_out: What could not be staged on this machine, and why.
     """
-    heads = ["Fault"]
-    for each in trials[0].suffered:
-        heads += [
-            f"{each.app}: clients saw",
-            "stale reads",
-            "lost",
-            "s without writes",
-            "s without reads",
-        ]
+    heads = [
+        *("Fault", "application", "clients saw", *_COLUMNS.values(), "otherwise broken"),
+        *("s without writes", "s without reads"),
+    ]
     rows = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for trial in trials:
-        cells = [trial.outage.name]
         for each in trial.suffered:
-            cells += [
-                _saw(each),
-                str(each.stale),
-                _broken(each),
-                f"{each.without_writes:.1f}",
-                f"{each.without_reads:.1f}",
+            others = each.broken.keys() - _COLUMNS.keys()
+            cells = [
+                *(trial.outage.name, each.app, _saw(each)),
+                *(str(each.broken[kind]) for kind in _COLUMNS),
+                _listed({kind: each.broken[kind] for kind in sorted(others)}) or "nothing",
+                *(f"{each.without_writes:.1f}", f"{each.without_reads:.1f}"),
             ]
-        rows.append("| " + " | ".join(cells) + " |")
+            rows.append("| " + " | ".join(cells) + " |")
     measured = (
         f"Measured on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d} with seed {seed}: {servers}, Python"
         f" {platform.python_version()}, {os.cpu_count()} cores of {platform.machine()}."
@@ -63,11 +66,8 @@ def table(trials: Sequence[Trial], *, seed: int, servers: str, left_out: Sequenc
 
 
 def _saw(suffered: Suffered) -> str:
-    if not suffered.failures:
-        return "no failure"
-    return ", ".join(f"{count} x {words}" for words, count in suffered.failures.most_common())
+    return _listed(dict(suffered.failures.most_common()), by=" x ") or "no failure"
 
 
-def _broken(suffered: Suffered) -> str:
-    kinds = Counter(wrong.kind for wrong in suffered.wrongs)
-    return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing"
+def _listed(counts: Mapping[str, int], *, by: str = " ") -> str:
+    return ", ".join(f"{count}{by}{words}" for words, count in counts.items())

@@ -13,10 +13,13 @@ from bench.faults.console import Console
 from bench.faults.ledger import Outcome
 from bench.faults.scenario import Pace, recoveries
 from bench.faults.verdict import Wrong, judge
+from bench.fleet.consistency import Findings, check
 from bench.fleet.faults.gaps import longest_gap
+from bench.fleet.faults.histories import final, handovers, operations
 from bench.fleet.faults.outage import Outage
 from bench.fleet.faults.readers import Readers
 from bench.fleet.faults.route import Route
+from bench.fleet.faults.server_logs import ServerLogs, let_them_say
 from bench.fleet.faults.side import Side
 from bench.fleet.fleet import Fleet
 from tests.staging.patience import until
@@ -30,10 +33,12 @@ class Suffered:
         app: The application.
         acknowledged: Writes and reads that succeeded.
         failures: What clients saw instead, and how often.
-        stale: Reads that did not find what had been acknowledged.
-        wrongs: Broken promises.
+        findings: What the checks found in what they did.
+        wrongs: Broken promises, in words; also of batches that are torn, and of outcomes that
+            nobody could tell in the end.
         without_writes: The longest time in which no write succeeded, in seconds.
         without_reads: The same for reads.
+        longest: Seconds that the longest request took, however it ended.
         recovered: Seconds from the end of the outage until all clients had been served again; None:
             not in time.
     """
@@ -41,11 +46,18 @@ class Suffered:
     app: str
     acknowledged: int
     failures: Counter[str]
-    stale: int
+    findings: Findings
     wrongs: Sequence[Wrong]
     without_writes: float
     without_reads: float
+    longest: float
     recovered: float | None
+
+    @property
+    def broken(self) -> Counter[str]:
+        """How many promises of each kind were broken."""
+        # Both judge the same, except that each knows kinds of its own.
+        return Counter(self.findings.counts()) | Counter(wrong.kind for wrong in self.wrongs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +88,12 @@ async def play(
         rng: Decides when it comes and how long it lasts.
         pace: How much time is taken.
     """
-    console = Console((await fleet.primary()).url)
+    primary = await fleet.primary()
+    console = Console(primary.url)
     for side in sides:
         await console.empty(side.kind.table)
+        await let_them_say(console, side.kind.table)
+    logs = ServerLogs({each.name: each.log for each in fleet.members}, primary=primary.name)
     crowds = [
         Crowd(side.door, chance(rng.random()), pause=pace.pause, patience=pace.patience)
         for side in sides
@@ -114,17 +129,38 @@ async def play(
         outage,
         route,
         [
-            Suffered(
-                app=side.kind.name,
-                acknowledged=crowd.ledger.count(Outcome.ACKNOWLEDGED)
-                + sum(each.outcome is Outcome.ACKNOWLEDGED for each in reader.answers),
-                failures=crowd.ledger.failures() + reader.failures(),
-                stale=reader.stale,
-                wrongs=judge(crowd.ledger, await console.rows(side.kind.table)),
-                without_writes=longest_gap(crowd.ledger.answers(), began=began, ended=ended),
-                without_reads=longest_gap(reader.answers, began=began, ended=ended),
-                recovered=seconds,
-            )
+            await _suffered(side, crowd, reader, logs, console, (began, ended), seconds)
             for side, crowd, reader, seconds in zip(sides, crowds, readers, recovered, strict=True)
         ],
+    )
+
+
+async def _suffered(
+    side: Side,
+    crowd: Crowd,
+    readers: Readers,
+    logs: ServerLogs,
+    console: Console,
+    span: tuple[float, float],
+    recovered: float | None,
+) -> Suffered:
+    ledger, reads = crowd.ledger, readers.reads
+    began, ended = span
+    rows = await console.rows(side.kind.table)
+    return Suffered(
+        app=side.kind.name,
+        acknowledged=ledger.count(Outcome.ACKNOWLEDGED)
+        + sum(each.outcome is Outcome.ACKNOWLEDGED for each in readers.answers),
+        failures=ledger.failures() + readers.failures(),
+        findings=check(
+            operations(ledger, reads, logs.takers(side.kind.table)),
+            final(rows),
+            handovers=handovers(reads),
+            promotions=logs.promotions(),
+        ),
+        wrongs=judge(ledger, rows),
+        without_writes=longest_gap(ledger.answers(), began=began, ended=ended),
+        without_reads=longest_gap(readers.answers, began=began, ended=ended),
+        longest=max(each.seconds for each in (*ledger.answers(), *readers.answers)),
+        recovered=recovered,
     )

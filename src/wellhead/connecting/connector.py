@@ -27,10 +27,9 @@ from wellhead.errors import (
     Fault,
     SetUpError,
     UnreachableError,
-    connect_error,
-    fault_of,
-    lacks_route,
 )
+from wellhead.errors.connecting import connect_error, lacks_route
+from wellhead.errors.recognition import fault_of
 from wellhead.pool.connection_state import abort, closed_check, free_check, terminate
 from wellhead.settings import DatabaseSettings
 from wellhead.settings.checked import in_own_names
@@ -147,12 +146,12 @@ class Connector:
         connection = await self._log_in(args, arguments, limit)
         if self._set_up is None:
             return connection
-        try:
-            with _stage(_SET_UP):
+        with _stage(_SET_UP):
+            try:
                 await self._set_up.first(connection)
-        except BaseException:
-            await _give_up(connection)
-            raise
+            except BaseException:
+                await _give_up(connection)
+                raise
         return connection
 
     async def _log_in(
@@ -183,7 +182,9 @@ class Connector:
             return type(error)(message, hint=error.hint, sqlstate=error.sqlstate)
         if isinstance(error, ConfigurationError):
             return error
-        stage = getattr(error.__cause__, _STAGE, None) if isinstance(error, TimeoutError) else None
+        # Python 3.11.2 does not give its TimeoutError a cause.
+        cancelled = error.__context__ if isinstance(error, TimeoutError) else None
+        stage = getattr(cancelled, _STAGE, None)
         if stage == _CREDENTIALS:
             return CredentialsError(
                 f"Could not connect to {target}: the credentials were not available within "

@@ -108,6 +108,7 @@ class Database(Generic[S_co]):
         self._first_use: FirstUse | None = None
         self._has_started = False
         self._is_draining = False
+        self._watchers: tuple[Observer, ...] = ()
         self._made_at = stack_here()
 
     def __del__(self) -> None:
@@ -142,6 +143,22 @@ class Database(Generic[S_co]):
                 hint="Do this before it is opened, where the application is created.",
             )
         self._hooks = replace(self._hooks, observers=(*self._hooks.observers, observer))
+
+    def watch(self, observer: Observer) -> None:
+        """Call it with each statement and COMMIT from now on, also while the database is open.
+
+        It learns nothing about the pool; for that there is :meth:`observe`.
+        """
+        self._set_watchers((*self._watchers, observer))
+
+    def unwatch(self, observer: Observer) -> None:
+        """Do not call it any more; statements then take the same way as if it had never been."""
+        self._set_watchers(tuple(each for each in self._watchers if each is not observer))
+
+    def _set_watchers(self, observers: tuple[Observer, ...]) -> None:
+        self._watchers = observers
+        if self._live is not None:
+            self._live.watch(observers)
 
     @property
     def hooks(self) -> Hooks:
@@ -244,6 +261,7 @@ class Database(Generic[S_co]):
                 await live.connect_once()
                 await live.read_schema()
             self._opening, self._live = None, live
+            live.watch(self._watchers)
             self._has_started = live.is_ready_schema
             self._announce_open(live)
 
@@ -380,7 +398,7 @@ class Database(Generic[S_co]):
     def reader(self) -> AbstractAsyncContextManager[Reader]:
         """Read without a transaction, one round trip per statement; see :class:`Reader`.
 
-        If the connection is lost, the statement is sent once more.
+        If the connection is lost, the statement is sent again.
 
         Raises:
             NotOpenError: The database is not open.
@@ -573,6 +591,7 @@ class Database(Generic[S_co]):
         if self._live is None and self._first_use is not None:
             self._owner.check()
             self._live = self._first_use.open()
+            self._live.watch(self._watchers)
         return self._live
 
     def _forget(self, live: Live) -> None:

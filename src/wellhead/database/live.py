@@ -1,7 +1,8 @@
 """The state of an open database: its engine, its sessions, and its observers."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -16,10 +17,12 @@ from wellhead.connecting.fleet import budget_of, read_limits, warn_if_overbooked
 from wellhead.connecting.plan import PoolPlan
 from wellhead.connecting.probing import PROBE_TIMEOUT
 from wellhead.connecting.reading import Readers, driver_way
-from wellhead.errors import ConfigurationError, PoolTimeout, fault_of
+from wellhead.errors import ConfigurationError, PoolTimeout
+from wellhead.errors.recognition import fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool
+from wellhead.pool.observing import Observer
 from wellhead.replicas import Router
 from wellhead.replicas.routed_queries import RoutedRunner
 from wellhead.replicas.routed_reader import RoutedReader
@@ -27,7 +30,7 @@ from wellhead.sessions import Reader
 from wellhead.sessions.commits import watch_commits
 from wellhead.sessions.leftovers import TRANSACTIONAL
 from wellhead.sessions.queries.runner import QueryRunner, Sessions
-from wellhead.sessions.run_stats import RunCounter
+from wellhead.sessions.run_stats import RunCounter, count_failures
 from wellhead.sessions.session_class import LASTING
 from wellhead.sessions.statements import statements_of
 from wellhead.settings import DatabaseSettings
@@ -45,6 +48,7 @@ class Live:
         runs: RunCounter,
         session_class: type[Any],
     ) -> None:
+        self._runs = runs
         self._connector = Connector(settings, hooks, on_error=self._note_connect_error)
         self.engine = build_engine(self._connector, plan)
         watch_commits(self.engine.sync_engine, on_unknown=runs.count_unknown, database=runs)
@@ -57,6 +61,7 @@ class Live:
             ),
         )
         self.health.watch(self.engine)
+        count_failures(self.engine, runs)
         statements_of(self.engine.sync_engine).tell_of(self.health.note_answer)
         self.schema: SchemaWatch | None = None
         if migrations is not None:
@@ -65,15 +70,16 @@ class Live:
             self.schema.watch(self.engine)
         self.sessions = async_sessionmaker(self.engine, class_=session_class, **LASTING)
         self.readers = Readers(self.engine, session_class)
+        self._way = driver_way(
+            self.engine,
+            settings,
+            self.health,
+            on_unknown=runs.count_unknown,
+            observers=hooks.observers,
+        )
         runner = QueryRunner(
             self.readers.engines,
-            driver_way(
-                self.engine,
-                settings,
-                self.health,
-                on_unknown=runs.count_unknown,
-                observers=hooks.observers,
-            ),
+            self._way,
             runs,
             self.counted,
             deadline=settings.effective_run_timeout,
@@ -87,7 +93,8 @@ class Live:
         # How a reader is made, and counted before that: where there are no replicas, by the same
         # calls as if there were no such thing.
         self.enter_reader: Callable[[], None] = self.enter
-        self.reader: Callable[..., Reader] = Reader
+        deadline = settings.effective_run_timeout
+        self.reader: Callable[..., Reader] = partial(Reader, deadline=deadline)
         self.reader_of: tuple[Any, ...] = (*self.readers.openers, runner.reading)
         self.router: Router | None = None
         if settings.replica_url:
@@ -113,8 +120,18 @@ class Live:
             counted=lambda: Elsewhere(self), runs=runs,
         )  # fmt: skip
         self.runner = routed = RoutedRunner(router, runner)
-        self.enter_reader, self.reader = self._count, RoutedReader
+        self.enter_reader = self._count
+        self.reader = partial(RoutedReader, deadline=settings.effective_run_timeout)
         self.reader_of = router, self.readers, routed.reading
+
+    def watch(self, observers: Sequence[Observer]) -> None:
+        """Report statements and COMMITs to these as well from now on; none ends it."""
+        statements_of(self.engine.sync_engine).watch(observers)
+        if self._way is not None:
+            self._way.watch(observers)
+        if self.router is not None:
+            for each in self.router.replicas:
+                each.watch(observers)
 
     def _hooked(self) -> Sessions:
         begun = self.sessions().sync_session.dispatch.after_begin
@@ -243,6 +260,7 @@ class Live:
             await connection.execute(select(1))
 
     def _note_connect_error(self, error: Exception) -> None:
+        self._runs.count_failure(fault_of(error))
         self.health.record_failure(fault_of(error))
 
 

@@ -3,9 +3,10 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,12 +61,7 @@ def drained_on_signals(databases: Collection[Database], seconds: float) -> Itera
     has_waited = False
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        handler = before[signal.Signals(number)]
-        if callable(handler):
-            handler(number, frame)
-        elif handler is not signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
+        _pass_on(before[signal.Signals(number)], number, frame)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal has_waited
@@ -79,6 +75,34 @@ def drained_on_signals(databases: Collection[Database], seconds: float) -> Itera
             pass_on(number, frame)
         has_waited = True
 
+    with _handled_by(on_signal, before):
+        yield
+
+
+@contextmanager
+def told_of_signals(tell: Callable[[], None]) -> Iterator[None]:
+    """Call ``tell`` in the event loop when the server is asked to stop; it is asked all the same.
+
+    Only in the main thread, as the server's handlers; in any other nothing happens.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(tell)
+        _pass_on(before[signal.Signals(number)], number, frame)
+
+    with _handled_by(on_signal, before):
+        yield
+
+
+@contextmanager
+def _handled_by(
+    on_signal: Callable[[int, FrameType | None], None], before: Mapping[signal.Signals, Any]
+) -> Iterator[None]:
     for number in STOP_SIGNALS:
         signal.signal(number, on_signal)
     try:
@@ -86,3 +110,11 @@ def drained_on_signals(databases: Collection[Database], seconds: float) -> Itera
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _pass_on(handler: Any, number: int, frame: FrameType | None) -> None:
+    if callable(handler):
+        handler(number, frame)
+    elif handler is not signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)

@@ -230,12 +230,12 @@ class ProbeRoute(APIRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether the request is for this route; FastAPI looks closer if it may be."""
         if not scope["path"].endswith(self.path):
-            return _ANOTHER
+            return ANOTHER
         return super().matches(scope)
 
 
 # In Python 3.11, looking up a member of an enumeration takes longer than the rest of matches().
-_ANOTHER: tuple[Match, Scope] = (Match.NONE, {})
+ANOTHER: tuple[Match, Scope] = (Match.NONE, {})
 
 
 def add_probes(app: FastAPI, installed: Installed, *, prefix: str, include_in_schema: bool) -> None:

@@ -177,9 +177,10 @@ class Errand(Generic[T]):
         ended: Called once with the result of the work, or with its exception: an asyncio
             ``CancelledError`` only if the task was cancelled.
         late: Called with a result that arrives after it was abandoned.
+        overdue: Makes the exception that is reported when it is abandoned.
     """
 
-    __slots__ = ("_ended", "_late", "_task", "_timer")
+    __slots__ = ("_ended", "_late", "_overdue", "_task", "_timer")
 
     def __init__(
         self,
@@ -188,9 +189,11 @@ class Errand(Generic[T]):
         ended: Callable[["Errand[T]", T | None, BaseException | None], None],
         *,
         late: Callable[[T], None] | None = None,
+        overdue: Callable[[], Exception] = TimeoutError,
     ) -> None:
         self._ended: Callable[[Errand[T], T | None, BaseException | None], None] | None = ended
         self._late = late
+        self._overdue = overdue
         loop = asyncio.get_running_loop()
         # Not every task factory accepts a context.
         self._task = Context().run(loop.create_task, _outcome_of(work))
@@ -206,7 +209,7 @@ class Errand(Generic[T]):
 
     def _give_up(self) -> None:
         self._task.cancel()
-        self._report(None, TimeoutError())
+        self._report(None, self._overdue())
 
     def _end(self, task: "asyncio.Task[tuple[T, None] | tuple[None, BaseException]]") -> None:
         self._timer.cancel()

@@ -211,10 +211,23 @@ class Stock(Generic[C]):
         ended = partial(self._was_opened, monotonic(), self._generation, heard)
         # The link enforces the timeout; that of the errand is for a link that ignores it.
         errand = Errand(
-            partial(self._connect, limit), limit + GOODBYE, ended, late=self._link.terminate
+            partial(self._connect, limit),
+            limit + GOODBYE,
+            ended,
+            late=self._link.terminate,
+            overdue=self._overdue,
         )
         self._openings.add(errand)
         return errand
+
+    def _overdue(self) -> UnreachableError:
+        limit = self.policy.connect_timeout
+        return UnreachableError(
+            f"The pool {self.name!r} abandoned a connection that was being opened: the attempt was "
+            f"cancelled after {limit:g} s, and had not ended {GOODBYE:g} s later.",
+            hint="Check the network. If that is fine, set_up, or a listener, waits for something "
+            "after it is cancelled.",
+        )
 
     async def _connect(self, timeout: float) -> C:
         try:

@@ -1,7 +1,7 @@
 """One replica: its connections, whether it gets reads, and when it is tried again."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from contextvars import Context
 from time import monotonic
@@ -12,11 +12,13 @@ from sqlalchemy.engine.interfaces import ExecutionContext
 from wellhead.connecting import Connector, Hooks, build_engine, connect_first, plan_pool, probe
 from wellhead.connecting.engine import prepares
 from wellhead.connecting.reading import Readers, driver_way
-from wellhead.errors import ConnectError, Fault, PoolTimeout, fault_of, words_of
-from wellhead.errors.recognition import sqlstate_of
+from wellhead.errors import ConnectError, Fault, PoolTimeout
+from wellhead.errors.discretion import words_of
+from wellhead.errors.recognition import fault_of, sqlstate_of
 from wellhead.health.health import Health
 from wellhead.pool import AsyncPool
 from wellhead.pool.connection_state import driver_of
+from wellhead.pool.observing import Observer
 from wellhead.pool.sqlalchemy import await_
 from wellhead.replicas.admission import PATIENCE, Admission, Known, NotAdmittedError
 from wellhead.replicas.availability import Availability
@@ -98,18 +100,24 @@ class Replica:
         self.readers = Readers(engine, session_class)
         # Of its own, as it says nothing about the primary. It is never asked.
         health = Health(probe(self._connector, engine), may_sleep=True, use_pool=_ask_nobody)
-        way = driver_way(
+        self._way = driver_way(
             engine, settings, health,
             on_unknown=lambda: None, admit=self._admit_record, observers=hooks.observers,
         )  # fmt: skip
         self.runner = QueryRunner(
-            self.readers.engines, way, runs, counted,
+            self.readers.engines, self._way, runs, counted,
             deadline=0.0, reads_directly=prepares(settings), writes_directly=False,
             sessions=Sessions((), self.readers.lasting, self.readers.lasting), dialect=dialect,
         ).reading  # fmt: skip
         self._trial: asyncio.Task[None] | None = None
         self.availability = Availability(self.name)
         self.reads = 0
+
+    def watch(self, observers: Sequence[Observer]) -> None:
+        """Report statements to these as well from now on; none ends it."""
+        statements_of(self._engine.sync_engine).watch(observers)
+        if self._way is not None:
+            self._way.watch(observers)
 
     @property
     def server(self) -> str | None:

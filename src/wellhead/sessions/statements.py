@@ -33,7 +33,7 @@ class Statements:
 
     __slots__ = (
         "_asked", "_commit", "_dialect", "_execute", "_executemany", "_plain", "_told",
-        "_told_commits",
+        "_told_commits", "_unwatched",
     )  # fmt: skip
 
     def __init__(self, engine: Engine) -> None:
@@ -46,6 +46,7 @@ class Statements:
         self._asked: list[Look] = []
         self._told: list[Tell] = []
         self._told_commits: list[Callable[[], None]] = []
+        self._unwatched: tuple[Execute, Execute, Execute, Callable[..., None]] | None = None
         event.listen(engine, "connect", self._begin)
 
     def ask_first(self, look: Look) -> None:
@@ -89,6 +90,16 @@ class Statements:
 
         self._wrap(observed)
         self._commit = do_commit
+
+    def watch(self, observers: Sequence[Observer]) -> None:
+        """Report to these, too, from now on, in place of those given before; none ends it."""
+        if self._unwatched is None:
+            if not observers:
+                return
+            self._unwatched = self._execute, self._executemany, self._plain, self._commit
+        self._execute, self._executemany, self._plain, self._commit = self._unwatched
+        if observers:
+            self.observe(observers)
 
     def tell_of(self, tell: Tell) -> None:
         """Call after each statement that the database has completed.

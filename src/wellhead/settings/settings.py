@@ -5,14 +5,14 @@ The only module that reads the environment. Read once, then frozen.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from wellhead.settings.application import fit, program
 from wellhead.settings.checked import Contradiction
 from wellhead.settings.migrating import PREFIX, MigrationSettings
 from wellhead.settings.pooling import PoolSettings
-from wellhead.settings.standbys import ReplicaSettings
+from wellhead.settings.standbys import ReplicaSettings, long_enough
 from wellhead.settings.unknown import split
 from wellhead.url import PostgresURL
 
@@ -25,8 +25,8 @@ class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
     Read from keyword arguments, then from the environment (``DATABASE_`` and the field's name),
     then from a ``.env`` file in the working directory, then from the profile, then the defaults.
     ``DATABASE_URL_FILE``, ``DATABASE_URL_DIRECT_FILE``, ``DATABASE_USER_FILE``,
-    ``DATABASE_PASSWORD_FILE``, ``DATABASE_REPLICA_URL_FILE`` and ``DATABASE_REPLICA_KEY_FILE`` name
-    files to read these values from.
+    ``DATABASE_PASSWORD_FILE``, ``DATABASE_REPLICA_URL_FILE``, ``DATABASE_REPLICA_KEY_FILE`` and
+    ``DATABASE_LIVE_PAGE_TOKEN_FILE`` name files to read these values from.
 
     If a database is given in code, by ``url`` or its parts, neither the environment nor ``.env``
     is read.
@@ -40,6 +40,8 @@ class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
             contradict each other. The message names the variable, the value and the range.
         URLError: The URL is missing or cannot be used. The message never holds the password.
     """
+
+    secret_fields = (*ReplicaSettings.secret_fields, "live_page_token")
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -90,8 +92,8 @@ class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
     trying in the background until it succeeds."""
 
     run_timeout: Annotated[float, Field(ge=0, le=600)] = 10.0
-    """Seconds within which ``run()`` may start its unit of work again; less than
-    ``request_timeout``; 0 for never."""
+    """Seconds within which ``run()`` may start its unit of work again, and a reader's statement may
+    be sent again; less than ``request_timeout``. 0 for never: then a reader's is sent once more."""
 
     prepared_statements: Literal["auto", "on", "off"] = "auto"
     """Named prepared statements: ``auto`` avoids them behind a transaction pooler."""
@@ -119,6 +121,15 @@ class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
     repeated_query_threshold: Annotated[int, Field(ge=1, le=10000)] | None = None
     """How often a request may run the same statement before a warning names the line that runs it,
     with ``wellhead.fastapi``; none for any number."""
+
+    live_page: bool = False
+    """Whether ``/db`` shows the database live, with the plans of statements, with
+    ``wellhead.fastapi``; for development. Without ``live_page_token`` it is open to anyone who can
+    reach it."""
+
+    live_page_token: Annotated[SecretStr | None, NoDecode, AfterValidator(long_enough)] = None
+    """The token that ``/db`` asks for; at least 32 characters, the same in all processes. It alone
+    switches the page on, without plans."""
 
     def __init__(self, **values: Any) -> None:
         # Otherwise mypy's plugin generates one that takes each field, and no **values.

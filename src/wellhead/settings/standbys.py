@@ -51,7 +51,12 @@ ReplicaURLs = Annotated[
 ]
 
 
-def _long_enough(key: SecretStr | None) -> SecretStr | None:
+def long_enough(key: SecretStr | None) -> SecretStr | None:
+    """The key, if it is not too short to be one.
+
+    Raises:
+        ValueError: It is.
+    """
     if key is not None and len(key.get_secret_value()) < SHORTEST_KEY:
         raise ValueError(f"it must have at least {SHORTEST_KEY} characters")
     return key
@@ -74,7 +79,7 @@ class ReplicaSettings(PlaceSettings):
     """Seconds that a reader waits for a replica to replay what its client has seen, before it reads
     from the primary."""
 
-    replica_key: Annotated[SecretStr | None, NoDecode, AfterValidator(_long_enough)] = None
+    replica_key: Annotated[SecretStr | None, NoDecode, AfterValidator(long_enough)] = None
     """The key that signs what a client has seen, in its cookie and header; at least 32 characters,
     the same in all processes. ``wellhead.fastapi`` requires it if there are replicas."""
 

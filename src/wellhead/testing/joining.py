@@ -107,8 +107,8 @@ class JoiningServer:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio's server makes one
         self._tasks[task] = client = None
-        overhear(reader, writer, self._ear())
         try:
+            overhear(reader, writer, self._ear())
             client = await self._greet(reader, writer)
             if client is not None:
                 self._clients[client.number] = self._tasks[task] = client

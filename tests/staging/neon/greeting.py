@@ -29,6 +29,13 @@ class Client:
     name: str | None
     is_encrypted: bool
 
+    async def hang_up(self) -> None:
+        """Say goodbye, if the client is still there."""
+        # A TLS transport that is closed once more cannot be aborted any more by Python 3.11.2.
+        if not self.writer.is_closing():
+            self.writer.close()
+            await self.writer.wait_closed()
+
 
 async def greet(connection: socket.socket, certificate: Certificate) -> Client:
     """Agree on TLS, by PostgreSQL's own request or at once, as the client likes it.

@@ -254,8 +254,7 @@ class StagedNeon:
             await self._pass_on(client, messages.read_parameters(body))
         except _RefusalError as refusal:
             client.writer.write(framing.refusal("XX000", str(refusal)))
-            client.writer.close()
-            await client.writer.wait_closed()
+            await client.hang_up()
 
     async def _pass_on(self, client: Client, parameters: dict[str, str]) -> None:
         if not client.is_encrypted:

@@ -83,8 +83,7 @@ class Relay:
                 writer.write(data)
                 await writer.drain()
             self._session.heard_all.set()
-            writer.close()
-            await writer.wait_closed()
+            await self._client.hang_up()
 
     def _send(self, data: bytes) -> None:
         self._traffic.to_compute += len(data)

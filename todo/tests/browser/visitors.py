@@ -14,6 +14,13 @@ globalThis.clientModule = (name) =>
 """
 """For scripts of tests: a module of the client, the one that the page has."""
 
+NOTICES_STAY = """{
+const { setTimeout } = globalThis;
+globalThis.setTimeout = (act, ...rest) =>
+  act.name === "hideNotice" ? 0 : setTimeout(act, ...rest);
+}"""
+"""For a busy machine, where seconds pass before a test has pressed the button in a notice."""
+
 NO_WORKER = "delete Navigator.prototype.serviceWorker"
 
 HOME = {"locale": "en-US", "timezone_id": "UTC", "viewport": {"width": 1280, "height": 800}}
@@ -50,6 +57,7 @@ class Visitors:
         context.set_default_timeout(SECONDS * 1000)
         self._findings.watch(context, address)
         await context.add_init_script(MODULE)
+        await context.add_init_script(NOTICES_STAY)
         if not self._offline:
             await context.add_init_script(NO_WORKER)
         page = await context.new_page()

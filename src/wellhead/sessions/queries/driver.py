@@ -5,25 +5,26 @@ connection is returned clean or is closed: only statements that leave no state r
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from wellhead.errors import CommitUnknownError, Fault, StandbyError, fault_of
-from wellhead.errors.recognition import sqlstate_of
+from wellhead.errors import CommitUnknownError, Fault, StandbyError
+from wellhead.errors.recognition import fault_of, sqlstate_of
 from wellhead.health import Health
 from wellhead.pool import AsyncPool, Close
 from wellhead.pool.connection_state import closed_check
 from wellhead.pool.holders import stack_here
+from wellhead.pool.observing import Observer
 from wellhead.pool.slots import Slot
 from wellhead.sessions.deadline import current_deadline
 from wellhead.sessions.failover import was_refused_by_standby
 from wellhead.sessions.queries.ordinary import Outcome
 from wellhead.sessions.queries.raising import Execution, as_sqlalchemy, is_disconnect
 from wellhead.sessions.queries.statement import Statement
-from wellhead.sessions.queries.wire import DriverWire
+from wellhead.sessions.queries.wire import DriverWire, ObservedWire
 
 _KEPT = "wellhead_statements"
 
@@ -58,7 +59,7 @@ class DriverWay:
         admit: Callable[[Any], Awaitable[None]] | None = None,
     ) -> None:
         self._engine = engine
-        self._wire = wire
+        self._wire = self._unwatched = wire
         self._health = health
         self._is_sound = is_sound
         self._on_unknown = on_unknown
@@ -67,6 +68,10 @@ class DriverWay:
         self._admit = admit
         # Statements prepared before a schema change was noticed are not used any more.
         self._schema = 0
+
+    def watch(self, observers: Sequence[Observer]) -> None:
+        """Report statements to these, too, in place of those given before; none ends it."""
+        self._wire = ObservedWire(self._unwatched, observers) if observers else self._unwatched
 
     async def send(
         self,

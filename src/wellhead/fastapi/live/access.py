@@ -1,0 +1,80 @@
+"""Which requests get the figures: those with the token, or with the cookie of a login."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+
+from starlette.requests import HTTPConnection
+
+COOKIE = "wellhead_live"
+"""The name of the cookie."""
+
+LIFETIME = 12 * 3600
+"""Seconds for which a login lasts."""
+
+# Another form of cookies needs another number here.
+_PURPOSE = b"wellhead live page 1 "
+
+
+class Access:
+    """Checks the token, and the cookie that takes its place after a login.
+
+    The cookie says until when it is valid, and is signed with the token. So it does not tell the
+    token, every process accepts it, and a new token ends all logins.
+
+    Args:
+        token: The token; None lets every request in.
+        clock: Returns the time in seconds since 1970.
+    """
+
+    def __init__(self, token: str | None, *, clock: Callable[[], float] = time.time) -> None:
+        self._token = None if token is None else token.encode()
+        self._clock = clock
+
+    def admits(self, connection: HTTPConnection) -> bool:
+        """Whether a request may have the figures."""
+        if self._token is None:
+            return True
+        kind, _, given = connection.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and self.is_token(given.strip()):
+            return True
+        return any(map(self._is_valid, _cookies_of(connection)))
+
+    def is_token(self, given: str) -> bool:
+        """Whether this is the token; takes as long for any text of its length."""
+        return self._token is None or hmac.compare_digest(given.encode(), self._token)
+
+    def cookie(self, *, path: str, is_secure: bool) -> str:
+        """The ``Set-Cookie`` header of a login.
+
+        Args:
+            path: The path of the page.
+            is_secure: Whether the request came by https.
+        """
+        until = f"{self._clock() + LIFETIME:.0f}"
+        end = "; Secure" if is_secure else ""
+        return (
+            f"{COOKIE}={until}.{self._signature(until)}; Max-Age={LIFETIME}; Path={path}; "
+            f"HttpOnly; SameSite=Strict{end}"
+        )
+
+    def _is_valid(self, cookie: str) -> bool:
+        until, _, signature = cookie.partition(".")
+        if not hmac.compare_digest(signature.encode(), self._signature(until).encode()):
+            return False
+        return self._clock() < int(until)
+
+    def _signature(self, until: str) -> str:
+        assert self._token is not None  # noqa: S101 - there is a cookie only where there is one
+        return hmac.digest(self._token, _PURPOSE + until.encode(), hashlib.sha256).hex()
+
+
+def _cookies_of(connection: HTTPConnection) -> list[str]:
+    # Without Python's parser: before 3.11.10 and 3.12.6 it takes 20 s for 64 KB of backslashes.
+    parts = [
+        part.strip().partition("=")
+        for header in connection.headers.getlist("cookie")
+        for part in header.split(";")
+    ]
+    return [value for name, _, value in parts if name == COOKIE]
