@@ -59,6 +59,11 @@ class Program:
             said = self.log.read_text(errors="replace")[-_LOG_BYTES:] if self.log.exists() else ""
             raise RuntimeError(f"{Path(self._command[0]).name} does not run. It said:\n{said}")
 
+    def send(self, what: signal.Signals) -> None:
+        """Send a signal to it alone, not to what it started; does nothing if it is down."""
+        if self._process is not None:
+            self._process.send_signal(what)
+
     async def kill(self) -> None:
         """End it and what it started in its session, at once; does nothing if it is down."""
         process, self._process = self._process, None

@@ -44,8 +44,8 @@ def main() -> int:
         "--route",
         type=lambda name: [Route[name.upper()]],
         metavar="|".join(route.name.lower() for route in Route),
-        help="one way to the database; without it all of them, or HAProxy if it is quick or"
-        " asynchronous",
+        help="one way to the database; without it all of them, HAProxy if it is quick, or all hosts"
+        " if it is asynchronous",
     )
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table on this page")
     parser.add_argument("--keep", action="store_true", help="leave the logs, and say where")
@@ -79,11 +79,14 @@ def main() -> int:
 
 async def _play(directory: Path, given: argparse.Namespace) -> list[Trial]:
     rng = chance(given.seed)
-    is_short = given.quick or given.asynchronous
-    kinds = (TODO,) if is_short else (TODO, USUAL)
+    kinds = (TODO,) if given.quick or given.asynchronous else (TODO, USUAL)
     pace = BRIEFLY if given.quick else AT_LENGTH
-    routes = given.route or ([Route.HAPROXY] if is_short else Route)
-    outages = LOSSES if given.asynchronous else OUTAGES
+    routes, outages = list(Route), OUTAGES
+    if given.asynchronous:
+        # HAProxy would close the connections to a server whose Patroni stands still.
+        routes, outages = [Route.HOSTS], LOSSES
+    elif given.quick:
+        routes = [Route.HAPROXY]
     chosen = [each for each in outages if given.only.casefold() in each.__name__.casefold()]
     trials = []
     async with AsyncExitStack() as stack:
@@ -96,14 +99,14 @@ async def _play(directory: Path, given: argparse.Namespace) -> list[Trial]:
             directory, applications=0, network=network, is_synchronous=not given.asynchronous
         )
         fleet = await stack.enter_async_context(opened)
-        for route in routes:
+        for route in given.route or routes:
             async with open_sides(fleet, route, kinds, directory) as sides:
                 for outage in rng.sample(chosen, len(chosen)):
                     if route in outage.routes:
                         trial = await play(outage(), route, fleet, sides, rng, pace=pace)
                         print(paragraph(trial), flush=True)
                         trials.append(trial)
-    return sorted(trials, key=lambda each: OUTAGES.index(type(each.outage)))
+    return sorted(trials, key=lambda each: outages.index(type(each.outage)))
 
 
 def _left_out() -> list[str]:
