@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing bench-client soak faults replicas poolers fleet fleet-faults fleet-programs fuzz check docs clients clients-environment clients-lock lines containers format clean
+.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing bench-client soak faults replicas poolers fleet fleet-faults fleet-rolling fleet-programs promtool fuzz check docs clients clients-environment clients-lock lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ replicas: $(VENV)/.dev  ## Count stale reads on streaming replicas and write the
 poolers:  ## Fetch the PgBouncers of the tests (on Debian; needs no root, installs nothing).
 	scripts/install-poolers .poolers
 
+promtool:  ## Fetch Prometheus's checker of alerts for the tests (on Debian; needs no root, installs nothing).
+	scripts/install-promtool .promtool
+
 FLEET := .fleet
 fleet: fleet-programs $(VENV)/.dev  ## Start a fleet with Patroni: three PostgreSQLs, etcd, HAProxy, PgBouncers, four Todo APIs (on Debian; Ctrl-C ends it).
 	@exec $(BIN)/python -m bench.fleet
@@ -82,6 +85,9 @@ fleet: fleet-programs $(VENV)/.dev  ## Start a fleet with Patroni: three Postgre
 ASYNCHRONOUS ?=
 fleet-faults: fleet-programs $(VENV)/.dev  ## Let the fleet fail under load and write the table to docs/explanation/scale.md (SEED=; QUICK=1: three minutes, writes nothing; ASYNCHRONOUS=1: commits wait for no replica).
 	$(BIN)/python -m bench.fleet.faults $(if $(SEED),--seed $(SEED)) $(if $(ASYNCHRONOUS),--asynchronous) $(if $(QUICK),--quick,--write docs/explanation/scale.md)
+
+fleet-rolling: fleet-programs $(VENV)/.dev  ## Replace every part of the fleet under load and write the table to docs/explanation/scale.md (SEED=).
+	$(BIN)/python -m bench.fleet.rolling $(if $(SEED),--seed $(SEED)) --write docs/explanation/scale.md
 
 fleet-programs: poolers $(FLEET)/patroni/.made  ## Fetch the programs of the fleet and its tests (on Debian; needs no root, installs nothing).
 	scripts/install-fleet $(FLEET)

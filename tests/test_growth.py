@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import exc as sa
 
 from tests.staging.growth import assert_linear, filled
-from wellhead.errors import words_of
+from wellhead.errors.discretion import words_of
 from wellhead.fastapi.targets import shown
 from wellhead.telemetry.logging import RedactingFormatter
 

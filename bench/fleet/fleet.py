@@ -104,6 +104,10 @@ class Fleet:
         await until(is_accepted)
         await self.settle()
 
+    def pooler_of(self, member: Member) -> PgBouncer:
+        """The PgBouncer in front of a server."""
+        return self.poolers[self.members.index(member)]
+
     def check(self) -> None:
         """Make sure that the members run.
 
@@ -166,8 +170,10 @@ async def open_fleet(
         fleet = Fleet(etcd, members, [], haproxy, [], ports, network, is_synchronous)
         await fleet.settle()
         await _prepare(Console((await fleet.primary()).url))
+        stack.callback(_kill, fleet.poolers)
         for member in members:
-            fleet.poolers.append(stack.enter_context(_pooler(member, directory, ports)))
+            fleet.poolers.append(_pooler(member, directory, ports))
+            fleet.poolers[-1].start()
         fleet.haproxy.lead_to(
             {pooler.port: each for pooler, each in zip(fleet.poolers, members, strict=True)}
         )
@@ -184,6 +190,13 @@ async def _end(members: list[Member]) -> None:
     await asyncio.gather(*(member.end() for member in members))
 
 
+def _kill(poolers: list[PgBouncer]) -> None:
+    # Those of the end: they may have been replaced.
+    for pooler in poolers:
+        if not pooler.has_ended():
+            pooler.kill()
+
+
 async def _prepare(console: Console) -> None:
     await console.ask(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{verifier(PASSWORD)}'")
     await console.ask(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
@@ -195,7 +208,8 @@ def _pooler(member: Member, directory: Path, ports: Ports) -> PgBouncer:
     port = ports.take()
     ports.release(port)
     # For 15 seconds it would refuse its clients, by default, after a server has refused it once.
-    options = {"server_login_retry": "1"}
+    # Another one can share the port and take over, and the role can pause it.
+    options = {"server_login_retry": "1", "so_reuseport": "1", "admin_users": ROLE}
     return PgBouncer(_POOLER, _url(member.address), own, pool_size=20, options=options, port=port)
 
 

@@ -36,6 +36,12 @@ class Program:
         self._environment = {**plain_environment(), **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The number of its process, which has been started."""
+        assert self._process is not None  # noqa: S101 - an instrument that is not in order stops
+        return self._process.pid
+
     def start(self) -> None:
         """Start it; returns at once."""
         with self.log.open("ab") as log:
@@ -58,6 +64,10 @@ class Program:
         if self._process is None or self._process.poll() is not None:
             said = self.log.read_text(errors="replace")[-_LOG_BYTES:] if self.log.exists() else ""
             raise RuntimeError(f"{Path(self._command[0]).name} does not run. It said:\n{said}")
+
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself, or was never started."""
+        return self._process is None or self._process.poll() is not None
 
     def send(self, what: signal.Signals) -> None:
         """Send a signal to it alone, not to what it started; does nothing if it is down."""

@@ -6,8 +6,10 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from wellhead.errors import ConnectError, Fault, UnreachableError, fault_of, words_of
+from wellhead.errors import ConnectError, Fault, UnreachableError
 from wellhead.errors.codes import with_code
+from wellhead.errors.discretion import words_of
+from wellhead.errors.recognition import fault_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,14 @@ def doubled(first: float, number: int, *, most: float) -> float:
 def up_to(seconds: float) -> float:
     """A random number of seconds, so that several callers do not retry at the same moment."""
     return random.uniform(0, seconds)  # noqa: S311 - not a secret
+
+
+def pause_before(number: int) -> float:
+    """Seconds before the work is done again: up to 50 ms the first time, doubling to 2 s.
+
+    Random, so that callers that collided do not collide again.
+    """
+    return up_to(doubled(0.05, number, most=2.0))
 
 
 async def connect_with_retry(
@@ -135,10 +145,7 @@ async def retry_until(
     can_retry: Callable[[BaseException], bool],
     announce: Callable[[BaseException, int, float], None] | None = None,
 ) -> T:
-    """Make attempts until one succeeds, must not be repeated, or time is up.
-
-    Pauses are random, up to 50 ms at first and doubling to 2 s, so that callers that collided do
-    not collide again.
+    """Make attempts until one succeeds, must not be repeated, or time is up; see `pause_before`.
 
     Args:
         ends_at: The event loop's time after which no attempt begins; a running one is not cut
@@ -150,7 +157,7 @@ async def retry_until(
     clock = asyncio.get_running_loop().time
 
     def pause(error: Exception, number: int) -> float | None:
-        seconds = up_to(doubled(0.05, number, most=2.0))
+        seconds = pause_before(number)
         if not can_retry(error) or clock() + seconds >= ends_at:
             return None
         if announce is not None:

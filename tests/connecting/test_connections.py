@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import Integer, bindparam, column, insert, table, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from wellhead import (
@@ -18,12 +19,15 @@ from wellhead import (
     CommitUnknownError,
     Database,
     DatabaseSettings,
+    Fault,
     RolledBackError,
+    classify,
     compiled,
 )
 from wellhead.connecting.asyncpg_connection import AsyncpgConnection
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.sessions.commits import counting_commits
+from wellhead.testing.framing import refusal
 from wellhead.testing.proxy import TCPProxy
 
 DRIVERS = pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg"])
@@ -202,3 +206,46 @@ async def test_what_a_forked_process_forgets_goes_on_in_its_parent(database_url:
     await held[0].close()
 
     assert found == 7
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda connection: connection.execute("BEGIN"),
+        lambda connection: connection.execute("SELECT $1::int", 1),
+        lambda connection: connection.fetch("SELECT 1"),
+        lambda connection: connection.fetchval("SELECT 1"),
+    ],
+    ids=["begin", "execute", "fetch", "fetchval"],
+)
+async def test_asyncpg_names_the_loss_of_a_connection_whose_server_has_said_why(
+    database_url: str, call: Callable[[Any], Awaitable[Any]]
+) -> None:
+    connection: Any = await asyncpg.connect(database_url, connection_class=AsyncpgConnection)
+    # The server hangs up a moment later.
+    last_words = refusal("57P01", "terminating", severity="FATAL")
+    connection._protocol.data_received(last_words)  # noqa: SLF001 - as the transport does
+
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError) as caught:
+        await call(connection)
+
+    assert classify(caught.value).fault is Fault.CONNECTION_LOST
+    assert connection.is_closed()
+
+
+async def test_a_session_finds_its_connection_lost_whose_server_has_said_why(
+    database_url: str,
+) -> None:
+    async def use(database: Database) -> None:
+        async with database.session() as session:
+            pooled = await (await session.connection()).get_raw_connection()
+            connection: Any = pooled.driver_connection
+            last_words = refusal("57P01", "terminating", severity="FATAL")
+            connection._protocol.data_received(last_words)  # noqa: SLF001 - as above
+            await session.execute(text("SELECT 1"))
+
+    async with Database(DatabaseSettings(url=database_url)) as database:
+        with pytest.raises(DBAPIError) as caught:
+            await use(database)
+
+    assert classify(caught.value).fault is Fault.CONNECTION_LOST

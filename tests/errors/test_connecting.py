@@ -26,7 +26,7 @@ from wellhead import (
     classify,
 )
 from wellhead.connecting import addresses as resolving
-from wellhead.errors import connect_error
+from wellhead.errors.connecting import connect_error
 from wellhead.testing.proxy import TCPProxy
 
 Locate = Callable[..., str]

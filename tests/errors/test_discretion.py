@@ -10,7 +10,7 @@ from sqlalchemy import exc as sa
 from sqlalchemy import text
 
 from wellhead import Database, DatabaseSettings, WellheadError
-from wellhead.errors import words_of
+from wellhead.errors.discretion import words_of
 
 Locate = Callable[..., str]
 

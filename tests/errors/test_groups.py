@@ -15,7 +15,8 @@ from wellhead import (
     UnreachableError,
     classify,
 )
-from wellhead.errors import leaves_of, words_of
+from wellhead.errors.discretion import words_of
+from wellhead.errors.groups import leaves_of
 
 UNKNOWN = CommitUnknownError.after_silence()
 AWAY = UnreachableError("nobody there")

@@ -39,7 +39,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel.sql.sqltypes import AutoString
 
 from wellhead import Database, DatabaseSettings, Fault, classify
-from wellhead.errors import words_of
+from wellhead.errors.discretion import words_of
 
 SECRET = "s3cret"
 NAIVE = dt.datetime(2026, 1, 1)  # noqa: DTZ001 - that is what is tested

@@ -1,7 +1,6 @@
 """Which fault an exception means, where no server can be made to raise it here."""
 
 import sqlite3
-from typing import Any
 
 import asyncpg
 import psycopg
@@ -24,9 +23,8 @@ from wellhead import (
     RolledBackError,
     classify,
 )
-from wellhead.errors import is_definite_answer
 from wellhead.errors.faults import CAN_RUN_AGAIN, MEANINGS, TRANSIENT
-from wellhead.testing.framing import refusal
+from wellhead.errors.recognition import is_definite_answer
 
 
 def from_server(sqlstate: str, text: str = "something", *, lost: bool = False) -> sa.DBAPIError:
@@ -69,21 +67,6 @@ def test_a_lost_connection_is_lost_whatever_the_server_said_last() -> None:
 
     assert found.fault is Fault.CONNECTION_LOST
     assert found.connection_lost
-
-
-async def test_a_statement_after_the_servers_last_words_finds_a_lost_connection(
-    database_url: str,
-) -> None:
-    connection: Any = await asyncpg.connect(database_url)
-    # The server hangs up a moment later.
-    last_words = refusal("57P01", "terminating", severity="FATAL")
-    connection._protocol.data_received(last_words)  # noqa: SLF001 - as the transport does
-
-    with pytest.raises(asyncpg.InternalClientError) as caught:
-        await connection.execute("BEGIN")
-
-    assert classify(caught.value).fault is Fault.CONNECTION_LOST
-    assert connection.is_closed()
 
 
 def test_pgbouncer_that_waited_too_long_for_a_server_is_full() -> None:

@@ -23,7 +23,8 @@ from sqlalchemy.orm import (
 from sqlalchemy.orm.exc import DetachedInstanceError
 
 from wellhead import Database, DatabaseSettings, Fault, NotLoadedError, classify
-from wellhead.errors import not_loaded, words_of
+from wellhead.errors.discretion import words_of
+from wellhead.errors.unloaded import not_loaded
 
 SECRET = "s3cret"
 

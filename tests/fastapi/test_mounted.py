@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from wellhead import Database, DatabaseSettings, NotOpenError
-from wellhead.errors import leaves_of
+from wellhead.errors.groups import leaves_of
 from wellhead.fastapi import (
     PROBLEM_JSON,
     ReaderDep,

@@ -19,6 +19,7 @@ from bench.fleet import haproxy
 from bench.fleet.faults.server_logs import ServerLogs, let_them_say
 from bench.fleet.fleet import APPLICATIONS, MEMBERS, Fleet, open_fleet
 from tests.staging.patience import until
+from tests.staging.pgbouncer import PgBouncer
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +114,36 @@ async def test_each_server_says_in_its_log_what_it_takes_and_that_it_is_elected(
     assert [each.server for each in said.promotions()] == [before.name, after.name]
 
 
+async def test_a_reload_of_haproxy_keeps_connections_and_what_it_knows(fleet: Fleet) -> None:
+    port = fleet.pooler_of(await fleet.primary()).port
+    await until(lambda: leads_only_to(fleet, port))
+    async with connected(fleet.primary_url) as connection:
+        former = await fleet.haproxy.reload()
+        known = await fleet.haproxy.up("primary")
+
+        assert await connection.fetchval("SELECT 1") == 1
+        assert not former.has_ended()
+    await until(former.has_ended)
+
+    # Without it, the new one would take each for the primary until its first checks.
+    assert known == {port}
+
+
+async def test_a_pooler_hands_over_to_another_and_keeps_its_clients(fleet: Fleet) -> None:
+    place = fleet.members.index(await fleet.primary())
+    former = fleet.poolers[place]
+    async with connected(fleet.primary_url) as early:
+        fleet.poolers[place] = await asyncio.to_thread(former.succeed)
+        former.retire()
+        await until(lambda: takes_no_more(former))
+        async with connected(fleet.primary_url) as late:
+            assert await late.fetchval("SELECT 2") == 2
+        assert await early.fetchval("SELECT 1") == 1
+        assert not former.has_ended()
+
+    await until(former.has_ended)
+
+
 async def test_a_second_fleet_runs_at_the_same_time_and_a_signal_ends_all_of_it(
     fleet: Fleet, public_directory: Path
 ) -> None:
@@ -158,6 +189,16 @@ async def test_nothing_stays_of_a_start_that_fails(
 
     assert (directory / "three" / "data").is_dir()
     assert not left_of(directory)
+
+
+async def leads_only_to(fleet: Fleet, port: int) -> bool:
+    """Whether HAProxy leads to this PgBouncer of all for the primary."""
+    return await fleet.haproxy.up("primary") == {port}
+
+
+def takes_no_more(pooler: PgBouncer) -> bool:
+    """Whether a PgBouncer that was told to end has closed its listener."""
+    return "waiting for all clients" in pooler.log.read_text()
 
 
 def run_alone(directory: Path) -> "subprocess.Popen[str]":

@@ -14,7 +14,7 @@ from bench.fleet.history import Kind, Operation
 
 NOTHING = Findings([], [], [], [], [], [], [])
 WRITE = Operation(1, "a", Kind.WRITE, 1, 2, 3, Outcome.ACKNOWLEDGED, "one")
-WELL = Suffered("the first", 9, Counter(), NOTHING, [], 1.25, 0.5, recovered=0.1)
+WELL = Suffered("the first", 9, Counter(), NOTHING, [], 1.25, 0.5, 2.5, recovered=0.1)
 
 
 def rows(*suffered: Suffered) -> list[list[str]]:

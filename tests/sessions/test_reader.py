@@ -289,7 +289,7 @@ async def test_a_read_whose_connection_ended_meanwhile_is_not_noticed(
     assert either.run_stats().reads_repeated == {Fault.CONNECTION_LOST: 1}
 
 
-async def test_a_read_whose_answer_is_lost_is_sent_once_more(
+async def test_a_read_whose_answer_is_lost_is_sent_again(
     either: Database, proxy: TCPProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with either.reader() as reader:
@@ -303,14 +303,41 @@ async def test_a_read_whose_answer_is_lost_is_sent_once_more(
     assert "SELECT" not in caplog.text
 
 
-async def test_a_read_that_is_lost_twice_is_raised(either: Database, proxy: TCPProxy) -> None:
-    for _ in range(2):
+async def test_a_read_goes_on_while_one_connection_after_the_other_is_lost(
+    either: Database, proxy: TCPProxy
+) -> None:
+    for _ in range(4):
         proxy.break_at(b"lost", passes=True)
     async with either.reader() as reader:
-        with pytest.raises(DBAPIError) as caught:
-            await reader.exec(select(literal("lost")))
+        answer = (await reader.exec(select(literal("lost")))).one()
+
+    assert answer == "lost"
+    assert either.run_stats().reads_repeated == {Fault.CONNECTION_LOST: 4}
+
+
+async def test_a_read_that_is_lost_twice_is_raised_if_no_time_is_left(
+    either_url: str, proxy: TCPProxy
+) -> None:
+    for _ in range(2):
+        proxy.break_at(b"lost", passes=True)
+    async with Database(DatabaseSettings(url=either_url, run_timeout=0)) as database:
+        async with database.reader() as reader:
+            with pytest.raises(DBAPIError) as caught:
+                await reader.exec(select(literal("lost")))
+        repeated = database.run_stats().reads_repeated
 
     assert classify(caught.value).fault is Fault.CONNECTION_LOST
+    assert repeated == {Fault.CONNECTION_LOST: 1}
+
+
+async def test_a_mistake_ends_what_is_sent_again(either: Database, proxy: TCPProxy) -> None:
+    proxy.break_at(b"lost", passes=False)
+    async with either.reader() as reader:
+        with pytest.raises(DBAPIError) as caught:
+            await reader.exec(select(literal("lost"), 1 / (func.length("") + literal(0))))
+
+    assert classify(caught.value).fault is Fault.INVALID_DATA
+    assert either.run_stats().reads_repeated == {Fault.CONNECTION_LOST: 1}
 
 
 async def test_a_read_whose_plan_a_migration_made_stale_is_not_noticed(either: Database) -> None:

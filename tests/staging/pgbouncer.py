@@ -73,6 +73,7 @@ class PgBouncer:
 
     Attributes:
         kind: Which.
+        log: What it says, since it was started last.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class PgBouncer:
         self._directory = directory
         self._pool_size = pool_size
         self._options = {"max_client_conn": "200", **(options or {})}
-        self._log = directory / "pgbouncer.log"
+        self.log = directory / "pgbouncer.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._port = port or 0
 
@@ -115,7 +116,7 @@ class PgBouncer:
     def start(self) -> None:
         """Start it and wait until it takes connections."""
         program = HOME / self.kind.version / "pgbouncer"
-        with self._log.open("wb") as log:
+        with self.log.open("wb") as log:
             # Not a pipe: if it is not read, PgBouncer stops at its next line of log.
             self._process = subprocess.Popen(
                 [program, self._write_configuration()],
@@ -124,8 +125,8 @@ class PgBouncer:
                 stderr=log,
                 env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
             )
-        while "process up: PgBouncer" not in self._log.read_text():
-            assert self._process.poll() is None, self._log.read_text()
+        while "process up: PgBouncer" not in self.log.read_text():
+            assert self._process.poll() is None, self.log.read_text()
             time.sleep(0.02)
 
     def kill(self) -> None:
@@ -133,6 +134,33 @@ class PgBouncer:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
+
+    def succeed(self) -> "PgBouncer":
+        """Start another one that shares the port, for which both need ``so_reuseport``."""
+        directory = self._directory.with_name(f"{self._directory.name}-next")
+        directory.mkdir()
+        successor = PgBouncer(
+            self.kind,
+            self._server.geturl(),
+            directory,
+            pool_size=self._pool_size,
+            options=self._options,
+            port=self._port,
+        )
+        successor.start()
+        return successor
+
+    def retire(self) -> None:
+        """Let it take no more clients, and end with the last of those that it has.
+
+        SIGTERM does that since PgBouncer 1.23; before, it drops them.
+        """
+        assert self._process is not None
+        self._process.terminate()
+
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        return self._process is None or self._process.poll() is not None
 
     def url(self, server_url: str) -> str:
         """The way to a database of the server through the pooler."""

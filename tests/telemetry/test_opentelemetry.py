@@ -239,6 +239,7 @@ async def test_durations_are_recorded_where_they_are_asked_for(
         durations = telemetry.series("db.client.operation.duration")
         uses = telemetry.series("db.client.connection.use_time")
         waits = telemetry.series("db.client.connection.wait_time")
+        opened = telemetry.series("db.client.connection.create_time")
 
     assert {
         operation: count
@@ -248,6 +249,7 @@ async def test_durations_are_recorded_where_they_are_asked_for(
     } == {"OTHER": 5, "COMMIT": 5}
     assert uses == {("default",): before + 5}
     assert waits[("default",)] >= 5
+    assert opened == {("default",): 1}
     assert telemetry.finished() == []
 
 

@@ -163,14 +163,15 @@ def test_an_unknown_keyword_is_refused_with_the_nearest_name() -> None:
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({}, (True, 10)),
-        ({"DATABASE_SERVER_TIMING": "false"}, (False, 10)),
-        ({"DATABASE_REPEATED_QUERY_THRESHOLD": "none"}, (True, None)),
-        ({"APP_ENV": "production", "JWT_SECRET_KEY": KEY}, (False, None)),
+        ({}, (True, 10, True)),
+        ({"DATABASE_SERVER_TIMING": "false"}, (False, 10, True)),
+        ({"DATABASE_REPEATED_QUERY_THRESHOLD": "none"}, (True, None, True)),
+        ({"DATABASE_LIVE_PAGE": "false"}, (True, 10, False)),
+        ({"APP_ENV": "production", "JWT_SECRET_KEY": KEY}, (False, None, False)),
     ],
 )
 def test_requests_show_what_they_do_in_development(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: tuple[bool, int | None]
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: tuple[object, ...]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@localhost/db")
     for name, value in variables.items():
@@ -178,7 +179,18 @@ def test_requests_show_what_they_do_in_development(
 
     settings = Settings().database()
 
-    assert (settings.server_timing, settings.repeated_query_threshold) == expected
+    assert expected == (
+        settings.server_timing, settings.repeated_query_threshold, settings.live_page
+    )  # fmt: skip
+
+
+def test_in_production_the_live_page_needs_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@localhost/db")
+    monkeypatch.setenv("DATABASE_LIVE_PAGE", "true")
+    settings = Settings(app_env="production", jwt_secret_key=KEY)
+
+    with pytest.raises(SettingsError, match="set DATABASE_LIVE_PAGE_TOKEN alone"):
+        settings.database()
 
 
 def test_the_database_is_not_given_by_these_settings() -> None:

@@ -1,4 +1,7 @@
-"""``python -m bench.fleet.faults``: every outage of a fleet under load, with a table at the end."""
+"""``python -m bench.fleet.faults``: every outage of a fleet under load, with a table at the end.
+
+If it is quick, some of its parts are replaced at the end, as `bench.fleet.rolling` replaces all.
+"""
 
 import argparse
 import asyncio
@@ -20,11 +23,18 @@ from bench.fleet.faults.trial import Trial, play
 from bench.fleet.fleet import MEMBERS, open_fleet
 from bench.fleet.network import Network, can_be_cut
 from bench.fleet.programs import missing, versions
+from bench.fleet.rolling.report import is_flawless
+from bench.fleet.rolling.rolling import STEPS, roll
 from bench.page import write
+
+# How much is replaced if it is quick.
+_STEPS, _PROCESSES = 2, 2
 
 
 def main() -> int:
     """Play the outages; 1 when the Todo API broke a promise, or did not come back.
+
+    It is 1 as well when a client saw a failure while a part was replaced.
 
     In asynchronous mode it is 1 when none was broken: then the checks are blind.
     """
@@ -58,7 +68,7 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix="wellhead-fleet-"))
     directory.chmod(0o755)
     try:
-        trials = asyncio.run(_play(directory, given))
+        trials, rolled = asyncio.run(_play(directory, given))
     finally:
         if given.keep:
             print(f"logs in {directory}")
@@ -74,10 +84,12 @@ def main() -> int:
     ours = [trial.suffered[0] for trial in trials]
     came_back = all(each.recovered is not None for each in ours)
     is_broken = any(each.broken for each in ours)
-    return 0 if came_back and is_broken == given.asynchronous else 1
+    is_as_it_should_be = is_broken == given.asynchronous and all(map(is_flawless, rolled))
+    return 0 if came_back and is_as_it_should_be else 1
 
 
-async def _play(directory: Path, given: argparse.Namespace) -> list[Trial]:
+async def _play(directory: Path, given: argparse.Namespace) -> tuple[list[Trial], list[Trial]]:
+    """The outages, and what was replaced."""
     rng = chance(given.seed)
     kinds = (TODO,) if given.quick or given.asynchronous else (TODO, USUAL)
     pace = BRIEFLY if given.quick else AT_LENGTH
@@ -88,7 +100,7 @@ async def _play(directory: Path, given: argparse.Namespace) -> list[Trial]:
     elif given.quick:
         routes = [Route.HAPROXY]
     chosen = [each for each in outages if given.only.casefold() in each.__name__.casefold()]
-    trials = []
+    trials, rolled = [], []
     async with AsyncExitStack() as stack:
         network = None
         if can_be_cut():
@@ -106,7 +118,10 @@ async def _play(directory: Path, given: argparse.Namespace) -> list[Trial]:
                         trial = await play(outage(), route, fleet, sides, rng, pace=pace)
                         print(paragraph(trial), flush=True)
                         trials.append(trial)
-    return sorted(trials, key=lambda each: outages.index(type(each.outage)))
+        if given.quick and not given.only:
+            steps = rng.sample(STEPS, _STEPS)
+            rolled = await roll(fleet, directory, steps, rng, count=_PROCESSES, pace=pace)
+    return sorted(trials, key=lambda each: outages.index(type(each.outage))), rolled
 
 
 def _left_out() -> list[str]:

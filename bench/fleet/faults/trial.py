@@ -38,6 +38,7 @@ class Suffered:
             nobody could tell in the end.
         without_writes: The longest time in which no write succeeded, in seconds.
         without_reads: The same for reads.
+        longest: Seconds that the longest request took, however it ended.
         recovered: Seconds from the end of the outage until all clients had been served again; None:
             not in time.
     """
@@ -49,6 +50,7 @@ class Suffered:
     wrongs: Sequence[Wrong]
     without_writes: float
     without_reads: float
+    longest: float
     recovered: float | None
 
     @property
@@ -159,5 +161,6 @@ async def _suffered(
         wrongs=judge(ledger, rows),
         without_writes=longest_gap(ledger.answers(), began=began, ended=ended),
         without_reads=longest_gap(readers.answers, began=began, ended=ended),
+        longest=max(each.seconds for each in (*ledger.answers(), *readers.answers)),
         recovered=recovered,
     )

@@ -9,7 +9,8 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from wellhead.cli.colour import paint
-from wellhead.errors import MigrationBusyError, WellheadError, sentence_of
+from wellhead.errors import MigrationBusyError, WellheadError
+from wellhead.errors.discretion import sentence_of
 from wellhead.retry import can_retry_connect
 
 

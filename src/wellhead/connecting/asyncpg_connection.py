@@ -6,7 +6,7 @@ SQLAlchemy, and code that uses the driver directly, commits through it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import asyncpg
 
@@ -25,7 +25,8 @@ class AsyncpgConnection(asyncpg.Connection):
     """An asyncpg connection.
 
     After a cancelled BEGIN it is closed: asyncpg would take the next BEGIN for a savepoint. Closing
-    does not wait forever for a server that is silent.
+    does not wait forever for a server that is silent. A server that has said why it ends the
+    connection, and has not hung up yet, counts as gone.
     """
 
     __slots__ = (
@@ -73,6 +74,7 @@ class AsyncpgConnection(asyncpg.Connection):
         Raises:
             CommitUnknownError: COMMIT was sent and got no reply.
             RolledBackError: The server replied to COMMIT with ROLLBACK.
+            asyncpg.ConnectionDoesNotExistError: The connection was lost.
         """
         if query.startswith("COMMIT"):
             with SentCommit(self):
@@ -86,6 +88,22 @@ class AsyncpgConnection(asyncpg.Connection):
             if query.startswith("BEGIN"):
                 self.terminate()
             raise
+        except asyncpg.InternalClientError as error:
+            self._name_loss(error)
+
+    async def _execute(self, *args: Any, **options: Any) -> Any:
+        # What the methods that fetch go through.
+        try:
+            return await super()._execute(*args, **options)  # type: ignore[misc]  # not in its stubs
+        except asyncpg.InternalClientError as error:
+            self._name_loss(error)
+
+    def _name_loss(self, error: asyncpg.InternalClientError) -> NoReturn:
+        # asyncpg takes the server's last words for a failed operation, waits for its end, and
+        # refuses the next statement unsent; then it closes the connection.
+        if not self.is_closed():
+            raise error
+        raise asyncpg.ConnectionDoesNotExistError("The server ended the connection.") from error
 
     async def close(self, *, timeout: float | None = None) -> None:
         """Terminate the session with the server and close."""

@@ -27,10 +27,9 @@ from wellhead.errors import (
     Fault,
     SetUpError,
     UnreachableError,
-    connect_error,
-    fault_of,
-    lacks_route,
 )
+from wellhead.errors.connecting import connect_error, lacks_route
+from wellhead.errors.recognition import fault_of
 from wellhead.pool.connection_state import abort, closed_check, free_check, terminate
 from wellhead.settings import DatabaseSettings
 from wellhead.settings.checked import in_own_names

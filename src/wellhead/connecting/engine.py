@@ -18,7 +18,8 @@ from wellhead.connecting.listeners import (
     report_to,
 )
 from wellhead.connecting.plan import CountingNullPool, InMemory, PoolPlan
-from wellhead.errors import ConfigurationError, SettingsError, keep_discreet
+from wellhead.errors import ConfigurationError, SettingsError
+from wellhead.errors.discretion import keep_discreet
 from wellhead.errors.mistyped import name_mistyped_values, refuse_zones
 from wellhead.errors.too_many import name_too_many_parameters
 from wellhead.pool import AsyncPool

@@ -8,7 +8,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from wellhead.errors import CommandTimeoutError, Fault, fault_of
+from wellhead.errors import CommandTimeoutError, Fault
+from wellhead.errors.recognition import fault_of
 from wellhead.pool.connection_state import driver_of
 from wellhead.pool.observing import Observer
 from wellhead.sessions.statements import digest_of, kind_of, statements_of

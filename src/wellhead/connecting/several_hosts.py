@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any, Final
 
-from wellhead.errors import Fault, fault_of, most_telling
+from wellhead.errors import Fault
+from wellhead.errors.recognition import fault_of, most_telling
 from wellhead.url import PostgresURL
 from wellhead.url.hosts import Host
 from wellhead.url.parameters import SessionAttrs

@@ -398,7 +398,7 @@ class Database(Generic[S_co]):
     def reader(self) -> AbstractAsyncContextManager[Reader]:
         """Read without a transaction, one round trip per statement; see :class:`Reader`.
 
-        If the connection is lost, the statement is sent once more.
+        If the connection is lost, the statement is sent again.
 
         Raises:
             NotOpenError: The database is not open.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +17,8 @@ from wellhead.connecting.fleet import budget_of, read_limits, warn_if_overbooked
 from wellhead.connecting.plan import PoolPlan
 from wellhead.connecting.probing import PROBE_TIMEOUT
 from wellhead.connecting.reading import Readers, driver_way
-from wellhead.errors import ConfigurationError, PoolTimeout, fault_of
+from wellhead.errors import ConfigurationError, PoolTimeout
+from wellhead.errors.recognition import fault_of
 from wellhead.health.health import Health
 from wellhead.health.schema import SchemaSource, SchemaWatch
 from wellhead.pool import AsyncPool
@@ -91,7 +93,8 @@ class Live:
         # How a reader is made, and counted before that: where there are no replicas, by the same
         # calls as if there were no such thing.
         self.enter_reader: Callable[[], None] = self.enter
-        self.reader: Callable[..., Reader] = Reader
+        deadline = settings.effective_run_timeout
+        self.reader: Callable[..., Reader] = partial(Reader, deadline=deadline)
         self.reader_of: tuple[Any, ...] = (*self.readers.openers, runner.reading)
         self.router: Router | None = None
         if settings.replica_url:
@@ -117,7 +120,8 @@ class Live:
             counted=lambda: Elsewhere(self), runs=runs,
         )  # fmt: skip
         self.runner = routed = RoutedRunner(router, runner)
-        self.enter_reader, self.reader = self._count, RoutedReader
+        self.enter_reader = self._count
+        self.reader = partial(RoutedReader, deadline=settings.effective_run_timeout)
         self.reader_of = router, self.readers, routed.reading
 
     def watch(self, observers: Sequence[Observer]) -> None:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 
-from wellhead.errors import ConfigurationError, Fault, fault_of, words_of
+from wellhead.errors import ConfigurationError, Fault
 from wellhead.errors.codes import with_code
+from wellhead.errors.discretion import words_of
+from wellhead.errors.recognition import fault_of
 from wellhead.retry import MAX_DELAY, announce_attempt, can_retry_connect, doubled, try_again
 
 logger = logging.getLogger(__package__)

@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from wellhead.doctor.case import Case, Say, Wishes
 from wellhead.doctor.catalogue import CHECKS, NOT_EXAMINED, Check
 from wellhead.doctor.findings import EnvLine, Finding, Outcome, worst
-from wellhead.errors import WellheadError, sentence_of
+from wellhead.errors import WellheadError
+from wellhead.errors.discretion import sentence_of
 from wellhead.telemetry.logging import redact
 from wellhead.url import PostgresURL
 

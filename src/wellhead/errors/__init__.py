@@ -9,11 +9,7 @@ attribute that was read before it was loaded.
 """
 
 from wellhead.errors.classification import Classification, classify
-from wellhead.errors.connecting import connect_error, lacks_route
-from wellhead.errors.discretion import keep_discreet, sentence_of, words_of
 from wellhead.errors.faults import Fault
-from wellhead.errors.groups import is_of_database, leaves_of
-from wellhead.errors.recognition import decisive, fault_of, is_definite_answer, most_telling
 from wellhead.errors.tree import (
     AuthenticationError,
     CommandTimeoutError,
@@ -50,7 +46,6 @@ from wellhead.errors.tree import (
     URLError,
     WellheadError,
 )
-from wellhead.errors.unloaded import not_loaded
 
 __all__ = [
     "AuthenticationError",
@@ -90,16 +85,4 @@ __all__ = [
     "UnreachableError",
     "WellheadError",
     "classify",
-    "connect_error",
-    "decisive",
-    "fault_of",
-    "is_definite_answer",
-    "is_of_database",
-    "keep_discreet",
-    "lacks_route",
-    "leaves_of",
-    "most_telling",
-    "not_loaded",
-    "sentence_of",
-    "words_of",
 ]

@@ -82,11 +82,6 @@ _BY_CLASS: tuple[tuple[type[BaseException], Fault], ...] = (
 # Which of several attempts is reported: the one that waiting is least likely to fix.
 _TELLING = (Fault.STARTING, Fault.CONNECTION_LOST, Fault.UNREACHABLE)
 
-# What asyncpg says of a statement on a connection whose server has just said why it ends it, and
-# has not hung up yet: in this state it waits for the end of a failed statement. Nothing is sent.
-# https://github.com/MagicStack/asyncpg/blob/v0.32.0/asyncpg/protocol/coreproto.pxd
-_AFTER_FAREWELL = "another operation (2) is in progress"
-
 # SQLite has no error codes, and names tables and columns.
 _BY_SQLITE_TEXT: tuple[tuple[str, Fault], ...] = (
     ("unique constraint failed", Fault.UNIQUE),
@@ -236,8 +231,6 @@ def _by_kind(error: BaseException, source: BaseException, attempt: Attempt) -> F
         return Fault.PROGRAMMING
     if attempt.by_server:
         return Fault.REFUSED
-    if _is_of(source, "InternalClientError") and _AFTER_FAREWELL in str(source):
-        return Fault.CONNECTION_LOST
     # asyncpg lets the operating system's errors through when it cannot connect.
     by_network = attempt.by_network or isinstance(source, OSError)
     return Fault.UNREACHABLE if by_network else Fault.UNKNOWN

@@ -20,11 +20,10 @@ from wellhead.errors import (
     SchemaBehindError,
     WellheadError,
     classify,
-    is_of_database,
-    leaves_of,
-    not_loaded,
-    words_of,
 )
+from wellhead.errors.discretion import words_of
+from wellhead.errors.groups import is_of_database, leaves_of
+from wellhead.errors.unloaded import not_loaded
 from wellhead.fastapi.forms import failure_response
 from wellhead.fastapi.installed import Form, installed_for
 from wellhead.fastapi.outcomes import outcome_of, truth_of

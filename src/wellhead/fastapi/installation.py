@@ -14,7 +14,6 @@ from wellhead.fastapi.deadlines import add_deadline, share_deadline
 from wellhead.fastapi.draining import Farewell
 from wellhead.fastapi.handlers import answer_validation_error, handlers_for
 from wellhead.fastapi.installed import MAIN, Form, Installed, installed_in
-from wellhead.fastapi.live.page import install_live_page
 from wellhead.fastapi.mounted import mounted_in
 from wellhead.fastapi.precedence import add_handlers, leave_out_answered
 from wellhead.fastapi.probes import add_probes
@@ -25,6 +24,7 @@ from wellhead.fastapi.streams import refuse_ended_sessions
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
+    from prometheus_client.registry import Collector
 
 logger = logging.getLogger("wellhead.fastapi")
 
@@ -36,6 +36,7 @@ def install(
     errors: Form = "problems",
     probes: bool = True,
     metrics: "bool | CollectorRegistry" = False,
+    collectors: "Sequence[Collector]" = (),
     prefix: str = "",
     include_in_schema: bool = True,
     **further: Database[Any],
@@ -72,6 +73,8 @@ def install(
         probes: Whether to add the routes about the databases.
         metrics: Whether to add ``/metrics`` for Prometheus as well. A registry of prometheus-client
             gets the databases' figures next to those it has, and ``/metrics`` exports them all.
+        collectors: Collectors of the application's for ``/metrics`` that count in one process, as
+            the databases' does: their figures, too, are added up over all workers.
         prefix: The start of these routes' paths, such as ``/internal``.
         include_in_schema: Whether the OpenAPI document lists the routes; never ``/metrics`` and
             ``/db``.
@@ -92,9 +95,7 @@ def install(
     before = len(app.router.routes)
     if probes:
         add_probes(app, installed, prefix=prefix, include_in_schema=include_in_schema)
-    install_live_page(app, installed, prefix=prefix)
-    if metrics is not False:
-        _install_metrics(app, installed, None if metrics is True else metrics, prefix)
+    _install_figures(app, installed, metrics, collectors, prefix)
     added = [each for each in app.router.routes[before:] if isinstance(each, Route)]
     add_tallies(app, installed.databases.values())
     add_deadline(app, seconds=database.settings.request_timeout)
@@ -162,14 +163,35 @@ def _announce(
     )
 
 
-def _install_metrics(
-    app: FastAPI, installed: Installed, registry: "CollectorRegistry | None", prefix: str
+def _install_figures(
+    app: FastAPI,
+    installed: Installed,
+    metrics: "bool | CollectorRegistry",
+    collectors: "Sequence[Collector]",
+    prefix: str,
 ) -> None:
-    try:
-        from wellhead.fastapi.prometheus import install_metrics  # noqa: PLC0415 - an optional package
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"Metrics need the package {error.name}, which is not installed.",
-            hint='Install it with pip install "wellhead[metrics]".',
-        ) from error
-    install_metrics(app, installed.databases, registry=registry, prefix=prefix)
+    # Imported only by those that have one.
+    settings = installed.databases[MAIN].settings
+    has_page = settings.live_page or settings.live_page_token is not None
+    if not has_page and metrics is False:
+        return
+    from wellhead.fastapi.working_together import workers_of  # noqa: PLC0415 - as said above
+
+    workers = workers_of(app, installed)
+    if has_page:
+        from wellhead.fastapi.live.page import install_live_page  # noqa: PLC0415
+
+        install_live_page(app, installed, workers=workers, prefix=prefix)
+    if metrics is not False:
+        registry = None if metrics is True else metrics
+        try:
+            from wellhead.fastapi.prometheus import install_metrics  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"Metrics need the package {error.name}, which is not installed.",
+                hint='Install it with pip install "wellhead[metrics]".',
+            ) from error
+        install_metrics(
+            app, installed.databases,
+            registry=registry, collectors=collectors, workers=workers, prefix=prefix,
+        )  # fmt: skip

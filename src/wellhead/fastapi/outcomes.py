@@ -5,12 +5,9 @@ from typing import Any
 
 from fastapi.requests import HTTPConnection
 
-from wellhead.errors import (
-    CommitUnknownError,
-    PartlyCommittedError,
-    is_of_database,
-    words_of,
-)
+from wellhead.errors import CommitUnknownError, PartlyCommittedError
+from wellhead.errors.discretion import words_of
+from wellhead.errors.groups import is_of_database
 from wellhead.fastapi.installed import installed_for
 from wellhead.sessions.changes import Changes
 from wellhead.sessions.commits import current_commits

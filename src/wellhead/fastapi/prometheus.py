@@ -1,14 +1,17 @@
 """The route for Prometheus."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from wellhead.database import Database
 from wellhead.fastapi.probes import ProbeRoute
 from wellhead.telemetry.metrics import DatabaseCollector
+from wellhead.telemetry.summed import SummedCollector
+from wellhead.telemetry.workers import Workers
 
 
 def install_metrics(
@@ -16,18 +19,23 @@ def install_metrics(
     databases: Mapping[str, Database],
     *,
     registry: CollectorRegistry | None,
+    collectors: Sequence[Collector],
+    workers: Workers,
     prefix: str,
 ) -> None:
     """Add ``/metrics``, with the figures of these databases, and of the registry if there is one.
 
-    The OpenAPI document leaves it out: its clients know its path.
+    Those of the databases and of the collectors are added up over all workers. The OpenAPI document
+    leaves it out: its clients know its path.
     """
     registry = registry or CollectorRegistry()
-    registry.register(DatabaseCollector(databases))
+    summed = SummedCollector([DatabaseCollector(databases), *collectors], workers)
+    registry.register(summed)
 
     # In the event loop, where the figures change, so that they are consistent.
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        await summed.ask()
         return Response(encode(registry), headers={"Content-Type": content_type})
 
     app.router.add_api_route(

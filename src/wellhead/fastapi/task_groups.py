@@ -9,7 +9,9 @@ from fastapi.requests import HTTPConnection
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from wellhead.errors import decisive, is_of_database, leaves_of, not_loaded
+from wellhead.errors.groups import is_of_database, leaves_of
+from wellhead.errors.recognition import decisive
+from wellhead.errors.unloaded import not_loaded
 
 Handler = Callable[[Any, Any], Any]
 

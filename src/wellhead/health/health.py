@@ -20,8 +20,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from wellhead.errors import Fault, WellheadError, classify, fault_of
-from wellhead.errors.recognition import sqlstate_of
+from wellhead.errors import Fault, WellheadError, classify
+from wellhead.errors.recognition import fault_of, sqlstate_of
 from wellhead.health.schema import SchemaState
 
 logger = logging.getLogger(__package__)

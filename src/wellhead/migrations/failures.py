@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from wellhead.errors import MigrationBusyError, MigrationError, sentence_of
+from wellhead.errors import MigrationBusyError, MigrationError
+from wellhead.errors.discretion import sentence_of
 from wellhead.migrations.patience import Progress
 from wellhead.migrations.steps import revision_of
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, event
 
-from wellhead.errors import Fault, fault_of
+from wellhead.errors import Fault
+from wellhead.errors.recognition import fault_of
 from wellhead.retry import doubled, try_again, up_to
 
 if TYPE_CHECKING:

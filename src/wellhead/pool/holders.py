@@ -14,7 +14,7 @@ from time import monotonic
 from types import CodeType, FrameType
 from typing import Any, Generic, TypeVar
 
-from wellhead.errors import fault_of
+from wellhead.errors.recognition import fault_of
 from wellhead.pool.owner import later
 from wellhead.pool.slots import Slot, Stack
 

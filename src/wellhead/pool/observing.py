@@ -19,8 +19,13 @@ C = TypeVar("C")
 class Observer:
     """Is called with each thing that a database has done, in the task that it was done for.
 
+    A new connection is the pool's own affair, and reported outside any task.
+
     A subclass overrides what it needs. None of its methods may raise or wait.
     """
+
+    def connected(self, seconds: float) -> None:
+        """The pool opened a connection, which took this long."""
 
     def waited(self, seconds: float, error: BaseException | None) -> None:
         """A caller got a connection, or an error after waiting for one.
@@ -132,6 +137,15 @@ class ObservedCore(Core[C]):
         """Free the slot of a connection that its user closed."""
         self._report_returned(slot)
         super().drop(slot, reason)
+
+    def _admit(
+        self, connection: C, generation: int, began: float, now: float
+    ) -> BaseException | None:
+        error = super()._admit(connection, generation, began, now)
+        if error is None:
+            for each in self._observers:
+                each.connected(now - began)
+        return error
 
     def _report_lent(self, slot: Slot[C], seconds: float) -> None:
         connection = self._driver_of(slot)

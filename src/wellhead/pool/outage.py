@@ -4,7 +4,8 @@ import logging
 import math
 import random
 
-from wellhead.errors import Fault, fault_of
+from wellhead.errors import Fault
+from wellhead.errors.recognition import fault_of
 
 logger = logging.getLogger(__package__)
 

@@ -12,8 +12,9 @@ from sqlalchemy.engine.interfaces import ExecutionContext
 from wellhead.connecting import Connector, Hooks, build_engine, connect_first, plan_pool, probe
 from wellhead.connecting.engine import prepares
 from wellhead.connecting.reading import Readers, driver_way
-from wellhead.errors import ConnectError, Fault, PoolTimeout, fault_of, words_of
-from wellhead.errors.recognition import sqlstate_of
+from wellhead.errors import ConnectError, Fault, PoolTimeout
+from wellhead.errors.discretion import words_of
+from wellhead.errors.recognition import fault_of, sqlstate_of
 from wellhead.health.health import Health
 from wellhead.pool import AsyncPool
 from wellhead.pool.connection_state import driver_of

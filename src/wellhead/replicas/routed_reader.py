@@ -27,7 +27,8 @@ class RoutedReader(Reader):
         router: Chooses the replica.
         primary: The sessions of readers on the primary.
         runner: Runs compiled queries.
-        on_repeat: Called with the fault when a statement is sent once more.
+        on_repeat: Called with the fault when a statement is sent again.
+        deadline: Seconds within which it may be; see :class:`wellhead.Reader`.
     """
 
     def __init__(
@@ -37,8 +38,9 @@ class RoutedReader(Reader):
         runner: RoutedRunner,
         *,
         on_repeat: Callable[[Fault], None] | None = None,
+        deadline: float = 0.0,
     ) -> None:
-        super().__init__(*primary.openers, runner, on_repeat=on_repeat)
+        super().__init__(*primary.openers, runner, on_repeat=on_repeat, deadline=deadline)
         self._router = router
         self._primary = primary
         self._queries = runner

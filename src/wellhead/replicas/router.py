@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from wellhead.connecting import Hooks
 from wellhead.connecting.reading import Readers
-from wellhead.errors import WellheadError, fault_of
+from wellhead.errors import WellheadError
+from wellhead.errors.recognition import fault_of
 from wellhead.pool.connection_state import driver_of, terminate
 from wellhead.replicas.admission import PATIENCE, NotAdmittedError
 from wellhead.replicas.position import LogPosition

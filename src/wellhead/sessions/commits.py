@@ -24,7 +24,8 @@ from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from wellhead.errors import CommitUnknownError, is_definite_answer
+from wellhead.errors import CommitUnknownError
+from wellhead.errors.recognition import is_definite_answer
 from wellhead.pool import is_gone
 from wellhead.pool.connection_state import closed_check, driver_of
 from wellhead.sessions.changes import Changes

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
-from wellhead.errors import leaves_of
+from wellhead.errors.groups import leaves_of
 from wellhead.sessions.commits import Commits, current_commits
 
 COMMIT_GRACE = 0.4

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
 from sqlalchemy import Executable, Result, TextClause, func, select
@@ -18,8 +19,10 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
-from wellhead.errors import CommitUnknownError, Fault, ReadOnlyError, fault_of
-from wellhead.errors.recognition import sqlstate_of
+from wellhead.errors import CommitUnknownError, Fault, ReadOnlyError
+from wellhead.errors.faults import CAN_RUN_AGAIN
+from wellhead.errors.recognition import fault_of, sqlstate_of
+from wellhead.retry import pause_before
 from wellhead.sessions.commits import counting_commits
 from wellhead.sessions.functions import EFFECTS
 from wellhead.sessions.proof import Evidence, evidence_of, parameters_of
@@ -39,7 +42,10 @@ READ_ONLY_TRANSACTION = "25006"
 """The SQLSTATE of a statement that writes in a read-only transaction."""
 
 PASSING = frozenset({Fault.CONNECTION_LOST, Fault.STALE_PLAN, Fault.SERIALIZATION})
-"""Failures that are not the statement's own: a read-only statement is sent once more."""
+"""Failures that are not the statement's own: a read-only statement is sent again."""
+
+# A plan that is stale again is so on every connection, as behind a pooler.
+_PASSING_IN_TIME = CAN_RUN_AGAIN - {Fault.STALE_PLAN}
 
 GUARDED = "wellhead_guarded"
 """The execution option of a reader's connections, on which no statement may write."""
@@ -59,10 +65,11 @@ class Reader:
     Use a session if they must agree. It has no methods that write, and a statement that writes
     raises before anything is sent.
 
-    A statement that is proved to be read-only takes one round trip, and is sent once more, on a
-    fresh connection, if its connection was lost or a schema change made its plan stale, or after a
-    serialization failure, such as a standby's conflict with recovery. That is a SELECT built from
-    tables, operators and non-volatile ``pg_catalog`` functions. Everything else, such as ``text``,
+    A statement that is proved to be read-only takes one round trip, and is sent again, on a fresh
+    connection, if its connection was lost or a schema change made its plan stale, or after a
+    serialization failure, such as a standby's conflict with recovery: at once, and further times
+    within ``DATABASE_RUN_TIMEOUT`` as a unit of work. That is a SELECT built from tables,
+    operators and non-volatile ``pg_catalog`` functions. Everything else, such as ``text``,
     runs in its own transaction that the server enforces to be read-only, takes three round trips,
     and is never repeated. What the server does not prevent there is an effect of the application's
     volatile functions outside the transaction.
@@ -78,7 +85,9 @@ class Reader:
         open_transaction: Opens a session whose transactions are read-only.
         open_lasting: The same for transactions that last, in which settings are made.
         runner: Runs compiled queries.
-        on_repeat: Called with the fault when a statement is sent once more.
+        on_repeat: Called with the fault when a statement is sent again.
+        deadline: Seconds after its first failure within which a statement may be sent more than
+            once again.
     """
 
     def __init__(
@@ -89,6 +98,7 @@ class Reader:
         runner: "RunsReads | None" = None,
         *,
         on_repeat: Callable[[Fault], None] | None = None,
+        deadline: float = 0.0,
     ) -> None:
         self._open_session = open_session
         self._open_transaction = open_transaction
@@ -104,6 +114,7 @@ class Reader:
         # The transaction that has begun as it has to. A task that was cancelled leaves others.
         self._begun: SessionTransaction | None = None
         self._on_repeat = on_repeat
+        self._deadline = deadline
         self._runner = runner
         self._turn = asyncio.Lock()
 
@@ -237,16 +248,19 @@ class Reader:
             await self._own_session().commit()
             return await self._read_in_transaction(read)
         except Exception as error:
-            fault = fault_of(error)
-            if fault not in PASSING or self._lasts:
+            if fault_of(error) not in PASSING or self._lasts:
                 raise
-            await self._replace_session(fault)
-            session = self._own_session()
-            if not self._is_plain:
-                await self._prepare(session)
-            return await read(session)
+            again = partial(self._read_afresh, read)
+            return await read_again(again, error, deadline=self._deadline)
         finally:
             self._turn.release()
+
+    async def _read_afresh(self, read: Callable[[AsyncSession], Awaitable[R]], fault: Fault) -> R:
+        await self._replace_session(fault)
+        session = self._own_session()
+        if not self._is_plain:
+            await self._prepare(session)
+        return await read(session)
 
     def _own_session(self) -> AsyncSession:
         return self._session or self._begin()
@@ -349,10 +363,36 @@ def _refuse_to_open() -> AsyncSession:
     raise InvalidRequestError("This Reader has been closed permanently.")
 
 
+async def read_again(
+    attempt: Callable[[Fault], Awaitable[R]], error: Exception, *, deadline: float
+) -> R:
+    """Send a read-only statement again: at once, and then as a unit of work runs again.
+
+    A server that is being replaced may take away the second connection, too.
+
+    Args:
+        attempt: Sends it on a fresh connection, and is told why.
+        error: Why it has to be sent again.
+        deadline: Seconds from now after which no attempt begins; the first is always made.
+    """
+    clock = asyncio.get_running_loop().time
+    ends_at = clock() + deadline
+    fault, number = fault_of(error), 1
+    while True:
+        try:
+            return await attempt(fault)
+        except Exception as failure:
+            fault, seconds = fault_of(failure), pause_before(number)
+            if fault not in _PASSING_IN_TIME or clock() + seconds >= ends_at:
+                raise
+        await asyncio.sleep(seconds)
+        number += 1
+
+
 def announce_repeat(fault: Fault) -> None:
-    """Log that a read-only statement is sent once more."""
+    """Log that a read-only statement is sent again."""
     logger.warning(
-        "sending a reader's statement once more: %s",
+        "sending a reader's statement again: %s",
         fault,
         extra={"event": "reader_retry", "fault": str(fault)},
     )

@@ -9,7 +9,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from wellhead.errors import Fault, fault_of
+from wellhead.errors import Fault
+from wellhead.errors.recognition import fault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class RunStats:
     Attributes:
         units: Units of work started, each counted once however often it ran.
         retried: How often one was run again, by the fault that made it necessary.
-        reads_repeated: Statements of readers that were sent once more, by fault.
+        reads_repeated: How often a reader's statement was sent again, by fault.
         unknown: COMMITs that were sent and got no reply, of all sessions.
         fallbacks: Readers and compiled queries that the primary served, although there are
             replicas.
@@ -52,7 +53,7 @@ class RunCounter:
         self._retried[fault] += 1
 
     def count_repeated_read(self, fault: Fault) -> None:
-        """A reader's statement is sent once more."""
+        """A reader's statement is sent again."""
         self._reads_repeated[fault] += 1
 
     def count_unknown(self) -> None:

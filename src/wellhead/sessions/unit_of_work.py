@@ -5,14 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from wellhead.errors import (
-    CommitUnknownError,
-    PoolTimeout,
-    classify,
-    fault_of,
-    is_of_database,
-    leaves_of,
-)
+from wellhead.errors import CommitUnknownError, PoolTimeout, classify
+from wellhead.errors.groups import is_of_database, leaves_of
+from wellhead.errors.recognition import fault_of
 from wellhead.retry import retry_until
 from wellhead.sessions.commits import Commits, counting_commits
 from wellhead.sessions.run_stats import RunCounter

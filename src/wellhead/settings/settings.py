@@ -92,8 +92,8 @@ class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
     trying in the background until it succeeds."""
 
     run_timeout: Annotated[float, Field(ge=0, le=600)] = 10.0
-    """Seconds within which ``run()`` may start its unit of work again; less than
-    ``request_timeout``; 0 for never."""
+    """Seconds within which ``run()`` may start its unit of work again, and a reader's statement may
+    be sent again; less than ``request_timeout``. 0 for never: then a reader's is sent once more."""
 
     prepared_statements: Literal["auto", "on", "off"] = "auto"
     """Named prepared statements: ``auto`` avoids them behind a transaction pooler."""

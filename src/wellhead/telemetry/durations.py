@@ -1,4 +1,4 @@
-"""Histograms of how long statements, waits for connections and their uses take."""
+"""Histograms of how long statements, new connections, waits for one and their uses take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ class Instruments:
     """The histograms, which all databases share."""
 
     operation: Histogram
+    create: Histogram
     wait: Histogram
     use: Histogram
 
@@ -35,6 +36,7 @@ class Instruments:
 
         return cls(
             histogram("db.client.operation.duration", "Time statements and COMMITs took."),
+            histogram("db.client.connection.create_time", "Time connections took to open."),
             histogram("db.client.connection.wait_time", "Time callers waited."),
             histogram("db.client.connection.use_time", "Time connections were held."),
         )
@@ -54,6 +56,10 @@ class Durations(Observer):
         self._of_pool = {"db.client.connection.pool.name": pool}
         self._of_database = attributes_of(settings)
         self._lent: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+
+    def connected(self, seconds: float) -> None:
+        """A connection was opened."""
+        self._into.create.record(seconds, self._of_pool)
 
     def waited(self, seconds: float, error: BaseException | None) -> None:
         """A connection was acquired."""

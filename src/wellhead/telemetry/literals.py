@@ -6,16 +6,15 @@ LONGEST = 2000
 """Characters of the longest shape."""
 
 # Alternatives that each consume what they begin with, so that no text is read twice: a string, a
-# quoted identifier, a dollar-quoted string, a comment, a parameter, a name, a number.
+# quoted identifier, a dollar-quoted string, a parameter or name, a number, space and comments.
 _PIECES = re.compile(
     r"""
     (?P<string>  [eE]'(?:[^'\\]|\\.|'')*+(?:'|\Z)  |  (?:[bBxXnN]|[uU]&)?'(?:[^']|'')*+(?:'|\Z) )
   | (?P<name>    "(?:[^"]|"")*+(?:"|\Z) )
   | (?P<dollar>  \$(?P<tag>[^\W\d]\w*+|)\$.*?(?:\$(?P=tag)\$|\Z) )
-  | (?P<comment> --[^\n]*+  |  /\*.*?(?:\*/|\Z) )
   | (?P<kept>    \$\d++  |  %\(\w++\)s  |  __\[\w++\]  |  :{1,2}[^\W\d]\w*+  |  [^\W\d][\w$]*+ )
   | (?P<number>  (?:\d[\w.]*+|\.\d[\w.]*+) )
-  | (?P<space>   \s++ )
+  | (?P<space>   (?: \s++  |  --[^\n]*+  |  /\*.*?(?:\*/|\Z) )++ )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -37,7 +36,7 @@ def shape_of(statement: str) -> str:
 
 def _without_value(found: re.Match[str]) -> str:
     kind = found.lastgroup
-    if kind in {"comment", "space"}:
+    if kind == "space":
         return " "
     if kind in {"name", "kept"}:
         return found[0]

@@ -107,7 +107,10 @@ class _Watched:
         stats, runs, now = database.stats(), database.run_stats(), monotonic()
         _, wait, hold = self._mark(stats, now)
         return {
-            "pool": _pool_of(stats),
+            "pool": {
+                **_pool_of(stats),
+                "leak_after": database.settings.pool_leak_threshold,
+            },
             "wait": _since(wait, stats.wait),
             "hold": _since(hold, stats.hold),
             "holders": _holders_of(database, now),

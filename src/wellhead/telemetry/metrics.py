@@ -4,7 +4,7 @@ A scrape reads counters that exist anyway: it sends no query and waits for no lo
 ``metrics``; importing ``wellhead`` does not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, get_args
@@ -32,8 +32,9 @@ EVERY = 2
 class DatabaseCollector(Collector):
     """Exports the figures of one or several databases to a prometheus-client registry.
 
-    Most count from the moment a database was opened, and all are per process: with several workers
-    each has its own. Scrape in the thread of the event loop, where the figures change.
+    Most count from the moment a database was opened, and all are per process; ``/metrics`` of
+    :func:`wellhead.fastapi.install` adds them up over all workers. Scrape in the thread of the
+    event loop, where the figures change.
 
     Args:
         databases: The databases, by the value of the label ``database``; a single one is
@@ -213,3 +214,16 @@ FIGURES = (
     Figure(_GAUGE, "draining", "1 while the process is draining.", "database.is_draining"),
 )
 """Every metric, in output order."""
+
+OF_WORKERS: Mapping[str, Callable[[Iterable[float]], float]] = {
+    "wellhead_pool_info": max,
+    "wellhead_pool_budget": max,
+    "wellhead_replica_up": min,
+    "wellhead_replica_lag_seconds": max,
+    "wellhead_database_healthy": min,
+    "wellhead_database_state": max,
+    "wellhead_database_age_seconds": min,
+    "wellhead_started": min,
+    "wellhead_draining": max,
+}
+"""How the values of several workers become one; those of all other metrics are added up."""

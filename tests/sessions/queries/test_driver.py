@@ -98,7 +98,7 @@ async def test_failures_are_sqlalchemy_s(database: Database) -> None:
     assert database.stats().checked_out == 0
 
 
-async def test_a_read_whose_connection_was_lost_is_sent_once_more(
+async def test_a_read_whose_connection_was_lost_is_sent_again(
     database: Database, proxy: TCPProxy
 ) -> None:
     await find.one(database, id=1)
@@ -106,6 +106,16 @@ async def test_a_read_whose_connection_was_lost_is_sent_once_more(
 
     assert (await find.one(database, id=1)).content == 10
     assert sum(database.run_stats().reads_repeated.values()) <= 1
+
+
+async def test_a_read_goes_on_while_one_connection_after_the_other_is_lost(
+    database: Database, proxy: TCPProxy
+) -> None:
+    for _ in range(4):
+        proxy.break_at(b"FROM box", passes=False)
+
+    assert (await find.one(database, id=1)).content == 10
+    assert database.run_stats().reads_repeated == {Fault.CONNECTION_LOST: 4}
 
 
 async def test_a_write_whose_answer_was_lost_is_unknown(

@@ -48,8 +48,6 @@ from wellhead import Database
 from wellhead.fastapi import install, lifespan, problem_response
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
     from todo.web.figures import HTTPCollector
 
 ROUTERS: Sequence[APIRouter] = (
@@ -98,7 +96,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     """
     settings = settings or Settings()
     database = database or Database(settings.database(), migrations=program_migrations())
-    figures, metrics = _figures() if settings.metrics else (None, False)
+    figures = _figures() if settings.metrics else None
     app = FastAPI(
         title=settings.app_name,
         version=settings.app_version,
@@ -113,7 +111,8 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         openapi_tags=[*TAGS],
         servers=[*SERVERS],
     )
-    install(app, database, metrics=metrics)
+    collectors = () if figures is None else (figures,)
+    install(app, database, metrics=settings.metrics, collectors=collectors)
     app.add_exception_handler(TodoError, answer_todo_error)
     install_error_page(app)
     for router in ROUTERS:
@@ -125,14 +124,10 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     return app
 
 
-def _figures() -> "tuple[HTTPCollector, CollectorRegistry]":
-    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - only where it is asked for
+def _figures() -> "HTTPCollector":
+    from todo.web.figures import HTTPCollector  # noqa: PLC0415 - only where it is asked for
 
-    from todo.web.figures import HTTPCollector  # noqa: PLC0415
-
-    collector, registry = HTTPCollector(), CollectorRegistry()
-    registry.register(collector)
-    return collector, registry
+    return HTTPCollector()
 
 
 def run(

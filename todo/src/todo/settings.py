@@ -17,10 +17,10 @@ from todo.accounts.access_settings import AccessSettings
 from todo.accounts.token_settings import NEW_KEY, TokenSettings
 from todo.mailing import MailSettings
 from todo.web.cors_settings import CORSSettings
-from wellhead import DatabaseSettings
+from wellhead import DatabaseSettings, SettingsError
 
-SHOWN_IN_DEVELOPMENT = {"server_timing": True, "repeated_query_threshold": 10}
-"""Wellhead's settings that show in development what a request does in the database."""
+SHOWN_IN_DEVELOPMENT = {"server_timing": True, "repeated_query_threshold": 10, "live_page": True}
+"""Wellhead's settings that show in development what requests do in the database."""
 
 
 def absolute(path: Path) -> Path:
@@ -106,7 +106,8 @@ class Settings(AccessSettings, TokenSettings, CORSSettings, MailSettings):
     def database(self) -> DatabaseSettings:
         """Wellhead's settings, from the environment; the application name is `APP_NAME`.
 
-        In development, requests show what they do in the database, unless the settings say not to.
+        In development, requests show what they do in the database, and `/db` shows it live, unless
+        the settings say not to. In production that page needs a token, and has no plans.
 
         Raises:
             URLError: `DATABASE_URL` is missing or cannot be used.
@@ -114,6 +115,11 @@ class Settings(AccessSettings, TokenSettings, CORSSettings, MailSettings):
         """
         settings = DatabaseSettings().named(self.app_name)
         if self.is_production:
+            if settings.live_page:
+                raise SettingsError(
+                    "DATABASE_LIVE_PAGE is true, and APP_ENV is production; set "
+                    "DATABASE_LIVE_PAGE_TOKEN alone to have the page for those who know the token."
+                )
             return settings
         unset = SHOWN_IN_DEVELOPMENT.keys() - settings.model_fields_set
         return settings.model_copy(update={name: SHOWN_IN_DEVELOPMENT[name] for name in unset})

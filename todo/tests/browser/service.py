@@ -26,6 +26,7 @@ class Service:
 
     Args:
         database_url: Its database, which it migrates.
+        workers: Its processes.
         settings: More settings, such as `REGISTRATION="invite"`.
 
     Attributes:
@@ -33,9 +34,10 @@ class Service:
         address: Its origin, such as `http://127.0.0.1:8123`.
     """
 
-    def __init__(self, database_url: str, **settings: str) -> None:
+    def __init__(self, database_url: str, *, workers: int = 1, **settings: str) -> None:
         self.port = quiet_port()
         self._settings = {"DATABASE_URL": database_url, **UNLIMITED, **settings}
+        self._arguments = ("--migrate", f"--port={self.port}", f"--workers={workers}")
         self._process = ExitStack()
         self._served: Served | None = None
         self.address = f"http://127.0.0.1:{self.port}"
@@ -46,7 +48,7 @@ class Service:
             return
         self._served = await asyncio.to_thread(
             self._process.enter_context,
-            serving("--migrate", f"--port={self.port}", **self._settings),
+            serving(*self._arguments, **self._settings),
         )
 
     async def stop(self) -> None:

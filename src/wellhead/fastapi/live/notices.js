@@ -33,7 +33,7 @@ function found({ processes }, { pool, holders, readiness, migrations, unknown_ou
       `${what ?? "Code outside a request"} holds a connection for more than ${duration(pool.leak_after)}${line ? `: ${line}` : ""}.`),
     migrations && !migrations.is_current &&
       `Migrations are missing: the database is at ${revisions(migrations.current)}, the code needs ${revisions(migrations.head)}.`,
-    unknown > 0 && `${count(unknown)} COMMITs ended without a response: whether they happened is unknown.`,
+    unknown > 0 && `COMMITs without a response: ${count(unknown)}. Whether they happened is unknown.`,
   ].filter((text) => typeof text === "string");
 }
 

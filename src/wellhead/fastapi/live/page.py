@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from wellhead.errors import WellheadError, words_of
+from wellhead.errors import WellheadError
+from wellhead.errors.discretion import words_of
 from wellhead.fastapi.forms import failure_response
 from wellhead.fastapi.installed import MAIN, Installed
 from wellhead.fastapi.live.access import Access
@@ -22,6 +23,7 @@ from wellhead.fastapi.live.plans import plan_of
 from wellhead.fastapi.probes import ANOTHER
 from wellhead.telemetry.lookout import Lookout
 from wellhead.telemetry.merging import merged
+from wellhead.telemetry.workers import Workers
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -45,17 +47,22 @@ class LivePage:
 
     Args:
         installed: The databases.
+        workers: The other workers, whose figures are added.
         path: The path of the page.
     """
 
-    def __init__(self, installed: Installed, path: str) -> None:
+    def __init__(self, installed: Installed, workers: Workers, path: str) -> None:
         settings = installed.databases[MAIN].settings
         token = settings.live_page_token
         self._installed = installed
         self._path = path
         self._access = Access(None if token is None else token.get_secret_value())
         self._shows_plans = settings.live_page
-        self.lookout = Lookout(installed.databases)
+        self._workers = workers
+        self._lookout = Lookout(installed.databases)
+        workers.on("figures", self._lookout.read)
+        workers.on("statement", self._lookout.text_of)
+        workers.on_close(self._lookout.stop)
         self._feed = Feed(
             self._as_json,
             is_draining=lambda: any(each.is_draining for each in installed.databases.values()),
@@ -127,7 +134,7 @@ class LivePage:
     async def _plan(self, request: Request) -> Response:
         digest = (await _body_of(request)).get("statement")
         for name, database in self._installed.databases.items():
-            statement = self.lookout.text_of(name, str(digest))
+            statement = await self._text_of(name, str(digest))
             if statement is None:
                 continue
             try:
@@ -139,17 +146,37 @@ class LivePage:
             request, 404, title="No such statement has run lately.", type="about:blank"
         )
 
+    async def _text_of(self, database: str, digest: str) -> str | None:
+        own = self._lookout.text_of(database, digest)
+        if own is not None:
+            return own
+        others = (await self._workers.ask("statement", database, digest)).told
+        return next((text for text in others.values() if isinstance(text, str)), None)
+
     async def _as_json(self) -> bytes:
+        others = await self._workers.ask("figures")
+        answered = 1 + len(others.told)
         figures = {
             "version": 1,
             "at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "mode": "development" if self._shows_plans else "production",
             "plans": self._shows_plans,
             "every": EVERY,
-            "processes": {"expected": 1, "answered": 1, "how": "one process"},
-            "databases": merged([self.lookout.read()]),
+            "processes": {
+                "expected": answered + len(others.silent),
+                "answered": answered,
+                "how": self._how(answered + len(others.silent)),
+            },
+            "databases": merged([self._lookout.read(), *others.told.values()]),
         }
         return json.dumps(figures, separators=(",", ":")).encode()
+
+    def _how(self, workers: int) -> str:
+        if self._workers.trouble is not None:
+            return f"this worker alone; the others cannot be reached: {self._workers.trouble}"
+        if self._workers.directory is None:
+            return "this process alone"
+        return f"{workers} workers of this machine, by Unix sockets"
 
 
 class LiveRoute(Route):
@@ -225,8 +252,6 @@ async def _body_of(request: Request) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def install_live_page(app: FastAPI, installed: Installed, *, prefix: str) -> None:
-    """Add the page, if the main database's settings say so."""
-    settings = installed.databases[MAIN].settings
-    if settings.live_page or settings.live_page_token is not None:
-        app.router.routes.append(LivePage(installed, f"{prefix}/db").route())
+def install_live_page(app: FastAPI, installed: Installed, *, workers: Workers, prefix: str) -> None:
+    """Add the page, below this prefix."""
+    app.router.routes.append(LivePage(installed, workers, f"{prefix}/db").route())

@@ -11,7 +11,8 @@ from typing import Any, Final
 from sqlalchemy import Column, Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 
-from wellhead.errors import MigrationError, sentence_of
+from wellhead.errors import MigrationError
+from wellhead.errors.discretion import sentence_of
 from wellhead.migrations.comparing.enum_types import declared_by, name_of
 from wellhead.migrations.comparing.operations import (
     DIALECT,

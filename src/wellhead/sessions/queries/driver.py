@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from wellhead.errors import CommitUnknownError, Fault, StandbyError, fault_of
-from wellhead.errors.recognition import sqlstate_of
+from wellhead.errors import CommitUnknownError, Fault, StandbyError
+from wellhead.errors.recognition import fault_of, sqlstate_of
 from wellhead.health import Health
 from wellhead.pool import AsyncPool, Close
 from wellhead.pool.connection_state import closed_check

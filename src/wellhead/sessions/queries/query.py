@@ -34,7 +34,7 @@ class Query(Generic[T]):
     Each method first takes the object on which it runs, then the statement's values by name.
 
     - A :class:`wellhead.Database`: on a connection that is borrowed for this statement. What is
-      proved to be read-only takes one round trip, and is sent once more if its connection was lost
+      proved to be read-only takes one round trip, and is sent again if its connection was lost
       or its plan is stale; anything else runs in a read-only transaction. A write is a whole unit
       of work, run again and raising as in :meth:`wellhead.Database.run`; it commits by itself, in
       one round trip.

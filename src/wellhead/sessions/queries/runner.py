@@ -4,18 +4,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from sqlalchemy import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from wellhead.errors import ReadOnlyError, fault_of
+from wellhead.errors import Fault, ReadOnlyError
+from wellhead.errors.recognition import fault_of
 from wellhead.sessions.queries import ordinary
 from wellhead.sessions.queries.driver import DriverWay
 from wellhead.sessions.queries.ordinary import Outcome
 from wellhead.sessions.queries.statement import Statement
-from wellhead.sessions.reader import PASSING, announce_repeat, refusal
+from wellhead.sessions.reader import PASSING, announce_repeat, read_again, refusal
 from wellhead.sessions.run_stats import RunCounter
 from wellhead.sessions.unit_of_work import UnitOfWork
 
@@ -126,7 +127,8 @@ class QueryRunner:
         driver: The way without SQLAlchemy; None if it is not available.
         runs: Counts units of work and repeated reads.
         counted: Counts what is in progress, for the closing of the database.
-        deadline: Seconds after which no attempt of a write begins.
+        deadline: Seconds after which no attempt of a write begins, nor one of a read that has
+            failed.
         reads_directly: Whether reads need no transaction. False if asyncpg prepares no statements:
             it then learns the types of a result in a separate round trip, and a schema change
             between the two could make it misread a value.
@@ -194,14 +196,10 @@ class QueryRunner:
                         return await driver.send(statement, values, only_first=only_first)
                     return await self._read_ordinarily(statement, values)
                 except Exception as error:
-                    fault = fault_of(error)
-                    if fault not in PASSING:
+                    if fault_of(error) not in PASSING:
                         raise
-                announce_repeat(fault)
-                self._runs.count_repeated_read(fault)
-                if driver is None:
-                    return await self._read_ordinarily(statement, values)
-                return await driver.send(statement, values, only_first=only_first, is_repeated=True)
+                    again = partial(self._read_again, driver, statement, values, only_first)
+                    return await read_again(again, error, deadline=self._deadline)
             if not statement.writes:
                 read = self._read_in_session if self._hooks else self._read_protected
                 return await read(statement, values)
@@ -242,6 +240,20 @@ class QueryRunner:
         if self._reads_directly:
             return await ordinary.read(self._engines.reading, statement, values)
         return await self._read_protected(statement, values)
+
+    async def _read_again(
+        self,
+        driver: DriverWay | None,
+        statement: Statement,
+        values: Values,
+        only_first: bool,
+        fault: Fault,
+    ) -> Outcome:
+        announce_repeat(fault)
+        self._runs.count_repeated_read(fault)
+        if driver is None:
+            return await self._read_ordinarily(statement, values)
+        return await driver.send(statement, values, only_first=only_first, is_repeated=True)
 
     async def _read_protected(self, statement: Statement, values: Values) -> Outcome:
         return await ordinary.read_protected(self._engines.protected, statement, values)
