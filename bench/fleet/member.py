@@ -138,7 +138,7 @@ class Member:
         await until(self._is_down)
 
     def freeze(self) -> None:
-        """Let its Patroni stand still, so that nobody minds its PostgreSQL, which goes on."""
+        """Stop its Patroni by SIGSTOP, so that nobody minds its PostgreSQL, which goes on."""
         self._program.send(signal.SIGSTOP)
 
     def thaw(self) -> None:

@@ -95,7 +95,7 @@ async def _play(directory: Path, given: argparse.Namespace) -> tuple[list[Trial]
     pace = BRIEFLY if given.quick else AT_LENGTH
     routes, outages = list(Route), OUTAGES
     if given.asynchronous:
-        # HAProxy would close the connections to a server whose Patroni stands still.
+        # Where all of them can happen.
         routes, outages = [Route.HOSTS], LOSSES
     elif given.quick:
         routes = [Route.HAPROXY]

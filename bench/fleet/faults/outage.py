@@ -78,9 +78,11 @@ class PrimaryCutOff(Outage):
 
 
 class PatroniFrozen(Outage):
-    """The primary's Patroni stands still, so that its server goes on when another is elected."""
+    """The primary's Patroni is frozen, so that its server goes on when another is elected."""
 
-    name = "The primary's Patroni stands still"
+    name = "The primary's Patroni is frozen"
+    # HAProxy closes the connections to a server whose Patroni does not respond.
+    routes = (Route.HOSTS, Route.REPLICAS)
     hold = (1.0, 3.0)
 
     async def inject(self, fleet: Fleet) -> None:
