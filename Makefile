@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing bench-tracing bench-client soak faults replicas poolers fleet fleet-faults fleet-rolling fleet-programs promtool fuzz check docs clients clients-environment clients-lock lines containers format clean
+.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing bench-tracing bench-client soak faults replicas growth poolers fleet fleet-faults fleet-rolling fleet-programs promtool fuzz check docs clients clients-environment clients-lock lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ faults: $(VENV)/.dev  ## Let everything fail under load and write the table to d
 
 replicas: $(VENV)/.dev  ## Count stale reads on streaming replicas and write the table to docs/explanation/scale.md.
 	$(BIN)/python -m bench.fleet.routing --write docs/explanation/scale.md
+
+growth: $(VENV)/.dev  ## Count what requests take with more processes and replicas, and write the tables to docs/explanation/scale.md.
+	$(BIN)/python -m bench.fleet.growth --write docs/explanation/scale.md
 
 poolers:  ## Fetch the PgBouncers of the tests (on Debian; needs no root, installs nothing).
 	scripts/install-poolers .poolers
