@@ -14,7 +14,9 @@ from typer.testing import CliRunner, Result
 
 from tests.cli.terminal import on_terminal
 from tests.staging.live_page import StagedPage
+from tests.staging.patience import until
 from tests.staging.pki import PKI
+from tests.staging.working_together import uvicorn
 from wellhead.cli.app import app
 from wellhead.embedded.ports import quiet_port
 
@@ -259,6 +261,22 @@ def test_a_certificate_that_is_not_trusted_is_exit_code_1(pki: PKI) -> None:
 
     assert (refused.exit_code, trusted.exit_code) == (1, 0), trusted.output
     assert "failed: unable to get local issuer certificate." in refused.stderr
+
+
+@pytest.mark.slow
+async def test_two_workers_of_a_real_service_are_summed_up(database_url: str) -> None:
+    with uvicorn(2, DATABASE_URL=database_url) as server:
+        await until(lambda: server.starts == 2)
+        shown, as_json = top(server.address), top(server.address, "--json")
+
+    assert (shown.exit_code, as_json.exit_code) == (0, 0), shown.stderr
+    assert "  2 of 2 processes (2 workers of this machine, by Unix sockets)" in shown.stdout
+    pool = json.loads(as_json.stdout)["databases"][0]["pool"]
+    # Each worker opened one connection by itself.
+    assert pool["acquired"] == 2
+    assert f"0 active  {pool['idle']} idle  0 opening  0 waiting  limit {pool['limit']}" in (
+        shown.stdout
+    )
 
 
 @pytest.mark.slow
