@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Mapping
+from contextvars import Context
 from time import monotonic
 from typing import Any
 
@@ -80,7 +81,8 @@ class Lookout:
         self._watched = {}
 
     def _wait(self, seconds: float) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._look_away)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(seconds, self._look_away, context=Context())
 
     def _look_away(self) -> None:
         left = self._until - monotonic()

@@ -119,6 +119,36 @@ async def test_a_client_that_reads_nothing_is_dropped(monkeypatch: pytest.Monkey
     assert feed.streams == 0
 
 
+async def test_figures_that_cannot_be_read_end_the_stream_and_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail() -> bytes:
+        raise RuntimeError("out of order")
+
+    feed = Feed(fail, is_draining=lambda: False)
+    client = Client(feed)
+    await client.task
+
+    assert client.is_complete
+    assert [getattr(each, "event", "") for each in caplog.records] == ["live_page_failed"]
+
+
+async def test_a_second_page_gets_what_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVERY", 3600.0)
+    figures = Figures()
+    feed = figures.feed()
+    first = Client(feed)
+    await until(lambda: first.events)
+    second = Client(feed)
+    await until(lambda: second.events)
+    for each in (first, second):
+        each.gone.set()
+        await each.task
+
+    assert first.events[0] == second.events[0]
+    assert figures.reads == 1
+
+
 async def test_every_stream_ends_when_the_process_drains() -> None:
     figures = Figures()
     feed = figures.feed()

@@ -6,11 +6,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
+from starlette.requests import HTTPConnection
 
 from tests.fastapi.live.conftest import TOKEN, Served
-from wellhead.fastapi import SessionDep
+from wellhead import Database, DatabaseSettings
+from wellhead.fastapi import SessionDep, install
+from wellhead.fastapi.live.access import COOKIE, LIFETIME, Access
 from wellhead.fastapi.live.page import POLICY
 from wellhead.testing.proxy import TCPProxy
 
@@ -136,9 +140,59 @@ async def test_a_login_gives_a_cookie_that_is_not_the_token(page: Page) -> None:
         of_a_form = await client.post("/db/login", data={"token": TOKEN})
         right = await client.post("/db/login", json={"token": TOKEN})
         figures = await client.get("/db/figures")
+        await client.post("/db/logout")
+        after = await client.get("/db/figures")
 
-    cookie = right.headers["set-cookie"]
+    cookie, *attributes = right.headers["set-cookie"].split("; ")
     assert (wrong.status_code, of_a_form.status_code, right.status_code) == (401, 401, 204)
-    assert cookie.endswith("; Max-Age=43200; Path=/db; HttpOnly; SameSite=Strict")
+    assert {*attributes} == {"HttpOnly", "Max-Age=43200", "Path=/db", "SameSite=strict"}
     assert TOKEN not in cookie
-    assert figures.status_code == 200
+    assert (figures.status_code, after.status_code) == (200, 401)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b"[" * 4000, b'{"token": 7}', b'{"token": "\\ud800"}', b"x" * 5000]
+)
+async def test_any_other_body_is_no_login(page: Page, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    async with page(live_page_token=TOKEN) as (client, _):
+        found = await client.post("/db/login", content=body, headers=headers)
+
+    assert found.status_code == 401
+
+
+async def test_a_head_of_the_stream_ends(page: Page) -> None:
+    async with page(live_page=True) as (client, _):
+        found = await client.head("/db/events")
+
+    assert found.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_the_page_goes_below_the_prefix_of_the_other_routes(database_url: str) -> None:
+    app = FastAPI()
+    settings = DatabaseSettings(url=database_url, live_page=True)
+    install(app, Database(settings), prefix="/internal")
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        found = [await client.get(path) for path in ("/internal/db", "/db", "/other/internal/db")]
+
+    assert [each.status_code for each in found] == [200, 404, 404]
+    assert "/internal/db" not in app.openapi()["paths"]
+
+
+def test_a_login_ends_by_itself_and_with_its_token() -> None:
+    now = 1000.0
+    access = Access(TOKEN, clock=lambda: now)
+    cookie = access.cookie()
+    mine = connection_with(cookie)
+    found = [access.admits(mine), Access("u" * 32, clock=lambda: now).admits(mine)]
+    later = f"{now + 10 * LIFETIME:.0f}.{cookie.partition('.')[2]}"
+    found.append(access.admits(connection_with(later)))
+    now += LIFETIME
+
+    assert [*found, access.admits(mine)] == [True, False, False, False]
+
+
+def connection_with(cookie: str) -> HTTPConnection:
+    header = f"other=1; {COOKIE}={cookie}; a".encode()
+    return HTTPConnection({"type": "http", "headers": [(b"cookie", header)]})

@@ -1,11 +1,15 @@
 """The figures as server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
 from starlette.types import Receive, Scope, Send
 
 from wellhead.fastapi.draining import told_of_signals
+
+logger = logging.getLogger("wellhead.fastapi")
 
 EVERY = 0.5
 """Seconds between two events."""
@@ -63,16 +67,18 @@ class Feed:
         """Send events until the client has gone, or the process shuts down."""
         del scope
         self.streams += 1
-        if self._running is None:
-            self._next = asyncio.get_running_loop().create_future()
-            self._running = asyncio.create_task(self._run())
-        gone = asyncio.create_task(_until_gone(receive))
+        if self._running is None or self._running.done():
+            self._newest, self._next = b"", asyncio.get_running_loop().create_future()
+            # It outlives the request of the first page, so it must not run in its context.
+            self._running = Context().run(asyncio.create_task, self._run())
+        gone, sent = asyncio.create_task(_until_gone(receive)), b""
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-            while await self._has_more(gone):
-                event = b"data: " + self._newest + b"\n\n"
+            # One that is there already comes at once.
+            while (self._newest and not sent) or await self._has_more(gone):
+                sent = b"data: " + self._newest + b"\n\n"
                 async with asyncio.timeout(PATIENCE):
-                    await send({"type": "http.response.body", "body": event, "more_body": True})
+                    await send({"type": "http.response.body", "body": sent, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
             # The server closes the connection of a response that does not end.
@@ -84,18 +90,26 @@ class Feed:
                 self._stop()
 
     async def _has_more(self, gone: "asyncio.Task[None]") -> bool:
-        assert self._next is not None  # noqa: S101 - it is running
-        if not self.is_over:
-            await asyncio.wait({gone, self._next}, return_when=asyncio.FIRST_COMPLETED)
-        return not (gone.done() or self.is_over)
+        running, following = self._running, self._next
+        assert running is not None  # noqa: S101 - it is, as long as there is a stream
+        assert following is not None  # noqa: S101 - as above
+        if not (self.is_over or running.done()):
+            await asyncio.wait({gone, following}, return_when=asyncio.FIRST_COMPLETED)
+        return not (gone.done() or self.is_over or running.done())
 
     async def _run(self) -> None:
-        with told_of_signals(self.end):
-            while not self.is_over:
-                self._newest = await self._read()
-                self._tell()
-                await asyncio.sleep(EVERY)
-        self._tell()
+        try:
+            with told_of_signals(self.end):
+                while not self.is_over:
+                    self._newest = await self._read()
+                    self._tell()
+                    await asyncio.sleep(EVERY)
+        except Exception:
+            logger.exception(
+                "the live page gets no more figures", extra={"event": "live_page_failed"}
+            )
+        finally:
+            self._tell()
 
     def _tell(self) -> None:
         if self._next is not None and not self._next.done():

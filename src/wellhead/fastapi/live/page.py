@@ -17,7 +17,7 @@ from wellhead.errors import WellheadError
 from wellhead.errors.discretion import words_of
 from wellhead.fastapi.forms import failure_response
 from wellhead.fastapi.installed import MAIN, Installed
-from wellhead.fastapi.live.access import Access
+from wellhead.fastapi.live.access import COOKIE, LIFETIME, Access
 from wellhead.fastapi.live.feed import EVERY, Feed
 from wellhead.fastapi.live.plans import plan_of
 from wellhead.fastapi.probes import ANOTHER
@@ -76,6 +76,7 @@ class LivePage:
             _part(f"{path}/figures", self._guarded(self._figures), "GET"),
             _part(f"{path}/events", self._guarded(self._events), "GET"),
             _part(f"{path}/login", self._login, "POST"),
+            _part(f"{path}/logout", self._logout, "POST"),
         ]
         if self._shows_plans:
             parts.append(_part(f"{path}/plan", self._guarded(self._plan), "POST"))
@@ -116,6 +117,8 @@ class LivePage:
         return Response(await self._as_json(), headers=headers, media_type="application/json")
 
     async def _events(self, request: Request) -> Response:
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         if not (self._feed.is_full or self._feed.is_over):
             return _Streamed(self._feed)
         title, kind = "Too many live pages are open already.", "about:blank"
@@ -127,9 +130,22 @@ class LivePage:
         given = (await _body_of(request)).get("token")
         if not isinstance(given, str) or not self._access.is_token(given):
             return _refused(request)
-        path = request.scope.get("root_path", "") + self._path
-        cookie = self._access.cookie(path=path, is_secure=request.url.scheme == "https")
-        return Response(status_code=204, headers={"Set-Cookie": cookie})
+        return self._with_cookie(request, self._access.cookie(), seconds=LIFETIME)
+
+    async def _logout(self, request: Request) -> Response:
+        return self._with_cookie(request, "", seconds=0)
+
+    def _with_cookie(self, request: Request, value: str, *, seconds: int) -> Response:
+        response = Response(status_code=204)
+        response.set_cookie(
+            COOKIE, value,
+            max_age=seconds,
+            path=request.scope.get("root_path", "") + self._path,
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="strict",
+        )  # fmt: skip
+        return response
 
     async def _plan(self, request: Request) -> Response:
         digest = (await _body_of(request)).get("statement")
@@ -247,7 +263,7 @@ async def _body_of(request: Request) -> Mapping[str, Any]:
             return {}
     try:
         found = json.loads(received)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
