@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing bench-client soak faults replicas poolers fleet fleet-faults fleet-rolling fleet-programs promtool fuzz check docs clients clients-environment clients-lock lines containers format clean
+.PHONY: help run test browser floors floors-environments bench bench-todo bench-pool bench-overload bench-start bench-testing bench-tracing bench-client soak faults replicas growth poolers fleet fleet-faults fleet-rolling fleet-programs promtool fuzz check docs clients clients-environment clients-lock lines containers format clean
 
 help:  ## Show these commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ faults: $(VENV)/.dev  ## Let everything fail under load and write the table to d
 
 replicas: $(VENV)/.dev  ## Count stale reads on streaming replicas and write the table to docs/explanation/scale.md.
 	$(BIN)/python -m bench.fleet.routing --write docs/explanation/scale.md
+
+growth: $(VENV)/.dev  ## Count what requests take with more processes and replicas, and write the tables to docs/explanation/scale.md.
+	$(BIN)/python -m bench.fleet.growth --write docs/explanation/scale.md
 
 poolers:  ## Fetch the PgBouncers of the tests (on Debian; needs no root, installs nothing).
 	scripts/install-poolers .poolers
@@ -166,6 +169,9 @@ bench-start: $(VENV)/.dev  ## Measure the start of the Todo API and write the ta
 
 bench-testing: $(VENV)/.dev  ## Measure what a test on a database costs and write the table to docs/how-to/test-your-app.md.
 	PYTHONPATH=. $(BIN)/python bench/testing.py --write docs/how-to/test-your-app.md
+
+bench-tracing: $(VENV)/.dev  ## Measure what figures, durations and spans cost a request and write the table to docs/how-to/trace.md.
+	PYTHONPATH=. $(BIN)/python bench/tracing.py --write docs/how-to/trace.md
 
 bench-client: $(VENV)/.browser  ## Count what the Todo client loads, sends and draws in Chromium, and write the table to docs/explanation/todo-client.md.
 	$(BIN)/python -m bench.todo_client --write docs/explanation/todo-client.md

@@ -142,6 +142,12 @@ class ServedApp:
         """Where it listens; the same after a restart."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        assert self._process is not None, "it is down"
+        return self._process.pid
+
     async def start(self, url: str) -> None:
         """Start it on a database and wait until it answers."""
         self._process = self._launch(url)

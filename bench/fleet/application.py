@@ -40,7 +40,9 @@ async def serve(
             served.append(ServedApp(kind, own, environment=environment, port=port))
             stack.push_async_callback(served[-1].stop)
             ports.release(port)
-        await asyncio.gather(*(each.start(url) for each in served))
+        # The first one alone: the usual way creates its table when it starts.
+        for some in (served[:1], served[1:]):
+            await asyncio.gather(*(each.start(url) for each in some))
         yield served
 
 

@@ -137,6 +137,14 @@ class Member:
                     os.kill(each, signal.SIGKILL)
         await until(self._is_down)
 
+    def freeze(self) -> None:
+        """Stop its Patroni by SIGSTOP, so that nobody minds its PostgreSQL, which goes on."""
+        self._program.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let its Patroni go on."""
+        self._program.send(signal.SIGCONT)
+
     async def end(self) -> None:
         """End it quickly and leave nothing behind; its data is of no use any more."""
         await self._program.kill()

@@ -69,6 +69,11 @@ class Program:
         """Whether it has ended by itself, or was never started."""
         return self._process is None or self._process.poll() is not None
 
+    def send(self, what: signal.Signals) -> None:
+        """Send a signal to it alone, not to what it started; does nothing if it is down."""
+        if self._process is not None:
+            self._process.send_signal(what)
+
     async def kill(self) -> None:
         """End it and what it started in its session, at once; does nothing if it is down."""
         process, self._process = self._process, None

@@ -51,6 +51,7 @@ def test_the_reference_has_every_setting_with_its_default_and_its_range() -> Non
         "url": "a database URL",
         "url_direct": "a database URL, or none",
         "replica_url": "database URLs, or none",
+        "patroni_url": "addresses of Patroni, or none",
         **dict.fromkeys(
             ("replica_key", "live_page_token"),
             f"text of at least {SHORTEST_KEY} characters, or none",

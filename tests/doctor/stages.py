@@ -21,10 +21,12 @@ import pytest
 
 from tests.staging.given import Postgres
 from tests.staging.neon import StagedNeon, StoppedPostgres
+from tests.staging.patience import until
 from tests.staging.pgbouncer import Kind, PgBouncer
 from tests.staging.pki import PKI, TLSPostgres
 from tests.staging.refusing import RefusingServer
 from tests.staging.scripts import POND, Scripts
+from tests.staging.streaming import Replication, Standby
 from wellhead import DatabaseSettings
 from wellhead.doctor import Wishes
 from wellhead.embedded import EmbeddedPostgres
@@ -212,6 +214,18 @@ async def wrong_host(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     yield verifying(server.url, pki.ca_file)
 
 
+@stage("one of two hosts whose certificate has expired")
+async def one_expired(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    pki: PKI = request.getfixturevalue("pki")
+    good: TLSPostgres = request.getfixturevalue("tls_postgres")
+    name = f"one-expired-{next(_NUMBERS)}"
+    ended = datetime.now(UTC) - timedelta(days=3)
+    with pki.postgres(name, certificate=pki.issue(name, "127.0.0.1", ends=ended)) as server:
+        places = f"127.0.0.1:{server.server.port},127.0.0.1:{good.server.port}"
+        user = urlsplit(good.url).netloc.rpartition("@")[0]
+        yield verifying(at(good.url, f"{user}@{places}"), pki.ca_file)
+
+
 @stage("a server that insists on TLS")
 async def insists(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     server: TLSPostgres = request.getfixturevalue("tls_postgres")
@@ -288,6 +302,15 @@ async def old_pooler(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
         yield Wishes(source=settings)
 
 
+@stage("a pooler in session mode that leaves out time limits", needs_pooler=True)
+async def ignoring_pooler(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    url: str = request.getfixturevalue("database_url")
+    ignored = "idle_in_transaction_session_timeout,statement_timeout"
+    options = {"pool_mode": "session", "ignore_startup_parameters": ignored}
+    with pooler_before(request, Kind("1.24", 0), **options) as pooler:
+        yield Wishes(url=pooler.url(url).partition("?")[0])
+
+
 @stage("a standby")
 async def standby(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     directory: Path = request.getfixturevalue("public_directory")
@@ -300,6 +323,34 @@ async def standby(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
         yield Wishes(url=server.url)
 
 
+@stage("a standby that is behind its primary")
+async def lagging(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    replication: Replication = request.getfixturevalue("kept_replication")
+    patch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    patch.setattr("wellhead.doctor.checks.standby.LATE", 1e-9)
+    async with behind_primary(replication) as late:
+        yield Wishes(url=f"{late.url}?target_session_attrs=standby")
+
+
+@asynccontextmanager
+async def behind_primary(replication: Replication) -> AsyncIterator[Standby]:
+    """A standby that has received a transaction, and does not replay it."""
+    late = replication.standbys[0]
+    write = "SELECT pg_logical_emit_message(true, 'doctor', 'late')"
+    await replication.restore()
+    await replication.primary.ask(write)
+    await replication.catch_up()
+    await late.pause_replay()
+    try:
+        await replication.primary.ask(write)
+        lsn = await replication.primary.written()
+        received = "SELECT pg_last_wal_receive_lsn() >= $1::text::pg_lsn"
+        await until(lambda: late.ask(received, lsn))
+        yield late
+    finally:
+        await replication.restore()
+
+
 @stage("a database that was set to read-only")
 async def read_only(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     url: str = request.getfixturevalue("database_url")
@@ -307,6 +358,31 @@ async def read_only(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
         name = urlsplit(url).path[1:]
         await owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
         yield Wishes(url=url)
+
+
+@stage("a transaction that was left open")
+async def left_open(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    url: str = request.getfixturevalue("database_url")
+    patch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    patch.setattr("wellhead.doctor.checks.activity.LONG", 0.0)
+    named = {"application_name": "report"}
+    async with connected(url, server_settings=named) as holder, holder.transaction():
+        yield Wishes(url=url)
+
+
+@stage("a session that waits for a lock")
+async def waiting(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    url: str = request.getfixturevalue("database_url")
+    named = {"application_name": "report"}
+    async with connected(url, server_settings=named) as holder, connected(url) as waiter:
+        await holder.execute("CREATE TABLE pond ()")
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE pond")
+            dropping = asyncio.create_task(waiter.execute("DROP TABLE pond"))
+            question = "SELECT cardinality(pg_blocking_pids($1))"
+            await until(lambda: holder.fetchval(question, waiter.get_server_pid()))
+            yield Wishes(url=url)
+        await dropping
 
 
 @stage("a sleeping database that takes longer to wake than a login may")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.docs.pages import page
 from tests.doctor.stages import STAGES
-from wellhead.doctor import Finding, Outcome, examine
+from wellhead.doctor import Finding, examine
 
 PAGE = page("how-to/find-out-why.md")
 
@@ -17,6 +17,12 @@ _VARIABLE = (
     (r"\bin \d+ days", "in 300 days"),
     (r"\btrustme v[\d.]+", "a private authority"),
     (r"--scripts \S+", "--scripts migrations"),
+    (r"\b\d+ s behind its primary", "60 s behind its primary"),
+    (
+        r"\b\d+ transactions? of more than \d+ s; the oldest is \d+ s old",
+        "1 transaction of more than 300 s; the oldest is 400 s old",
+    ),
+    (r"\(\d+\)", "(4711)"),
 )
 
 
@@ -35,6 +41,5 @@ async def assert_named_first(failure: str, request: pytest.FixtureRequest) -> No
         report = await examine(wishes)
 
     assert report.first is not None
-    assert report.first.outcome is Outcome.FAILURE
     line = line_of(failure, report.first)
     assert line in PAGE.text.splitlines(), line

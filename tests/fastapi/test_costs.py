@@ -5,8 +5,11 @@ What refers to itself stays until Python looks for it, which takes the longer th
 
 import asyncio
 import gc
+import sys
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from tests.staging.in_process import ask
 from wellhead import Database, DatabaseSettings, compiled
 from wellhead.fastapi import ReaderDep, RunDep, SessionDep, install
+from wellhead.pool import stats
 from wellhead.sessions import ExclusiveSession
 from wellhead.testing.proxy import TCPProxy
 
@@ -136,6 +140,25 @@ async def test_it_takes_no_task_and_no_thread(app: FastAPI, path: str) -> None:
         loop.set_task_factory(None)
 
     assert (status, tasks, threading.active_count()) == (200, [], threads)
+
+
+@pytest.mark.parametrize("path", ["/reader", "/session"])
+async def test_the_figures_of_the_pool_take_few_of_its_calls(app: FastAPI, path: str) -> None:
+    calls = Counter[str]()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        del argument
+        calls[frame.f_code.co_filename] += event == "call"
+
+    await ask(app, path)
+    sys.setprofile(note)
+    try:
+        for _ in range(REQUESTS):
+            await ask(app, path)
+    finally:
+        sys.setprofile(None)
+
+    assert 0 < calls[stats.__file__] < 0.03 * calls.total()
 
 
 @pytest.mark.parametrize("listened_to", [False, True])

@@ -203,7 +203,7 @@ async def test_the_cookie_is_for_nobody_but_the_server_and_does_not_last(fleet: 
 
     name, *attributes = cookie.split("; ")
     assert name.startswith(COOKIE)
-    assert set(attributes) == {"Max-Age=70", "Path=/", "HttpOnly", "SameSite=Lax"}
+    assert set(attributes) == {"Max-Age=360", "Path=/", "HttpOnly", "SameSite=Lax"}
 
 
 async def test_a_response_that_arrives_late_takes_nothing_back(fleet: Fleet) -> None:
@@ -286,9 +286,30 @@ async def test_if_the_primary_does_not_say_its_position_the_client_reads_there(
         assert fleet.round_trips[1] > 0
 
 
-def test_an_application_with_replicas_needs_the_key() -> None:
-    urls = {"url": "postgresql://u@one/shop", "replica_url": "postgresql://u@two/shop"}
-    database = Database(DatabaseSettings(**urls))
+async def test_without_its_primary_it_goes_on_reading_and_stays_ready(fleet: Fleet) -> None:
+    short = {"connect_timeout": 1, "pool_timeout": 1.5, "pool_check_after_idle": 0}
+    async with served(fleet, **short) as server, server.client() as one, server.client() as other:
+        assert (await one.put("/note", params={"said": "second"})).status_code == 200
+        await fleet.replication.catch_up()
+        await fleet.primary.refuse()
+        await fleet.primary.cut()
+        assert (await other.put("/note", params={"said": "third"})).status_code == 503
+
+        assert (await one.get("/note")).json() == "second"
+        assert (await other.get("/note")).json() == "second"
+        ready = await one.get("/health/ready")
+        assert (ready.status_code, ready.json()["database"]) == (200, "unavailable")
+        assert (await one.get("/health/db")).status_code == 503
+        await fleet.primary.accept()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [{"replica_url": "postgresql://u@two/shop"}, {"patroni_url": "http://one:8008"}],
+    ids=["list", "patroni"],
+)
+def test_an_application_with_replicas_needs_the_key(source: dict[str, Any]) -> None:
+    database = Database(DatabaseSettings(url="postgresql://u@one/shop", **source))
 
     with pytest.raises(ConfigurationError, match="DATABASE_REPLICA_KEY is not set"):
         install(FastAPI(), database)

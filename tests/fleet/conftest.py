@@ -19,7 +19,7 @@ ARE_LEFT_OUT = bool(missing()) and os.environ.get("WELLHEAD_FLEET") != "required
 
 NETWORK = [] if can_be_cut() else ["test_network.py"]
 
-collect_ignore = [*NETWORK, *(["test_fleet.py"] if ARE_LEFT_OUT else [])]
+collect_ignore = [*NETWORK, *(["test_fleet.py", "test_patroni.py"] if ARE_LEFT_OUT else [])]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

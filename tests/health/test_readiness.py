@@ -36,3 +36,22 @@ def test_no_requests_go_where_they_would_fail_and_it_says_why(
     answer = readiness(report(state), is_started=is_started)
 
     assert (answer.is_ready, answer.reason) == (False, reason)
+
+
+def test_replicas_serve_reads_without_their_primary() -> None:
+    answer = readiness(report("unavailable"), is_started=True, has_replicas=lambda: True)
+
+    assert (answer.is_ready, answer.reason) == (True, None)
+    assert answer.health.state == "unavailable"
+
+
+@pytest.mark.parametrize("state", ["behind", "starting", "unavailable"])
+def test_replicas_do_not_let_a_process_start(state: State) -> None:
+    answer = readiness(report(state), is_started=False, has_replicas=lambda: True)
+
+    assert not answer.is_ready
+
+
+@pytest.mark.parametrize("state", ["connected", "idle", "saturated", "read_only", "behind"])
+def test_replicas_are_asked_for_only_without_their_primary(state: State) -> None:
+    readiness(report(state), is_started=True, has_replicas=pytest.fail)

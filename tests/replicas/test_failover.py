@@ -6,18 +6,20 @@ from pathlib import Path
 import pytest
 
 from tests.staging.fleet import Fleet, fleet_of
-from tests.staging.notes import WRITES, by_reader, by_session
+from tests.staging.notes import WRITES, by_query, by_reader, by_session
 from tests.staging.patience import until
 from tests.staging.streaming import Replication
 from wellhead import Database, DatabaseSettings, WellheadError
 from wellhead.replicas import availability as module
 
 
-def listed(fleet: Fleet, attributes: str) -> str:
-    """The URL of the primary and its first standby, for servers with these attributes."""
+def listed(fleet: Fleet, attributes: str, *, standbys: int = 1) -> str:
+    """The URL of the primary and so many standbys, for servers with these attributes."""
     url = fleet.url(fleet.primary, fleet.replication.primary)
-    both = f":{fleet.primary.port},127.0.0.1:{fleet.replicas[0].port}/"
-    return f"{url.replace(f':{fleet.primary.port}/', both)}?target_session_attrs={attributes}"
+    own = f":{fleet.primary.port}"
+    others = [f",{each.host}:{each.port}" for each in fleet.replicas[:standbys]]
+    listed = url.replace(f"{own}/", "".join([own, *others, "/"]))
+    return f"{listed}?target_session_attrs={attributes}"
 
 
 def settings_of(fleet: Fleet) -> DatabaseSettings:
@@ -28,13 +30,29 @@ def settings_of(fleet: Fleet) -> DatabaseSettings:
     )
 
 
-async def test_a_standby_is_found_among_several_hosts(fleet: Fleet) -> None:
-    async with Database(settings_of(fleet)) as database:
-        assert await by_reader(database) == "first"
-        fleet.reset()
-        assert await by_reader(database) == "first"
+@pytest.mark.parametrize("attributes", ["prefer-standby", "standby", "any"])
+async def test_each_standby_among_several_hosts_is_a_replica(fleet: Fleet, attributes: str) -> None:
+    settings = settings_of(fleet).model_copy(
+        update={"replica_url": listed(fleet, attributes, standbys=2)}
+    )
+    async with Database(settings) as database:
+        await until(lambda: _are_all_known(database))
+        _, *before = database.replica_stats()
+        for _ in range(10):
+            with database.reading_after():
+                assert await by_query(database) == "first"
 
-        assert fleet.round_trips == [0, 1, 0]
+        of_primary, *after = database.replica_stats()
+        assert of_primary.reads == 0
+        assert sum(each.reads for each in after) - sum(each.reads for each in before) == 10
+        assert max(each.reads for each in after) - min(each.reads for each in after) <= 1
+
+
+async def _are_all_known(database: Database) -> bool:
+    with database.reading_after():
+        await by_query(database)
+    of_primary, *others = database.replica_stats()
+    return of_primary.reason == "not_standby" and all(each.is_up for each in others)
 
 
 async def test_without_a_standby_the_list_leads_to_the_primary_which_is_read_as_such(
@@ -44,8 +62,9 @@ async def test_without_a_standby_the_list_leads_to_the_primary_which_is_read_as_
     async with Database(settings_of(fleet)) as database:
         assert await by_reader(database) == "first"
 
-        [stats] = database.replica_stats()
-        assert (stats.is_up, stats.reason, stats.reads) == (False, "not_standby", 0)
+        of_primary, other = database.replica_stats()
+        assert (of_primary.is_up, of_primary.reason, of_primary.reads) == (False, "not_standby", 0)
+        assert (other.is_up, other.reason, other.reads) == (False, "unavailable", 0)
 
 
 @pytest.fixture(params=["postgresql", "postgresql+psycopg"], ids=["asyncpg", "psycopg"])
@@ -86,4 +105,4 @@ async def test_a_client_sees_what_it_wrote_before_and_after_a_promotion(promoted
         for number, write in enumerate(WRITES):
             await write(database, str(number))
             assert await by_reader(database) == str(number)
-        assert database.replica_stats()[0].reason == "not_standby"
+        assert database.replica_stats()[1].reason == "not_standby"

@@ -1,6 +1,7 @@
 """The settings of replicas: which URLs are accepted, and where they come from."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,6 +109,59 @@ def test_a_primary_among_several_hosts_has_to_be_asked_for(attributes: str) -> N
 
     several = "postgresql://app@one,two/shop?target_session_attrs=read-write"
     assert DatabaseSettings(url=several, replica_url=TWO).replica_url
+
+
+@pytest.mark.parametrize("attributes", ["read-write", "primary"])
+def test_a_replica_is_not_asked_to_be_the_primary(attributes: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_REPLICA_URL asks for the primary"):
+        DatabaseSettings(url=URL, replica_url=f"{TWO}?target_session_attrs={attributes}")
+
+
+def test_the_longest_lag_is_never_less_than_that_without_an_outage() -> None:
+    assert DatabaseSettings(url=URL).longest_replica_lag == 300
+    given = {"replica_max_lag": 600, "replica_outage_lag": 0}
+    assert DatabaseSettings(url=URL, **given).longest_replica_lag == 600
+
+
+PATRONI = "https://reader:hunter%2C2@one:8008"
+
+
+def test_several_addresses_of_patroni_are_separated_by_commas_or_spaces(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "patroni").write_text(f"{PATRONI},http://two:8008\n")
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv("DATABASE_PATRONI_URL_FILE", str(tmp_path / "patroni"))
+
+    settings = DatabaseSettings()
+
+    assert [str(url) for url in settings.patroni_url or ()] == [
+        "https://reader:***@one:8008", "http://two:8008",
+    ]  # fmt: skip
+    assert settings.has_replicas
+    assert "hunter" not in repr(settings)
+    assert "hunter" not in str(settings.model_dump())
+    assert settings.model_copy(update={"url": THREE}).patroni_url is None
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"url": URL, "patroni_url": "https://reader:hunter@one"}, "address of Patroni cannot be"),
+        ({"url": URL, "patroni_url": ""}, "cannot be used"),
+        ({"url": URL, "patroni_url": []}, "must be a str, or a list"),
+        ({"url": URL, "patroni_url": PATRONI, "replica_url": TWO}, "are both set"),
+        ({"url": "sqlite+aiosqlite://", "patroni_url": PATRONI}, "is not a PostgreSQL"),
+        ({"url": "postgresql://app@one,two/shop", "patroni_url": PATRONI}, "several hosts"),
+    ],
+    ids=["address", "empty", "none", "both", "sqlite", "hosts"],
+)
+def test_what_cannot_be_a_source_of_replicas_is_refused(given: dict[str, Any], why: str) -> None:
+    with pytest.raises((SettingsError, URLError), match=why) as caught:
+        DatabaseSettings(**given)
+
+    assert "DATABASE_" in str(caught.value)
+    assert "hunter" not in str(caught.value)
 
 
 def test_a_short_key_is_refused_and_not_shown() -> None:

@@ -8,8 +8,8 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, sele
 from wellhead import Database, compiled
 
 NOTES = Table("notes", MetaData(), Column("id", Integer, primary_key=True), Column("text", String))
-_SELECT = select(NOTES.c.text).where(NOTES.c.id == 1)
-_COMPILED = compiled(_SELECT)
+SELECT = select(NOTES.c.text).where(NOTES.c.id == 1)
+_COMPILED = compiled(SELECT)
 _WRITE = compiled(update(NOTES).where(NOTES.c.id == 1).values(text=bindparam("said")))
 
 Read = Callable[[Database], Coroutine[Any, Any, str | None]]
@@ -19,7 +19,7 @@ Write = Callable[[Database, str], Awaitable[object]]
 async def by_reader(database: Database) -> str | None:
     """Read with a statement that is proved to be read-only."""
     async with database.reader() as reader:
-        said: str | None = await reader.scalar(_SELECT)
+        said: str | None = await reader.scalar(SELECT)
         return said
 
 

@@ -101,20 +101,27 @@ class PKI:
 
     @contextmanager
     def postgres(
-        self, name: str, *hosts: str, certificate: Certificate | None = None
+        self,
+        name: str,
+        *hosts: str,
+        certificate: Certificate | None = None,
+        access: str = _ACCESS,
     ) -> Iterator[TLSPostgres]:
-        """A server whose certificate names these hosts and nothing else, or with the one given."""
+        """A server whose certificate names these hosts and nothing else, or with the one given.
+
+        `access` is its `pg_hba.conf`.
+        """
         certificate = certificate or self.issue(name, *hosts)
         # PostgreSQL refuses a key that another account owns or may read.
         server_account().give(certificate.key_file, mode=0o600)
-        access = self._directory / f"{name}.hba"
-        access.write_text(_ACCESS)
+        access_file = self._directory / f"{name}.hba"
+        access_file.write_text(access)
         options = {
             "ssl": "on",
             "ssl_cert_file": str(certificate.cert_file),
             "ssl_key_file": str(certificate.key_file),
             "ssl_ca_file": str(self.ca_file),
-            "hba_file": str(access),
+            "hba_file": str(access_file),
         }
         home = self._directory / f"postgres-{name}"
         with (

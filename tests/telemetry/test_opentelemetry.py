@@ -1,8 +1,11 @@
 """What OpenTelemetry gets, with the application's own SDK: its names, its parents, and no texts."""
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import httpx2
@@ -17,11 +20,13 @@ from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import bindparam, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
+import wellhead
 from wellhead import ConfigurationError, Database, DatabaseSettings, PoolTimeout, compiled
 from wellhead.fastapi import ReaderDep, SessionDep, install
 from wellhead.telemetry.opentelemetry import instrument
 from wellhead.testing.proxy import TCPProxy
 
+LIBRARY = str(Path(wellhead.__file__).parent)
 SECRET = "a-value-that-is-not-to-be-seen"
 
 READ = compiled(select(literal(1).label("one")).where(literal(1) == bindparam("one")))
@@ -265,3 +270,41 @@ async def test_an_open_database_is_refused(database: Database, telemetry: Teleme
     async with database:
         with pytest.raises(ConfigurationError, match="is open already, and is not observed"):
             telemetry.instrument(database)
+
+
+async def own_calls(database: Database) -> int:
+    """The library's functions that some reads call."""
+    calls = 0
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        del argument
+        calls += event == "call" and frame.f_code.co_filename.startswith(LIBRARY)
+
+    async def read() -> None:
+        async with database.reader() as reader:
+            await reader.scalar(select(literal(1)))
+
+    async with database:
+        for _ in range(10):
+            await read()
+        sys.setprofile(note)
+        try:
+            for _ in range(10):
+                await read()
+        finally:
+            sys.setprofile(None)
+    return calls
+
+
+async def test_what_is_off_costs_a_reader_not_one_call(
+    database: Database, telemetry: Telemetry
+) -> None:
+    off = Database(database.settings)
+    spanned = Database(database.settings)
+    telemetry.instrument(database, spans=False)
+    telemetry.instrument(spanned)
+    usual = await own_calls(off)
+
+    assert await own_calls(database) == usual
+    assert await own_calls(spanned) > usual

@@ -54,8 +54,8 @@ def main() -> int:
         "--route",
         type=lambda name: [Route[name.upper()]],
         metavar="|".join(route.name.lower() for route in Route),
-        help="one way to the database; without it all of them, or HAProxy if it is quick or"
-        " asynchronous",
+        help="one way to the database; without it all of them, HAProxy if it is quick, or all hosts"
+        " if it is asynchronous",
     )
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table on this page")
     parser.add_argument("--keep", action="store_true", help="leave the logs, and say where")
@@ -91,11 +91,14 @@ def main() -> int:
 async def _play(directory: Path, given: argparse.Namespace) -> tuple[list[Trial], list[Trial]]:
     """The outages, and what was replaced."""
     rng = chance(given.seed)
-    is_short = given.quick or given.asynchronous
-    kinds = (TODO,) if is_short else (TODO, USUAL)
+    kinds = (TODO,) if given.quick or given.asynchronous else (TODO, USUAL)
     pace = BRIEFLY if given.quick else AT_LENGTH
-    routes = given.route or ([Route.HAPROXY] if is_short else Route)
-    outages = LOSSES if given.asynchronous else OUTAGES
+    routes, outages = list(Route), OUTAGES
+    if given.asynchronous:
+        # Where all of them can happen.
+        routes, outages = [Route.HOSTS], LOSSES
+    elif given.quick:
+        routes = [Route.HAPROXY]
     chosen = [each for each in outages if given.only.casefold() in each.__name__.casefold()]
     trials, rolled = [], []
     async with AsyncExitStack() as stack:
@@ -108,7 +111,7 @@ async def _play(directory: Path, given: argparse.Namespace) -> tuple[list[Trial]
             directory, applications=0, network=network, is_synchronous=not given.asynchronous
         )
         fleet = await stack.enter_async_context(opened)
-        for route in routes:
+        for route in given.route or routes:
             async with open_sides(fleet, route, kinds, directory) as sides:
                 for outage in rng.sample(chosen, len(chosen)):
                     if route in outage.routes:
@@ -118,7 +121,7 @@ async def _play(directory: Path, given: argparse.Namespace) -> tuple[list[Trial]
         if given.quick and not given.only:
             steps = rng.sample(STEPS, _STEPS)
             rolled = await roll(fleet, directory, steps, rng, count=_PROCESSES, pace=pace)
-    return sorted(trials, key=lambda each: OUTAGES.index(type(each.outage))), rolled
+    return sorted(trials, key=lambda each: outages.index(type(each.outage))), rolled
 
 
 def _left_out() -> list[str]:

@@ -77,6 +77,24 @@ class PrimaryCutOff(Outage):
         await fleet.settle()
 
 
+class PatroniFrozen(Outage):
+    """The primary's Patroni is frozen, so that its server goes on when another is elected."""
+
+    name = "The primary's Patroni is frozen"
+    # HAProxy closes the connections to a server whose Patroni does not respond.
+    routes = (Route.HOSTS, Route.REPLICAS)
+    hold = (1.0, 3.0)
+
+    async def inject(self, fleet: Fleet) -> None:
+        self._frozen = await fleet.primary()
+        self._frozen.freeze()
+        await _successor(fleet, self._frozen)
+
+    async def heal(self, fleet: Fleet) -> None:
+        self._frozen.thaw()
+        await fleet.settle()
+
+
 class EtcdKilled(Outage):
     """The etcd dies by ``kill -9``, for longer than the primary's lock lasts."""
 
@@ -126,12 +144,13 @@ OUTAGES: tuple[type[Outage], ...] = (
     SwitchedOver,
     PrimaryKilled,
     PrimaryCutOff,
+    PatroniFrozen,
     EtcdKilled,
     HAProxyKilled,
     PoolerKilled,
 )
-LOSSES: tuple[type[Outage], ...] = (PrimaryKilled, PrimaryCutOff)
-"""Those in which the primary is lost with what it has sent to nobody."""
+LOSSES: tuple[type[Outage], ...] = (PrimaryKilled, PrimaryCutOff, PatroniFrozen)
+"""Those in which a primary whose commits wait for no replica can lose them."""
 
 
 async def _successor(fleet: Fleet, former: Member) -> None:

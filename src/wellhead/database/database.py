@@ -567,7 +567,13 @@ class Database(Generic[S_co]):
         """Whether this process should get requests; sends as few queries as :meth:`check`."""
         if self._is_draining:
             return Readiness(False, "draining", self.last_known())
-        return readiness(await self.check(), is_started=self._has_started)
+        report = await self.check()
+        router = self._live.router if self._live else None
+        return readiness(
+            report,
+            is_started=self._has_started,
+            has_replicas=lambda: router is not None and router.serves(),
+        )
 
     def _require(self) -> Live:
         if self._opening is not None:

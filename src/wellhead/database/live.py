@@ -97,7 +97,7 @@ class Live:
         self.reader: Callable[..., Reader] = partial(Reader, deadline=deadline)
         self.reader_of: tuple[Any, ...] = (*self.readers.openers, runner.reading)
         self.router: Router | None = None
-        if settings.replica_url:
+        if settings.has_replicas:
             self._route(settings, hooks, session_class, runs, runner)
         self._settings = settings
         # What the server has, and how many processes share it if not as the settings say.
@@ -116,7 +116,7 @@ class Live:
         runner: QueryRunner,
     ) -> None:
         self.router = router = Router(
-            settings, hooks, session_class, self.readers, runs,
+            settings, hooks, session_class, self.readers, self.health, runs,
             counted=lambda: Elsewhere(self), runs=runs,
         )  # fmt: skip
         self.runner = routed = RoutedRunner(router, runner)

@@ -80,7 +80,9 @@ class Case:
         connector: How the application connects.
         addresses: The addresses of all hosts that there is a route to.
         reached: Those that accept connections.
-        is_encrypted: Whether the connection uses TLS.
+        encrypted: The hosts to which connections use TLS.
+        refuses_parameters: Whether a start-up parameter was refused, as poolers do; None if that is
+            not known.
         first_login: Seconds that the first login took.
         connection: A connection of the application's engine.
         probe: A connection of asyncpg, which asks the questions.
@@ -96,7 +98,8 @@ class Case:
     connector: Connector | None = None
     addresses: list[Address] = field(default_factory=list)
     reached: list[Address] = field(default_factory=list)
-    is_encrypted: bool = False
+    encrypted: set[Host] = field(default_factory=set)
+    refuses_parameters: bool | None = None
     first_login: float = 0.0
     connection: "AsyncConnection | None" = None
     probe: Any = None

@@ -24,6 +24,7 @@ from wellhead.doctor.checks import (
     standby,
     time_limits,
     timing,
+    trusting,
     urls,
     waking,
 )
@@ -78,9 +79,9 @@ NOT_EXAMINED: Final = Diagnosis(
 )
 
 MODULES: Final = (
-    urls, packages, contradictions, resolving, reaching, encryption, waking, logging_in,
-    login_refusals, authenticating, timing, server_facts, pooling_behaviour, capacity, time_limits,
-    standby, activity, clocks, migrating_state,
+    urls, packages, contradictions, resolving, reaching, encryption, trusting, waking,
+    logging_in, login_refusals, authenticating, timing, server_facts, pooling_behaviour, capacity,
+    time_limits, standby, activity, clocks, migrating_state,
 )  # fmt: skip
 """The modules that define diagnoses, in the order of the checks."""
 

@@ -10,6 +10,9 @@ from typing import Any
 from wellhead.connecting.engine import connect_args
 from wellhead.doctor.case import Case
 from wellhead.pool.connection_state import terminate
+from wellhead.settings import DatabaseSettings
+from wellhead.url import PostgresURL
+from wellhead.url.options import POOLER_SETTINGS, read_options
 
 
 async def connect_probe(case: Case) -> Any:
@@ -18,8 +21,7 @@ async def connect_probe(case: Case) -> Any:
     Raises:
         ConnectError: It could not be made.
     """
-    url = replace(case.url, driver="asyncpg")
-    settings = case.settings.model_copy(update={"url": url, "prepared_statements": "off"})
+    url, settings = _by_asyncpg(case)
     connector = case.connecting.toward(settings)
     case.resources.push_async_callback(connector.close)
     arguments = url.sqlalchemy_url().translate_connect_args(username="user")
@@ -30,6 +32,20 @@ async def connect_probe(case: Case) -> Any:
     case.resources.callback(terminate, connection)
     case.resources.push_async_callback(connection.close)
     return connection
+
+
+def sent_at_start(case: Case) -> dict[str, str]:
+    """The server settings that a connection of the probe begins with, and poolers do not know."""
+    _, settings = _by_asyncpg(case)
+    sent = dict(connect_args(settings)["server_settings"])
+    # Neon's proxy takes settings only inside of this one.
+    sent |= read_options(sent.pop("options", None)).settings
+    return {name: value for name, value in sent.items() if name not in POOLER_SETTINGS}
+
+
+def _by_asyncpg(case: Case) -> tuple[PostgresURL, DatabaseSettings]:
+    url = replace(case.url, driver="asyncpg")
+    return url, case.settings.model_copy(update={"url": url, "prepared_statements": "off"})
 
 
 async def ask(connection: Any, query: str) -> list[Any]:

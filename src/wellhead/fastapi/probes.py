@@ -56,8 +56,9 @@ class Ready(Reported):
     """The process should get requests."""
 
     status: Literal["ready"] = "ready"
-    database: Literal["connected", "idle", "saturated", "read_only"] = Field(
-        description="`saturated`: some requests are refused. `read_only`: changes are refused."
+    database: Literal["connected", "idle", "saturated", "read_only", "unavailable"] = Field(
+        description="`saturated`: some requests are refused. `read_only`: changes are refused. "
+        "`unavailable`: replicas serve reads, and all else is refused."
     )
 
 

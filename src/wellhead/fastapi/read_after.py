@@ -30,8 +30,8 @@ HEADER = "Wellhead-Read-After"
 or those of several, separated by commas."""
 
 LIFETIME = 60.0
-"""Seconds for which they are valid, in addition to ``replica_max_lag``: every replica that gets
-reads has replayed by then what the client has seen."""
+"""Seconds for which they are valid, in addition to the longest lag of a replica that gets reads: it
+has replayed by then what the client has seen."""
 
 _RENEW_AFTER = LIFETIME / 2
 
@@ -134,7 +134,7 @@ def read_after_for(databases: Mapping[str, Database[Any]]) -> dict[str, Any] | N
     Raises:
         ConfigurationError: There is no key.
     """
-    routed = {name: each for name, each in databases.items() if each.settings.replica_url}
+    routed = {name: each for name, each in databases.items() if each.settings.has_replicas}
     if not routed:
         return None
     settings = [each.settings for each in routed.values()]
@@ -146,6 +146,6 @@ def read_after_for(databases: Mapping[str, Database[Any]]) -> dict[str, Any] | N
             hint="Set it to the same value in all processes: python -c 'import secrets; "
             "print(secrets.token_urlsafe(48))'",
         )
-    lifetime = LIFETIME + max(each.replica_max_lag for each in settings)
+    lifetime = LIFETIME + max(each.longest_replica_lag for each in settings)
     tokens = SignedMarks(keys[0].get_secret_value(), lifetime=lifetime)
     return {"databases": routed, "tokens": tokens, "max_age": lifetime}

@@ -182,17 +182,20 @@ class Health:
 
     async def report(self) -> HealthReport:
         """What is known; waits only if the database has to be asked."""
+        return await self.ask() if self._must_ask() else self.known()
+
+    async def ask(self) -> HealthReport:
+        """What the database says now; concurrent callers share one query."""
+        asking = self._begin_to_ask()
+        # A caller that stops waiting does not cancel the query for the others, and a cancelled
+        # query does not cancel its waiters.
+        await asyncio.wait({asking})
+        return HealthReport.not_open() if asking.cancelled() else self.known()
+
+    def ask_if_due(self) -> None:
+        """Begin to ask if what is known is out of date; never waits."""
         if self._must_ask():
-            if self._asking is None or self._asking.done():
-                # Shared by all callers: its log lines must not carry one caller's context.
-                self._asking = Context().run(asyncio.create_task, self._probe())
-            asking = self._asking
-            # A caller that stops waiting does not cancel the query for the others, and a cancelled
-            # query does not cancel its waiters.
-            await asyncio.wait({asking})
-            if asking.cancelled():
-                return HealthReport.not_open()
-        return self.known()
+            self._begin_to_ask()
 
     def known(self) -> HealthReport:
         """What is known without a query; never waits."""
@@ -213,6 +216,12 @@ class Health:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait({self._asking})
+
+    def _begin_to_ask(self) -> asyncio.Task[None]:
+        if self._asking is None or self._asking.done():
+            # Shared by all callers: its log lines must not carry one caller's context.
+            self._asking = Context().run(asyncio.create_task, self._probe())
+        return self._asking
 
     def _must_ask(self) -> bool:
         has_failed = self._last is not None and self._last.fault is not None

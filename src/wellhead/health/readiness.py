@@ -1,6 +1,6 @@
 """Whether this process should get requests, which is more and less than a healthy database."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,7 @@ KEEPS_TRAFFIC: frozenset[State] = frozenset({"connected", "idle", "saturated", "
 
 A saturated pool refuses in milliseconds and soon has room again; a load balancer that removed the
 process would push its share onto the others, until all of them are removed. And a server that
-refuses writes still serves reads.
+refuses writes still serves reads, as replicas do without their primary.
 """
 
 _REASONS: Mapping[State, Reason] = {"starting": "starting", "behind": "behind"}
@@ -35,8 +35,17 @@ class Readiness:
     health: HealthReport
 
 
-def readiness(health: HealthReport, *, is_started: bool) -> Readiness:
-    """What the database's state means for a process, depending on whether it has been ready."""
-    if health.state in KEEPS_TRAFFIC:
+def readiness(
+    health: HealthReport, *, is_started: bool, has_replicas: Callable[[], bool] = lambda: False
+) -> Readiness:
+    """What the database's state means for a process.
+
+    Args:
+        health: What is known about the database.
+        is_started: Whether the process has been ready once.
+        has_replicas: Whether replicas serve reads; called only if the database is not available.
+    """
+    serves_reads = health.state == "unavailable" and is_started and has_replicas()
+    if health.state in KEEPS_TRAFFIC or serves_reads:
         return Readiness(is_started, None if is_started else "starting", health)
     return Readiness(False, _REASONS.get(health.state, "unavailable"), health)

@@ -8,6 +8,7 @@ from typing import Any
 from wellhead.pool.connection_state import is_in_transaction, terminate
 from wellhead.replicas.position import LogPosition
 from wellhead.replicas.seen import Seen
+from wellhead.replicas.staleness import Staleness
 
 PATIENCE = 3.0
 """Seconds for a replica to accept a connection, and to say how far it has got."""
@@ -37,23 +38,23 @@ class Known:
     Attributes:
         lsn: Every later statement sees what was committed before this position.
         server: The server that it leads to.
-        fresh_until: Until when, by the monotonic clock, its state is young enough.
+        as_of: When, by the monotonic clock, it had all that the primary had.
     """
 
     lsn: int
     server: str
-    fresh_until: float
+    as_of: float
 
-    def serves(self, seen: Seen, now: float) -> bool:
-        """Whether a client may read here."""
-        return seen.lsn <= self.lsn and now <= self.fresh_until and seen.may_read(self.server)
+    def serves(self, seen: Seen, *, since: float) -> bool:
+        """Whether a client may read here, if the state may be as old as that moment."""
+        return seen.lsn <= self.lsn and self.as_of >= since and seen.may_read(self.server)
 
 
 class Admission:
     """Lets statements pass to one replica.
 
     Args:
-        max_lag: Seconds that the replica's state may be old.
+        staleness: How old its state may be.
         wait: Seconds to wait for it to replay more.
 
     Attributes:
@@ -61,8 +62,8 @@ class Admission:
         server: The server that it led to when it was asked last.
     """
 
-    def __init__(self, *, max_lag: float, wait: float) -> None:
-        self._max_lag = max_lag
+    def __init__(self, *, staleness: Staleness, wait: float) -> None:
+        self._staleness = staleness
         self._wait = wait
         self._current_at: dict[str, float] = {}
         self.lag: float | None = None
@@ -73,22 +74,25 @@ class Admission:
         found: Known | None = info.get(_KNOWN)
         return found
 
-    async def admit(
-        self, connection: Any, info: dict[Any, Any], seen: Seen, *, overdue: int = 0
-    ) -> Known:
+    def admitted(self, info: dict[Any, Any], seen: Seen) -> Known | None:
+        """What is known of a connection, if a client may read there without a question."""
+        known = self.known(info)
+        if known is None or not known.serves(seen, since=monotonic() - self._staleness.limit):
+            return None
+        return known
+
+    async def admit(self, connection: Any, info: dict[Any, Any], seen: Seen) -> Known:
         """Return once a client may read on a connection; asks the server only if it has to.
 
         Args:
             connection: The driver's.
             info: That of the pool's record of it.
             seen: What the client has seen.
-            overdue: A position of the log that was written longer than ``max_lag`` ago.
 
         Raises:
             NotAdmittedError: It may not.
         """
-        known = self.known(info)
-        if known is not None and known.serves(seen, monotonic()):
+        if (known := self.admitted(info, seen)) is not None:
             return known
         if is_in_transaction(connection):
             # Its snapshot may be older than anything that is asked now.
@@ -100,11 +104,13 @@ class Admission:
             if not position.is_standby:
                 raise NotAdmittedError("It is not a standby.", reason="not_standby")
             self.server = position.server
-            self.lag = lag = self._lag(position, asked_at, overdue)
-            if lag is not None and lag <= self._max_lag:
-                fresh_until = asked_at + self._max_lag - lag
-                info[_KNOWN] = known = Known(position.lsn, position.server, fresh_until)
-                if known.serves(seen, asked_at):
+            lag = self._lag(position, asked_at)
+            # A standby of a standby cannot tell how far behind that one is.
+            self.lag = lag if position.lsn >= self._staleness.overdue else None
+            is_young = await self._staleness.allows(lag, position.lsn)
+            if is_young and lag is not None:
+                info[_KNOWN] = known = Known(position.lsn, position.server, asked_at - lag)
+                if known.serves(seen, since=known.as_of):
                     return known
             if not seen.may_read(position.server):
                 raise NotAdmittedError("The client has read at another replica.")
@@ -112,7 +118,7 @@ class Admission:
                 break
             await asyncio.sleep(pause)
             pause *= 2
-        if lag is None or lag > self._max_lag:
+        if not is_young:
             raise NotAdmittedError("It is too far behind.", reason="lagging")
         raise NotAdmittedError("It has not replayed what the client has seen.")
 
@@ -126,10 +132,7 @@ class Admission:
                 raise NotAdmittedError(message, reason="unavailable") from error
             raise
 
-    def _lag(self, position: LogPosition, asked_at: float, overdue: int) -> float | None:
-        if position.lsn < overdue:
-            # A standby of a standby cannot tell how far behind that one is.
-            return None
+    def _lag(self, position: LogPosition, asked_at: float) -> float | None:
         if position.lag == 0:
             self._current_at = {position.server: asked_at}
             return 0.0

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from contextvars import Context
-from time import monotonic
 from typing import Any
 
 from sqlalchemy.engine.interfaces import ExecutionContext
@@ -23,6 +22,7 @@ from wellhead.pool.sqlalchemy import await_
 from wellhead.replicas.admission import PATIENCE, Admission, Known, NotAdmittedError
 from wellhead.replicas.availability import Availability
 from wellhead.replicas.seen import Seen
+from wellhead.replicas.staleness import Staleness
 from wellhead.sessions.commits import watch_commits
 from wellhead.sessions.queries.runner import QueryRunner, Sessions
 from wellhead.sessions.reader import PASSING
@@ -60,17 +60,18 @@ class Replica:
         hooks: Those of the database.
         session_class: The class of the sessions.
         seen: Returns what the current client has seen.
-        overdue: Returns the position that every replica has to have passed by now.
+        staleness: How old what it shows may be.
         counted: Counts what is in progress, for the closing of the database.
         runs: Counts repeated reads.
         dialect: That of the primary's engine, for which compiled queries are compiled.
 
     Attributes:
-        name: Its hosts, for log lines and metrics.
+        name: Its host, for log lines and metrics.
         availability: Whether it gets reads.
         readers: The sessions of readers.
         runner: Runs compiled queries.
         reads: Statements that it was sent.
+        is_gone: Whether it is no replica any more, and gets no further reads.
     """
 
     def __init__(
@@ -80,17 +81,16 @@ class Replica:
         session_class: type[Any],
         *,
         seen: Callable[[], Seen],
-        overdue: Callable[[], int],
+        staleness: Staleness,
         counted: Callable[[], AbstractContextManager[None]],
         runs: RunCounter,
         dialect: Any,
     ) -> None:
         url: Any = settings.url
-        self.name = ",".join(map(str, url.hosts))
+        self.name = str(url.hosts[0])
         self._settings = settings
         self._seen = seen
-        self._overdue = overdue
-        self._admission = Admission(max_lag=settings.replica_max_lag, wait=settings.replica_wait)
+        self._admission = Admission(staleness=staleness, wait=settings.replica_wait)
         self._connector = Connector(settings, hooks)
         self._engine = engine = build_engine(self._connector, plan_pool(settings))
         watch_commits(engine.sync_engine, on_unknown=lambda: None, database=self)
@@ -112,6 +112,10 @@ class Replica:
         self._trial: asyncio.Task[None] | None = None
         self.availability = Availability(self.name)
         self.reads = 0
+        self.is_gone = False
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
 
     def watch(self, observers: Sequence[Observer]) -> None:
         """Report statements to these as well from now on; none ends it."""
@@ -190,9 +194,26 @@ class Replica:
             why: What showed it, for the log.
         """
         if reason == "not_standby" and self.pool is not None:
-            # A URL with several hosts may lead to a standby next time.
+            # A name or a proxy may lead to a standby next time.
             self.pool.retire_all()
         self.availability.leave_out(reason, why)
+
+    def hold(self) -> None:
+        """Note a user, until it calls ``release``."""
+        self._users += 1
+        self._unused.clear()
+
+    def release(self) -> None:
+        """Note that a user is done."""
+        self._users -= 1
+        if not self._users:
+            self._unused.set()
+
+    async def leave(self) -> None:
+        """Get no further reads, and close every connection once all users are done."""
+        self.is_gone = True
+        await self._unused.wait()
+        await self.close()
 
     async def close(self) -> None:
         """Close every connection, and create no more."""
@@ -228,7 +249,7 @@ class Replica:
 
     async def _admit(self, pooled: Any, info: dict[Any, Any], seen: Seen) -> Known:
         connection = driver_of(pooled.dbapi_connection)
-        return await self._admission.admit(connection, info, seen, overdue=self._overdue())
+        return await self._admission.admit(connection, info, seen)
 
     async def _admit_record(self, record: Any) -> None:
         """Admit a compiled query's statement."""
@@ -239,8 +260,8 @@ class Replica:
     def _admit_statement(self, context: ExecutionContext) -> None:
         """Admit a statement of SQLAlchemy's."""
         seen, connection = self._seen(), context.root_connection
-        known = self._admission.known(connection.info)
-        if known is None or not known.serves(seen, monotonic()):
+        known = self._admission.admitted(connection.info, seen)
+        if known is None:
             try:
                 known = await_(self._admit(connection.connection, connection.info, seen))
             except NotAdmittedError as error:

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 from typing import Any
 
+from wellhead.errors import ConnectError, PoolTimeout
 from wellhead.replicas.router import Router
 from wellhead.sessions.queries.ordinary import Outcome
 from wellhead.sessions.queries.runner import (
@@ -50,6 +51,7 @@ class RoutedRunner:
         if not (statement.writes or self.has_hooks):
             replica = await router.choose()
         if replica is not None:
+            replica.hold()
             with router.seen().reading():
                 try:
                     return await replica.runner.run(query, values, only_first=only_first)
@@ -57,10 +59,18 @@ class RoutedRunner:
                     if not replica.note_failure(error):
                         raise
                     router.fall_back(error)
+                finally:
+                    replica.release()
+        is_used = True
         try:
             return await self._primary.run(query, values, only_first=only_first)
+        except (ConnectError, PoolTimeout):
+            # The client has seen nothing there, and may go on reading from replicas.
+            is_used = False
+            raise
         finally:
-            router.seen().use_primary()
+            if is_used:
+                router.seen().use_primary()
 
     def stream(
         self, query: HasStatements, values: Values

@@ -52,6 +52,9 @@ class RoutedReader(Reader):
         """Return the connection once the tasks that are reading have finished."""
         self._is_routed = self._is_closed = True
         await super().close()
+        if self._replica is not None:
+            self._replica.release()
+            self._replica = None
 
     async def _read(self, read: Callable[[AsyncSession], Awaitable[R]]) -> R:
         replica = await self._route()
@@ -80,7 +83,9 @@ class RoutedReader(Reader):
                     if not (self._settings or self._queries.has_hooks):
                         self._read_from(await self._router.choose())
                     self._is_routed = True
-        elif self._replica is not None and not await self._router.settle(self._router.seen()):
+        elif self._replica is not None and (
+            self._replica.is_gone or not await self._router.settle(self._router.seen())
+        ):
             self._router.count_fallback()
             await self._leave(self._replica)
         return self._replica
@@ -88,6 +93,10 @@ class RoutedReader(Reader):
     def _read_from(self, replica: Replica | None) -> None:
         if self._is_closed:
             return
+        if self._replica is not None:
+            self._replica.release()
+        if replica is not None:
+            replica.hold()
         self._replica = replica
         openers = (self._primary if replica is None else replica.readers).openers
         self._open_session, self._open_transaction, self._open_lasting = openers

@@ -1,11 +1,9 @@
 """Chooses a server for each reader, and asks the primary what a client has seen."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,18 +12,18 @@ from wellhead.connecting import Hooks
 from wellhead.connecting.reading import Readers
 from wellhead.errors import WellheadError
 from wellhead.errors.recognition import fault_of
+from wellhead.health.health import Health
 from wellhead.pool.connection_state import driver_of, terminate
 from wellhead.replicas.admission import PATIENCE, NotAdmittedError
+from wellhead.replicas.members import Members
 from wellhead.replicas.position import LogPosition
 from wellhead.replicas.replica import Replica, settings_of
 from wellhead.replicas.seen import NEVER, Seen, current_client
+from wellhead.replicas.staleness import Staleness
 from wellhead.sessions.reader import announce_repeat
 from wellhead.sessions.run_stats import RunCounter
 from wellhead.sessions.statements import statements_of
 from wellhead.settings import DatabaseSettings
-
-_OBSERVATIONS = 8
-"""How many positions of the primary are noted within ``replica_max_lag`` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class ReplicaStats:
     """The figures of one replica, since the database was opened.
 
     Attributes:
-        name: Its hosts.
+        name: Its host.
         is_up: Whether it gets reads.
         reason: Why not: ``unavailable``, ``lagging``, or ``not_standby``, if it is a primary; None
             if it gets reads, or was never read from.
@@ -60,6 +58,7 @@ class Router:
         hooks: Those of the database.
         session_class: The class of the sessions.
         primary: How the primary is read.
+        health: What is known about the primary.
         key: The database's key, under which a client's :class:`Seen` is kept.
         counted: Counts what is in progress, for the closing of the database.
         runs: Counts repeated reads, and those that went to the primary.
@@ -74,6 +73,7 @@ class Router:
         hooks: Hooks,
         session_class: type[Any],
         primary: Readers,
+        health: Health,
         key: object,
         *,
         counted: Callable[[], AbstractContextManager[None]],
@@ -83,22 +83,29 @@ class Router:
         self._primary = primary
         self._runs = runs
         self._process = Seen()
-        self._max_lag = settings.replica_max_lag
-        self._observed: deque[tuple[float, int]] = deque()
-        self._overdue = 0
+        self._staleness = Staleness(
+            max_lag=settings.replica_max_lag,
+            outage_lag=settings.longest_replica_lag,
+            primary=health,
+        )
         engine = primary.engines.writing.sync_engine
-        self.replicas = tuple(
-            Replica(
+        self._members = Members(
+            settings,
+            lambda url: Replica(
                 settings_of(settings, url), hooks, session_class,
-                seen=self.seen, overdue=self.overdue, counted=counted, runs=runs,
+                seen=self.seen, staleness=self._staleness, counted=counted, runs=runs,
                 dialect=engine.dialect,
-            )
-            for url in settings.replica_url or ()
+            ),
         )  # fmt: skip
         statements = statements_of(engine)
         statements.ask_first(self._note_statement)
         statements.tell_of(self._note_statement)
         statements.tell_after_commits(self._note_commit)
+
+    @property
+    def replicas(self) -> tuple[Replica, ...]:
+        """Those that there are now."""
+        return self._members.replicas
 
     def seen(self) -> Seen:
         """What the current client has seen."""
@@ -115,6 +122,7 @@ class Router:
         Raises:
             Exception: No connection to the primary could be made for that.
         """
+        self._members.follow()
         seen = self.seen()
         if seen.lsn < NEVER and await self.settle(seen):
             ready = [each for each in self.replicas if each.is_ready()]
@@ -139,6 +147,11 @@ class Router:
             announce_repeat(fault_of(error))
             self._runs.count_repeated_read(fault_of(error))
 
+    def serves(self) -> bool:
+        """Whether a replica gets reads now; if none does, they are tried in the background."""
+        self._members.follow()
+        return any(each.is_ready() for each in self.replicas)
+
     async def settle(self, seen: Seen) -> bool:
         """Ask the primary for its position, if the client has used it: one round trip.
 
@@ -154,7 +167,7 @@ class Router:
             if position is None:
                 return False
             seen.take(asked, position.lsn)
-            self._observe(position.lsn)
+            self._staleness.note(position.lsn)
         return True
 
     async def mark(self) -> str:
@@ -170,13 +183,6 @@ class Router:
         except (SQLAlchemyError, WellheadError, OSError):
             is_known = False
         return seen.mark if is_known else Seen(NEVER).mark
-
-    def overdue(self) -> int:
-        """The position of the log that was written longer than ``replica_max_lag`` ago."""
-        too_long_ago = monotonic() - self._max_lag
-        while self._observed and self._observed[0][0] <= too_long_ago:
-            self._overdue = max(self._overdue, self._observed.popleft()[1])
-        return self._overdue
 
     def stats(self) -> tuple[ReplicaStats, ...]:
         """A snapshot of the figures; never waits."""
@@ -195,12 +201,11 @@ class Router:
 
     async def close(self) -> None:
         """Close the connections to all replicas."""
-        for each in self.replicas:
-            await each.close()
+        await self._members.close()
 
     def abandon(self) -> int:
         """Drop them, where the event loop has ended; returns how many there were."""
-        return sum(each.abandon() for each in self.replicas)
+        return self._members.abandon()
 
     async def _first_ready(self) -> list[Replica]:
         """Wait for the first connection to any replica."""
@@ -222,11 +227,6 @@ class Router:
                 if isinstance(error, Exception):
                     return None
                 raise
-
-    def _observe(self, lsn: int) -> None:
-        now = monotonic()
-        if not self._observed or now - self._observed[-1][0] >= self._max_lag / _OBSERVATIONS:
-            self._observed.append((now, lsn))
 
     def _note_statement(self, context: object, statement: str, details: object) -> None:
         del context, statement, details

@@ -22,11 +22,11 @@ logger = logging.getLogger(__package__)
 PARTS: Final = ("host", "port", "user", "password", "name", "driver", "parameters")
 """The fields that take the place of ``url``."""
 
-PLACE: Final = ("url", "url_direct", "replica_url", *PARTS)
+PLACE: Final = ("url", "url_direct", "replica_url", "patroni_url", *PARTS)
 """The fields that say which database is meant."""
 
 # Further addresses of the same database.
-_BESIDE: Final = ("url_direct", "replica_url")
+_BESIDE: Final = ("url_direct", "replica_url", "patroni_url")
 
 # Without them, the other fields only say who connects and how, and complete a weaker source.
 _WHERE: Final = {"url", "host", "port", "name"}

@@ -25,8 +25,9 @@ class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
     Read from keyword arguments, then from the environment (``DATABASE_`` and the field's name),
     then from a ``.env`` file in the working directory, then from the profile, then the defaults.
     ``DATABASE_URL_FILE``, ``DATABASE_URL_DIRECT_FILE``, ``DATABASE_USER_FILE``,
-    ``DATABASE_PASSWORD_FILE``, ``DATABASE_REPLICA_URL_FILE``, ``DATABASE_REPLICA_KEY_FILE`` and
-    ``DATABASE_LIVE_PAGE_TOKEN_FILE`` name files to read these values from.
+    ``DATABASE_PASSWORD_FILE``, ``DATABASE_REPLICA_URL_FILE``, ``DATABASE_PATRONI_URL_FILE``,
+    ``DATABASE_REPLICA_KEY_FILE`` and ``DATABASE_LIVE_PAGE_TOKEN_FILE`` name files to read these
+    values from.
 
     If a database is given in code, by ``url`` or its parts, neither the environment nor ``.env``
     is read.

@@ -23,7 +23,7 @@ def attributes_of(settings: DatabaseSettings) -> dict[str, str | int]:
     if not isinstance(url, PostgresURL):
         return {"db.system.name": "sqlite"}
     found: dict[str, str | int] = {"db.system.name": "postgresql", "db.namespace": url.database}
-    if len(url.hosts) == 1 and not settings.replica_url:
+    if len(url.hosts) == 1 and not settings.has_replicas:
         [host] = url.hosts
         found |= {"server.address": host.name, "server.port": host.port}
     return found

@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from tests.doctor.stages import connected
 from tests.staging.patience import until
 from wellhead.doctor import Wishes, examine
+from wellhead.doctor.checks import activity
 from wellhead.doctor.checks.activity import findings_about
 
 IDLE = {"pid": 7, "name": "shop", "state": "idle in transaction", "age": 400.0, "blockers": ""}
@@ -30,21 +33,23 @@ def test_the_session_that_waits_for_nobody_is_the_blocker() -> None:
     assert finding.seen == "2 sessions wait for a lock of report (1)."
 
 
-async def test_a_session_that_waits_for_a_lock_is_seen(database_url: str) -> None:
+async def test_an_old_transaction_that_blocks_another_is_named_twice(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "LONG", 0.0)
     async with connected(database_url) as holder, connected(database_url) as waiter:
         await holder.execute("CREATE TABLE pond ()")
         async with holder.transaction():
             await holder.execute("LOCK TABLE pond")
-            waiting = asyncio.create_task(waiter.execute("DROP TABLE pond"))
-            pid = waiter.get_server_pid()
-
-            async def is_blocked() -> bool:
-                return bool(await holder.fetchval("SELECT pg_blocking_pids($1)", pid))
-
-            await until(is_blocked)
+            dropping = asyncio.create_task(waiter.execute("DROP TABLE pond"))
+            question = "SELECT cardinality(pg_blocking_pids($1))"
+            await until(lambda: holder.fetchval(question, waiter.get_server_pid()))
             report = await examine(Wishes(url=database_url))
-        await waiting
+        await dropping
 
-    [finding] = [finding for finding in report.findings if finding.code == "blocked"]
-    assert f"({holder.get_server_pid()})" in finding.seen
-    assert "pond" not in finding.seen
+    found = {finding.code: finding for finding in report.findings if finding.check == "activity"}
+    cure = f"SELECT pg_terminate_backend({holder.get_server_pid()})"
+    assert found.keys() == {"long_transaction", "blocked"}
+    assert {finding.cure for finding in found.values()} == {cure}
+    # Statements may have secrets.
+    assert "pond" not in repr(report.findings)

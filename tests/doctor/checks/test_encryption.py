@@ -103,3 +103,29 @@ async def test_a_root_file_that_is_missing_is_named(tls_postgres: TLSPostgres) -
 
     assert codes_of(report) == ["roots_unusable"]
     assert report.ended_at == "tls"
+
+
+async def test_each_of_several_hosts_is_examined_and_named(
+    tls_postgres: TLSPostgres, ending_soon: TLSPostgres, pki: PKI
+) -> None:
+    first, second = (each.url.rpartition(":")[2] for each in (tls_postgres, ending_soon))
+    url = tls_postgres.url.replace(
+        "@127.0.0.1:", f"@localhost:{first.partition('/')[0]},127.0.0.1:"
+    )
+    url = url.replace(f"127.0.0.1:{first}", f"127.0.0.1:{second}")
+    report = await examine(Wishes(url=f"{url}?sslmode=verify-full&sslrootcert={pki.ca_file}"))
+
+    seen = [finding.seen for finding in report.findings if finding.check == "tls"]
+    assert [" to 127.0.0.1:" in each or "SNI localhost" in each for each in seen] == [
+        *(True, True, False)
+    ]
+    assert seen[2] == "The certificate of 127.0.0.1 expires in 5 days."
+
+
+async def test_hosts_that_all_fail_for_one_reason_say_it_once(tls_postgres: TLSPostgres) -> None:
+    port = tls_postgres.server.port
+    url = tls_postgres.url.replace(f"@127.0.0.1:{port}", f"@127.0.0.1:{port},localhost:{port}")
+    report = await examine(Wishes(url=f"{url}?sslmode=verify-full&sslrootcert=/nowhere/ca.pem"))
+
+    assert codes_of(report) == ["roots_unusable"]
+    assert report.ended_at == "tls"

@@ -1,22 +1,15 @@
-"""TLS: is the connection encrypted, by what, and is the server who it says it is?"""
+"""TLS: is the connection to each host encrypted, and is the server who it says it is?"""
 
-import ipaddress
-import ssl
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from wellhead.doctor.case import Address, Case
-from wellhead.doctor.findings import Diagnosis, Finding, Outcome
+from wellhead.doctor.checks.trusting import BY_THE_SYSTEM, NOT_VERIFIED, examine_certificate
+from wellhead.doctor.findings import Diagnosis, Finding, Outcome, worst
 from wellhead.doctor.greeting import Wire
-from wellhead.doctor.peer_certificate import (
-    PeerCertificate,
-    by_the_systems_authorities,
-    handshake,
-    read_certificate,
-    without_verification,
-)
-from wellhead.errors import URLError
-from wellhead.url.certificates import build_context
+from wellhead.url import Host
 from wellhead.url.tls import OPPORTUNISTIC, SYSTEM
 
 HUNG_UP = Diagnosis(
@@ -49,122 +42,61 @@ NOT_ENCRYPTED = Diagnosis(
     "Everyone on the way can read and change what is sent.",
     "Write sslmode=verify-full in the URL, once the server has TLS.",
 )
-NOT_VERIFIED = Diagnosis(
-    "not_verified",
-    Outcome.WARNING,
-    "The connection is encrypted, and the server's certificate is not verified.",
-    "Anyone who can redirect the connection can pretend to be the server, and reads everything.",
-    "Write sslmode=verify-full&sslrootcert=/path/to/ca.pem in the URL.",
-)
-ROOTS_UNUSABLE = Diagnosis(
-    "roots_unusable",
-    Outcome.FAILURE,
-    "A certificate file that the URL names, or needs, cannot be used.",
-    "Without the authority's certificate nothing can be verified, so no connection is made.",
-    "Write sslrootcert=system for a public authority, or the path of the authority's PEM file.",
-)
-CERTIFICATE_EXPIRED = Diagnosis(
-    "certificate_expired",
-    Outcome.FAILURE,
-    "The server's certificate has expired.",
-    "Every client that verifies it refuses to connect.",
-    "Renew the certificate on the server and reload it: SELECT pg_reload_conf()",
-)
-CERTIFICATE_NOT_YET_VALID = Diagnosis(
-    "certificate_not_yet_valid",
-    Outcome.FAILURE,
-    "The server's certificate is not valid yet.",
-    "Usually the clock of this machine is wrong.",
-    "Set the clock of this machine: timedatectl set-ntp true",
-)
-CERTIFICATE_SELF_SIGNED = Diagnosis(
-    "certificate_self_signed",
-    Outcome.FAILURE,
-    "The server's certificate is signed by itself.",
-    "No authority vouches for it, so it is only worth something to those who have a copy.",
-    "Copy the certificate from the server and name it in the URL: "
-    "sslmode=verify-full&sslrootcert=/path/to/server.crt",
-)
-CERTIFICATE_UNKNOWN_AUTHORITY = Diagnosis(
-    "certificate_unknown_authority",
-    Outcome.FAILURE,
-    "The server's certificate comes from an authority that is not trusted here.",
-    "It is a private authority, such as a cloud's, or the server does not send the certificates "
-    "between its own and the authority's.",
-    "Download the authority's certificate from the provider and name it in the URL: "
-    "sslmode=verify-full&sslrootcert=/path/to/ca.pem",
-)
-CERTIFICATE_WRONG_NAME = Diagnosis(
-    "certificate_wrong_name",
-    Outcome.FAILURE,
-    "The server's certificate is for another host name.",
-    "The URL has an address or an alias in place of the name that the certificate is for; or this "
-    "is another server.",
-    "Write one of the certificate's names as the host. Through a tunnel, write sslmode=verify-ca.",
-)
-CERTIFICATE_ENDS_SOON = Diagnosis(
-    "certificate_ends_soon",
-    Outcome.WARNING,
-    "The server's certificate expires soon.",
-    "From that day on, every client that verifies it refuses to connect.",
-    "Renew the certificate on the server and reload it: SELECT pg_reload_conf()",
-)
-TLS_FAILED = Diagnosis(
-    "tls_failed",
-    Outcome.FAILURE,
-    "The TLS handshake failed.",
-    "Client and server have no protocol version or cipher in common, or the server wants a "
-    "certificate of the client.",
-    "Check ssl_min_protocol_version, sslcert and sslkey in the URL, and the server's log.",
-)
-DIAGNOSES = (
-    HUNG_UP, NOT_POSTGRES, NO_TLS_OFFERED, NOT_ENCRYPTED, NOT_VERIFIED, ROOTS_UNUSABLE,
-    CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_SELF_SIGNED,
-    CERTIFICATE_UNKNOWN_AUTHORITY, CERTIFICATE_WRONG_NAME, CERTIFICATE_ENDS_SOON, TLS_FAILED,
-)  # fmt: skip
-
-SOON: Final = 21.0
-"""Days before its end from which on a certificate is warned about."""
+DIAGNOSES = (HUNG_UP, NOT_POSTGRES, NO_TLS_OFFERED, NOT_ENCRYPTED)
 
 # With allow, TLS is used only if the server refuses a login without.
 _PLAIN: Final = frozenset({"disable", "allow"})
 
-# https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
-_BY_VERIFY_CODE: Final = {
-    9: CERTIFICATE_NOT_YET_VALID,
-    10: CERTIFICATE_EXPIRED,
-    18: CERTIFICATE_SELF_SIGNED,
-    19: CERTIFICATE_UNKNOWN_AUTHORITY,
-    20: CERTIFICATE_UNKNOWN_AUTHORITY,
-    21: CERTIFICATE_UNKNOWN_AUTHORITY,
-    62: CERTIFICATE_WRONG_NAME,
-    64: CERTIFICATE_WRONG_NAME,
-}
-
 
 async def check_tls(case: Case) -> AsyncIterator[Finding]:
-    """Make an encrypted connection as the application would, and look at the certificate."""
-    address = case.reached[0]
+    """Make an encrypted connection to each host as the application would, all at the same time.
+
+    A host that fails is left out as long as another one serves, as drivers do.
+    """
+    first: dict[Host, Address] = {}
+    for address in case.reached:
+        first.setdefault(address.host, address)
+    results = await asyncio.gather(*(_of_host(case, address) for address in first.values()))
+    refused = {
+        host for host, found in zip(first, results, strict=True) if worst(found) is Outcome.FAILURE
+    }
+    usable = [address for address in case.reached if address.host not in refused]
+    case.reached = usable or case.reached
+    # All hosts may fail for one reason.
+    found = list(dict.fromkeys(finding for result in results for finding in result))
+    _recommend_verifying(case, found)
+    for finding in found:
+        is_left_out = finding.outcome is Outcome.FAILURE and usable
+        yield replace(finding, outcome=Outcome.WARNING) if is_left_out else finding
+
+
+async def _of_host(case: Case, address: Address) -> list[Finding]:
     if address.host.is_socket:
-        yield Finding("A Unix socket needs no encryption: nothing leaves this machine.")
-        return
+        return [Finding("A Unix socket needs no encryption: nothing leaves this machine.")]
     offer = await _offer(case, address)
     if isinstance(offer, Finding):
-        yield offer
-        return
-    case.is_encrypted = offer
-    if not offer:
-        seen = f"The connection to {address} is not encrypted: "
-        is_unwanted = case.url.sslmode in _PLAIN
-        seen += f"sslmode={case.url.sslmode}." if is_unwanted else "the server offers no TLS."
-        yield (
-            Finding(f"{seen} It stays on this machine.")
-            if address.is_local
-            else NOT_ENCRYPTED.found(seen)
+        return [offer]
+    if offer:
+        case.encrypted.add(address.host)
+        try:
+            return await examine_certificate(case, address)
+        except OSError:
+            return [HUNG_UP.found(f"{address} hung up, or went silent, in the TLS handshake.")]
+    seen = f"The connection to {address} is not encrypted: "
+    is_unwanted = case.url.sslmode in _PLAIN
+    seen += f"sslmode={case.url.sslmode}." if is_unwanted else "the server offers no TLS."
+    if address.is_local:
+        return [Finding(f"{seen} It stays on this machine.")]
+    return [NOT_ENCRYPTED.found(seen)]
+
+
+def _recommend_verifying(case: Case, found: Sequence[Finding]) -> None:
+    unverified = [finding for finding in found if finding.diagnosis is NOT_VERIFIED]
+    # One URL serves all hosts.
+    if unverified and all(finding.cure == BY_THE_SYSTEM for finding in unverified):
+        case.recommend_parameters(
+            "So that the server is verified.", sslmode="verify-full", sslrootcert=SYSTEM
         )
-        return
-    async for finding in _encrypted(case, address):
-        yield finding
 
 
 async def _offer(case: Case, address: Address) -> bool | Finding:
@@ -191,106 +123,3 @@ async def _offer(case: Case, address: Address) -> bool | Finding:
             f"{address} offers no TLS, and the URL has sslmode={case.url.sslmode}."
         )
     return said == b"S" and case.url.sslmode not in _PLAIN
-
-
-async def _encrypted(case: Case, address: Address) -> AsyncIterator[Finding]:
-    limit = case.settings.effective_connect_timeout
-    at_once = case.url.parameters.sslnegotiation == "direct"
-    verifies = False
-    try:
-        context = without_verification()
-        if case.url.sslmode not in OPPORTUNISTIC:
-            context = build_context(case.url.parameters)
-        verifies = context.verify_mode is ssl.CERT_REQUIRED
-        done = await handshake(address, limit, context, at_once=at_once)
-    except URLError as error:
-        yield ROOTS_UNUSABLE.found(error.args[0])
-        return
-    except ssl.SSLCertVerificationError as error:
-        yield await _not_trusted(case, address, error)
-        return
-    except ssl.SSLError as error:
-        yield TLS_FAILED.found(f"{address}: the TLS handshake failed ({_reason(error)}).")
-        return
-    except OSError:
-        yield HUNG_UP.found(f"{address} hung up, or went silent, in the TLS handshake.")
-        return
-    certificate = (
-        PeerCertificate.of(done.getpeercert() or {})
-        if verifies
-        else await read_certificate(address, limit, at_once=at_once)
-    )
-    yield Finding(
-        f"{done.version()} to {address}{_sni(address.host.name)}, "
-        f"the certificate is {_described(certificate)}; "
-        + ("it was verified" if verifies else "it was not verified")
-        + (", with the host name." if verifies and context.check_hostname else ".")
-    )
-    if not verifies and not address.is_local:
-        yield await _not_verified(case, address, limit, at_once=at_once)
-    if certificate.days_left < 0:
-        yield CERTIFICATE_EXPIRED.found(
-            f"The certificate expired {-certificate.days_left:.0f} days ago.",
-            outcome=Outcome.WARNING,
-        )
-    elif certificate.days_left < SOON:
-        yield CERTIFICATE_ENDS_SOON.found(
-            f"The certificate expires in {certificate.days_left:.0f} days."
-        )
-
-
-async def _not_trusted(case: Case, address: Address, error: ssl.SSLError) -> Finding:
-    found = _BY_VERIFY_CODE.get(getattr(error, "verify_code", 0), TLS_FAILED)
-    at_once = case.url.parameters.sslnegotiation == "direct"
-    limit = case.settings.effective_connect_timeout
-    try:
-        certificate = await read_certificate(address, limit, at_once=at_once)
-    except OSError:
-        return found.found(f"{address}: the certificate is refused ({_reason(error)}).")
-    cure = ""
-    if found is CERTIFICATE_WRONG_NAME and certificate.names:
-        cure = (
-            f"Write {' or '.join(certificate.names[:3])} as the host. Through a tunnel, write "
-            "sslmode=verify-ca."
-        )
-    return found.found(
-        f"The certificate of {address.host.name} is {_described(certificate)}: it is refused "
-        f"({_reason(error)}).",
-        cure=cure,
-    )
-
-
-async def _not_verified(case: Case, address: Address, limit: float, *, at_once: bool) -> Finding:
-    seen = f"sslmode={case.url.sslmode} does not verify who {address.host.name} is."
-    try:
-        await handshake(address, limit, by_the_systems_authorities(), at_once=at_once)
-    except OSError:
-        return NOT_VERIFIED.found(seen)
-    case.recommend_parameters(
-        "So that the server is verified.", sslmode="verify-full", sslrootcert=SYSTEM
-    )
-    return NOT_VERIFIED.found(
-        seen, cure="Write sslmode=verify-full&sslrootcert=system: the certificate passes."
-    )
-
-
-def _sni(name: str) -> str:
-    """The name in the handshake, by which a proxy such as Neon's finds the database."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return f" (SNI {name})"
-    return ""
-
-
-def _described(certificate: PeerCertificate) -> str:
-    names = ", ".join(certificate.names[:3]) or certificate.subject
-    by = "itself" if certificate.is_self_signed else certificate.issuer
-    days = certificate.days_left
-    when = f"expired {-days:.0f} days ago" if days < 0 else f"ends in {days:.0f} days"
-    return f"for {names}, by {by}, {when}"
-
-
-def _reason(error: ssl.SSLError) -> str:
-    said = getattr(error, "verify_message", None) or error.reason or type(error).__name__
-    return str(said).rstrip(".")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from wellhead.doctor.checks import encryption, reaching, resolving
+from wellhead.doctor.checks import encryption, reaching, resolving, trusting
 from wellhead.doctor.findings import Diagnosis, Outcome
 from wellhead.errors import ConnectError
 from wellhead.errors.codes import code_of
@@ -108,11 +108,13 @@ DIAGNOSES: Final = (
 """Every refusal that is not seen before the login."""
 
 
-_BY_CODE: Final = {
-    diagnosis.code: diagnosis
-    for known in (DIAGNOSES, resolving.DIAGNOSES, reaching.DIAGNOSES, encryption.DIAGNOSES)
-    for diagnosis in known
-}
+_SEEN_BEFORE: Final = (
+    *resolving.DIAGNOSES,
+    *reaching.DIAGNOSES,
+    *encryption.DIAGNOSES,
+    *trusting.DIAGNOSES,
+)
+_BY_CODE: Final = {diagnosis.code: diagnosis for diagnosis in (*DIAGNOSES, *_SEEN_BEFORE)}
 
 
 def diagnosis_of(error: ConnectError) -> Diagnosis:

@@ -3,17 +3,18 @@
 A server names its process at the login, and a pooler an invented one. Behind a transaction pooler a
 client has no server process of its own: two clients that are both connected meet the same process,
 or one client meets two. Nothing is set for finding that out, and
-nothing is left behind.
+nothing is left behind. What a pooler does with parameters at the start of a connection is known
+from the application's own: they are refused, or the server does not have them.
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from wellhead.doctor.case import Case
 from wellhead.doctor.findings import Diagnosis, Finding, Outcome
-from wellhead.doctor.questions import ask, connect_probe
+from wellhead.doctor.questions import ask, connect_probe, sent_at_start
 
 POOLED_UNSAID = Diagnosis(
     "pooled_unsaid",
@@ -40,6 +41,14 @@ POOLED_BY_SESSION = Diagnosis(
     "its pool_size is your limit.",
     "Nothing has to change. For more clients than server connections, use transaction mode.",
 )
+PARAMETERS_IGNORED = Diagnosis(
+    "parameters_ignored",
+    Outcome.WARNING,
+    "What the settings send at the start of a connection does not reach the server.",
+    "A pooler in between leaves out parameters that it does not know, such as time limits: the "
+    "settings say that they are in force, and they are not.",
+    "Set them for the role: ALTER ROLE app SET statement_timeout = '5s'",
+)
 STATEMENTS_NOT_KEPT = Diagnosis(
     "statements_not_kept",
     Outcome.NOTE,
@@ -58,11 +67,13 @@ STATEMENTS_LOST = Diagnosis(
     "DATABASE_PREPARED_STATEMENTS=auto",
 )
 DIAGNOSES = (
-    POOLED_UNSAID, POOLED_WRONGLY, POOLED_BY_SESSION, STATEMENTS_NOT_KEPT, STATEMENTS_LOST,
+    POOLED_UNSAID, POOLED_WRONGLY, POOLED_BY_SESSION, PARAMETERS_IGNORED, STATEMENTS_NOT_KEPT,
+    STATEMENTS_LOST,
 )  # fmt: skip
 
 _PROCESS: Final = "SELECT pg_catalog.pg_backend_pid()"
 _PREPARED: Final = "SELECT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE name = $1)"
+_ARRIVED: Final = "SELECT lower(name) AS name FROM pg_catalog.pg_settings WHERE source = 'client'"
 _ROUNDS: Final = 3
 _PATIENCE: Final = 5.0
 """Seconds for a transaction while another one is open; a pooler may have no server connection."""
@@ -88,24 +99,53 @@ async def check_pooler(case: Case) -> AsyncIterator[Finding]:
         seen = "Two clients met the same server process: a transaction pooler is in between."
         yield POOLED_UNSAID.found(seen, outcome=Outcome.WARNING if keeps else Outcome.FAILURE)
     elif is_pooled:
-        yield Finding("A transaction pooler is in between, as the URL says.")
-    elif key != process:
-        yield POOLED_BY_SESSION.found("The server's process is not the one that the login named.")
+        refuses = "; it refuses start-up parameters" if case.refuses_parameters else ""
+        yield Finding(f"A transaction pooler is in between, as the URL says{refuses}.")
+    elif key != process or case.refuses_parameters:
+        refuses = ", and a start-up parameter is refused" if case.refuses_parameters else ""
+        yield POOLED_BY_SESSION.found(
+            f"The server's process is not the one that the login named{refuses}."
+        )
     elif says:
         case.recommend_parameters("The connection is direct.", pgbouncer=None)
         yield POOLED_WRONGLY.found("Each client has a server process of its own: it is direct.")
     else:
         yield Finding("The connection is direct, as the URL says.")
-    if is_pooled and keeps:
-        yield Finding("The pooler keeps prepared statements; Wellhead does not rely on it.")
-    elif is_pooled and case.settings.prepared_statements == "on":
-        yield STATEMENTS_LOST.found(
-            "Prepared statements are on, and the pooler passed one on under the client's name.",
-            cure=f"{case.settings.variable_of('prepared_statements')}=auto",
+    if missing := await _missing(case):
+        yield _ignored(case, missing)
+    if is_pooled:
+        yield _of_statements(case, keeps=keeps)
+
+
+def _ignored(case: Case, missing: Mapping[str, str]) -> Finding:
+    role = case.url.user or "app"
+    return PARAMETERS_IGNORED.found(
+        f"The server did not get {', '.join(missing)}, which the settings send at the start.",
+        cure="; ".join(f"ALTER ROLE {role} SET {name} = '{missing[name]}'" for name in missing),
+    )
+
+
+def _of_statements(case: Case, *, keeps: bool) -> Finding:
+    if keeps:
+        return Finding("The pooler keeps prepared statements; Wellhead does not rely on it.")
+    if case.settings.prepared_statements != "on":
+        return STATEMENTS_NOT_KEPT.found(
+            "The pooler passed a statement on under the client's name."
         )
-        case.recommend("prepared_statements", "auto", "The pooler does not keep them.")
-    elif is_pooled:
-        yield STATEMENTS_NOT_KEPT.found("The pooler passed a statement on under the client's name.")
+    case.recommend("prepared_statements", "auto", "The pooler does not keep them.")
+    return STATEMENTS_LOST.found(
+        "Prepared statements are on, and the pooler passed one on under the client's name.",
+        cure=f"{case.settings.variable_of('prepared_statements')}=auto",
+    )
+
+
+async def _missing(case: Case) -> dict[str, str]:
+    """What the settings send at the start of a connection, and the server does not have of it."""
+    sent = sent_at_start(case)
+    if not sent:
+        return {}
+    arrived = {row["name"] for row in await ask(case.probe, _ARRIVED)}
+    return {name: value for name, value in sent.items() if name not in arrived}
 
 
 async def _is_shared(first: Any, second: Any) -> bool:
