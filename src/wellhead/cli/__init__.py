@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-_PACKAGES: Final = frozenset({"alembic", "typer"})
+_PACKAGES: Final = frozenset({"alembic", "rich", "typer"})
 
 
 def main() -> None:
