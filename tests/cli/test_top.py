@@ -14,7 +14,9 @@ from typer.testing import CliRunner, Result
 
 from tests.cli.terminal import on_terminal
 from tests.staging.live_page import StagedPage
+from tests.staging.patience import until
 from tests.staging.pki import PKI
+from tests.staging.working_together import uvicorn
 from wellhead.cli.app import app
 from wellhead.embedded.ports import quiet_port
 
@@ -50,15 +52,15 @@ def test_it_prints_the_figures_once(page: StagedPage) -> None:
     assert [line.rstrip() for line in done.stdout.splitlines()] == [
         f"{page.url}/db  2026-11-30T19:10:00.000Z  2 of 2 processes (2 workers of this machine)",
         "",
-        "default  ready  database up, 2.1 s ago  schema at 0010",
+        "default  ready  up, 2.1 s ago  schema at 0010",
         "connections   3 active  2 idle  1 opening  4 waiting  limit 15",
         "acquired      1234  0 timed out  0 refused",
         "wait          p50 100 us  p99 20 ms",
         "hold          p50 3.0 ms  p99 -",
         "errors        3 unreachable  2 retries  0 unknown outcomes",
         "",
-        "HELD FOR  BY                        AT                             PROCESS",
-        "  12.5 s  GET /api/{user_id}/tasks  app/tasks.py:42 in list_tasks     4711",
+        "HELD FOR  PROCESS  BY                        AT",
+        "  12.5 s     4711  GET /api/{user_id}/tasks  app/tasks.py:42 in list_tasks",
         "",
         "IN ALL  COUNT    MEAN  SLOWEST  STATEMENT",
         " 1.2 s     10  120 ms   400 ms  SELECT task.id FROM task WHERE task.id = $1",
@@ -78,7 +80,11 @@ def test_a_long_statement_is_whole_without_a_terminal(page: StagedPage) -> None:
     shape = ", ".join(f"column_{number}" for number in range(40))
     page.figures["databases"][0]["statements"][0]["shape"] = f"SELECT {shape}"
 
-    assert shape.replace(" ", "") in "".join(top(page.url).stdout.split())
+    how = page.figures["processes"]["how"] = "workers of this machine, " * 9
+    shown = top(page.url).stdout
+
+    assert shape.replace(" ", "") in "".join(shown.split())
+    assert how in shown
 
 
 def test_json_has_everything_that_the_service_tells(page: StagedPage) -> None:
@@ -99,7 +105,7 @@ def test_what_is_not_known_is_no_error(page: StagedPage) -> None:
     done = top(page.url)
 
     assert done.exit_code == 0
-    assert "default  not ready  database never  schema not looked at" in done.stdout
+    assert "default  not ready  never  schema not looked at" in done.stdout
     assert "no limit" in done.stdout
 
 
@@ -115,7 +121,7 @@ def test_no_text_of_the_service_commands_the_terminal(page: StagedPage) -> None:
     database["name"] = page.figures["at"] = page.figures["processes"]["how"] = attack
     database["holders"][0] |= {"what": attack, "line": attack}
     database["statements"][0]["shape"] = attack
-    database["readiness"] |= {"state": attack, "detail": attack}
+    database["readiness"] |= {"state": attack, "detail": f"{attack}!"}
     database["errors"] = {attack: 1}
     database["migrations"] = {"current": [attack], "head": [attack], "is_current": False}
     shown = top(page.url).stdout
@@ -258,11 +264,30 @@ def test_a_certificate_that_is_not_trusted_is_exit_code_1(pki: PKI) -> None:
 
 
 @pytest.mark.slow
+async def test_two_workers_of_a_real_service_are_summed_up(database_url: str) -> None:
+    with uvicorn(2, DATABASE_URL=database_url) as server:
+        await until(lambda: server.starts == 2)
+        shown, as_json = top(server.address), top(server.address, "--json")
+
+    assert (shown.exit_code, as_json.exit_code) == (0, 0), shown.stderr
+    assert "  2 of 2 processes (2 workers of this machine, by Unix sockets)" in shown.stdout
+    pool = json.loads(as_json.stdout)["databases"][0]["pool"]
+    # Each worker opened one connection by itself.
+    assert pool["acquired"] == 2
+    assert f"0 active  {pool['idle']} idle  0 opening  0 waiting  limit {pool['limit']}" in (
+        shown.stdout
+    )
+
+
+@pytest.mark.slow
 def test_it_waits_for_a_service_that_is_away_and_comes_back() -> None:
     with ExitStack() as first:
         page = first.enter_context(StagedPage())
+        # As wide as the terminal, and more.
+        page.figures["databases"][0]["statements"][0]["shape"] = f"SELECT {'x, ' * 100}"
         with on_terminal("top", page.url, "--interval", "0.5") as terminal:
             terminal.wait_for("4 waiting")
+            terminal.wait_for("400 ms")
             first.close()
             terminal.wait_for("Trying again; Ctrl-C ends.")
             with StagedPage(port=page.port) as again:

@@ -52,7 +52,10 @@ def test_the_reference_has_every_setting_with_its_default_and_its_range() -> Non
         "url_direct": "a database URL, or none",
         "replica_url": "database URLs, or none",
         "patroni_url": "addresses of Patroni, or none",
-        "replica_key": f"text of at least {SHORTEST_KEY} characters, or none",
+        **dict.fromkeys(
+            ("replica_key", "live_page_token"),
+            f"text of at least {SHORTEST_KEY} characters, or none",
+        ),
         "application_variables": "names with commas between them",
         **dict.fromkeys(("host", "user", "password", "name", "parameters"), "text, or none"),
     }

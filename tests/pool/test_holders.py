@@ -138,7 +138,7 @@ def test_it_is_of_limited_depth() -> None:
     def deep(levels: int) -> int:
         return len(stack_here()) if levels == 0 else deep(levels - 1)
 
-    assert deep(100) == deep(200) == 8
+    assert deep(100) == deep(200) == 12
 
 
 def test_where_nothing_is_known_nothing_is_said() -> None:

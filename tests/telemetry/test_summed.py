@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from wellhead.telemetry import workers as module
 from wellhead.telemetry.metrics import FIGURES, OF_WORKERS
 from wellhead.telemetry.summed import SummedCollector, added
-from wellhead.telemetry.workers import Workers
+from wellhead.telemetry.workers import FellowWorkers
 
 
 class Shop(Collector):
@@ -46,7 +46,7 @@ class Worker:
     """A worker whose figures can be scraped."""
 
     def __init__(self, orders: int) -> None:
-        self.workers = Workers("shop")
+        self.workers = FellowWorkers("shop")
         self.shop = Shop(orders)
         self.summed = SummedCollector([self.shop], self.workers)
         self._registry = CollectorRegistry()

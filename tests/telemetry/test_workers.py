@@ -13,7 +13,7 @@ import pytest
 
 from wellhead.telemetry import workers as module
 from wellhead.telemetry.private_directory import directory_for
-from wellhead.telemetry.workers import Workers
+from wellhead.telemetry.workers import FellowWorkers
 
 LONG = "x" * 200_000
 """More than asyncio reads from a stream at a time."""
@@ -32,8 +32,8 @@ def _as_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "is_worker", lambda: True)
 
 
-def teller(told: object) -> Workers:
-    workers = Workers("shop")
+def teller(told: object) -> FellowWorkers:
+    workers = FellowWorkers("shop")
     workers.on("figures", lambda *details: [told, *details])
     return workers
 
@@ -43,7 +43,7 @@ def contents_of(path: Path) -> list[str]:
 
 
 @pytest.fixture
-async def both(_as_workers: None) -> AsyncIterator[tuple[Workers, Workers]]:
+async def both(_as_workers: None) -> AsyncIterator[tuple[FellowWorkers, FellowWorkers]]:
     async with teller("a") as first, teller(LONG) as second:
         yield first, second
 
@@ -57,24 +57,28 @@ async def test_a_process_on_its_own_opens_nothing(root: Path) -> None:
     assert made == []
 
 
-async def test_each_can_ask_the_others(both: tuple[Workers, Workers]) -> None:
+async def test_each_can_ask_the_others(both: tuple[FellowWorkers, FellowWorkers]) -> None:
     first, second = both
 
     assert (await first.ask("figures", "of", "today")).told == {second.name: [LONG, "of", "today"]}
     assert (await second.ask("figures")).told == {first.name: ["a"]}
 
 
-async def test_services_with_the_same_parent_do_not_mix(both: tuple[Workers, Workers]) -> None:
-    async with Workers("blog") as other:
+async def test_services_with_the_same_parent_do_not_mix(
+    both: tuple[FellowWorkers, FellowWorkers],
+) -> None:
+    async with FellowWorkers("blog") as other:
         assert (await other.ask("figures")).told == {}
         assert len((await both[0].ask("figures")).told) == 1
 
 
-async def test_a_question_that_it_does_not_know_gets_nothing(both: tuple[Workers, Workers]) -> None:
+async def test_a_question_that_it_does_not_know_gets_nothing(
+    both: tuple[FellowWorkers, FellowWorkers],
+) -> None:
     assert (await both[0].ask("weather")).told == {}
 
 
-async def test_one_that_has_ended_is_not_asked(both: tuple[Workers, Workers]) -> None:
+async def test_one_that_has_ended_is_not_asked(both: tuple[FellowWorkers, FellowWorkers]) -> None:
     first, _ = both
     async with teller("c") as third:
         assert third.name in (await first.ask("figures")).told
@@ -82,7 +86,9 @@ async def test_one_that_has_ended_is_not_asked(both: tuple[Workers, Workers]) ->
     assert third.name not in first.others
 
 
-async def test_the_socket_of_one_that_was_killed_is_removed(both: tuple[Workers, Workers]) -> None:
+async def test_the_socket_of_one_that_was_killed_is_removed(
+    both: tuple[FellowWorkers, FellowWorkers],
+) -> None:
     first, _ = both
     assert first.directory is not None
     left = first.directory / "1-dead.sock"
@@ -95,7 +101,7 @@ async def test_the_socket_of_one_that_was_killed_is_removed(both: tuple[Workers,
 
 
 async def test_one_that_is_busy_is_not_waited_for(
-    both: tuple[Workers, Workers], monkeypatch: pytest.MonkeyPatch
+    both: tuple[FellowWorkers, FellowWorkers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _ = both
     assert first.directory is not None
@@ -108,7 +114,9 @@ async def test_one_that_is_busy_is_not_waited_for(
     assert "1-busy" in found.silent
 
 
-async def test_no_other_user_can_enter_the_directory(both: tuple[Workers, Workers]) -> None:
+async def test_no_other_user_can_enter_the_directory(
+    both: tuple[FellowWorkers, FellowWorkers],
+) -> None:
     directory = both[0].directory
     assert directory is not None
 

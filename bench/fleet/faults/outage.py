@@ -144,6 +144,7 @@ OUTAGES: tuple[type[Outage], ...] = (
     SwitchedOver,
     PrimaryKilled,
     PrimaryCutOff,
+    PatroniFrozen,
     EtcdKilled,
     HAProxyKilled,
     PoolerKilled,

@@ -34,7 +34,7 @@ class PoolFigures(_Figures):
     saturated: int
 
 
-class Holder(_Figures):
+class HeldConnection(_Figures):
     """Work that holds a connection now."""
 
     process: int
@@ -77,7 +77,7 @@ class DatabaseFigures(_Figures):
     pool: PoolFigures
     wait: Quantiles
     hold: Quantiles
-    holders: list[Holder]
+    holders: list[HeldConnection]
     statements: list[StatementFigures]
     errors: Mapping[str, int]
     retries: int

@@ -41,7 +41,7 @@ def plain(text: str) -> str:
 
 def _head(url: str, figures: PageFigures, away: str) -> Iterator[RenderableType]:
     seen = figures.processes
-    line = Text(f"{url}  {plain(figures.at)}  ")
+    line = _line(f"{url}  {plain(figures.at)}  ")
     line.append(
         f"{seen.answered} of {seen.expected} processes",
         style="" if seen.answered == seen.expected else COLOURS["warning"],
@@ -49,7 +49,11 @@ def _head(url: str, figures: PageFigures, away: str) -> Iterator[RenderableType]
     line.append(f" ({plain(seen.how)})")
     yield line
     if away:
-        yield Text(f"{away} Trying again; Ctrl-C ends.", style=COLOURS["failure"])
+        yield _line(f"{away} Trying again; Ctrl-C ends.", style=COLOURS["failure"])
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ignore")
 
 
 def _databases(figures: PageFigures, *, may_cut: bool) -> Iterator[RenderableType]:
@@ -67,18 +71,18 @@ def _databases(figures: PageFigures, *, may_cut: bool) -> Iterator[RenderableTyp
 
 def _state(database: DatabaseFigures) -> Text:
     ready, migrations = database.readiness, database.migrations
-    line = Text(plain(database.name), style="bold")
+    line = _line("").append(plain(database.name), style="bold")
     line.append(
         f"  {'ready' if ready.is_ready else 'not ready'}",
         style=COLOURS["ok" if ready.is_ready else "failure"],
     )
-    detail = f": {plain(ready.detail)}" if ready.detail else ""
+    detail = f": {plain(ready.detail)}" if ready.detail not in {None, ready.state} else ""
     age = "" if ready.age is None else f", {duration(ready.age)} ago"
-    line.append(f"  database {plain(ready.state)}{detail}{age}", style="not bold")
+    line.append(f"  {plain(ready.state)}{detail}{age}")
     if migrations is None:
-        line.append("  schema not looked at", style="not bold")
+        line.append("  schema not looked at")
     elif migrations.is_current:
-        line.append(f"  schema at {_revisions(migrations.current)}", style="not bold")
+        line.append(f"  schema at {_revisions(migrations.current)}")
     else:
         line.append(
             f"  schema at {_revisions(migrations.current)}, program at "
@@ -116,19 +120,19 @@ def _acquired(pool: PoolFigures) -> Text:
 
 def _errors(database: DatabaseFigures) -> Text:
     told = "  ".join(f"{count} {plain(fault)}" for fault, count in database.errors.items())
-    line = Text(told or "none", style=COLOURS["warning"] if told else "")
-    line.append(f"  {database.retries} retries  ", style="default")
+    line = Text().append(told or "none", style=COLOURS["warning"] if told else "")
+    line.append(f"  {database.retries} retries  ")
     return line.append(
         f"{database.unknown_outcomes} unknown outcomes",
-        style=COLOURS["failure"] if database.unknown_outcomes else "default",
+        style=COLOURS["failure"] if database.unknown_outcomes else "",
     )
 
 
 def _holders(database: DatabaseFigures, *, may_cut: bool) -> Table:
-    table = _table("HELD FOR", "BY", "AT", "PROCESS", may_cut=may_cut)
+    table = _table("HELD FOR", "PROCESS", "BY", "AT", may_cut=may_cut)
     for each in database.holders:
         what, line = (Text(plain(text or "-")) for text in (each.what, each.line))
-        table.add_row(duration(each.seconds), what, line, str(each.process))
+        table.add_row(duration(each.seconds), str(each.process), what, line)
     return table
 
 
@@ -141,7 +145,7 @@ def _statements(database: DatabaseFigures, *, may_cut: bool) -> Table:
 
 
 def _table(*names: str, may_cut: bool) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=may_cut)
     for name in names:
         is_text = name in {"BY", "AT", "STATEMENT"}
         table.add_column(
@@ -149,6 +153,8 @@ def _table(*names: str, may_cut: bool) -> Table:
             justify="left" if is_text else "right",
             no_wrap=may_cut or not is_text,
             overflow="ellipsis" if may_cut else "fold",
+            # What the numbers leave.
+            ratio=1 if is_text and may_cut else None,
         )
     return table
 

@@ -25,7 +25,7 @@ def print_once(client: PageClient, out: Console, *, interval: float, as_json: bo
         # ASCII has nothing that would command a terminal.
         out.file.write(json.dumps(figures.model_dump(mode="json"), indent=2) + "\n")
     else:
-        out.print(screen(client.address.url, figures, may_cut=False))
+        out.print(screen(client.address.url, figures, may_cut=False), crop=False)
 
 
 def watch(client: PageClient, out: Console, *, interval: float) -> None:

@@ -11,7 +11,7 @@ from wellhead.database import Database
 from wellhead.fastapi.probes import ProbeRoute
 from wellhead.telemetry.metrics import DatabaseCollector
 from wellhead.telemetry.summed import SummedCollector
-from wellhead.telemetry.workers import Workers
+from wellhead.telemetry.workers import FellowWorkers
 
 
 def install_metrics(
@@ -20,7 +20,7 @@ def install_metrics(
     *,
     registry: CollectorRegistry | None,
     collectors: Sequence[Collector],
-    workers: Workers,
+    workers: FellowWorkers,
     prefix: str,
 ) -> None:
     """Add ``/metrics``, with the figures of these databases, and of the registry if there is one.

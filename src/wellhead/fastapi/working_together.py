@@ -7,16 +7,16 @@ from typing import Any
 from fastapi import FastAPI
 
 from wellhead.fastapi.installed import Installed
-from wellhead.telemetry.workers import Workers
+from wellhead.telemetry.workers import FellowWorkers
 
 
-def workers_of(app: FastAPI, installed: Installed) -> Workers:
+def workers_of(app: FastAPI, installed: Installed) -> FellowWorkers:
     """This worker and the others, from the application's start to its end.
 
     It stops listening before the databases are closed, with which their figures begin again.
     """
     places = [f"{name}={each.settings.url}" for name, each in installed.databases.items()]
-    workers = Workers(" ".join([app.title, *places]))
+    workers = FellowWorkers(" ".join([app.title, *places]))
     opened = app.router.lifespan_context
 
     @asynccontextmanager

@@ -26,7 +26,8 @@ logger = logging.getLogger(__package__)
 getcurrent: Callable[[], Any] = importlib.import_module("greenlet").getcurrent
 """The current greenlet; SQLAlchemy starts one for each of its calls."""
 
-_DEPTH = 8
+# Above the application's line are up to eight of Wellhead's.
+_DEPTH = 12
 _NAMED = 3
 
 # Code between the application and the pool, which does not help to find a place: Wellhead's,

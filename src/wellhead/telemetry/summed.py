@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from wellhead.telemetry.left_behind import LeftBehind
 from wellhead.telemetry.metrics import OF_WORKERS
-from wellhead.telemetry.workers import Workers
+from wellhead.telemetry.workers import FellowWorkers
 
 TOPIC = "metrics"
 
@@ -26,7 +26,7 @@ class SummedCollector(Collector):
         workers: The other workers.
     """
 
-    def __init__(self, collectors: Sequence[Collector], workers: Workers) -> None:
+    def __init__(self, collectors: Sequence[Collector], workers: FellowWorkers) -> None:
         self._collectors = collectors
         self._workers = workers
         self._others: list[Families] = []

@@ -41,7 +41,7 @@ class Responses:
     silent: frozenset[str]
 
 
-class Workers:
+class FellowWorkers:
     """This worker among the others; on its own where there is no parent with further ones.
 
     Args:

@@ -24,6 +24,8 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.staging.patience import until
 from wellhead import Database, DatabaseSettings, NotOpenError, ReadOnlyError, compiled
+from wellhead.pool import AsyncPool
+from wellhead.pool.holders import nearest
 from wellhead.testing.proxy import TCPProxy
 
 made = iter(range(1, 1000))
@@ -117,6 +119,23 @@ async def test_every_way_has_the_same_results(any_database: Database) -> None:
         assert (await put.one(session, name="f")).name == "f"
     assert await names.all(any_database) == ["a", "b", "c", "f"]
     assert any_database.stats().checked_out == 0
+
+
+async def test_a_held_connection_leads_to_the_line_that_writes(database: Database) -> None:
+    pool = database.engine.sync_engine.pool
+    assert isinstance(pool, AsyncPool)
+
+    async def write() -> None:
+        await rename.execute(database, id=1, name="y")
+
+    async with database.session() as session:
+        await session.execute(update(things).values(name="x"))
+        writing = asyncio.create_task(write())
+        await until(lambda: len(pool.core.lent) == 2)
+        held_by = [nearest(slot.stack) or "" for slot in pool.core.lent]
+    await writing
+
+    assert [each for each in held_by if each.startswith("write (test_runner.py:")]
 
 
 async def test_sqlite_runs_them_too() -> None:

@@ -1,4 +1,4 @@
-"""The live page in production: with a token."""
+"""The live page in production: with a token, and several workers."""
 
 import json
 from collections.abc import AsyncIterator
@@ -11,13 +11,15 @@ from browser.accessibility import assert_accessible
 from browser.findings import Findings
 from browser.live_page import LivePage
 from browser.service import Service
-from browser.visitors import Visitors
+from browser.visitors import SECONDS, Visitors
+from httpx2 import AsyncClient
 from playwright.async_api import Route, expect
+from staged import make_account
 
 from tests.staging.databases import Databases
 
 TOKEN = "a token of at least 32 characters"
-WORKERS = 1
+WORKERS = 2
 POOL = 3
 
 HOSTILE = """<img src=x onerror="window.attacked = 1"><script>window.attacked = 1</script>'"&amp;"""
@@ -27,11 +29,12 @@ HOSTILE = """<img src=x onerror="window.attacked = 1"><script>window.attacked = 
 async def guarded_service(
     databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Service]:
-    """A Todo API with the page for those who have the token."""
+    """A Todo API with the page for those who have the token, and two workers."""
     url = databases.create()
     service = Service(
         url,
         workers=WORKERS,
+        APP_ENV="production",
         DATABASE_LIVE_PAGE_TOKEN=TOKEN,
         DATABASE_POOL_SIZE=str(POOL),
         DATABASE_MAX_OVERFLOW="0",
@@ -43,7 +46,7 @@ async def guarded_service(
     databases.drop(url)
 
 
-async def test_a_login_shows_the_figures(
+async def test_a_login_shows_the_workers_sum(
     visitors: Visitors, guarded_service: Service, findings: Findings
 ) -> None:
     findings.expect("status of 401")
@@ -68,9 +71,14 @@ async def test_a_login_shows_the_figures(
     # It stays logged in, and gets no plans in production.
     await page.reload()
     live = await LivePage.of(page)
+    async with AsyncClient(base_url=guarded_service.address, timeout=SECONDS) as client:
+        await make_account(client)
     await live.statements.first.get_by_role("button", name="Open").click()
     await expect(page.get_by_role("button", name="Explain")).to_be_hidden()
-    await expect(page.get_by_role("dialog", name="Statement")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Log out").click()
+    await expect(page.get_by_label("Token")).to_be_visible()
+    await expect(page.locator("#figures")).to_be_hidden()
 
 
 async def test_hostile_text_is_text_and_databases_are_chosen(

@@ -28,7 +28,7 @@ function found({ processes }, { pool, holders, readiness, migrations, unknown_ou
     processes.answered < processes.expected &&
       `Only ${processes.answered} of ${processes.expected} processes responded: these are not all connections.`,
     !readiness.is_ready && `Not ready: ${readiness.detail ?? readiness.state}`,
-    isSaturated(pool) && `Saturated: all ${count(pool.limit)} connections are in use, and callers wait.`,
+    saturation(pool, processes.answered),
     ...leaks.map(({ what, line }) =>
       `${what ?? "Code outside a request"} holds a connection for more than ${duration(pool.leak_after)}${line ? `: ${line}` : ""}.`),
     migrations && !migrations.is_current &&
@@ -37,8 +37,13 @@ function found({ processes }, { pool, holders, readiness, migrations, unknown_ou
   ].filter((text) => typeof text === "string");
 }
 
-/** @param {Database["pool"]} pool */
-const isSaturated = ({ active, waiting, limit }) => limit !== null && active >= limit && waiting > 0;
+/** @param {Database["pool"]} pool @param {number} processes */
+function saturation({ active, opening, waiting, limit }, processes) {
+  if (limit === null || waiting === 0) return null;
+  if (active >= limit) return `Saturated: all ${count(limit)} connections are in use, and callers wait.`;
+  // Each has a pool of its own, and none may use the connections of another one.
+  return processes > 1 && opening === 0 && "Saturated: one process uses all of its connections, and its callers wait.";
+}
 
 /** @param {string[]} names */
 export const revisions = (names) => names.join(", ") || "nothing";

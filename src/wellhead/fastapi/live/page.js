@@ -6,7 +6,7 @@ import { drawFigures, drawTables } from "./figures.js";
 import { clock, count } from "./format.js";
 import { remember } from "./history.js";
 import { drawRows, fill, find, write } from "./rows.js";
-import { follow, logIn, open, pause } from "./stream.js";
+import { follow, logIn, logOut, open, pause } from "./stream.js";
 
 const LETTERS_OFF = "wellhead-letters-off";
 
@@ -45,6 +45,7 @@ function draw() {
   const { at, mode, processes, databases } = snapshot;
   const database = chosen(databases);
   find("figures").hidden = !database;
+  find("leave").hidden = mode !== "production";
   fill(document, {
     processes: `${count(processes.answered)} of ${count(processes.expected)}: ${processes.how}`,
     deployment: mode,
@@ -79,7 +80,8 @@ function show(state) {
   find("again").hidden = state !== "waiting";
   find("pause").hidden = isLogin || state === "off" || state === "outdated";
   find("login").hidden = !isLogin;
-  if (isLogin) find("figures").hidden = true;
+  if (isLogin) snapshot = null;
+  if (isLogin) find("figures").hidden = find("leave").hidden = true;
   if (isLogin && document.activeElement === document.body) token.focus();
   find("figures").classList.toggle("stale", state !== "live" && state !== "connecting");
 }
@@ -115,6 +117,7 @@ function press(event) {
 
 find("pause").addEventListener("click", togglePause);
 find("again").addEventListener("click", open);
+find("leave").addEventListener("click", logOut);
 find("keys").addEventListener("click", () => help.showModal());
 letters.checked = localStorage.getItem(LETTERS_OFF) === null;
 letters.addEventListener("change", () => {

@@ -23,7 +23,7 @@ from wellhead.fastapi.live.plans import plan_of
 from wellhead.fastapi.probes import ANOTHER
 from wellhead.telemetry.lookout import Lookout
 from wellhead.telemetry.merging import merged
-from wellhead.telemetry.workers import Workers
+from wellhead.telemetry.workers import FellowWorkers
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -51,7 +51,7 @@ class LivePage:
         path: The path of the page.
     """
 
-    def __init__(self, installed: Installed, workers: Workers, path: str) -> None:
+    def __init__(self, installed: Installed, workers: FellowWorkers, path: str) -> None:
         settings = installed.databases[MAIN].settings
         token = settings.live_page_token
         self._installed = installed
@@ -206,11 +206,10 @@ class LiveRoute(Route):
     def __init__(self, path: str, parts: list[Route]) -> None:
         super().__init__(path, parts[0].endpoint, methods=["GET"], include_in_schema=False)
         self._parts = parts
-        self._paths = tuple(each.path for each in parts)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether the request is for one of them."""
-        if not scope["path"].endswith(self._paths):
+        if self.path not in scope["path"]:
             return ANOTHER
         for part in self._parts:
             match, child = part.matches(scope)
@@ -268,6 +267,8 @@ async def _body_of(request: Request) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def install_live_page(app: FastAPI, installed: Installed, *, workers: Workers, prefix: str) -> None:
+def install_live_page(
+    app: FastAPI, installed: Installed, *, workers: FellowWorkers, prefix: str
+) -> None:
     """Add the page, below this prefix."""
     app.router.routes.append(LivePage(installed, workers, f"{prefix}/db").route())

@@ -118,6 +118,12 @@ export async function logIn(token) {
   return "";
 }
 
+/** Ends the login of this browser. */
+export async function logOut() {
+  await post("logout", {}).catch(() => null);
+  open();
+}
+
 /**
  * Asks the database how it would run a statement.
  * @param {string} statement its id
