@@ -55,7 +55,7 @@ async def without_position(
     primary: StreamingServer, standbys: Sequence[Standby], seed: float
 ) -> AsyncIterator[ReplicaRegisters]:
     """The same, which takes each replica for one that has replayed enough."""
-    with patch.object(Known, "serves", lambda *_: True):
+    with patch.object(Known, "serves", lambda *_, **__: True):
         async with wellhead(primary, standbys, seed) as registers:
             yield registers
 
