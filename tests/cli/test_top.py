@@ -282,7 +282,7 @@ async def test_two_workers_of_a_real_service_are_summed_up(database_url: str) ->
 @pytest.mark.slow
 def test_it_waits_for_a_service_that_is_away_and_comes_back() -> None:
     with ExitStack() as first:
-        page = first.enter_context(StagedPage())
+        page = first.enter_context(StagedPage(port=quiet_port()))
         # As wide as the terminal, and more.
         page.figures["databases"][0]["statements"][0]["shape"] = f"SELECT {'x, ' * 100}"
         with on_terminal("top", page.url, "--interval", "0.5") as terminal:
