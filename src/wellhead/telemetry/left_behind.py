@@ -4,7 +4,6 @@ To Prometheus a counter that falls has begun again, and everything it then count
 worker writes down what it tells, before it tells it; its counters remain part of the sums.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Collection
@@ -67,6 +66,8 @@ class LeftBehind:
         return found
 
     def _put_together(self, without: Collection[str]) -> None:
+        import fcntl  # noqa: PLC0415 - Windows has none, and no other workers
+
         with (self._directory / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
