@@ -38,10 +38,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="module")
-def fleet(public_directory: Path) -> Iterator[Fleet]:
+def fleet(request: pytest.FixtureRequest, public_directory: Path) -> Iterator[Fleet]:
     """A fleet with all its applications."""
     assert not missing(), f"{', '.join(missing())} is missing: run make fleet-programs."
-    directory = public_directory / "fleet"
+    directory = public_directory / request.path.stem
     directory.mkdir()
     with asyncio.Runner() as runner:
         opened = open_fleet(directory)
