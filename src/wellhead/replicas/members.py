@@ -124,6 +124,8 @@ class Members:
         )
         loop = asyncio.get_running_loop()
         for each in gone:
+            # At once: the task begins after others that are ready to read.
+            each.is_gone = True
             task = loop.create_task(each.leave())
             self._leaving[task] = each
             task.add_done_callback(self._leaving.pop)

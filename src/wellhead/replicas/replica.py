@@ -210,8 +210,7 @@ class Replica:
             self._unused.set()
 
     async def leave(self) -> None:
-        """Get no further reads, and close every connection once all users are done."""
-        self.is_gone = True
+        """Close every connection once all users are done; set ``is_gone`` before."""
         await self._unused.wait()
         await self.close()
 
