@@ -11,8 +11,12 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import ioctl
+from time import monotonic
 
 from tests.staging.patience import SECONDS
+
+# The size again: what runs the tests may say how wide its own terminal is.
+_TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
 
 
 class OnTerminal:
@@ -32,9 +36,12 @@ class OnTerminal:
 
         Raises:
             EOFError: It ended before.
+            TimeoutError: It has written other things for a long time.
         """
-        begin = len(self.written)
+        begin, until = len(self.written), monotonic() + SECONDS
         while text not in self.written[begin:]:
+            if monotonic() > until:
+                raise TimeoutError(self.written)
             self._read()
 
     def interrupt(self) -> None:
@@ -71,7 +78,7 @@ def on_terminal(*arguments: str, **environment: str) -> Iterator[OnTerminal]:
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm-256color", **environment},
+        env={**os.environ, **_TERMINAL, **environment},
     )
     os.close(theirs)
     try:

@@ -6,18 +6,22 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
+from io import StringIO
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from tests.cli.terminal import on_terminal
-from tests.staging.live_page import StagedPage
+from tests.staging.live_page import StagedPage, figures
 from tests.staging.patience import until
 from tests.staging.pki import PKI
 from tests.staging.working_together import uvicorn
 from wellhead.cli.app import app
+from wellhead.cli.page_figures import PageFigures
+from wellhead.cli.screen import screen
 from wellhead.embedded.ports import quiet_port
 
 _COMMAND = re.compile(r"\x1b\[[?0-9;]*[a-zA-Z]")
@@ -277,6 +281,15 @@ async def test_two_workers_of_a_real_service_are_summed_up(database_url: str) ->
     assert f"0 active  {pool['idle']} idle  0 opening  0 waiting  limit {pool['limit']}" in (
         shown.stdout
     )
+
+
+def test_why_a_service_is_away_is_whole_on_a_narrow_terminal() -> None:
+    shown = StringIO()
+    page = screen("http://h", PageFigures.model_validate(figures()), away="It is " + "far " * 9)
+
+    Console(width=40, file=shown).print(page)
+
+    assert " ".join(shown.getvalue().split()).count("far Trying again; Ctrl-C ends.") == 1
 
 
 @pytest.mark.slow

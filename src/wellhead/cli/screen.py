@@ -49,7 +49,7 @@ def _head(url: str, figures: PageFigures, away: str) -> Iterator[RenderableType]
     line.append(f" ({plain(seen.how)})")
     yield line
     if away:
-        yield _line(f"{away} Trying again; Ctrl-C ends.", style=COLOURS["failure"])
+        yield Text(f"{away} Trying again; Ctrl-C ends.", style=COLOURS["failure"])
 
 
 def _line(text: str, style: str = "") -> Text:
