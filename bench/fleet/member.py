@@ -99,7 +99,12 @@ class Member:
         self._program = Program(
             (*place.enter, *_identity(self._account), PATRONI, self._home / "patroni.json"),
             self.log,
-            environment={**self._binaries.environment, "HOME": str(self._home)},
+            # Killed while it runs initdb, Patroni leaves a file with the password behind.
+            environment={
+                **self._binaries.environment,
+                "HOME": str(self._home),
+                "TMPDIR": str(self._home),
+            },
         )
 
     @property
