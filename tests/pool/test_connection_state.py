@@ -100,7 +100,7 @@ async def test_one_of_psycopg_that_a_task_uses_is_closed_when_that_lets_go(
     connection_state.terminate(connection)
     await until(lambda: proxy.open_connections == 0)
     using.cancel()
-    await until(connection_state.closed_check(connection))
+    await until(lambda: connection.closed)
 
 
 async def test_an_unknown_driver_is_not_guessed_at() -> None:
