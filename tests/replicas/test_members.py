@@ -13,6 +13,7 @@ from tests.staging.notes import READS, SELECT, Read, by_query, by_reader, by_ses
 from tests.staging.patience import until
 from tests.staging.patroni import StagedPatroni, staged_patroni
 from wellhead import Database, Reader
+from wellhead.pool.observing import Observer
 from wellhead.replicas import members as module
 from wellhead.replicas import patroni as asking
 
@@ -41,6 +42,19 @@ async def following(fleet: Fleet, patroni: StagedPatroni) -> AsyncIterator[Datab
     async with Database(fleet.settings().model_copy(update=update)) as database:
         fleet.reset()
         yield database
+
+
+class Written(Observer):
+    """Keeps the text of each statement."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def ran(
+        self, statement: str, shape: str | None, seconds: float, error: BaseException | None
+    ) -> None:
+        del shape, seconds, error
+        self.seen.append(statement)
 
 
 def named(database: Database) -> list[str]:
@@ -90,6 +104,26 @@ async def test_one_that_joins_is_opened_and_one_that_is_gone_is_closed(
 
         await until(lambda: not fleet.replicas[0].open_connections)
         assert fleet.replicas[1].open_connections
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_one_that_joins_is_watched_as_the_others_are(
+    fleet: Fleet, patroni: StagedPatroni
+) -> None:
+    first, second = names_of(fleet)
+    patroni.name(fleet.replicas[:1])
+    async with following(fleet, patroni) as database:
+        await until(lambda: reads_at(database, first))
+        statements = Written()
+        database.watch(statements)
+        patroni.name(fleet.replicas[1:])
+        await until(lambda: reads_at(database, second))
+
+        statements.seen.clear()
+        fleet.reset()
+        assert await read(database) == "first"
+        assert fleet.round_trips[2] > 0
+        assert any("notes" in each for each in statements.seen)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -130,8 +130,7 @@ class Live:
         if self._way is not None:
             self._way.watch(observers)
         if self.router is not None:
-            for each in self.router.replicas:
-                each.watch(observers)
+            self.router.watch(observers)
 
     def _hooked(self) -> Sessions:
         begun = self.sessions().sync_session.dispatch.after_begin

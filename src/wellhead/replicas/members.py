@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import replace
 from time import monotonic
 
+from wellhead.pool.observing import Observer
 from wellhead.replicas.patroni import Patroni, PatroniError
 from wellhead.replicas.replica import Replica
 from wellhead.retry import doubled
@@ -43,6 +44,7 @@ class Members:
         # Each host of a list is a replica of its own.
         listed = [at(url, host) for url in settings.replica_url or () for host in url.hosts]
         self.replicas = tuple(make(url) for url in listed)
+        self._observers: Sequence[Observer] = ()
         self._patroni = Patroni(settings.patroni_url) if settings.patroni_url else None
         self._asking: asyncio.Task[None] | None = None
         self._leaving: dict[asyncio.Task[None], Replica] = {}
@@ -56,6 +58,12 @@ class Members:
         # In no caller's context, and not cancelled along with one of them.
         loop = asyncio.get_running_loop()
         self._asking = Context().run(loop.create_task, self._ask(self._patroni))
+
+    def watch(self, observers: Sequence[Observer]) -> None:
+        """Report the statements of all, also of those that join later, to these; none ends it."""
+        self._observers = observers
+        for each in self.replicas:
+            each.watch(observers)
 
     async def close(self) -> None:
         """Close the connections to all replicas."""
@@ -113,7 +121,7 @@ class Members:
         joined = [name for name in now if name not in before]
         gone = [each for name, each in before.items() if name not in now]
         self.replicas = tuple(
-            before.get(name) or self._make(at(url, host)) for name, host in now.items()
+            before.get(name) or self._joined(at(url, host)) for name, host in now.items()
         )
         logger.info(
             "Patroni names %d replicas; joined: %s; gone: %s",
@@ -129,6 +137,11 @@ class Members:
             task = loop.create_task(each.leave())
             self._leaving[task] = each
             task.add_done_callback(self._leaving.pop)
+
+    def _joined(self, url: PostgresURL) -> Replica:
+        replica = self._make(url)
+        replica.watch(self._observers)
+        return replica
 
 
 def at(url: PostgresURL, host: Host) -> PostgresURL:

@@ -1,7 +1,7 @@
 """Chooses a server for each reader, and asks the primary what a client has seen."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from wellhead.errors import WellheadError
 from wellhead.errors.recognition import fault_of
 from wellhead.health.health import Health
 from wellhead.pool.connection_state import driver_of, terminate
+from wellhead.pool.observing import Observer
 from wellhead.replicas.admission import PATIENCE, NotAdmittedError
 from wellhead.replicas.members import Members
 from wellhead.replicas.position import LogPosition
@@ -106,6 +107,10 @@ class Router:
     def replicas(self) -> tuple[Replica, ...]:
         """Those that there are now."""
         return self._members.replicas
+
+    def watch(self, observers: Sequence[Observer]) -> None:
+        """Report the statements of all replicas to these as well from now on; none ends it."""
+        self._members.watch(observers)
 
     def seen(self) -> Seen:
         """What the current client has seen."""
