@@ -370,10 +370,10 @@ async def left_open(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
         yield Wishes(url=url)
 
 
-@stage("a session that waits for a lock")
-async def waiting(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
-    url: str = request.getfixturevalue("database_url")
-    named = {"application_name": "report"}
+@asynccontextmanager
+async def blocking(url: str, *, name: str = "") -> AsyncIterator[Any]:
+    """The connection of a session of this name, for whose lock another one waits."""
+    named = {"application_name": name}
     async with connected(url, server_settings=named) as holder, connected(url) as waiter:
         await holder.execute("CREATE TABLE pond ()")
         async with holder.transaction():
@@ -381,8 +381,15 @@ async def waiting(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
             dropping = asyncio.create_task(waiter.execute("DROP TABLE pond"))
             question = "SELECT cardinality(pg_blocking_pids($1))"
             await until(lambda: holder.fetchval(question, waiter.get_server_pid()))
-            yield Wishes(url=url)
+            yield holder
         await dropping
+
+
+@stage("a session that waits for a lock")
+async def waiting(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
+    url: str = request.getfixturevalue("database_url")
+    async with blocking(url, name="report"):
+        yield Wishes(url=url)
 
 
 @stage("a sleeping database that takes longer to wake than a login may")

@@ -5,6 +5,7 @@ What it raises is distinguished from a real cancellation by whether the task is 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -140,19 +141,21 @@ async def test_a_listener_that_raises_costs_no_place(
     assert pool.stats().total == 0
 
 
+async def wait_whatever_happens(may_end: asyncio.Event) -> Any:
+    """Code that a cancellation does not end."""
+    while not may_end.is_set():
+        try:
+            await may_end.wait()
+        except asyncio.CancelledError:
+            continue
+
+
 async def test_a_cancelled_pool_closes_though_connecting_never_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stock, "GOODBYE", 0.05)
     may_end = asyncio.Event()
-
-    async def connect() -> Any:
-        while not may_end.is_set():
-            try:
-                await may_end.wait()
-            except asyncio.CancelledError:
-                continue
-
+    connect = partial(wait_whatever_happens, may_end)
     pool: DriverPool[Any] = DriverPool(connect, PoolPolicy(timeout=0.05))
     with pytest.raises(PoolTimeout):
         async with pool.acquire():
@@ -169,14 +172,7 @@ async def test_connecting_that_goes_on_after_it_is_cancelled_is_named(
 ) -> None:
     monkeypatch.setattr(stock, "GOODBYE", 0.05)
     may_end = asyncio.Event()
-
-    async def connect() -> Any:
-        while not may_end.is_set():
-            try:
-                await may_end.wait()
-            except asyncio.CancelledError:
-                continue
-
+    connect = partial(wait_whatever_happens, may_end)
     pool: DriverPool[Any] = DriverPool(connect, PoolPolicy(timeout=0.5, connect_timeout=0.1))
     with pytest.raises(PoolTimeout) as caught:
         async with pool.acquire():

@@ -1,11 +1,8 @@
 """Long transactions and blockers, named without their statements."""
 
-import asyncio
-
 import pytest
 
-from tests.doctor.stages import connected
-from tests.staging.patience import until
+from tests.doctor.stages import blocking
 from wellhead.doctor import Wishes, examine
 from wellhead.doctor.checks import activity
 from wellhead.doctor.checks.activity import findings_about
@@ -37,15 +34,8 @@ async def test_an_old_transaction_that_blocks_another_is_named_twice(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activity, "LONG", 0.0)
-    async with connected(database_url) as holder, connected(database_url) as waiter:
-        await holder.execute("CREATE TABLE pond ()")
-        async with holder.transaction():
-            await holder.execute("LOCK TABLE pond")
-            dropping = asyncio.create_task(waiter.execute("DROP TABLE pond"))
-            question = "SELECT cardinality(pg_blocking_pids($1))"
-            await until(lambda: holder.fetchval(question, waiter.get_server_pid()))
-            report = await examine(Wishes(url=database_url))
-        await dropping
+    async with blocking(database_url) as holder:
+        report = await examine(Wishes(url=database_url))
 
     found = {finding.code: finding for finding in report.findings if finding.check == "activity"}
     cure = f"SELECT pg_terminate_backend({holder.get_server_pid()})"
