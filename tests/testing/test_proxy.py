@@ -171,6 +171,22 @@ async def test_stall_is_silence_and_resume_delivers_what_gathered(echo: TCPProxy
         assert await asyncio.wait_for(reader.readexactly(4), 60) == b"held"
 
 
+async def test_a_side_that_sends_more_than_fits_on_the_way_has_to_wait(echo: TCPProxy) -> None:
+    on_the_way = 64 * 65536
+    async with connected(echo) as (reader, writer):
+        await exchange((reader, writer), b"x")
+        echo.stall()
+        writer.write(bytes(16 * on_the_way))
+
+        for _ in range(5000):
+            await asyncio.sleep(0)
+        # One chunk is out of the queue, one waits to get in, and this is the first byte.
+        assert echo.bytes_to_server <= on_the_way + 2 * 65536 + 1
+
+        echo.resume()
+        await asyncio.wait_for(reader.readexactly(16 * on_the_way), 60)
+
+
 async def test_stall_holds_back_the_end_of_a_connection_too(echo: TCPProxy) -> None:
     async with connected(echo) as (reader, writer):
         await exchange((reader, writer), b"x")

@@ -334,5 +334,5 @@ async def test_memory_does_not_grow_with_the_data(
         blocks = [len(block) for _, blocks in archive.blocks() for block in blocks]
     assert sum(blocks) > 36_000_000
     assert max(blocks) == BLOCK
-    # What is garbage already counts, too, until it is collected.
-    assert peak < 27_000_000
+    # The staged network's part: it holds 4 MB each way.
+    assert peak < 16_000_000

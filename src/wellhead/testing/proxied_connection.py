@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 _CHUNK = 65536
+_CHUNKS_ON_THE_WAY = 64
+"""Each way. A network's buffers are bounded, too: a side that reads slowly slows the other down."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
 
 Target = tuple[str, int]
@@ -104,7 +106,7 @@ class ProxiedConnection:
                     (self._reader, server, self._hear_client),
                     (reader, client, self._hear_server),
                 ):
-                    chunks: asyncio.Queue[_Chunk] = asyncio.Queue()
+                    chunks: asyncio.Queue[_Chunk] = asyncio.Queue(_CHUNKS_ON_THE_WAY)
                     group.create_task(self._receive(source, chunks, heard))
                     group.create_task(self._send(chunks, sink))
         except* OSError:
@@ -127,8 +129,8 @@ class ProxiedConnection:
         loop = asyncio.get_running_loop()
         while data := await source.read(_CHUNK):
             heard(data)
-            chunks.put_nowait(_Chunk(loop.time() + self._weather.delay, data))
-        chunks.put_nowait(_Chunk(loop.time() + self._weather.delay, b""))
+            await chunks.put(_Chunk(loop.time() + self._weather.delay, data))
+        await chunks.put(_Chunk(loop.time() + self._weather.delay, b""))
 
     async def _send(self, chunks: "asyncio.Queue[_Chunk]", sink: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
