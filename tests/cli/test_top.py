@@ -200,6 +200,14 @@ def test_no_token_is_told_from_a_wrong_one(guarded_page: StagedPage) -> None:
     assert "refuses the token" in wrong.stderr
 
 
+def test_a_name_that_needs_a_token_is_told(page: StagedPage) -> None:
+    page.status = 403
+    done = top(page.url)
+
+    assert done.exit_code == 1
+    assert f"set {VARIABLE} there and here" in done.stderr
+
+
 def test_a_redirection_does_not_get_the_token(page: StagedPage, guarded_page: StagedPage) -> None:
     page.status, page.headers = 307, {"Location": f"{guarded_page.url}/db/figures"}
     done = top(page.url, **{VARIABLE: TOKEN})

@@ -135,6 +135,11 @@ class PageClient:
                     f"{url} asks for a token: put it in DATABASE_LIVE_PAGE_TOKEN or --token-file."
                 )
             raise PageError(f"{url} refuses the token: it is not the service's.")
+        if status == http.client.FORBIDDEN:
+            raise PageError(
+                f"{url} is at localhost and IP addresses only, unless the service has a token: "
+                "set DATABASE_LIVE_PAGE_TOKEN there and here."
+            )
         if status == http.client.NOT_FOUND:
             raise PageError(
                 f"{url} is not there. The service shows it with DATABASE_LIVE_PAGE or "

@@ -126,7 +126,7 @@ class DatabaseSettings(MigrationSettings, PoolSettings, ReplicaSettings):
     live_page: bool = False
     """Whether ``/db`` shows the database live, with the plans of statements, with
     ``wellhead.fastapi``; for development. Without ``live_page_token`` it is open to anyone who can
-    reach it."""
+    reach it, at ``localhost`` and at IP addresses."""
 
     live_page_token: Annotated[SecretStr | None, NoDecode, AfterValidator(long_enough)] = None
     """The token that ``/db`` asks for; at least 32 characters, the same in all processes. It alone

@@ -11,7 +11,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.requests import HTTPConnection
 
-from tests.fastapi.live.conftest import TOKEN, Served
+from tests.fastapi.live.conftest import TOKEN, Served, serve_page
 from wellhead import Database, DatabaseSettings
 from wellhead.fastapi import SessionDep, install
 from wellhead.fastapi.live.access import COOKIE, LIFETIME, Access
@@ -92,16 +92,18 @@ async def test_the_page_may_load_nothing_from_elsewhere(page: Page) -> None:
     assert found.headers["content-security-policy"] == POLICY
 
 
-async def test_a_plan_is_made_without_values_and_runs_nothing(page: Page) -> None:
-    async with page(live_page=True) as (client, _):
+async def test_a_plan_is_made_without_values_and_runs_nothing(either_url: str) -> None:
+    async with serve_page(either_url, live_page=True) as (client, _):
         await client.get("/db/figures")
         await client.get("/found/7")
         [seen] = (await client.get("/db/figures")).json()["databases"]
-        plan = await client.post("/db/plan", json={"statement": seen["statements"][0]["id"]})
-        other = await client.post("/db/plan", json={"statement": "unknown"})
+        asked = {"database": "default", "statement": seen["statements"][0]["id"]}
+        plan = await client.post("/db/plan", json=asked)
+        others = [await client.post("/db/plan", json={**asked, name: "unknown"}) for name in asked]
 
-    assert "One-Time Filter: ('secret'::text <> $1)" in plan.json()["plan"]
-    assert other.status_code == 404
+    assert "One-Time Filter: ('secret'::text <> " in plan.json()["plan"]
+    assert "$1" in plan.json()["plan"]
+    assert [each.status_code for each in others] == [404, 404]
 
 
 async def test_in_production_there_are_no_plans(page: Page) -> None:
@@ -132,6 +134,29 @@ async def test_without_the_token_there_are_no_figures(page: Page, headers: Any) 
 
     assert [each.status_code for each in (*found, in_query)] == [401, 401, 401]
     assert found[0].headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8000", 200),
+        ("shop.localhost", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:8000", 200),
+        ("shop.example.com:8000", 403),
+        ("127.0.0.1.example.com", 403),
+        ("[::1", 200),
+        ("[", 403),
+        ("", 403),
+    ],
+)
+async def test_without_a_token_no_other_name_may_lead_to_it(
+    page: Page, host: str, status: int
+) -> None:
+    async with page(live_page=True) as (client, _):
+        found = await client.get("/db/figures", headers={"Host": host})
+
+    assert found.status_code == status
 
 
 async def test_a_login_gives_a_cookie_that_is_not_the_token(page: Page) -> None:

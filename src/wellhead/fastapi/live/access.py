@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from starlette.requests import HTTPConnection
 
@@ -24,7 +25,7 @@ class Access:
     token, every process accepts it, and a new token ends all logins.
 
     Args:
-        token: The token; None lets every request in.
+        token: The token; None lets in every request to an address, or to ``localhost``.
         clock: Returns the time in seconds since 1970.
     """
 
@@ -35,11 +36,16 @@ class Access:
     def admits(self, connection: HTTPConnection) -> bool:
         """Whether a request may have the figures."""
         if self._token is None:
-            return True
+            return _is_address(connection.headers.get("host", ""))
         kind, _, given = connection.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and self.is_token(given.strip()):
             return True
         return any(map(self._is_valid, _cookies_of(connection)))
+
+    @property
+    def asks_for_token(self) -> bool:
+        """Whether there is a token."""
+        return self._token is not None
 
     def is_token(self, given: str) -> bool:
         """Whether this is the token; takes as long for any text of its length."""
@@ -60,6 +66,20 @@ class Access:
 
     def _signature(self, until: str) -> str:
         return hmac.digest(self._token or b"", _PURPOSE + until.encode(), hashlib.sha256).hex()
+
+
+def _is_address(header: str) -> bool:
+    # Another site can let a name of its own lead to this machine, and its pages would be of the
+    # same origin as the figures.
+    bracketed, _, _ = header.partition("]")
+    host = bracketed[1:] if header.startswith("[") else header.partition(":")[0].lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _cookies_of(connection: HTTPConnection) -> list[str]:

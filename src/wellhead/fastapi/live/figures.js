@@ -156,12 +156,12 @@ function drawHolders({ at, processes }, { pool, holders }) {
 }
 
 /** @param {Snapshot} snapshot @param {Database} database */
-function drawStatements({ plans }, { statements }) {
+function drawStatements({ plans }, { name, statements }) {
   const slowest = statements.toSorted((one, other) => other.seconds - one.seconds);
   drawRows("statement-rows", slowest, ({ id }) => id, (row, statement) => {
     fill(row, statementTexts(statement));
     const button = /** @type {HTMLButtonElement} */ (row.querySelector("button"));
-    button.onclick = () => showStatement(statement, statementTexts(statement), plans);
+    button.onclick = () => showStatement(name, statement, statementTexts(statement), plans);
   });
   find("no-statements").hidden = slowest.length > 0;
 }

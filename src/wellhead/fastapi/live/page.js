@@ -17,6 +17,7 @@ const SAYS = {
   waiting: "Waiting for the server; it is tried again",
   paused: "Paused",
   login: "Log in to see the figures",
+  elsewhere: "Stopped: without a token the page is at localhost and at IP addresses only; set DATABASE_LIVE_PAGE_TOKEN",
   off: "Stopped: the server has no live page",
   outdated: "Stopped: the server has another version; reload the page",
 };
@@ -78,7 +79,7 @@ function show(state) {
   find("state").dataset.state = state;
   write(find("state"), SAYS[state]);
   find("again").hidden = state !== "waiting";
-  find("pause").hidden = isLogin || state === "off" || state === "outdated";
+  find("pause").hidden = ["login", "elsewhere", "off", "outdated"].includes(state);
   find("login").hidden = !isLogin;
   if (isLogin) snapshot = null;
   if (isLogin) find("figures").hidden = find("leave").hidden = true;

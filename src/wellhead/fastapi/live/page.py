@@ -91,7 +91,7 @@ class LivePage:
         async def guarded(request: Request) -> Response:
             if self._access.admits(request):
                 return await endpoint(request)
-            return _refused(request)
+            return _refused(request) if self._access.asks_for_token else _elsewhere(request)
 
         return guarded
 
@@ -148,19 +148,19 @@ class LivePage:
         return response
 
     async def _plan(self, request: Request) -> Response:
-        digest = (await _body_of(request)).get("statement")
-        for name, database in self._installed.databases.items():
-            statement = await self._text_of(name, str(digest))
-            if statement is None:
-                continue
-            try:
-                plan = await plan_of(database, statement, route=f"POST {self._path}/plan")
-            except (WellheadError, SQLAlchemyError) as error:
-                plan = words_of(error) or type(error).__name__
-            return JSONResponse({"plan": plan}, headers={"Cache-Control": "no-store"})
-        return failure_response(
-            request, 404, title="No such statement has run lately.", type="about:blank"
-        )
+        body = await _body_of(request)
+        name, digest = str(body.get("database")), str(body.get("statement"))
+        database = self._installed.databases.get(name)
+        statement = None if database is None else await self._text_of(name, digest)
+        if database is None or statement is None:
+            return failure_response(
+                request, 404, title="No such statement has run lately.", type="about:blank"
+            )
+        try:
+            plan = await plan_of(database, statement, route=f"POST {self._path}/plan")
+        except (WellheadError, SQLAlchemyError) as error:
+            plan = words_of(error) or type(error).__name__
+        return JSONResponse({"plan": plan}, headers={"Cache-Control": "no-store"})
 
     async def _text_of(self, database: str, digest: str) -> str | None:
         own = self._lookout.text_of(database, digest)
@@ -245,6 +245,15 @@ def _refused(request: Request) -> Response:
         title="The live page needs its token.",
         type="about:blank",
         headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def _elsewhere(request: Request) -> Response:
+    return failure_response(
+        request,
+        403,
+        title="Without DATABASE_LIVE_PAGE_TOKEN, this is at localhost and IP addresses only.",
+        type="about:blank",
     )
 
 

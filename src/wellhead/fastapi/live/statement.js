@@ -8,12 +8,16 @@ import { planOf } from "./stream.js";
 const dialog = /** @type {HTMLDialogElement} */ (find("statement"));
 const explain = /** @type {HTMLButtonElement} */ (find("explain"));
 
-/** @type {string} The id of the one that is shown. */
-let shown = "";
+let shown = { database: "", id: "" };
 
-/** @param {Statement} statement @param {Record<string, string>} texts @param {boolean} plans */
-export function showStatement({ id }, texts, plans) {
-  shown = id;
+/**
+ * @param {string} database its name
+ * @param {Statement} statement
+ * @param {Record<string, string>} texts
+ * @param {boolean} plans
+ */
+export function showStatement(database, { id }, texts, plans) {
+  shown = { database, id };
   fill(dialog, { ...texts, plan: "" });
   explain.hidden = !plans;
   find("plan").hidden = true;
@@ -23,7 +27,7 @@ export function showStatement({ id }, texts, plans) {
 explain.addEventListener("click", async () => {
   const asked = shown;
   explain.disabled = true;
-  const plan = await planOf(asked);
+  const plan = await planOf(asked.database, asked.id);
   explain.disabled = false;
   if (shown !== asked) return;
   fill(dialog, { plan });

@@ -88,6 +88,7 @@ async function failed(/** @type {EventSource} */ opened) {
   const response = await fetch(route("figures")).catch(() => null);
   if (source !== opened) return;
   if (response?.status === 401) return end("login");
+  if (response?.status === 403) return end("elsewhere");
   if (response?.status === 404) return end("off");
   wait();
   // The server has too many streams, but figures for those who ask from time to time.
@@ -126,11 +127,12 @@ export async function logOut() {
 
 /**
  * Asks the database how it would run a statement.
+ * @param {string} database its name
  * @param {string} statement its id
  * @returns {Promise<string>} the plan, or why there is none
  */
-export async function planOf(statement) {
-  const response = await post("plan", { statement }).catch(() => null);
+export async function planOf(database, statement) {
+  const response = await post("plan", { database, statement }).catch(() => null);
   if (!response) return "The server cannot be reached. Try again.";
   const body = await response.json().catch(() => ({}));
   return String(body.plan ?? body.detail ?? body.title ?? `The server responded with ${response.status}.`);

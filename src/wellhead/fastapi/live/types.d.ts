@@ -76,7 +76,7 @@ export interface Point {
   hold: Quantiles;
 }
 
-export type State = "connecting" | "live" | "waiting" | "paused" | "login" | "off" | "outdated";
+export type State = "connecting" | "live" | "waiting" | "paused" | "login" | "elsewhere" | "off" | "outdated";
 
 export interface Series {
   /** Also its class in the style. */
