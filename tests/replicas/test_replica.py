@@ -10,6 +10,7 @@ from tests.staging.fleet import Fleet
 from tests.staging.notes import READS, Read, by_query, by_reader, by_session
 from tests.staging.patience import until
 from wellhead import Database
+from wellhead.connecting import Connector
 from wellhead.replicas import availability as module
 
 NAMES = [read.__name__ for read in READS]
@@ -49,6 +50,29 @@ async def test_readers_get_the_primary_while_it_is_down(fleet: Fleet, read: Read
 
         await fleet.replicas[0].accept()
         await comes_back(database)
+
+
+@pytest.mark.parametrize("read", READS, ids=NAMES)
+async def test_no_reader_waits_for_a_second_attempt_to_connect(
+    fleet: Fleet, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[str] = []
+    connect = Connector.connect
+
+    async def counted(self: Connector, *args: object, **arguments: object) -> object:
+        attempts.append(str(self.settings.url))
+        return await connect(self, *args, **arguments)
+
+    monkeypatch.setattr(Connector, "connect", counted)
+    async with fleet.database(pool_idle_timeout=1) as database:
+        assert await at_replica(database, read)
+        await until(lambda: database.replica_stats()[0].connections == 0)
+        await fleet.replicas[0].refuse()
+        attempts.clear()
+
+        assert await read(database) == "first"
+
+    assert sum(f":{fleet.replicas[0].port}/" in url for url in attempts) == 1
 
 
 @pytest.mark.parametrize("read", READS, ids=NAMES)

@@ -161,7 +161,7 @@ class Core(Stock[C]):
         self.refuse_if_full()
         future: asyncio.Future[Slot[C]] = asyncio.get_running_loop().create_future()
         # Callers wait out short outages; during a long one they fail at once.
-        is_patient = not self.outage.lasts(self.policy.timeout, now)
+        is_patient = self.is_patient and not self.outage.lasts(self.policy.timeout, now)
         context = copy_context() if stack else None
         waiter = Waiter(future, now, deadline, is_patient, get_route(), stack, context)
         had_its_turn = False

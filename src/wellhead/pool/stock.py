@@ -44,13 +44,15 @@ class Stock(Generic[C]):
 
     Attributes:
         is_closed: Whether the pool was closed; callers already waiting are still served.
+        is_patient: Whether callers wait through failed attempts to connect. Otherwise the first one
+            ends their wait, unless another caller may return a connection.
     """
 
     __slots__ = (
         "__weakref__", "_aging", "_aging_at", "_closing", "_errands", "_generation", "_idle",
         "_limit", "_link", "_onlookers", "_opening", "_openings", "_queue", "_refusal",
         "_resetting", "_retired", "_retry", "_retry_at", "_room", "_shrink", "_slots", "is_closed",
-        "name", "outage", "owner", "policy", "tally",
+        "is_patient", "name", "outage", "owner", "policy", "tally",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +63,7 @@ class Stock(Generic[C]):
         self.tally = Tally()
         self.outage = Outage(name, memory=policy.timeout)
         self.is_closed = False
+        self.is_patient = True
         self._link = link
         # Every slot, and those among them whose connection is idle.
         self._slots: set[Slot[C]] = set()

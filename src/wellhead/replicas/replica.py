@@ -43,7 +43,6 @@ def settings_of(settings: DatabaseSettings, url: PostgresURL) -> DatabaseSetting
         update={
             "url": url,
             "connect_timeout": connect_timeout,
-            # The primary is there for those who would have to wait longer.
             "pool_timeout": min(connect_timeout + 1, settings.pool_timeout),
             "pool_min_idle": 0,
         }
@@ -93,6 +92,9 @@ class Replica:
         self._admission = Admission(staleness=staleness, wait=settings.replica_wait)
         self._connector = Connector(settings, hooks)
         self._engine = engine = build_engine(self._connector, plan_pool(settings))
+        if self.pool is not None:
+            # The primary is there for those who would have to wait.
+            self.pool.core.is_patient = False
         watch_commits(engine.sync_engine, on_unknown=lambda: None, database=self)
         statements = statements_of(engine.sync_engine)
         statements.admit(self._admit_statement)
