@@ -136,8 +136,8 @@ async def test_a_listener_that_raises_costs_no_place(
     event.remove(engine.sync_engine, name, raise_it)
 
     assert await one(engine) == 1
-    await engine.dispose()
     pool: Any = engine.sync_engine.pool
+    await engine.dispose()
     assert pool.stats().total == 0
 
 
