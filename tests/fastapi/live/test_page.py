@@ -106,6 +106,16 @@ async def test_a_plan_is_made_without_values_and_runs_nothing(either_url: str) -
     assert [each.status_code for each in others] == [404, 404]
 
 
+async def test_plans_can_be_behind_the_token(page: Page) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "Host": "shop.example.com"}
+    async with page(live_page=True, live_page_token=TOKEN) as (client, _):
+        figures = (await client.get("/db/figures", headers=headers)).json()
+        refused = await client.post("/db/plan", json={})
+
+    assert (figures["plans"], figures["login"]) == (True, True)
+    assert refused.status_code == 401
+
+
 async def test_in_production_there_are_no_plans(page: Page) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with page(live_page_token=TOKEN) as (client, _):

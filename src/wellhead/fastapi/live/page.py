@@ -177,6 +177,7 @@ class LivePage:
             "at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "mode": "development" if self._shows_plans else "production",
             "plans": self._shows_plans,
+            "login": self._access.asks_for_token,
             "every": EVERY,
             "processes": {
                 "expected": answered + len(others.silent),

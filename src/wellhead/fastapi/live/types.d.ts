@@ -4,6 +4,8 @@ export interface Snapshot {
   version: number;
   at: string;
   mode: "development" | "production";
+  /** Whether there is a login to end. */
+  login: boolean;
   /** Whether plans are given. */
   plans: boolean;
   /** Between two snapshots. */
