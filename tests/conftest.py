@@ -1,5 +1,7 @@
 """What tests of the library share on top of the server: ways to it, standbys, one that sleeps."""
 
+import re
+import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,6 +27,14 @@ def proxied_url(database_url: str, postgres: Postgres, proxy: TCPProxy) -> str:
 def either_url(request: pytest.FixtureRequest, proxied_url: str) -> str:
     """The same URL, for one driver and then for the other."""
     return proxied_url.replace("postgresql", str(request.param), 1)
+
+
+@pytest.fixture
+def directory(public_directory: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A place for a server's data that does not exist yet, and is gone after the test."""
+    directory = public_directory / re.sub(r"\W+", "-", request.node.name)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,7 @@ def environment(database_url: str, desk: Path) -> Mapping[str, str]:
         "DATABASE_URL": database_url,
         "ARCHIVE_DATABASE_URL": database_url,
         # Readers have their own plugins of pytest, if any.
+        "PYTEST_ADDOPTS": "",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTEST_PLUGINS": "pytest_asyncio.plugin,xdist.plugin",
         "PYTEST_DEBUG_TEMPROOT": str(desk),

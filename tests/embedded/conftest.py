@@ -1,6 +1,5 @@
 """Directories and servers that belong to one test."""
 
-import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,13 +7,6 @@ from pathlib import Path
 import pytest
 
 from wellhead.embedded import EmbeddedPostgres, account
-
-
-@pytest.fixture
-def directory(public_directory: Path, request: pytest.FixtureRequest) -> Path:
-    """A place for a server's data that does not exist yet."""
-    name: str = re.sub(r"\W+", "-", request.node.name)
-    return public_directory / name
 
 
 @pytest.fixture

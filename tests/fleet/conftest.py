@@ -6,6 +6,7 @@ where WELLHEAD_FLEET=required says so, as CI does, and are left out with a word 
 
 import asyncio
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +51,4 @@ def fleet(request: pytest.FixtureRequest, public_directory: Path) -> Iterator[Fl
             yield running
         finally:
             runner.run(opened.__aexit__(None, None, None))
+            shutil.rmtree(directory)

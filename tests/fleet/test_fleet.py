@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -189,6 +190,7 @@ async def test_nothing_stays_of_a_start_that_fails(
 
     assert (directory / "three" / "data").is_dir()
     assert not left_of(directory)
+    shutil.rmtree(directory)
 
 
 async def leads_only_to(fleet: Fleet, port: int) -> bool:

@@ -69,12 +69,11 @@ async def test_without_a_standby_the_list_leads_to_the_primary_which_is_read_as_
 
 @pytest.fixture(params=["postgresql", "postgresql+psycopg"], ids=["asyncpg", "psycopg"])
 async def promoted(
-    request: pytest.FixtureRequest, public_directory: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Fleet]:
     """A fleet of its own, whose standby may be promoted; breaks are short."""
     monkeypatch.setattr(module, "FIRST_BREAK", 0.05)
     monkeypatch.setattr(module, "LONGEST_BREAK", 0.05)
-    directory = public_directory / f"promoted-{request.node.callspec.id}"
     with Replication(directory, standbys=1) as replication:
         async with fleet_of(replication, str(request.param)) as fleet:
             yield fleet

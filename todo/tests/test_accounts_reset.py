@@ -103,6 +103,7 @@ async def test_no_connection_is_held_while_a_mail_is_sent(
     await post_office.arrived.wait()
 
     assert database.stats().checked_out == 0
+    post_office.may_go_on.set()
 
 
 async def test_a_failing_mail_server_is_only_logged_without_the_address_and_the_token(
