@@ -240,3 +240,15 @@ async def test_the_log_says_when_it_is_left_out_and_when_it_is_back(
     assert events.count("replica_back") == 1
     assert "secret" not in caplog.text
     assert fleet.replication.primary.postgres.url.split("@")[0].split(":")[2] not in caplog.text
+
+
+async def test_messages_of_its_pool_name_its_server(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    await fleet.replicas[0].refuse()
+    async with fleet.database(application_name="shop") as database:
+        await by_query(database)
+        await until(lambda: database.replica_stats()[0].left_out)
+
+    [away] = [each for each in caplog.records if vars(each).get("event") == "pool_outage"]
+    assert f"'shop at 127.0.0.1:{fleet.replicas[0].port}'" in away.getMessage()

@@ -71,12 +71,13 @@ def advice_for(url: PostgresURL | SQLiteURL) -> Advice:
     )
 
 
-def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
+def build_engine(connector: Connector, plan: PoolPlan, *, server: str | None = None) -> AsyncEngine:
     """Build the engine; no connection is opened, except the one that keeps SQLite in memory.
 
     Args:
         connector: Makes its connections.
         plan: Which pool; see :func:`plan_pool`.
+        server: Where it leads, for the pool's name in messages, if there are pools of others.
 
     Raises:
         ConfigurationError: The driver that the URL names is not installed.
@@ -94,7 +95,7 @@ def build_engine(connector: Connector, plan: PoolPlan) -> AsyncEngine:
             connect_args=arguments,
             hide_parameters=not settings.echo_parameters,
             **{"echo": settings.echo, **options},
-            **_pool_arguments(connector, plan),
+            **_pool_arguments(connector, plan, server),
         )
     except TypeError as error:
         if not options:
@@ -238,8 +239,9 @@ def prepares(settings: DatabaseSettings) -> bool:
     return connect_args(settings).get("statement_cache_size") != 0
 
 
-def _pool_arguments(connector: Connector, plan: PoolPlan) -> dict[str, Any]:
+def _pool_arguments(connector: Connector, plan: PoolPlan, server: str | None) -> dict[str, Any]:
     settings = connector.settings
+    name = settings.application_name or getattr(settings.url, "database", "default")
     if plan.mode == "static":
         return {"poolclass": StaticPool}
     if plan.mode == "none":
@@ -260,7 +262,7 @@ def _pool_arguments(connector: Connector, plan: PoolPlan) -> dict[str, Any]:
         "check_after_idle": settings.pool_check_after_idle,
         "connect_timeout": settings.effective_connect_timeout,
         "leak_threshold": settings.pool_leak_threshold,
-        "name": settings.application_name or getattr(settings.url, "database", "default"),
+        "name": name if server is None else f"{name} at {server}",
         "name_connect_timeout": connector.translate,
         "advice": advice_for(settings.url),
         "observers": connector.hooks.observers,

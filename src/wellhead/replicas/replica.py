@@ -91,7 +91,7 @@ class Replica:
         self._seen = seen
         self._admission = Admission(staleness=staleness, wait=settings.replica_wait)
         self._connector = Connector(settings, hooks)
-        self._engine = engine = build_engine(self._connector, plan_pool(settings))
+        self._engine = engine = build_engine(self._connector, plan_pool(settings), server=self.name)
         if self.pool is not None:
             # The primary is there for those who would have to wait.
             self.pool.core.is_patient = False
