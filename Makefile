@@ -13,7 +13,7 @@ help:  ## Show these commands.
 run: $(VENV)/.runtime  ## Serve the Todo API on an embedded PostgreSQL (HOST=, PORT=, DATABASE_URL=).
 	@exec $(BIN)/todo serve --migrate
 
-JOBS ?= 3
+JOBS ?= 4
 # Every worker, and each of the programs that tests start, would compile everything for itself.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev  ## Run the tests of the library and of the application (JOBS=, at the same time).
