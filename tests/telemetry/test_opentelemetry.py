@@ -273,7 +273,7 @@ async def test_an_open_database_is_refused(database: Database, telemetry: Teleme
 
 
 async def own_calls(database: Database) -> int:
-    """The library's functions that some reads call."""
+    """The library's functions that a read calls; the fewest of some, as the pool has timers."""
     calls = 0
 
     def note(frame: FrameType, event: str, argument: object) -> None:
@@ -288,13 +288,16 @@ async def own_calls(database: Database) -> int:
     async with database:
         for _ in range(10):
             await read()
-        sys.setprofile(note)
-        try:
-            for _ in range(10):
+        counts = []
+        for _ in range(10):
+            calls = 0
+            sys.setprofile(note)
+            try:
                 await read()
-        finally:
-            sys.setprofile(None)
-    return calls
+            finally:
+                sys.setprofile(None)
+            counts.append(calls)
+    return min(counts)
 
 
 async def test_what_is_off_costs_a_reader_not_one_call(

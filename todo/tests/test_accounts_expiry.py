@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
 from todo.accounts.expiry import delete_expired_attempts, delete_expired_logins
@@ -26,6 +28,22 @@ async def test_only_ended_logins_go(opened: Database) -> None:
 
     async with opened.reader() as reader:
         assert (await reader.exec(select(Login.id))).all() == [kept.id]
+
+
+@pytest.mark.parametrize("join", ["hashjoin", "mergejoin", "nestloop"])
+async def test_a_batch_is_not_larger_whatever_the_plan(opened: Database, join: str) -> None:
+    others = {"hashjoin", "mergejoin", "nestloop", "hashagg", "sort", "material"} - {join}
+    async with opened.session() as session:
+        session.add_all(
+            LoginAttempt(key=str(number), hits=1, expires_at=BEFORE) for number in range(5)
+        )
+
+    async with opened.session() as session:
+        for each in others:
+            await session.execute(text(f"SET LOCAL enable_{each} = off"))
+        deleted = await delete_expired_attempts(session, now=NOW, batch=3)
+
+    assert deleted == 3
 
 
 async def test_only_finished_counters_go_and_no_more_than_a_batch(opened: Database) -> None:

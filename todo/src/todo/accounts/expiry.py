@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, tuple_
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from todo.accounts.models import ApiToken, Invite, KnownNetwork, Login, LoginAttempt, PasswordReset
+from todo.batches import delete_batch
 
 
 class DeleteExpired:
@@ -28,25 +28,15 @@ class DeleteExpired:
 
     async def __call__(self, session: AsyncSession, *, now: datetime, batch: int) -> int:
         """Delete them, in the session's transaction."""
-        expired = (
-            select(self._key)
-            .where(self._expires_at <= now)
-            .limit(batch)
-            .with_for_update(skip_locked=True)
-        )
-        return (await session.exec(delete(self._table).where(self._key.in_(expired)))).rowcount
+        expired = select(self._key).where(self._expires_at <= now).limit(batch)
+        return (await session.exec(delete_batch(self._table, expired))).rowcount
 
 
 async def delete_expired_networks(session: AsyncSession, *, now: datetime, batch: int) -> int:
     """Delete up to `batch` networks that nobody has used for long, and return how many."""
     key = (col(KnownNetwork.user_id), col(KnownNetwork.network_hash))
-    expired = (
-        select(*key)
-        .where(col(KnownNetwork.expires_at) <= now)
-        .limit(batch)
-        .with_for_update(skip_locked=True)
-    )
-    return (await session.exec(delete(KnownNetwork).where(tuple_(*key).in_(expired)))).rowcount
+    expired = select(*key).where(col(KnownNetwork.expires_at) <= now).limit(batch)
+    return (await session.exec(delete_batch(KnownNetwork, expired))).rowcount
 
 
 delete_expired_logins = DeleteExpired(Login, Login.id, Login.expires_at)

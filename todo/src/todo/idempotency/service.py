@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from todo.batches import delete_batch
 from todo.database import still
 from todo.errors import ConflictError, InvalidError
 from todo.etag import etag
@@ -235,11 +235,5 @@ def _in_use() -> ConflictError:
 
 async def delete_expired_keys(session: AsyncSession, *, now: datetime, batch: int) -> int:
     """Delete up to `batch` expired keys, and return how many."""
-    expired = (
-        select(IdempotencyKey.id)
-        .where(col(IdempotencyKey.expires_at) <= now)
-        .limit(batch)
-        .with_for_update(skip_locked=True)
-    )
-    statement = delete(IdempotencyKey).where(col(IdempotencyKey.id).in_(expired))
-    return (await session.exec(statement)).rowcount
+    expired = select(IdempotencyKey.id).where(col(IdempotencyKey.expires_at) <= now).limit(batch)
+    return (await session.exec(delete_batch(IdempotencyKey, expired))).rowcount

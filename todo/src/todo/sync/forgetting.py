@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from todo.batches import delete_batch
 from todo.sync.models import DeletedTag, DeletedTask, DeletionHorizon
 from todo.sync.sql import NEXT_XID
 
@@ -35,9 +36,8 @@ def _oldest(kind: type[DeletedTask] | type[DeletedTag], before: datetime, batch:
         .where(col(kind.deleted_at) < before)
         .order_by(col(kind.deleted_at))
         .limit(batch)
-        .with_for_update(skip_locked=True)
     )
-    return delete(kind).where(col(kind.id).in_(oldest)).returning(col(kind.changed_xid))
+    return delete_batch(kind, oldest).returning(col(kind.changed_xid))
 
 
 def _horizon(xid: int) -> Any:

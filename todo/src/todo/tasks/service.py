@@ -5,12 +5,12 @@ from datetime import date, datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
-from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from todo.batches import delete_batch
 from todo.chosen_ids import id_taken
 from todo.database import decided
 from todo.errors import ConflictError, NotAuthenticatedError, NotFoundError
@@ -237,8 +237,8 @@ async def delete_completed(session: AsyncSession, *, before: datetime, batch: in
     Returns:
         How many were deleted; fewer than `batch` means that none is left.
     """
-    oldest = oldest_completed(before=before, limit=batch).with_for_update(skip_locked=True)
-    return (await session.exec(delete(Task).where(col(Task.id).in_(oldest)))).rowcount
+    oldest = oldest_completed(before=before, limit=batch)
+    return (await session.exec(delete_batch(Task, oldest))).rowcount
 
 
 def oldest_completed(*, before: datetime, limit: int) -> SelectOfScalar[UUID]:
