@@ -1,5 +1,6 @@
 """The primary is dead: who has seen no more than a replica has goes on reading there."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,8 @@ async def die(fleet: Fleet) -> None:
     await until(lambda: standby.ask("SELECT count(*) = 0 FROM pg_stat_wal_receiver"))
     age = "clock_timestamp() - pg_last_xact_replay_timestamp() > interval '0.5 s'"
     await until(lambda: standby.ask(f"SELECT {age}"))
+    # It was current until a moment ago, which the database may know from a read.
+    await asyncio.sleep(1.5 * SHORT["replica_max_lag"])
 
 
 async def come_back(fleet: Fleet) -> None:
