@@ -74,10 +74,14 @@ class JoinedTransaction:
     Args:
         upstream: The connection.
         is_inside: Whether the first connection is used in a block of the second one's unit.
+
+    Attributes:
+        is_over: Whether the test has ended, so that no further unit may begin.
     """
 
     def __init__(self, upstream: Upstream, is_inside: Callable[[int, int], bool]) -> None:
         self.upstream = upstream
+        self.is_over = False
         self._is_inside = is_inside
         self._units: list[Unit] = []
         self._waiting: deque[_Waiting] = deque()
@@ -143,7 +147,7 @@ class JoinedTransaction:
 
         Raises:
             RefusedError: It would wait for ever.
-            EOFError: The connection to the server was lost.
+            EOFError: The connection to the server was lost, or the test has ended.
         """
         if not self._waiting and self._may_begin(unit):
             self._units.append(unit)
@@ -175,6 +179,8 @@ class JoinedTransaction:
     def _check_is_there(self) -> None:
         if self.upstream.is_lost:
             raise EOFError("the server has ended its connection, and rolled back")
+        if self.is_over:
+            raise EOFError("the test has ended")
 
     def _may_begin(self, unit: Unit) -> bool:
         self._check_is_there()

@@ -79,6 +79,8 @@ class JoiningServer:
         transaction = self.transaction
         if transaction is None:
             return
+        # Something that a client sent last may still be on its way here.
+        transaction.is_over = True
         ending = [task for task, client in self._tasks.items() if client and client.end()]
         if ending:
             _, pending = await asyncio.wait(ending, timeout=PATIENCE)
