@@ -6,14 +6,12 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from todo.batches import delete_batch
+from todo.batches import DeleteExpired
 from todo.database import still
 from todo.errors import ConflictError, InvalidError
 from todo.etag import etag
@@ -233,7 +231,4 @@ def _in_use() -> ConflictError:
     )
 
 
-async def delete_expired_keys(session: AsyncSession, *, now: datetime, batch: int) -> int:
-    """Delete up to `batch` expired keys, and return how many."""
-    expired = select(IdempotencyKey.id).where(col(IdempotencyKey.expires_at) <= now).limit(batch)
-    return (await session.exec(delete_batch(IdempotencyKey, expired))).rowcount
+delete_expired_keys = DeleteExpired(IdempotencyKey)
