@@ -1,7 +1,9 @@
 """The staged parts do what they say: other tests rest on them."""
 
 import os
+import socket
 import ssl
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +14,22 @@ from tests.staging.databases import Databases
 from tests.staging.given import Postgres
 from tests.staging.passwords import check_password_cheaply
 from tests.staging.pki import PKI, TLSPostgres
+from tests.staging.ports import reserve_port
+from wellhead.embedded.ports import ADDRESS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system can reserve a port")
+def test_a_reserved_port_is_for_servers_only_before_between_and_while_they_listen() -> None:
+    port = reserve_port()
+    for _ in range(2):
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((ADDRESS, port))
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((ADDRESS, port))
+        with socket.create_server((ADDRESS, port)):
+            socket.create_connection((ADDRESS, port)).close()
+            with pytest.raises(OSError, match="in use"):
+                socket.create_server((ADDRESS, port))
 
 
 async def test_a_test_has_an_empty_database_of_its_own(database_url: str) -> None:

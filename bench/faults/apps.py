@@ -16,7 +16,7 @@ import httpx2
 from bench.faults.clients import MARK, Door
 from bench.faults.server import workers
 from tests.staging.patience import until
-from wellhead.embedded.ports import quiet_port
+from tests.staging.ports import reserve_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,6 @@ POOL, OVERFLOW = 5, 5
 
 _START_SECONDS = 180.0
 _WORKER_IS_UP = "Application startup complete."
-_TAKEN = "address already in use"
 _STOP_SECONDS = 60.0
 _KEY = "0123456789abcdefghijklmnopqrstuvwxyz-for-the-fault-suite"
 _EMAIL = "writer@example.com"
@@ -134,7 +133,7 @@ class ServedApp:
         self._workers = workers
         self._command = kind.mistaken if with_mistakes else kind.command
         self._more = dict(environment or {})
-        self._port = port or quiet_port()
+        self._port = port or reserve_port()
         self._started_workers = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -150,22 +149,10 @@ class ServedApp:
         return self._process.pid
 
     async def start(self, url: str) -> None:
-        """Start it on a database and wait until it answers.
-
-        The first time it goes to another port if another program is quicker to take its own.
-        """
+        """Start it on a database and wait until it answers."""
         self._started_workers += self._workers
-        while True:
-            self._process = self._launch(url)
-            try:
-                await until(self._answers, seconds=_START_SECONDS)
-            except AssertionError:
-                if self.starts or _TAKEN not in self.log.read_text().lower():
-                    raise
-                self.log.write_text("")
-                self._port = quiet_port()
-            else:
-                break
+        self._process = self._launch(url)
+        await until(self._answers, seconds=_START_SECONDS)
         self.starts.append(time.monotonic())
 
     def _launch(self, url: str) -> "subprocess.Popen[bytes]":

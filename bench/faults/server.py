@@ -16,8 +16,8 @@ from bench.faults.console import DATABASE, ROLE, Console
 from bench.faults.wal_device import WalDevice
 from tests.staging.passwords import verifier
 from tests.staging.patience import until
+from tests.staging.ports import reserve_port
 from wellhead.embedded import EmbeddedPostgres, watch
-from wellhead.embedded.ports import quiet_port
 from wellhead.errors import EmbeddedError
 
 OPTIONS = {
@@ -51,7 +51,7 @@ class Server:
 
     def __init__(self, directory: Path, *, wal_device: WalDevice | None = None) -> None:
         self.postgres = EmbeddedPostgres(
-            directory, port=quiet_port(), durable=True, options=OPTIONS
+            directory, port=reserve_port(), durable=True, options=OPTIONS
         )
         self.password = "first"
         self.wal_device = wal_device

@@ -18,7 +18,6 @@ from bench.faults.server import Server
 from bench.faults.todo_service import migrate
 from tests.staging.pgbouncer import Kind as PoolerKind
 from tests.staging.pgbouncer import PgBouncer
-from wellhead.embedded.ports import quiet_port
 from wellhead.testing.proxy import TCPProxy
 
 POOLER = PoolerKind("1.24", 1000)
@@ -123,9 +122,7 @@ async def open_stage(
         if setting is Setting.NAMED:
             stage.names = Names(directory)
         if setting is Setting.POOLED:
-            stage.pooler = stack.enter_context(
-                PgBouncer(POOLER, server.url(), directory, port=quiet_port())
-            )
+            stage.pooler = stack.enter_context(PgBouncer(POOLER, server.url(), directory))
             target = stage.pooler.port
         if setting is Setting.PAIR:
             stage.pair = await stack.enter_async_context(Pair(server, directory))

@@ -12,9 +12,9 @@ from typing import Self
 
 import httpx2
 
+from tests.staging.ports import reserve_port
 from todo import MIGRATIONS
 from wellhead import DatabaseSettings
-from wellhead.embedded.ports import quiet_port
 from wellhead.migrations import Migrations
 
 TODO = Path(sys.executable).with_name("todo")
@@ -70,7 +70,7 @@ class TodoService:
             **(environment or {}),
             "DATABASE_URL": url,
         }
-        self._port = quiet_port()
+        self._port = reserve_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx2.AsyncClient(
             base_url=f"http://127.0.0.1:{self._port}",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bench.faults.apps import Kind, ServedApp
 from bench.faults.clients import Door
-from bench.fleet.ports import Ports
 
 
 @asynccontextmanager
@@ -17,7 +16,6 @@ async def serve(
     url: str,
     count: int,
     directory: Path,
-    ports: Ports,
     *,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[list[ServedApp]]:
@@ -28,7 +26,6 @@ async def serve(
         url: Its database.
         count: How many processes.
         directory: Where their logs are to be.
-        ports: Where they get their ports from.
         environment: More variables.
     """
     async with AsyncExitStack() as stack:
@@ -36,10 +33,8 @@ async def serve(
         for number in range(count):
             own = directory / f"{kind.table}-{number}"
             own.mkdir(parents=True)
-            port = ports.take()
-            served.append(ServedApp(kind, own, environment=environment, port=port))
+            served.append(ServedApp(kind, own, environment=environment))
             stack.push_async_callback(served[-1].stop)
-            ports.release(port)
         # The first one alone: the usual way creates its table when it starts.
         for some in (served[:1], served[1:]):
             await asyncio.gather(*(each.start(url) for each in some))

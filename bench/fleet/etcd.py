@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx2
 
 from bench.fleet.network import Place
-from bench.fleet.ports import Ports
 from bench.fleet.program import Program
 from bench.fleet.programs import ETCD
 from tests.staging.patience import until
+from tests.staging.ports import reserve_port
 
 
 class Etcd:
@@ -17,16 +17,14 @@ class Etcd:
     Args:
         directory: Where its data and its log are to be.
         place: Where it is to listen.
-        ports: Where it gets its two ports from.
 
     Attributes:
         address: Where clients reach it: host and port.
     """
 
-    def __init__(self, directory: Path, place: Place, ports: Ports) -> None:
-        self._port = ports.take()
-        self._ports = ports
-        self._peer_port = ports.take()
+    def __init__(self, directory: Path, place: Place) -> None:
+        self._port = reserve_port()
+        self._peer_port = reserve_port()
         self.address = f"{place.host}:{self._port}"
         client, peer = f"http://{self.address}", f"http://{place.host}:{self._peer_port}"
         self._program = Program(
@@ -42,7 +40,6 @@ class Etcd:
 
     async def start(self) -> None:
         """Start it, also after `kill`, and wait until it is healthy."""
-        self._ports.release(self._port, self._peer_port)
         self._program.start()
         async with httpx2.AsyncClient(trust_env=False, timeout=5, verify=False) as client:
 

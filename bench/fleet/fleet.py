@@ -17,7 +17,6 @@ from bench.fleet.etcd import Etcd
 from bench.fleet.haproxy import HAProxy
 from bench.fleet.member import Member
 from bench.fleet.network import LOOPBACK, Network
-from bench.fleet.ports import Ports
 from tests.staging.passwords import verifier
 from tests.staging.patience import until
 from tests.staging.pgbouncer import Kind, PgBouncer
@@ -40,7 +39,6 @@ class Fleet:
         poolers: The PgBouncer in front of each server, in the same order.
         haproxy: Leads to the PgBouncer of the primary, or of a replica.
         applications: Each a Todo API of one process.
-        ports: Where more programs get their ports from.
         network: What a member can be cut off in, where the fleet is in one.
         is_synchronous: Whether a commit waits for one replica.
     """
@@ -50,7 +48,6 @@ class Fleet:
     poolers: list[PgBouncer]
     haproxy: HAProxy
     applications: list[ServedApp]
-    ports: Ports
     network: Network | None
     is_synchronous: bool = True
 
@@ -148,8 +145,7 @@ async def open_fleet(
         is_synchronous: Whether a commit waits for one replica.
     """
     async with AsyncExitStack() as stack:
-        ports = stack.enter_context(Ports())
-        etcd = Etcd(directory, network.middle if network else LOOPBACK, ports)
+        etcd = Etcd(directory, network.middle if network else LOOPBACK)
         stack.push_async_callback(etcd.kill)
         await etcd.start()
         members = [
@@ -158,7 +154,6 @@ async def open_fleet(
                 directory,
                 network.place(name) if network else LOOPBACK,
                 etcd.address,
-                ports,
                 is_synchronous=is_synchronous,
             )
             for name in MEMBERS
@@ -166,13 +161,13 @@ async def open_fleet(
         stack.push_async_callback(_end, members)
         for member in members:
             member.start()
-        haproxy = HAProxy(directory, ports)
-        fleet = Fleet(etcd, members, [], haproxy, [], ports, network, is_synchronous)
+        haproxy = HAProxy(directory)
+        fleet = Fleet(etcd, members, [], haproxy, [], network, is_synchronous)
         await fleet.settle()
         await _prepare(Console((await fleet.primary()).url))
         stack.callback(_kill, fleet.poolers)
         for member in members:
-            fleet.poolers.append(_pooler(member, directory, ports))
+            fleet.poolers.append(_pooler(member, directory))
             fleet.poolers[-1].start()
         fleet.haproxy.lead_to(
             {pooler.port: each for pooler, each in zip(fleet.poolers, members, strict=True)}
@@ -181,7 +176,7 @@ async def open_fleet(
         await fleet.haproxy.start()
         await until(lambda: _both_ways_lead_to_a_server(fleet))
         await asyncio.to_thread(migrate, fleet.hosts_url)
-        served = serve(TODO, fleet.primary_url, applications, directory, ports)
+        served = serve(TODO, fleet.primary_url, applications, directory)
         fleet.applications.extend(await stack.enter_async_context(served))
         yield fleet
 
@@ -202,15 +197,13 @@ async def _prepare(console: Console) -> None:
     await console.ask(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
 
 
-def _pooler(member: Member, directory: Path, ports: Ports) -> PgBouncer:
+def _pooler(member: Member, directory: Path) -> PgBouncer:
     own = directory / f"pgbouncer-{member.name}"
     own.mkdir()
-    port = ports.take()
-    ports.release(port)
     # For 15 seconds it would refuse its clients, by default, after a server has refused it once.
     # Another one can share the port and take over, and the role can pause it.
     options = {"server_login_retry": "1", "so_reuseport": "1", "admin_users": ROLE}
-    return PgBouncer(_POOLER, _url(member.address), own, pool_size=20, options=options, port=port)
+    return PgBouncer(_POOLER, _url(member.address), own, pool_size=20, options=options)
 
 
 async def _both_ways_lead_to_a_server(fleet: Fleet) -> bool:

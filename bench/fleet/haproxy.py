@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.fleet.member import Member
-from bench.fleet.ports import Ports
 from bench.fleet.program import Program
 from bench.fleet.programs import HAPROXY
 from tests.staging.patience import until
+from tests.staging.ports import reserve_port
 
 _CONFIGURATION = """\
 global
@@ -60,7 +60,6 @@ class HAProxy:
 
     Args:
         directory: Where its configuration and its log are to be.
-        ports: Where it gets its three ports from.
 
     Attributes:
         primary_port: Leads to the server that takes writes.
@@ -68,11 +67,10 @@ class HAProxy:
         applications_port: Leads to the processes of an application by turns.
     """
 
-    def __init__(self, directory: Path, ports: Ports) -> None:
-        self.primary_port = ports.take()
-        self.replicas_port = ports.take()
-        self.applications_port = ports.take()
-        self._ports = ports
+    def __init__(self, directory: Path) -> None:
+        self.primary_port = reserve_port()
+        self.replicas_port = reserve_port()
+        self.applications_port = reserve_port()
         self._directory = directory
         self._configuration = directory / "haproxy.cfg"
         self._admin = directory / "haproxy.sock"
@@ -97,7 +95,6 @@ class HAProxy:
 
     async def start(self) -> None:
         """Start it, also after `kill`, and wait until it takes connections."""
-        self._ports.release(self.primary_port, self.replicas_port, self.applications_port)
         self._states.write_text("")
         self._launch()
         await until(self._listens)

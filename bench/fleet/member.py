@@ -12,10 +12,10 @@ import httpx2
 
 from bench.faults.server import children, serving
 from bench.fleet.network import Place
-from bench.fleet.ports import Ports
 from bench.fleet.program import Program
 from bench.fleet.programs import PATRONI
 from tests.staging.patience import until
+from tests.staging.ports import reserve_port
 from wellhead.embedded.account import Account, server_account
 from wellhead.embedded.binaries import find_binaries
 
@@ -63,7 +63,6 @@ class Member:
         directory: Where its data and its logs are to be.
         place: Where it is to listen.
         etcd: Where the members agree: host and port.
-        ports: Where it gets its two ports from.
         is_synchronous: Whether a commit waits for one replica.
 
     Attributes:
@@ -80,15 +79,13 @@ class Member:
         directory: Path,
         place: Place,
         etcd: str,
-        ports: Ports,
         *,
         is_synchronous: bool,
     ) -> None:
         self.name = name
         self.host = place.host
-        self.port = ports.take()
-        self.rest_port = ports.take()
-        self._ports = ports
+        self.port = reserve_port()
+        self.rest_port = reserve_port()
         self._home = directory / name
         self._data = self._home / "data"
         self.log = self._home / "patroni.log"
@@ -122,7 +119,6 @@ class Member:
         self._home.mkdir(exist_ok=True)
         self._account.give(self._home, mode=0o700)
         self._account.write(self._home / "patroni.json", json.dumps(self._settings()))
-        self._ports.release(self.port, self.rest_port)
         self._program.start()
 
     def check(self) -> None:

@@ -13,7 +13,7 @@ from bench.speed.item import POOL_SIZE
 from bench.speed.load import Response
 from bench.speed.machine import Moment, pin
 from bench.speed.peer import ROOT, Peer
-from wellhead.embedded.ports import quiet_port
+from tests.staging.ports import reserve_port
 
 _STARTS_WITHIN = 120.0
 _STOPS_WITHIN = 20.0
@@ -108,11 +108,7 @@ async def launched(
         servers: list[Server] = []
         processes = []
         for launch in launches:
-            port = next(
-                port
-                for port in iter(quiet_port, None)
-                if port not in {server.port for server in servers}
-            )
+            port = reserve_port()
             process = _start(launch, port, logs)
             stack.push_async_callback(_stop, process)
             servers.append(Server(launch.peer, port, process.pid))

@@ -18,11 +18,11 @@ from tests.cli.terminal import on_terminal
 from tests.staging.live_page import StagedPage, figures
 from tests.staging.patience import until
 from tests.staging.pki import PKI
+from tests.staging.ports import reserve_port
 from tests.staging.working_together import uvicorn
 from wellhead.cli.app import app
 from wellhead.cli.page_figures import PageFigures
 from wellhead.cli.screen import screen
-from wellhead.embedded.ports import quiet_port
 
 _COMMAND = re.compile(r"\x1b\[[?0-9;]*[a-zA-Z]")
 
@@ -239,7 +239,7 @@ def test_each_refusal_is_a_sentence_with_its_exit_code(
 
 
 def test_nothing_that_listens_is_exit_code_3() -> None:
-    done = top(f"http://127.0.0.1:{quiet_port()}")
+    done = top(f"http://127.0.0.1:{reserve_port()}")
 
     assert done.exit_code == 3
     assert "is away: Connection refused." in done.stderr
@@ -303,7 +303,7 @@ def test_why_a_service_is_away_is_whole_on_a_narrow_terminal() -> None:
 @pytest.mark.slow
 def test_it_waits_for_a_service_that_is_away_and_comes_back() -> None:
     with ExitStack() as first:
-        page = first.enter_context(StagedPage(port=quiet_port()))
+        page = first.enter_context(StagedPage(port=reserve_port()))
         # As wide as the terminal, and more.
         page.figures["databases"][0]["statements"][0]["shape"] = f"SELECT {'x, ' * 100}"
         with on_terminal("top", page.url, "--interval", "0.5") as terminal:

@@ -18,10 +18,10 @@ import todo
 from tests.docs.matching import matches
 from tests.docs.tutorial import DOTENV, FIELDS, MAP, REQUESTS
 from tests.staging.patience import SECONDS, until
+from tests.staging.ports import reserve_port
 from todo.main import create_app
 from todo.settings import Settings
 from wellhead import Database, DatabaseSettings, SettingsError
-from wellhead.embedded.ports import quiet_port
 from wellhead.migrations import Migrations
 from wellhead.testing.proxy import TCPProxy
 
@@ -77,7 +77,7 @@ def run(
 @contextmanager
 def serving(command: str, directory: Path, **variables: str) -> Iterator[str]:
     """A command that serves, until the block ends; yields its address."""
-    port = str(quiet_port())
+    port = str(reserve_port())
     more = ["--port", port] if command.startswith("uvicorn") else []
     process = subprocess.Popen(
         typed(command, *more),

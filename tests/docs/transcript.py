@@ -22,7 +22,7 @@ from typing import Self
 
 from tests.docs.matching import ANYTHING, matches
 from tests.docs.pages import Block
-from wellhead.embedded.ports import quiet_port
+from tests.staging.ports import reserve_port
 
 BASH = shutil.which("bash") or "/bin/bash"
 
@@ -81,7 +81,7 @@ class Terminal:
 
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
         self._directory = directory
-        self._port = str(quiet_port())
+        self._port = str(reserve_port())
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         inherited = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
         self._environment = {**inherited, "PATH": path, "PORT": self._port, **environment}

@@ -24,6 +24,7 @@ from tests.staging.neon import StagedNeon, StoppedPostgres
 from tests.staging.patience import until
 from tests.staging.pgbouncer import Kind, PgBouncer
 from tests.staging.pki import PKI, TLSPostgres
+from tests.staging.ports import reserve_port
 from tests.staging.refusing import RefusingServer
 from tests.staging.scripts import POND, Scripts
 from tests.staging.streaming import Replication, Standby
@@ -31,7 +32,6 @@ from wellhead import DatabaseSettings
 from wellhead.doctor import Wishes
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.embedded.account import server_account
-from wellhead.embedded.ports import quiet_port
 from wellhead.embedded.watch import DATA
 
 Stage = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Wishes]]
@@ -130,7 +130,7 @@ async def ipv6_only(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
 @stage("nothing listens")
 async def refused(request: pytest.FixtureRequest) -> AsyncIterator[Wishes]:
     del request
-    yield Wishes(url=f"postgresql://app:secret@127.0.0.1:{quiet_port()}/shop")
+    yield Wishes(url=f"postgresql://app:secret@127.0.0.1:{reserve_port()}/shop")
 
 
 @stage("a firewall drops the packets")

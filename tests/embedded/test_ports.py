@@ -50,3 +50,17 @@ def test_a_quiet_port_is_free_and_below_those_of_outgoing_connections() -> None:
 
     assert ports.is_free(port)
     assert 20_000 <= port < 32_000
+
+
+def test_a_port_that_a_program_keeps_without_listening_is_not_quiet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as keeper:
+        keeper.bind((ports.ADDRESS, port := ports.quiet_port()))
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        monkeypatch.setattr(ports, "_LOWEST", port)
+        monkeypatch.setattr(ports, "_HIGHEST", port + 1)
+        monkeypatch.setattr(ports, "_ATTEMPTS", 1)
+
+        with pytest.raises(StopIteration):
+            ports.quiet_port()

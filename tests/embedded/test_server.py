@@ -81,11 +81,11 @@ def test_data_password_and_port_stay_between_runs(
     server: EmbeddedPostgres, other_server: EmbeddedPostgres
 ) -> None:
     url = server.url
-    ask(url, "CREATE TABLE kept ()", "SELECT 1")
+    ask(url, "CREATE TABLE stored ()", "SELECT 1")
     server.stop()
     with other_server:
         assert other_server.url == url
-        assert ask(url, "SELECT to_regclass('kept')::text") == "kept"
+        assert ask(url, "SELECT to_regclass('stored')::text") == "stored"
 
 
 def test_stop_waits_until_the_server_has_gone(

@@ -11,8 +11,8 @@ from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.staging.passwords import verifier
+from tests.staging.ports import reserve_port
 from wellhead.embedded.account import server_account
-from wellhead.embedded.ports import quiet_port
 
 HOME = Path(__file__).parents[2] / ".poolers"
 VERSIONS = ("1.18", "1.24")
@@ -93,10 +93,9 @@ class PgBouncer:
         self._options = {"max_client_conn": "200", **(options or {})}
         self.log = directory / "pgbouncer.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = port or 0
+        self._port = port or reserve_port()
 
     def __enter__(self) -> Self:
-        self._port = self._port or quiet_port()
         self.start()
         return self
 

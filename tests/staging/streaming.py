@@ -12,9 +12,9 @@ import asyncpg
 from tests.staging.embedded import crash, postmaster
 from tests.staging.passwords import check_password_cheaply
 from tests.staging.patience import until
+from tests.staging.ports import reserve_port
 from wellhead.embedded import EmbeddedPostgres
 from wellhead.embedded.home import State, prepare_home
-from wellhead.embedded.ports import quiet_port
 
 _USER = "wellhead"
 _OPTIONS = {
@@ -40,7 +40,7 @@ class StreamingServer:
     """
 
     def __init__(self, directory: Path, options: Mapping[str, str]) -> None:
-        self.port = quiet_port()
+        self.port = reserve_port()
         self.postgres = EmbeddedPostgres(
             directory, port=self.port, user=_USER, durable=False, options={**_OPTIONS, **options}
         )
@@ -204,7 +204,7 @@ class Replication:
     @asynccontextmanager
     async def cascaded(self, upstream: Standby) -> AsyncIterator[Standby]:
         """A further standby, which gets the log from a standby; it is no part of `standbys`."""
-        directory = self._directory / f"cascaded-{quiet_port()}"
+        directory = self._directory / f"cascaded-{reserve_port()}"
         standby = Standby(directory, self.primary.postgres, upstream=upstream.url)
         await asyncio.to_thread(standby.__enter__)
         try:

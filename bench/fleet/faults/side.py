@@ -59,7 +59,6 @@ async def open_sides(
                     url,
                     APPLICATIONS,
                     place,
-                    fleet.ports,
                     environment=reading(route, fleet, kind),
                 )
             )

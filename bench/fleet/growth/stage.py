@@ -12,7 +12,6 @@ from bench.fleet.application import serve, shared_door
 from bench.fleet.growth.load import Load
 from bench.fleet.growth.metered import MeteredServer, Usage
 from bench.fleet.growth.processor import used
-from bench.fleet.ports import Ports
 from tests.staging.patience import until
 from tests.staging.streaming import Replication
 
@@ -142,9 +141,8 @@ async def open_stage(
             if others:
                 environment["DATABASE_REPLICA_URL"] = ",".join(each.url for each in others)
                 environment["DATABASE_REPLICA_KEY"] = _KEY
-            ports = stack.enter_context(Ports())
             served = await stack.enter_async_context(
-                serve(TODO, primary.url, processes, directory, ports, environment=environment)
+                serve(TODO, primary.url, processes, directory, environment=environment)
             )
             yield Stage(primary, others, served)
     finally:

@@ -10,6 +10,7 @@ from bench.faults.apps import Kind, ServedApp
 from bench.fleet.faults.side import Side
 from bench.fleet.fleet import Fleet
 from tests.staging.patience import until
+from tests.staging.ports import reserve_port
 
 
 class Applications:
@@ -38,7 +39,7 @@ class Applications:
         self._environment = dict(environment)
         self._count = count
         self._all: list[ServedApp] = []
-        self._spare = fleet.ports.take()
+        self._spare = reserve_port()
         self._at: dict[int, ServedApp] = {}
 
     @asynccontextmanager
@@ -60,8 +61,7 @@ class Applications:
             await self._replace(port, self._spare)
 
     async def _open(self) -> Side:
-        ports = [self._fleet.ports.take() for _ in range(self._count)]
-        self._fleet.ports.release(*ports, self._spare)
+        ports = [reserve_port() for _ in range(self._count)]
         self._at = dict(zip(ports, await asyncio.gather(*map(self._start, ports)), strict=True))
         haproxy = self._fleet.haproxy
         haproxy.serve([*ports, self._spare])

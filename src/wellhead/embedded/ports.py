@@ -30,9 +30,20 @@ def quiet_port() -> int:
 
     The system takes the near ends of connections from a range further up. A client that tries to
     reach a dead server in that range is, once in some thousand tries, connected to itself, and the
-    server finds its port taken when it comes back.
+    server finds its port taken when it comes back. One that another program keeps without listening
+    is not free.
     """
     # Two programs on one machine should not look at the same ports in the same order.
     order = random.Random(free_port())  # noqa: S311 - no secret is made of it
     candidates = order.sample(range(_LOWEST, _HIGHEST), _ATTEMPTS)
-    return next(port for port in candidates if is_free(port))
+    return next(port for port in candidates if _is_unused(port))
+
+
+def _is_unused(port: int) -> bool:
+    # Without SO_REUSEADDR, which `socket.create_server` sets, a bound socket is in the way, too.
+    with socket.socket() as unbound:
+        try:
+            unbound.bind((ADDRESS, port))
+        except OSError:
+            return False
+    return True

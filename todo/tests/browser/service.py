@@ -9,8 +9,8 @@ from pathlib import Path
 from commands import Served, serving
 
 from bench.faults.server import children
+from tests.staging.ports import reserve_port
 from wellhead.embedded import EmbeddedPostgres, watch
-from wellhead.embedded.ports import quiet_port
 
 UNLIMITED = {
     "LOGIN_ATTEMPTS_PER_ACCOUNT": "1000000 per day",
@@ -35,7 +35,7 @@ class Service:
     """
 
     def __init__(self, database_url: str, *, workers: int = 1, **settings: str) -> None:
-        self.port = quiet_port()
+        self.port = reserve_port()
         self._settings = {"DATABASE_URL": database_url, **UNLIMITED, **settings}
         self._arguments = ("--migrate", f"--port={self.port}", f"--workers={workers}")
         self._process = ExitStack()
