@@ -159,26 +159,26 @@ bench-todo: $(VENV)/.bench-todo  ## Measure the Todo API next to the same routes
 	PYTHONPATH=$(VENV)/bench-todo $(BIN)/python -m bench.todo_speed $(if $(QUICK),--quick,--rounds $(ROUNDS) --write docs/explanation/todo-speed.md)
 
 bench-pool: $(VENV)/.dev  ## Measure the pool next to its peers and write the table to docs/explanation/pool.md.
-	PYTHONPATH=. $(BIN)/python bench/pool.py --write docs/explanation/pool.md
+	$(BIN)/python -m bench.pool --write docs/explanation/pool.md
 
 bench-overload: $(VENV)/.dev  ## Put ten times the clients on a service and write the table to docs/explanation/overload.md.
-	PYTHONPATH=. $(BIN)/python bench/overload.py --write docs/explanation/overload.md
+	$(BIN)/python -m bench.overload --write docs/explanation/overload.md
 
 bench-start: $(VENV)/.dev  ## Measure the start of the Todo API and write the table to docs/how-to/run-in-production.md.
-	PYTHONPATH=. $(BIN)/python bench/start.py --write docs/how-to/run-in-production.md
+	$(BIN)/python -m bench.start --write docs/how-to/run-in-production.md
 
 bench-testing: $(VENV)/.dev  ## Measure what a test on a database costs and write the table to docs/how-to/test-your-app.md.
-	PYTHONPATH=. $(BIN)/python bench/testing.py --write docs/how-to/test-your-app.md
+	$(BIN)/python -m bench.testing --write docs/how-to/test-your-app.md
 
 bench-tracing: $(VENV)/.dev  ## Measure what figures, durations and spans cost a request and write the table to docs/how-to/trace.md.
-	PYTHONPATH=. $(BIN)/python bench/tracing.py --write docs/how-to/trace.md
+	$(BIN)/python -m bench.tracing --write docs/how-to/trace.md
 
 bench-client: $(VENV)/.browser  ## Count what the Todo client loads, sends and draws in Chromium, and write the table to docs/explanation/todo-client.md.
 	$(BIN)/python -m bench.todo_client --write docs/explanation/todo-client.md
 
 REQUESTS ?= 200000
 soak: $(VENV)/.dev  ## Send very many requests and write what grew to docs/explanation/overload.md (REQUESTS=).
-	PYTHONPATH=. $(BIN)/python bench/soak.py --requests $(REQUESTS) --write docs/explanation/overload.md
+	$(BIN)/python -m bench.soak --requests $(REQUESTS) --write docs/explanation/overload.md
 
 clean:  ## Remove the virtual environment and the caches; the data in .wellhead stays.
 	rm -rf $(VENV) $(FLOORS) $(BENCH) $(SITE) $(CLIENTS)/node_modules $(CLIENTS)/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis

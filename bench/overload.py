@@ -12,12 +12,10 @@ import os
 import platform
 import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -28,6 +26,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from bench.own_process import served
 from bench.page import write
 from wellhead import Database, DatabaseSettings
 from wellhead.embedded import EmbeddedPostgres
@@ -203,27 +202,14 @@ HEADS = [
 ]
 
 
-@asynccontextmanager
-async def service(url: str, *, log: IO[bytes] | None = None) -> AsyncIterator[int]:
+def service(url: str, *, log: IO[bytes] | None = None) -> AbstractAsyncContextManager[int]:
     """The service in a process of its own; yields its port.
 
     Args:
         url: Its database.
         log: Where it logs its refusals; None leaves that to the terminal.
     """
-    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(1024)
-        port = listener.getsockname()[1]
-        command = [sys.executable, __file__, "--serve", url, str(listener.fileno())]
-        process = subprocess.Popen(  # noqa: ASYNC220 - it goes on by itself
-            command, pass_fds=[listener.fileno()], stderr=log
-        )
-    try:
-        yield port
-    finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait)
+    return served("bench.overload", url, log=log)
 
 
 async def measure(postgres: EmbeddedPostgres) -> str:

@@ -20,8 +20,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +32,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from bench.own_process import served
 from bench.page import write
 from todo import MIGRATIONS
 from todo.draining import LingeringProtocol
@@ -304,22 +304,9 @@ class Client:
         self._tally.statuses[status] += 1
 
 
-@asynccontextmanager
-async def service(url: str, pool_mode: str) -> AsyncIterator[int]:
+def service(url: str, pool_mode: str) -> AbstractAsyncContextManager[int]:
     """The service in a process of its own, without its log; yields its port."""
-    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(1024)
-        port = listener.getsockname()[1]
-        command = [sys.executable, __file__, "--serve", url, pool_mode, str(listener.fileno())]
-        process = subprocess.Popen(  # noqa: ASYNC220 - it goes on by itself
-            command, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL
-        )
-    try:
-        yield port
-    finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait)
+    return served("bench.soak", url, pool_mode, log=subprocess.DEVNULL)
 
 
 async def soak(url: str, requests: int, pool_mode: str) -> tuple[Tally, list[dict[str, int]]]:

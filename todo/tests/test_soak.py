@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bench.soak import Client, Tally, application, holdings
+from bench.soak import Client, Tally, application, holdings, service
 from tests.staging.patience import until
 from tests.staging.server import serve
 
@@ -40,3 +40,11 @@ async def test_the_objects_that_requests_leave_behind_are_not_more_after_more_re
     # Less than one for every third request, of which there is one of each kind.
     assert after["ours"] - before["ours"] < MORE / 3
     assert after["threads"] <= before["threads"] + 4
+
+
+async def test_it_serves_in_a_process_of_its_own(wellhead_url: str) -> None:
+    tally = Tally(0)
+    async with service(wellhead_url, "pool") as port:
+        await Client(port, tally).run()
+
+    assert set(tally.statuses) == {200, 201}
