@@ -1,6 +1,7 @@
 """Streaming replication, staged: a primary, and standbys that replay what it wrote."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -204,7 +205,7 @@ class Replication:
     @asynccontextmanager
     async def cascaded(self, upstream: Standby) -> AsyncIterator[Standby]:
         """A further standby, which gets the log from a standby; it is no part of `standbys`."""
-        directory = self._directory / f"cascaded-{reserve_port()}"
+        directory = self._directory / f"cascaded-{secrets.token_hex(4)}"
         standby = Standby(directory, self.primary.postgres, upstream=upstream.url)
         await asyncio.to_thread(standby.__enter__)
         try:

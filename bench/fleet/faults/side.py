@@ -54,13 +54,7 @@ async def open_sides(
             url = url_of(route, fleet, kind)
             place = directory / route.name.lower()
             served = await stack.enter_async_context(
-                serve(
-                    kind,
-                    url,
-                    APPLICATIONS,
-                    place,
-                    environment=reading(route, fleet, kind),
-                )
+                serve(kind, url, APPLICATIONS, place, environment=reading(route, fleet, kind))
             )
             sides.append(Side(kind, url, served, await shared_door(served)))
         yield sides
